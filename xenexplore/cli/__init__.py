@@ -1,0 +1,3 @@
+"""The xenexplore command line."""
+
+from __future__ import annotations

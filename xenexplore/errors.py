@@ -1,0 +1,97 @@
+"""One root error, and subclasses that carry fields.
+
+A guest's page fault is never one of these: it is an answer, a value on a
+recorded step. These are for misuse of the library and for bad input.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AddressError",
+    "CatalogueError",
+    "ImageError",
+    "InputError",
+    "MachineError",
+    "RecordingError",
+    "ScenarioError",
+    "XenexploreError",
+]
+
+
+class XenexploreError(Exception):
+    """Root of every error that xenexplore raises on purpose."""
+
+
+class AddressError(XenexploreError, ValueError):
+    """An address or range does not exist in its address space.
+
+    Attributes:
+        value: what was given (an integer, or the text that did not parse).
+        space: the address space it was meant for, e.g. ``"linear"``.
+        expected: what that space accepts.
+    """
+
+    def __init__(self, value: int | str, space: str, expected: str) -> None:
+        self.value = value
+        self.space = space
+        self.expected = expected
+        if isinstance(value, str):
+            shown = repr(value)
+        else:
+            shown = f"{'-' if value < 0 else ''}{abs(value):#x}"
+        super().__init__(f"{shown} is not a {space} address: expected {expected}")
+
+
+class InputError(XenexploreError):
+    """Something read from outside is not what it should be.
+
+    Attributes:
+        source: the file (or ``"standard input"``, or a built-in's name).
+        place: where in it: an offset, a line, a field.
+        expected: what should have been there.
+        got: what was there.
+        hint: the likely cause, or what to do.
+    """
+
+    def __init__(
+        self, source: object, place: str, *, expected: str, got: str, hint: str = ""
+    ) -> None:
+        self.source = str(source)
+        self.place = place
+        self.expected = expected
+        self.got = got
+        self.hint = hint
+        where = f"{self.source}: {place}" if place else self.source
+        tail = f"; {hint}" if hint else ""
+        super().__init__(f"{where}: expected {expected}, got {got}{tail}")
+
+
+class ImageError(InputError):
+    """A memory image cannot be read."""
+
+
+class RecordingError(InputError):
+    """A recording of hypercalls cannot be read."""
+
+
+class ScenarioError(InputError):
+    """A scenario's text is malformed or asks for what cannot be."""
+
+
+class CatalogueError(XenexploreError, LookupError):
+    """A hypercall, sub-op or struct is not in the catalogue.
+
+    Attributes:
+        wanted: what was asked for.
+        nearest: names that are close to it, best first.
+    """
+
+    def __init__(self, wanted: str, nearest: tuple[str, ...] = ()) -> None:
+        self.wanted = wanted
+        self.nearest = nearest
+        hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
+        super().__init__(f"no hypercall or sub-op {wanted!r} in the catalogue{hint}")
+
+
+class MachineError(XenexploreError, ValueError):
+    """A machine (guest, P2M, page tables, registered buffer) cannot be built as asked."""

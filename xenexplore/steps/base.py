@@ -1,0 +1,146 @@
+"""What a step is, what it cites, and the recorder that makes a tree of steps."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import ClassVar, TypeAlias
+
+from xenexplore.addr import Range, Space
+
+__all__ = ["Cite", "Json", "Node", "Recorder", "Step", "field_json", "mail", "xen"]
+
+Json: TypeAlias = (
+    "bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json] | None"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cite:
+    """Where a rule of the model comes from.
+
+    Attributes:
+        where: a Xen source file (``xen/...``), a manual, or a mail
+            (``"Beulich, 29 Sep 2022"``).
+        what: the symbol, section, or Message-ID there.
+        version: the Xen release it was read in (``"4.17"``), or ``""``.
+    """
+
+    where: str
+    what: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.what}, {self.where}" if self.what else self.where
+        return f"{text} ({self.version})" if self.version else text
+
+
+def xen(where: str, what: str, version: str = "4.17") -> Cite:
+    """Cite a symbol of Xen's source, e.g. ``xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")``."""
+    return Cite(where, what, f"Xen {version}")
+
+
+def mail(who: str, date: str, message_id: str) -> Cite:
+    """Cite a mail to xen-devel by author, date and Message-ID."""
+    return Cite(f"{who}, {date}", f"<{message_id}>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened.  Subclasses add fields and say what they mean.
+
+    Attributes:
+        cite: the rule behind it.
+    """
+
+    kind: ClassVar[str] = "step"
+
+    cite: Cite
+
+    def say(self) -> str:
+        """One plain sentence, for a reader who sees this step alone."""
+        raise NotImplementedError(type(self).__name__)
+
+    def as_json(self) -> dict[str, Json]:
+        """Kind, sentence, citation and fields; addresses as hex strings."""
+        record: dict[str, Json] = {"kind": self.kind, "say": self.say(), "cite": str(self.cite)}
+        for field in fields(self):
+            if field.name != "cite":
+                record[field.name] = field_json(getattr(self, field.name))
+        return record
+
+
+def field_json(value: object) -> Json:
+    """A field of a step as JSON: addresses as hex strings, enums by name, bytes as hex."""
+    if value is None or isinstance(value, bool | float | str):
+        return value
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, int):
+        # Integers past 2**53 do not survive JSON readers.
+        return value if abs(value) < 1 << 53 else f"{value:#x}"
+    if isinstance(value, Space):
+        return value.hex()
+    if isinstance(value, Range):
+        return {"start": value.start.hex(), "size": value.size}
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): field_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [field_json(item) for item in value]
+    raise TypeError(f"a step carries a {type(value).__name__}, which has no JSON form")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step in its place in the tree.
+
+    Attributes:
+        index: position in the recording, from 0, in the order things began.
+        parent: index of the enclosing step, or -1.
+        depth: number of enclosing steps.
+        step: what happened.
+    """
+
+    index: int
+    parent: int
+    depth: int
+    step: Step
+
+
+class Recorder:
+    """Collects steps as a tree, in order.  Mutable while recording; its nodes are not."""
+
+    __slots__ = ("_nodes", "_open")
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._open: list[int] = []
+
+    def add(self, step: Step) -> int:
+        """Record a step under whatever is open; returns its index."""
+        index = len(self._nodes)
+        parent = self._open[-1] if self._open else -1
+        self._nodes.append(Node(index, parent, len(self._open), step))
+        return index
+
+    @contextmanager
+    def under(self, step: Step) -> Iterator[int]:
+        """Record a step and everything recorded inside the block as its children."""
+        index = self.add(step)
+        self._open.append(index)
+        try:
+            yield index
+        finally:
+            self._open.pop()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Everything recorded so far, parents before children."""
+        return tuple(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)

@@ -1,0 +1,3 @@
+"""What JupyterLab shows; holds views, never the model."""
+
+from __future__ import annotations
