@@ -284,9 +284,7 @@ def parse_address(text: str, space: type[A]) -> A:
     try:
         value = int(digits, base)
     except ValueError:
-        raise AddressError(
-            text, space.NAME, "hexadecimal digits, e.g. ffff888000001000"
-        ) from None
+        raise AddressError(text, space.NAME, "hexadecimal digits, e.g. ffff888000001000") from None
     if value >= 1 << space.BITS:
         raise AddressError(text, space.NAME, f"at most {space.BITS} bits")
     return space(value)

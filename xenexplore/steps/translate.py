@@ -89,8 +89,7 @@ class P2mLookup(Step):
     def say(self) -> str:
         to = f"mfn {self.mfn.hex()}" if self.mfn is not None else "no machine frame"
         return (
-            f"Xen looks gfn {self.gfn.hex()} up in the P2M ({self.purpose}): "
-            f"{to}, {self.p2m_type}."
+            f"Xen looks gfn {self.gfn.hex()} up in the P2M ({self.purpose}): {to}, {self.p2m_type}."
         )
 
 
