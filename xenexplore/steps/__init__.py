@@ -7,6 +7,7 @@ table, count and verdict of the project is computed from these records.
 from __future__ import annotations
 
 from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, field_json, mail, xen
+from xenexplore.steps.tlb import TlbInsert, TlbLookup, TlbPurge, TlbSlot
 from xenexplore.steps.translate import Check, Fault, P2mLookup, PteRead, PteUpdate
 
 __all__ = [
@@ -20,6 +21,10 @@ __all__ = [
     "PteUpdate",
     "Recorder",
     "Step",
+    "TlbInsert",
+    "TlbLookup",
+    "TlbPurge",
+    "TlbSlot",
     "field_json",
     "mail",
     "xen",

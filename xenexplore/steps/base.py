@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar, TypeAlias
 
 from xenexplore.addr import Range, Space
@@ -91,6 +91,8 @@ def field_json(value: object) -> Json:
         return {str(key): field_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [field_json(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: field_json(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"a step carries a {type(value).__name__}, which has no JSON form")
 
 

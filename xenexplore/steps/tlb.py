@@ -1,0 +1,201 @@
+"""Steps of the software TLB: a look-up, an insertion, a purge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xenexplore.addr import Gpa, Gva, Range
+from xenexplore.steps.base import Step
+
+__all__ = ["TlbInsert", "TlbLookup", "TlbPurge", "TlbSlot"]
+
+
+@dataclass(frozen=True, slots=True)
+class TlbSlot:
+    """An entry and the slot it was in, as a step shows it.
+
+    Attributes:
+        slot: the slot's number, from 0.
+        va: first linear address of the entry.
+        pa: guest-physical address that ``va`` stands for.
+        size: bytes, at least 1.
+        is_global: whether the guest declared the mapping the same everywhere.
+        space: tag of the address space, or None where entries carry none.
+        label: what the scenario calls it, or ``""``.
+    """
+
+    slot: int
+    va: Gva
+    pa: Gpa
+    size: int
+    is_global: bool
+    space: int | None
+    label: str
+
+    def __str__(self) -> str:
+        name = f" ({self.label})" if self.label else ""
+        return f"slot {self.slot}{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlbLookup(Step):
+    """Xen searched registered buffers for the address of an access.
+
+    Attributes:
+        asked: vCPU in whose name the search was made: its table was searched,
+            or, where ``shared``, the domain's.
+        subject: vCPU that the access is about; today's helpers do not know it.
+        shared: whether one table serves the whole domain.
+        va: linear address of the access.
+        size: bytes of the access, at least 1.
+        space: address-space tag searched for, or None.
+        compares: entries that the search structure compared ``va`` with.
+        slot: slot of the entry that contains ``va``, or None if none does.
+        entry: linear range of that entry, or None.
+        entry_pa: guest-physical address of that entry's first byte, or None.
+        label: that entry's label, or ``""``.
+        gpa: guest-physical address for ``va``; None is a miss.
+        covered: how many of the ``size`` bytes lie in the entry that contains
+            ``va``; 0 if no entry does.  Non-zero with ``gpa`` None is a
+            straddle that counts as a miss.
+    """
+
+    kind: ClassVar[str] = "tlb-lookup"
+
+    asked: int
+    subject: int
+    shared: bool
+    va: Gva
+    size: int
+    space: int | None
+    compares: int
+    slot: int | None
+    entry: Range[Gva] | None
+    entry_pa: Gpa | None
+    label: str
+    gpa: Gpa | None
+    covered: int
+
+    @property
+    def hit(self) -> bool:
+        """Whether the search gave a guest-physical address."""
+        return self.gpa is not None
+
+    @property
+    def whole(self) -> bool:
+        """Whether one entry serves every byte of the access."""
+        return self.hit and self.covered == self.size
+
+    def say(self) -> str:
+        table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
+        about = f" although vCPU {self.subject} is meant" if self.asked != self.subject else ""
+        looks = f"Xen looks {self.va.hex()} ({_count(self.size, 'byte')}) up in {table}{about}"
+        return f"{looks}: {self._result()} after {_count(self.compares, 'compare')}."
+
+    def _result(self) -> str:
+        if self.slot is None:
+            return "miss"
+        name = f" ({self.label})" if self.label else ""
+        if self.gpa is None:
+            return f"slot {self.slot}{name} holds only {self.covered} of them, which is a miss,"
+        part = "" if self.covered == self.size else f" for the first {self.covered}"
+        return f"hit in slot {self.slot}{name}, guest-physical {self.gpa.hex()}{part},"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlbInsert(Step):
+    """The guest registered a buffer, or was refused.
+
+    Attributes:
+        vcpu: vCPU in whose name it was registered.
+        shared: whether one table serves the whole domain.
+        va: first linear address, as the guest gave it.
+        pa: guest-physical address, as the guest gave it.
+        size: bytes, as the guest gave it; may be 0 or wrap if it was refused.
+        is_global: whether the guest declared the mapping the same everywhere.
+        space: address-space tag, or None.
+        label: what the scenario calls the buffer, or ``""``.
+        slot: slot that was filled, or None if refused.
+        replaced: entries that had to go for it, by slot.
+        result: 0, or a negative Xen errno.
+        reason: why it was refused, or ``""``.
+    """
+
+    kind: ClassVar[str] = "tlb-insert"
+
+    vcpu: int
+    shared: bool
+    va: Gva
+    pa: Gpa
+    size: int
+    is_global: bool
+    space: int | None
+    label: str
+    slot: int | None
+    replaced: tuple[TlbSlot, ...]
+    result: int
+    reason: str
+
+    def say(self) -> str:
+        name = f" ({self.label})" if self.label else ""
+        what = f"{_count(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
+        table = _table(self.vcpu, self.shared)
+        if self.result:
+            return f"Xen refuses to register {what} in {table} ({self.result}): {self.reason}."
+        gone = f", replacing {_slots(self.replaced)}" if self.replaced else ""
+        return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlbPurge(Step):
+    """Entries were removed: on the guest's request, or by a rule of the option.
+
+    Attributes:
+        vcpu: vCPU in whose name it happened.
+        shared: whether one table serves the whole domain.
+        scope: ``"range"``, ``"space"`` (non-global entries, as a switch of
+            address spaces would) or ``"all"``.
+        va: start of the purged range as given, or None unless ``"range"``.
+        size: its bytes as given, or None unless ``"range"``.
+        space: address-space tag it was limited to, or None.
+        removed: entries that went, by slot.
+        result: 0, or a negative Xen errno.
+        reason: why it was refused, or ``""``.
+    """
+
+    kind: ClassVar[str] = "tlb-purge"
+
+    vcpu: int
+    shared: bool
+    scope: str
+    va: Gva | None
+    size: int | None
+    space: int | None
+    removed: tuple[TlbSlot, ...]
+    result: int
+    reason: str
+
+    def say(self) -> str:
+        table = _table(self.vcpu, self.shared)
+        if self.va is not None and self.size is not None:
+            what = f"{_count(self.size, 'byte')} at {self.va.hex()}"
+        else:
+            what = "all entries" if self.scope == "all" else "the non-global entries"
+        tag = f" of address space {self.space:#x}" if self.space is not None else ""
+        if self.result:
+            return f"Xen refuses to purge {what}{tag} from {table} ({self.result}): {self.reason}."
+        gone = _slots(self.removed) if self.removed else "nothing"
+        return f"Xen purges {what}{tag} from {table}: {gone} removed."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _table(vcpu: int, shared: bool) -> str:
+    return "the domain's shared table" if shared else f"vCPU {vcpu}'s table"
+
+
+def _slots(slots: tuple[TlbSlot, ...]) -> str:
+    return ", ".join(str(slot) for slot in slots)
