@@ -1,0 +1,56 @@
+"""vCPUs and processes: whose page tables are in CR3, and where each stack is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xenexplore.addr import Gpa, Gva
+
+__all__ = ["ARGUMENT_REGISTERS", "Process", "Vcpu"]
+
+#: 64-bit hypercall ABI: number, then arguments in this order.
+#: Source: docs/guest-guide/x86/hypercall-abi.rst (Xen 4.17).
+ARGUMENT_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
+
+_REGISTERS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags".split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """An address space with a user half of its own and the shared kernel half.
+
+    Attributes:
+        name: what the scenario calls it.
+        pid: small number, in order of creation.
+        root: guest-physical address of its top-level table (without C-bit).
+        kernel_stack: lowest address of its kernel stack's lowest page.
+    """
+
+    name: str
+    pid: int
+    root: Gpa
+    kernel_stack: Gva
+
+
+@dataclass(slots=True, kw_only=True)
+class Vcpu:
+    """One virtual CPU; only its Domain and the hypervisor model change it.
+
+    Attributes:
+        index: from 0.
+        process: name of the process that runs on it.
+        cr3: root of the current page tables (without C-bit or PCID).
+        kernel_stack: lowest address of the running task's kernel stack.
+        percpu: base of its per-CPU area (Linux: GS base in the kernel).
+        cpl: current privilege level; 0 in a hypercall (PV: kernel in ring 3, but
+            Xen calls that guest-kernel mode).
+        registers: general registers, RIP and RFLAGS by lower-case name.
+    """
+
+    index: int
+    process: str
+    cr3: Gpa
+    kernel_stack: Gva
+    percpu: Gva
+    cpl: int = 0
+    registers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_REGISTERS, 0))

@@ -1,0 +1,136 @@
+"""What a guest is to be: the few choices from which a :class:`Domain` is built."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from xenexplore.addr import PAGE_SIZE
+from xenexplore.errors import MachineError
+
+__all__ = [
+    "ENCRYPTIONS",
+    "GUEST_TYPES",
+    "KERNELS",
+    "MAX_VCPUS",
+    "Encryption",
+    "GuestSpec",
+    "GuestType",
+    "KernelName",
+    "no_such",
+]
+
+GuestType: TypeAlias = Literal["pvh", "hvm", "pv"]
+KernelName: TypeAlias = Literal["linux", "no-directmap", "unikernel", "freebsd"]
+Encryption: TypeAlias = Literal["none", "sev", "snp"]
+
+GUEST_TYPES: tuple[GuestType, ...] = ("pvh", "hvm", "pv")
+KERNELS: tuple[KernelName, ...] = ("linux", "no-directmap", "unikernel", "freebsd")
+ENCRYPTIONS: tuple[Encryption, ...] = ("none", "sev", "snp")
+
+MIB = 1 << 20
+MIN_MEMORY = 96 * MIB
+MAX_MEMORY = 1 << 40
+MAX_PV_MEMORY = 4096 * MIB
+#: HVM_MAX_VCPUS, xen/include/public/hvm/hvm_info_table.h (Xen 4.17).
+MAX_VCPUS = 128
+
+
+def no_such(what: str, wanted: object, words: Iterable[str], why: str = "") -> MachineError:
+    """The error for a word that is not one of ``words``; names the nearest that is."""
+    known = tuple(words)
+    near = difflib.get_close_matches(str(wanted), known, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    reason = f" ({why})" if why else ""
+    return MachineError(f"no {what} {wanted!r}{reason}: expected one of {', '.join(known)}{hint}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestSpec:
+    """A guest, as a scenario's text describes it.
+
+    Attributes:
+        type: ``"pvh"`` and ``"hvm"`` have a P2M (HAP); ``"pv"`` has none: its page
+            tables hold machine frames.
+        kernel: which kernel's address-space layout it has.
+        memory: bytes of RAM, a multiple of 2 MiB, at least 96 MiB.
+        vcpus: how many, 1 to 128.
+        encryption: ``"sev"`` and ``"snp"`` need a P2M: never with ``"pv"``.
+        p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.
+        la57: five-level paging (Linux and the kernel with no directmap).
+        gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
+            shows them to the guest.
+        seed: what scattered frames are drawn from; same seed, same machine.
+
+    Raises:
+        MachineError: a word is unknown, or two choices exclude each other.
+    """
+
+    type: GuestType = "pvh"
+    kernel: KernelName = "linux"
+    memory: int = 768 * MIB
+    vcpus: int = 1
+    encryption: Encryption = "none"
+    p2m_order: int = 0
+    la57: bool = False
+    gib_pages: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for what, word, words in (
+            ("guest type", self.type, GUEST_TYPES),
+            ("guest kernel", self.kernel, KERNELS),
+            ("memory encryption", self.encryption, ENCRYPTIONS),
+        ):
+            if word not in words:
+                raise no_such(what, word, words)
+        self._validate_numbers()
+        self._validate_pairs()
+
+    def _validate_numbers(self) -> None:
+        if type(self.memory) is not int or self.memory % (512 * PAGE_SIZE) != 0:
+            raise MachineError(f"memory of {self.memory!r} bytes: expected a multiple of 2 MiB")
+        if not MIN_MEMORY <= self.memory <= MAX_MEMORY:
+            raise MachineError(
+                f"memory of {self.memory:#x} bytes: expected {MIN_MEMORY:#x} (96 MiB) "
+                f"to {MAX_MEMORY:#x} (1 TiB)"
+            )
+        if type(self.vcpus) is not int or not 1 <= self.vcpus <= MAX_VCPUS:
+            raise MachineError(f"{self.vcpus!r} vCPUs: expected 1 to {MAX_VCPUS}")
+        if self.p2m_order not in (0, 9, 18):
+            raise MachineError(f"P2M order {self.p2m_order!r}: expected 0, 9 or 18")
+        if type(self.seed) is not int or self.seed < 0:
+            raise MachineError(f"seed {self.seed!r}: expected an integer of 0 or more")
+
+    def _validate_pairs(self) -> None:
+        if self.type == "pv":
+            if self.encryption != "none":
+                raise MachineError(
+                    f"a PV guest cannot be encrypted with {self.encryption}: its page tables hold "
+                    "machine frames and Xen must read and validate them"
+                )
+            if self.kernel not in ("linux",):
+                raise no_such(
+                    "PV kernel", self.kernel, ("linux",), "FreeBSD and Windows have no PV port"
+                )
+            if self.la57:
+                raise MachineError("a PV guest has four-level tables: Xen itself runs with four")
+            if self.memory > MAX_PV_MEMORY:
+                raise MachineError(
+                    f"a PV guest of {self.memory:#x} bytes: this model builds PV directmaps "
+                    f"(4 KiB pages only) up to {MAX_PV_MEMORY:#x} (4 GiB)"
+                )
+        if self.la57 and self.kernel not in ("linux", "no-directmap"):
+            raise MachineError(f"kernel {self.kernel!r} has no five-level layout in this model")
+
+    @property
+    def has_p2m(self) -> bool:
+        """Whether guest frames go through a P2M (HVM and PVH)."""
+        return self.type != "pv"
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether RAM is private to the guest unless it shares a page."""
+        return self.encryption != "none"
