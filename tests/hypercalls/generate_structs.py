@@ -1,0 +1,329 @@
+"""Generate the struct layouts of the catalogue from Xen's public headers.
+
+Usage: python tests/hypercalls/generate_structs.py INCLUDE_DIR VERSION
+
+INCLUDE_DIR holds ``xen/xen.h`` (Debian: /usr/include, package libxen-dev).  gcc
+compiles a file that includes every header of the guest interface, and the
+layouts are read from the DWARF that it leaves: sizes, alignments, offsets,
+bit-fields, handles.  Nothing is fetched.  Needs gcc and ``pyelftools``.
+
+The result, one TOML file per header under xenexplore/hypercalls/data/structs/,
+is reviewed and committed; tests/hypercalls/test_headers.py holds it to the
+headers by another way (sizeof and offsetof in compiled C).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HEADERS = (
+    "xen", "memory", "vcpu", "sched", "event_channel", "grant_table", "version", "physdev",
+    "platform", "sysctl", "domctl", "kexec", "callback", "nmi", "hvm/hvm_op", "hvm/params",
+    "hvm/dm_op", "hvm/ioreq", "hvm/hvm_vcpu", "argo", "hypfs", "pmu", "xenoprof", "xsm/flask_op",
+    "features", "trace", "vm_event", "io/console", "hvm/hvm_info_table", "hvm/e820",
+)  # fmt: skip
+X86_ONLY = ("arch-x86/xen-mca", "arch-x86/hvm/start_info", "arch-x86/hvm/save")
+ARM_ONLY = ("arch-arm/hvm/save",)
+
+ARCH_FLAGS = {
+    "x86_64": (),
+    # The guest interface is LP64 on both; only the header selection differs,
+    # so the host's gcc lays Arm64 structs out as a cross compiler would.
+    "arm64": ("-U__x86_64__", "-D__aarch64__"),
+}
+OUT = Path(__file__).parents[2] / "xenexplore" / "hypercalls" / "data" / "structs"
+
+
+def translation_unit(arch: str) -> str:
+    """The C file that pulls in every header."""
+    names = HEADERS + (X86_ONLY if arch == "x86_64" else ())
+    lines = [
+        "#include <stddef.h>",
+        "#include <stdint.h>",
+        "#define __XEN_TOOLS__ 1",
+        "#define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFACE_VERSION__",
+        *(f"#include <xen/{name}.h>" for name in names if name != "arch-x86/xen-mca"),
+    ]
+    if arch == "x86_64":
+        lines.append("#include <xen/arch-x86/xen-mca.h>")
+    return "\n".join(lines) + "\n"
+
+
+def compile_unit(include: str, arch: str, folder: Path) -> Path:
+    """Compile to an object file with the debug information of unused types too."""
+    source = folder / f"{arch}.c"
+    target = folder / f"{arch}.o"
+    source.write_text(translation_unit(arch))
+    subprocess.run(
+        ["gcc", "-c", "-g", "-gdwarf-4", "-ffreestanding", "-fno-eliminate-unused-debug-types",
+         f"-I{include}", *ARCH_FLAGS[arch], str(source), "-o", str(target)],
+        check=True,
+    )  # fmt: skip
+    return target
+
+
+class Dwarf:
+    """Struct layouts read from one object file."""
+
+    def __init__(self, path: Path) -> None:
+        from elftools.elf.elffile import ELFFile
+
+        self._file = path.open("rb")
+        info = ELFFile(self._file).get_dwarf_info()
+        (self.unit,) = list(info.iter_CUs())
+        files = info.line_program_for_CU(self.unit).header
+        self._names = [entry.name.decode() for entry in files.file_entry]
+        self._dirs = [d.decode() for d in files.include_directory]
+        self._entries = files.file_entry
+        self.structs: dict[str, dict] = {}
+        self.typedefs: dict[str, tuple[int, bool, str]] = {}
+        self.header: dict[str, str] = {}
+        self._anonymous: dict[int, str] = {}
+        self.read()
+
+    def _header(self, die) -> str:
+        entry = self._entries[die.attributes["DW_AT_decl_file"].value - 1]
+        folder = self._dirs[entry.dir_index - 1] if entry.dir_index else ""
+        path = f"{folder}/{entry.name.decode()}"
+        return path.rsplit("/xen/", 1)[1] if "/xen/" in path else ""
+
+    @staticmethod
+    def _name(die) -> str:
+        at = die.attributes.get("DW_AT_name")
+        return at.value.decode() if at else ""
+
+    def target(self, die):
+        """The type that a typedef, member, array or pointer refers to."""
+        return die.get_DIE_from_attribute("DW_AT_type") if "DW_AT_type" in die.attributes else None
+
+    def strip(self, die):
+        """Through typedefs and const to what is stored."""
+        while die is not None and die.tag in ("DW_TAG_typedef", "DW_TAG_const_type",
+                                              "DW_TAG_volatile_type"):  # fmt: skip
+            die = self.target(die)
+        return die
+
+    def spell(self, die, owner: str) -> str:
+        """A type as the catalogue writes it."""
+        if die is None:
+            return "void"
+        tag, name = die.tag, self._name(die)
+        if tag in ("DW_TAG_const_type", "DW_TAG_volatile_type"):
+            return self.spell(self.target(die), owner)
+        if tag == "DW_TAG_typedef":
+            if name.startswith("__guest_handle_"):  # and __guest_handle_64_: 8 bytes on LP64
+                return f"handle({self._pointee(die, owner)})"
+            under = self.strip(die)
+            if under.tag in ("DW_TAG_structure_type", "DW_TAG_union_type"):
+                return self.aggregate(under, self._name(under) or name, name)
+            if under.tag == "DW_TAG_array_type":
+                return self.spell(under, owner)
+            return name
+        if tag == "DW_TAG_pointer_type":
+            return f"pointer({self.spell(self.target(die), owner)})"
+        if tag == "DW_TAG_array_type":
+            bounds = [c for c in die.iter_children() if c.tag == "DW_TAG_subrange_type"]
+            counts = "".join(f"[{self._count(b)}]" for b in bounds)
+            return self.spell(self.target(die), owner) + counts
+        if tag in ("DW_TAG_structure_type", "DW_TAG_union_type"):
+            return self.aggregate(die, name or owner, name or owner)
+        return name or "enum"
+
+    def _pointee(self, die, owner: str) -> str:
+        """What a guest handle points to."""
+        under = self.strip(die)
+        member = next(c for c in under.iter_children() if self._name(c) == "p")
+        return self.spell(self.target(self.strip(self.target(member))), owner)
+
+    @staticmethod
+    def _count(bound) -> int:
+        if "DW_AT_count" in bound.attributes:
+            return bound.attributes["DW_AT_count"].value
+        upper = bound.attributes.get("DW_AT_upper_bound")
+        return upper.value + 1 if upper else 0
+
+    def size(self, die) -> int:
+        """sizeof a type."""
+        die = self.strip(die)
+        if die.tag == "DW_TAG_array_type":
+            total = self.size(self.target(die))
+            for child in die.iter_children():
+                if child.tag == "DW_TAG_subrange_type":
+                    total *= self._count(child)
+            return total
+        if die.tag == "DW_TAG_pointer_type":
+            return 8
+        return die.attributes["DW_AT_byte_size"].value
+
+    def align(self, die) -> int:
+        """_Alignof a type; a packed struct is found out by its members' offsets."""
+        if die.tag == "DW_TAG_typedef" and "DW_AT_alignment" in die.attributes:
+            return die.attributes["DW_AT_alignment"].value
+        if die.tag in ("DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type"):
+            return self.align(self.target(die))
+        if "DW_AT_alignment" in die.attributes:
+            return die.attributes["DW_AT_alignment"].value
+        if die.tag == "DW_TAG_array_type":
+            return self.align(self.target(die))
+        if die.tag in ("DW_TAG_structure_type", "DW_TAG_union_type"):
+            best = 1
+            for child in die.iter_children():
+                if child.tag != "DW_TAG_member":
+                    continue
+                own = self._member_align(child)
+                at = self._offset(child)
+                best = max(best, own if at % own == 0 else 1)
+            while self.size(die) % best:
+                best //= 2
+            return best
+        return self.size(die)
+
+    def _member_align(self, member) -> int:
+        if "DW_AT_alignment" in member.attributes:
+            return member.attributes["DW_AT_alignment"].value
+        return self.align(self.target(member))
+
+    @staticmethod
+    def _offset(member) -> int:
+        at = member.attributes.get("DW_AT_data_member_location")
+        return at.value if at else 0
+
+    def aggregate(self, die, name: str, shown: str) -> str:
+        """Record a struct or union; returns the name to refer to it by."""
+        if die.offset in self._anonymous:
+            return self._anonymous[die.offset]
+        kind = "union" if die.tag == "DW_TAG_union_type" else "struct"
+        named = bool(self._name(die))
+        key = name if named else shown
+        self._anonymous[die.offset] = key
+        if "DW_AT_declaration" in die.attributes or key.startswith("__guest_handle_"):
+            return key
+        entry = {
+            "c": f"{kind} {key}" if named else "" if "." in key else key,
+            "kind": kind,
+            "size": self.size(die),
+            "align": self.align(die),
+            "fields": [],
+        }
+        self.structs[key] = entry
+        self.header[key] = self._header(die)
+        self._members(die, key, 0, "", entry["fields"])
+        return key
+
+    def _members(self, die, key: str, base: int, path: str, into: list) -> None:
+        for child in die.iter_children():
+            if child.tag != "DW_TAG_member":
+                continue
+            name, kind = self._name(child), self.target(child)
+            at = base + self._offset(child)
+            under = self.strip(kind)
+            if not name:  # an unnamed member: its fields are the parent's
+                self._members(under, key, at, path, into)
+                continue
+            bits = child.attributes.get("DW_AT_bit_size")
+            if bits is not None:
+                size = child.attributes["DW_AT_byte_size"].value if (
+                    "DW_AT_byte_size" in child.attributes) else self.size(kind)  # fmt: skip
+                if "DW_AT_bit_offset" in child.attributes:
+                    low = size * 8 - child.attributes["DW_AT_bit_offset"].value - bits.value
+                else:
+                    whole = base * 8 + child.attributes["DW_AT_data_bit_offset"].value
+                    at, low = whole // (size * 8) * size, whole % (size * 8)
+                into.append([name, at, size, f"{self.spell(kind, key)}:{bits.value}@{low}"])
+                continue
+            into.append([name, at, self.size(kind), self.spell(kind, f"{key}.{name}")])
+
+    def read(self) -> None:
+        for die in self.unit.get_top_DIE().iter_children():
+            name = self._name(die)
+            if die.tag in ("DW_TAG_structure_type", "DW_TAG_union_type") and name:
+                if self._header(die):
+                    self.aggregate(die, name, name)
+            elif die.tag == "DW_TAG_typedef" and self._header(die):
+                if name.startswith("__guest_handle"):
+                    continue
+                under = self.strip(die)
+                if under is None or under.tag == "DW_TAG_subroutine_type":
+                    continue
+                if under.tag in ("DW_TAG_structure_type", "DW_TAG_union_type"):
+                    self.spell(die, name)
+                    key = self._anonymous[under.offset]
+                    if key != name:
+                        self.typedefs[name] = (0, False, key)
+                        self.header.setdefault(name, self._header(die))
+                elif under.tag == "DW_TAG_array_type":
+                    self.typedefs[name] = (self.size(die), False, self.spell(die, name))
+                    self.header.setdefault(name, self._header(die))
+                elif under.tag in ("DW_TAG_base_type", "DW_TAG_enumeration_type"):
+                    encoding = under.attributes.get("DW_AT_encoding")
+                    signed = encoding is not None and encoding.value in (5, 6)
+                    self.typedefs[name] = (self.size(die), signed, "")
+                    self.header.setdefault(name, self._header(die))
+
+
+def write(arch: str, found: Dwarf, version: str, base: Dwarf | None) -> None:
+    """One file per header; Arm64 files hold only what differs from x86-64."""
+    per: dict[str, list[str]] = {}
+    for name in sorted(found.structs):
+        entry = found.structs[name]
+        if not found.header[name]:
+            continue
+        if base is not None and base.structs.get(name) == entry:
+            continue
+        lines = [f'["{name}"]' if "." in name else f"[{name}]"]
+        lines.append(f'kind = "{entry["kind"]}"')
+        lines.append(f"size = {entry['size']}")
+        lines.append(f"align = {entry['align']}")
+        if entry["c"] and not entry["c"].startswith(("struct ", "union ")):
+            lines.append(f'c = "{entry["c"]}"')
+        lines.append("fields = [")
+        lines += [f'  ["{f}", {at}, {size}, "{kind}"],' for f, at, size, kind in entry["fields"]]
+        lines += ["]", ""]
+        per.setdefault(found.header[name], []).append("\n".join(lines))
+    for name in sorted(found.typedefs):
+        if base is not None and base.typedefs.get(name) == found.typedefs[name]:
+            continue
+        size, signed, alias = found.typedefs[name]
+        lines = [f"[{name}]", 'kind = "typedef"']
+        if alias:
+            lines.append(f'of = "{alias}"')
+        else:
+            lines += [f"size = {size}", f"signed = {str(signed).lower()}"]
+        per.setdefault(found.header[name], []).append("\n".join(lines) + "\n")
+    folder = OUT / arch
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.toml"):
+        old.unlink()
+    index: dict[str, str] = {}
+    for header, chunks in sorted(per.items()):
+        stem = header.removesuffix(".h").replace("/", "-")
+        head = (
+            f"# Layouts of xen/{header}, {arch}, public headers of Xen {version}.\n"
+            "# Generated by tests/hypercalls/generate_structs.py; do not edit.\n"
+            "# fields: name, offset, size (bytes), type; bit-fields: type:bits@lowest bit.\n\n"
+        )
+        (folder / f"{stem}.toml").write_text(head + "\n".join(chunks))
+        for chunk in chunks:
+            index[chunk.split("]", 1)[0].lstrip("[").strip('"')] = stem
+    head = f"# Which file holds which type ({arch}).  Generated; do not edit.\n\n"
+    rows = "".join(
+        f'"{k}" = "{v}"\n' if "." in k else f'{k} = "{v}"\n' for k, v in sorted(index.items())
+    )
+    (folder / "index.toml").write_text(head + rows)
+
+
+def main() -> None:
+    """Regenerate everything."""
+    include, version = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        x86 = Dwarf(compile_unit(include, "x86_64", Path(folder)))
+        arm = Dwarf(compile_unit(include, "arm64", Path(folder)))
+    write("x86_64", x86, version, None)
+    write("arm64", arm, version, x86)
+
+
+if __name__ == "__main__":
+    main()
