@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+import zstandard
+from elf_cores import Cpu, core, note
+
+from xenexplore.errors import ImageError
+from xenexplore.memory.image import Kind, Mode, open_image
+
+PAGE = bytes(range(256)) * 16
+
+
+def opened(tmp_path, data: bytes, name: str = "core"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return open_image(path)
+
+
+def test_memory_lies_where_its_headers_say(tmp_path):
+    image = opened(tmp_path, core([(0x3000, (PAGE * 2)[:0x1800]), (0xFFFC0000, PAGE)]))
+    assert image.kind is Kind.ELF
+    assert [(s.gpa, s.size) for s in image.segments] == [(0x3000, 0x1800), (0xFFFC0000, 0x1000)]
+    assert image.read(0x3008, 8) == PAGE[8:16]
+    assert image.read(0x47F8, 8) == PAGE[0x7F8:0x800]
+    assert image.read(0x47F8, 9) is None
+    assert image.read(0x2FFF, 1) is None
+    assert image.read(0, 1) is None
+    assert image.frame(0xFFFC0) == PAGE
+    assert image.frame(4) is None
+    assert (image.ram_bytes, image.end) == (0x2800, 0xFFFC1000)
+
+
+def test_a_read_crosses_segments_that_meet_and_no_others(tmp_path):
+    pieces = [(0x1000 + n * 16, bytes([n]) * 16) for n in range(200)]
+    image = opened(tmp_path, core(list(reversed(pieces))))
+    assert image.read(0x1008, 199 * 16) == b"".join(c for _, c in pieces)[8:][: 199 * 16]
+    assert image.read(0x1008, 200 * 16) is None
+
+
+def test_where_two_segments_overlap_the_lower_keeps_its_bytes(tmp_path):
+    image = opened(tmp_path, core([(0x1800, b"B" * 0x1000), (0x1000, b"A" * 0x1000)]))
+    assert image.read(0x1000, 0x1800) == b"A" * 0x1000 + b"B" * 0x800
+
+
+@pytest.mark.parametrize("pad", [0, 1, 4, 7])
+def test_memory_need_not_be_aligned_in_the_file(tmp_path, pad):
+    assert opened(tmp_path, core([(0x1000, PAGE)], pad=pad)).frame(1) == PAGE
+
+
+def test_registers_come_from_the_qemu_notes_in_order(tmp_path):
+    cpus = [
+        Cpu(cr3=0x1000, rip=0xFFFFFFFF81000001, rsp=0xFFFF880000001000, kernel_gs_base=0x77),
+        Cpu(cr3=0x2000, cr4=0x16F0, cs_flags=0x00AFFB00, ss_flags=0x00CFF300, gs_base=0x55),
+        Cpu(cr3=0x3000, cr2=0xDEAD, kernel_gs_base=None),
+    ]
+    vcpus = opened(tmp_path, core([(0, PAGE)], cpus)).vcpus
+    assert [v.index for v in vcpus] == [0, 1, 2]
+    assert [v.cr3 for v in vcpus] == [0x1000, 0x2000, 0x3000]
+    assert [v.mode for v in vcpus] == [Mode.LEVEL4, Mode.LEVEL5, Mode.LEVEL4]
+    assert [v.cpl for v in vcpus] == [0, 3, 0]
+    assert [v.kernel_gs_base for v in vcpus] == [0x77, 0, None]
+    assert (vcpus[0].rip, vcpus[0].rsp, vcpus[0].rflags) == (
+        0xFFFFFFFF81000001,
+        0xFFFF880000001000,
+        0x246,
+    )
+    assert (vcpus[1].gs_base, vcpus[2].cr2) == (0x55, 0xDEAD)
+    assert not any(v.efer_known for v in vcpus)
+
+
+@pytest.mark.parametrize(
+    ("machine", "cpu", "mode", "efer"),
+    [
+        (62, Cpu(), Mode.LEVEL4, 0xD00),
+        (62, Cpu(cs_flags=0x00CF9B00), Mode.LEVEL4, 0xD00),  # compatibility mode
+        (62, Cpu(cr4=0x16F0), Mode.LEVEL5, 0xD00),
+        (3, Cpu(cs_flags=0x00CF9B00), Mode.PAE, 0x800),
+        (3, Cpu(cs_flags=0x00CF9B00, cr4=0x10), Mode.BITS32, 0),
+        (3, Cpu(cs_flags=0x00CF9B00, cr0=0x11), Mode.OFF, 0),
+        (3, Cpu(cs_flags=0x00AF9B00), Mode.LEVEL4, 0xD00),  # 64-bit code settles it
+    ],
+)
+@pytest.mark.parametrize("bits", [32, 64])
+def test_the_mode_is_concluded_from_machine_and_registers(tmp_path, bits, machine, cpu, mode, efer):
+    data = core([(0x1000, PAGE)], [cpu], bits=bits, machine=machine)
+    image = opened(tmp_path, data)
+    assert (image.vcpus[0].mode, image.vcpus[0].efer) == (mode, efer)
+    assert image.frame(1) == PAGE
+
+
+def test_more_headers_than_the_elf_header_can_count(tmp_path):
+    for bits in (32, 64):
+        image = opened(tmp_path, core([(0x1000, PAGE)], bits=bits, extended_count=True))
+        assert image.frame(1) == PAGE
+
+
+def test_compressed_in_one_or_several_frames(tmp_path):
+    plain = core([(0x1000, PAGE)])
+    pack = zstandard.ZstdCompressor().compress
+    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00none"
+    for packed in (
+        pack(plain),
+        pack(plain[:700]) + skippable + pack(plain[700:]),
+        b"".join(pack(bytes([b])) for b in plain),
+    ):
+        assert opened(tmp_path, packed, "core.zst").frame(1) == PAGE
+
+
+def test_every_cut_of_a_core_is_one_clear_error(tmp_path):
+    data = core([(0x1000, PAGE[:64])], [Cpu()])
+    for length in range(len(data)):
+        with pytest.raises(ImageError) as caught:
+            opened(tmp_path, data[:length])
+        assert "\n" not in str(caught.value)
+        if length >= 52:
+            assert "cut short" in str(caught.value)
+
+
+def test_every_cut_of_a_compressed_core_is_one_clear_error(tmp_path):
+    data = zstandard.compress(core([(0x1000, PAGE[:64])], [Cpu()]))
+    for length in range(4, len(data)):
+        with pytest.raises(ImageError, match=r"cut short|zstd data"):
+            opened(tmp_path, data[:length])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (core([(0, PAGE)], machine=183), "machine AArch64"),
+        (core([(0, PAGE)], machine=0xBEEF), f"machine {0xBEEF}"),
+        (core([(0, PAGE)], kind=2), "an executable"),
+        (core([(0, PAGE)], order=2), "big-endian"),
+        (core([]), r"guest memory \(PT_LOAD\)"),
+        (core([(0, PAGE)], notes=b""), "a QEMU note for each vCPU, got none"),
+        (core([(0, PAGE)], notes=note(b"CORE\0", bytes(336), 1)), "a QEMU note for each vCPU"),
+        (core([(0, PAGE)], notes=note(b"QEMU\0", bytes(8), 0)), "got 8 bytes"),
+        (core([(0, PAGE)], [Cpu(version=2)]), "version 2"),
+        (core([(0, PAGE)], notes=b"\xff" * 16), "the notes are damaged"),
+        (core([(1 << 52, PAGE)]), r"below 2\^52"),
+        (core([(0, PAGE)])[:54] + b"\x07" + core([(0, PAGE)])[55:], "headers of 56 bytes, got 7"),
+    ],
+)
+def test_cores_that_cannot_be_read_say_why(tmp_path, data, words):
+    with pytest.raises(ImageError, match=words) as caught:
+        opened(tmp_path, data)
+    assert str(caught.value).startswith(str(tmp_path / "core"))

@@ -1,0 +1,93 @@
+"""Files that hold only a guest's page-table pages: small enough to ship and to mail.
+
+``ptpages.bin`` (usually ``.zst``) is a row of records, each a little-endian
+64-bit guest-physical address and the 4096 bytes of that page; the text of the
+monitor's ``info registers`` lies beside it as ``info_registers.txt``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from xenexplore.addr import PAGE_MASK, PAGE_SIZE
+from xenexplore.errors import ImageError
+from xenexplore.memory.image_elf import Segment
+from xenexplore.memory.image_registers import Registers, registers_from_text
+from xenexplore.memory.image_source import Buffer
+
+__all__ = ["RECORD_SIZE", "REGISTERS_NAME", "looks_like_pages", "read_pages", "registers_beside"]
+
+RECORD_SIZE: Final = 8 + PAGE_SIZE
+REGISTERS_NAME: Final = "info_registers.txt"
+_MAX_REGISTERS = 1 << 24
+
+
+def looks_like_pages(data: Buffer) -> bool:
+    """Whether the content is a row of records: aligned, ascending or not, but distinct pages."""
+    if not len(data) or len(data) % RECORD_SIZE:
+        return False
+    gpas = _addresses(data)
+    plausible = not np.any(gpas & np.uint64(PAGE_MASK)) and not np.any(gpas >> np.uint64(52))
+    return bool(plausible) and len(np.unique(gpas)) == len(gpas)
+
+
+def _addresses(data: Buffer) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """Address of every whole record."""
+    count = len(data) // RECORD_SIZE
+    record = np.dtype([("gpa", "<u8"), ("page", "V4096")])
+    gpas: np.ndarray[tuple[int], np.dtype[np.uint64]] = np.frombuffer(data, record, count)[
+        "gpa"
+    ].copy()
+    return gpas
+
+
+def read_pages(source: object, data: Buffer) -> tuple[Segment, ...]:
+    """One segment for each record.
+
+    Raises:
+        ImageError: the file is cut short, or an address is impossible or there twice.
+    """
+    if len(data) % RECORD_SIZE:
+        raise ImageError(
+            source,
+            f"record {len(data) // RECORD_SIZE}",
+            expected=f"records of {RECORD_SIZE} bytes",
+            got=f"{len(data) % RECORD_SIZE} bytes after the last whole one",
+            hint="the file is cut short, or no file of page-table pages",
+        )
+    segments = []
+    seen: dict[int, int] = {}
+    for number, gpa in enumerate(_addresses(data).tolist()):
+        place = f"record {number}"
+        if gpa & PAGE_MASK or gpa >> 52:
+            raise ImageError(
+                source,
+                place,
+                expected="a page's guest-physical address below 2^52",
+                got=f"{gpa:#x}",
+                hint="is this a file of page-table pages?",
+            )
+        if gpa in seen:
+            raise ImageError(
+                source, place, expected="each page once", got=f"{gpa:#x} as in record {seen[gpa]}"
+            )
+        seen[gpa] = number
+        segments.append(Segment(gpa, PAGE_SIZE, number * RECORD_SIZE + 8))
+    return tuple(segments)
+
+
+def registers_beside(path: Path) -> tuple[Registers, ...]:
+    """The vCPUs of ``info_registers.txt`` in the same folder; none if there is no such file.
+
+    Raises:
+        ImageError: the text is not what ``info registers`` prints.
+    """
+    beside = path.with_name(REGISTERS_NAME)
+    if not beside.is_file():
+        return ()
+    with beside.open("rb") as file:
+        text = file.read(_MAX_REGISTERS)
+    return registers_from_text(beside, text.decode("utf-8", "replace"))
