@@ -142,7 +142,8 @@ class TlbInsert(Step):
         what = f"{_count(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
         table = _table(self.vcpu, self.shared)
         if self.result:
-            return f"Xen refuses to register {what} in {table} ({self.result}): {self.reason}."
+            error = _errno(self.result)
+            return f"Xen refuses to register {what} in {table} ({error}): {self.reason}."
         gone = f", replacing {_slots(self.replaced)}" if self.replaced else ""
         return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
 
@@ -184,9 +185,18 @@ class TlbPurge(Step):
             what = "all entries" if self.scope == "all" else "the non-global entries"
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
-            return f"Xen refuses to purge {what}{tag} from {table} ({self.result}): {self.reason}."
+            error = _errno(self.result)
+            return f"Xen refuses to purge {what}{tag} from {table} ({error}): {self.reason}."
         gone = _slots(self.removed) if self.removed else "nothing"
         return f"Xen purges {what}{tag} from {table}: {gone} removed."
+
+
+# Source: xen/include/public/errno.h.
+_ERRNO = {17: "-EEXIST", 22: "-EINVAL", 28: "-ENOSPC"}
+
+
+def _errno(result: int) -> str:
+    return _ERRNO.get(-result, str(result))
 
 
 def _count(number: int, noun: str) -> str:
