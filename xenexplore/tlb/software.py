@@ -195,6 +195,8 @@ class SoftwareTlb:
         """
         if size < 1:
             raise MachineError(f"an access has at least 1 byte, got {size}")
+        if straddle not in ("redo", "miss"):
+            raise MachineError(f"straddle: expected redo or miss, got {straddle!r}")
         held, compares = self._search.find(va.value, space)
         if held is None:
             return Found(None, None, 0, compares)

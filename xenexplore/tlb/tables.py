@@ -61,8 +61,7 @@ class Tables:
 
     def table(self, vcpu: int) -> SoftwareTlb:
         """The table that is searched in the name of a vCPU."""
-        if not 0 <= vcpu < self.vcpus:
-            raise MachineError(f"vCPU: expected 0 to {self.vcpus - 1}, got {vcpu}")
+        self._validate_vcpu(vcpu)
         return self._tables[0 if self.shared else vcpu]
 
     def entries(self, vcpu: int) -> tuple[TlbSlot, ...]:
@@ -126,6 +125,8 @@ class Tables:
             straddle: what becomes of an access that outgrows its entry.
             cite: the rule behind the search.
         """
+        if subject is not None:
+            self._validate_vcpu(subject)
         found = self.table(asked).lookup(va, size, space, straddle)
         entry = found.held.entry if found.held else None
         return TlbLookup(
@@ -144,6 +145,10 @@ class Tables:
             gpa=found.gpa,
             covered=found.covered,
         )
+
+    def _validate_vcpu(self, vcpu: int) -> None:
+        if not 0 <= vcpu < self.vcpus:
+            raise MachineError(f"vCPU: expected 0 to {self.vcpus - 1}, got {vcpu}")
 
     def _purged(
         self,
