@@ -1,0 +1,156 @@
+"""A kernel's symbols, from /proc/kallsyms: names for addresses and addresses for names."""
+
+from __future__ import annotations
+
+import bisect
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from xenexplore.addr import Gva
+from xenexplore.errors import InputError
+
+__all__ = ["Place", "Symbol", "SymbolTable", "read_kallsyms"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Symbol:
+    """One symbol.
+
+    Attributes:
+        value: linear address; for a percpu variable (x86-64: values below
+            ``__per_cpu_end``) the offset from its CPU's percpu base.
+        name: as the kernel spells it.
+        type: nm's letter, e.g. ``"T"`` text, ``"d"`` local data, ``"A"`` absolute.
+        module: the module it belongs to, or ``""`` for the kernel itself.
+    """
+
+    value: int
+    name: str
+    type: str
+    module: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address as symbol plus offset."""
+
+    symbol: Symbol
+    offset: int
+
+    def __str__(self) -> str:
+        module = f" [{self.symbol.module}]" if self.symbol.module else ""
+        plus = f"+{self.offset:#x}" if self.offset else ""
+        return f"{self.symbol.name}{plus}{module}"
+
+
+class SymbolTable:
+    """Symbols in order of value, split into addresses and percpu offsets.
+
+    Where several symbols share a value, the first in the file names it.
+    Sizes are not in kallsyms: a symbol is taken to reach to the next one.
+    """
+
+    def __init__(self, symbols: Iterable[Symbol]) -> None:
+        self._by_name: dict[str, Symbol] = {}
+        percpu_end = 0
+        everything = list(symbols)
+        for symbol in everything:
+            if symbol.name == "__per_cpu_end" and not symbol.module:
+                percpu_end = symbol.value
+            self._by_name.setdefault(symbol.name, symbol)
+        # x86-64 links percpu variables at 0 (arch/x86/kernel/vmlinux.lds.S:
+        # PERCPU_VADDR(.., 0, ..)); every other symbol is in the upper half.
+        self.percpu_size = percpu_end if percpu_end < 1 << 32 else 0
+        self._percpu = _sorted_unique(s for s in everything if s.value < self.percpu_size)
+        self._kernel = _sorted_unique(s for s in everything if s.value >= 1 << 63)
+        self._percpu_keys = [symbol.value for symbol in self._percpu]
+        self._kernel_keys = [symbol.value for symbol in self._kernel]
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def value(self, name: str) -> int | None:
+        """A symbol's value, or None if there is no such symbol."""
+        symbol = self._by_name.get(name)
+        return symbol.value if symbol is not None else None
+
+    def modules(self) -> tuple[str, ...]:
+        """Names of the modules that have symbols here, sorted."""
+        return tuple(sorted({symbol.module for symbol in self._kernel if symbol.module}))
+
+    def find(self, address: Gva) -> Place | None:
+        """The symbol at or before a kernel address, or None if there is none."""
+        return _at(self._kernel, self._kernel_keys, address.value)
+
+    def find_percpu(self, offset: int) -> Place | None:
+        """The percpu variable at an offset from a CPU's percpu base, or None."""
+        if not 0 <= offset < self.percpu_size:
+            return None
+        return _at(self._percpu, self._percpu_keys, offset)
+
+    def span(self, first: str, last: str) -> tuple[int, int] | None:
+        """Values of two symbols, if both exist and are in order."""
+        start, end = self.value(first), self.value(last)
+        if start is None or end is None or end < start:
+            return None
+        return start, end
+
+
+def _sorted_unique(symbols: Iterable[Symbol]) -> list[Symbol]:
+    first: dict[int, Symbol] = {}
+    for symbol in symbols:
+        known = first.get(symbol.value)
+        # A section's bound is a worse name than the variable that starts there.
+        if known is None or (known.name.startswith("__") and not symbol.name.startswith("__")):
+            first[symbol.value] = symbol
+    return [first[value] for value in sorted(first)]
+
+
+def _at(symbols: list[Symbol], keys: list[int], value: int) -> Place | None:
+    index = bisect.bisect_right(keys, value) - 1
+    if index < 0:
+        return None
+    return Place(symbols[index], value - symbols[index].value)
+
+
+def read_kallsyms(path: str | Path) -> SymbolTable:
+    """Read a saved ``/proc/kallsyms`` (plain or ``.zst``).
+
+    Raises:
+        InputError: a line is not ``ADDRESS TYPE NAME [MODULE]``, or every
+            address is zero (as /proc/kallsyms shows them without privilege).
+        OSError: the file cannot be read.
+    """
+    raw = Path(path).read_bytes()
+    if raw[:4] == b"\x28\xb5\x2f\xfd":
+        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)) as stream:
+            raw = stream.read()
+    symbols = []
+    for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), 1):
+        symbols.append(_symbol(path, number, line))
+    if not any(symbol.value for symbol in symbols):
+        raise InputError(
+            path, "", expected="addresses", got="zeros only",
+            hint="read /proc/kallsyms as root, with kptr_restrict below 2",
+        )  # fmt: skip
+    return SymbolTable(symbols)
+
+
+def _symbol(path: str | Path, number: int, line: str) -> Symbol:
+    parts = line.split()
+    try:
+        if len(parts) not in (3, 4):
+            raise ValueError  # noqa: TRY301
+        module = parts[3].strip("[]") if len(parts) == 4 else ""
+        return Symbol(int(parts[0], 16), parts[2], parts[1], module)
+    except ValueError:
+        raise InputError(
+            path, f"line {number}", expected="ADDRESS TYPE NAME [MODULE]", got=repr(line[:60])
+        ) from None
