@@ -116,8 +116,8 @@ def purge(**changes):
         (
             insert(label="", shared=True, replaced=(BARE, RING)),
             (
-                "Xen registers 64 bytes at 0x1000 as 0x9000 in slot 2 of the domain's shared table, "
-                "replacing slot 0, slot 2 (ring)."
+                "Xen registers 64 bytes at 0x1000 as 0x9000 in slot 2 of "
+                "the domain's shared table, replacing slot 0, slot 2 (ring)."
             ),
         ),
         (
