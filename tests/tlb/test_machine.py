@@ -38,7 +38,7 @@ home_entries = st.fixed_dictionaries(
         "vcpu": vcpus,
         "start": st.integers(0, 15),
         "units": st.integers(1, 3),
-        "pa_units": st.integers(0, 15),
+        "pa_units": st.integers(0, 31),
         "space": spaces,
         "is_global": st.booleans(),
     }
@@ -115,11 +115,11 @@ class TlbMachine(RuleBasedStateMachine):
         self.insert_valid(**entry)
 
     def insert_valid(self, vcpu, start, units, pa_units, space, is_global):
-        """A range that breaks no rule of its own, where the others are."""
+        """A sound range where the others are; only its frames may be no RAM."""
         model = self.model(vcpu)
         unit = max(model.granularity, 0x200)
         va = HOMES[model.bits] + (start * unit) % 0x4000
-        pa = 0xA000 + (pa_units * unit) % 0x4000
+        pa = 0x6000 + (pa_units * unit) % 0x8000
         size = min(units * unit, TOP - va)
         self.insert(vcpu, (va, size), pa, is_global or model.only_global, space)
 
