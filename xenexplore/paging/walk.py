@@ -1,0 +1,199 @@
+"""The walk of a guest's page tables, after Xen's.
+
+Source: guest_walk_tables(), xen/arch/x86/mm/guest_walk.c; around it, where a
+P2M is given, hap_p2m_ga_to_gfn(), xen/arch/x86/mm/hap/guest_walk.c: one P2M
+look-up for the table that CR3 names, one for each lower table, one for the
+frame found.  Xen 4.17 and the newer tree agree but for supervisor protection
+keys, which no guest of 4.17 can enable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, Gva, is_canonical
+from xenexplore.errors import AddressError
+from xenexplore.memory.p2m_types import PAGING_TYPES, P2mEntry, P2mType
+from xenexplore.paging.access import (
+    PFEC_FETCH,
+    PFEC_PAGED,
+    PFEC_PRESENT,
+    PFEC_PROT_KEY,
+    PFEC_RESERVED,
+    PFEC_SHARED,
+    READ,
+    Access,
+    WalkEnd,
+)
+from xenexplore.paging.plan import Mode, unfold_pse36
+from xenexplore.paging.rights import key_denies
+from xenexplore.paging.state import CR4_SMEP, Manner, PagingState
+from xenexplore.paging.walk_record import Walk
+
+__all__ = ["Reader", "TwoStageReader", "walk"]
+
+_OK = WalkEnd.OK
+_SHARED = P2mType.p2m_ram_shared
+_new = tuple.__new__
+_from_bytes = int.from_bytes
+
+
+class Reader(Protocol):
+    """Guest-physical memory that a walk can read: RAM, an image, a guest's own view."""
+
+    def read(self, gpa: int, size: int, /) -> bytes | None:
+        """``size`` bytes, all of one page, or None where nothing is behind them."""
+        ...
+
+
+class TwoStageReader(Reader, Protocol):
+    """Guest memory behind a P2M: what a walk in HAP reads through.
+
+    :attr:`xenexplore.memory.GuestMemory.hypervisor` is one.
+    """
+
+    def resolve(self, gfn: int, /) -> tuple[P2mEntry, int | None]:
+        """The P2M's entry for a frame, and the machine frame that Xen got a reference to."""
+        ...
+
+    def read_frame(self, mfn: int, offset: int, size: int, /) -> bytes | None:
+        """Bytes of a machine frame."""
+        ...
+
+
+def walk(
+    reader: Reader | TwoStageReader,
+    state: PagingState,
+    linear: int | Gva,
+    access: Access = READ,
+    manner: Manner = Manner.XEN,
+) -> Walk:
+    """Translate a linear address and record every level of it.  Changes nothing.
+
+    Args:
+        reader: guest-physical memory.  One with ``resolve`` (Xen's view) costs
+            and records P2M look-ups; one with ``read`` alone is memory without a P2M.
+        state: registers and CPU properties.
+        linear: the linear address.
+        access: what is asked.
+        manner: Xen's walk, or a CPU's where they differ.
+
+    Returns:
+        The record.  A fault is an answer: see ``Walk.end`` and ``Walk.error_code``.
+
+    Raises:
+        AddressError: the address does not fit in 64 bits.
+    """
+    va = linear.value if isinstance(linear, Gva) else linear
+    if va >> 64:
+        raise AddressError(va, "linear", "64 bits")
+    plan = state.plan
+    if manner is Manner.CPU:
+        bits = plan.mode.linear_bits
+        if bits == 32:
+            va &= 0xFFFFFFFF
+        elif not is_canonical(va, bits):
+            return Walk(state, access, va, manner, (), (), WalkEnd.NOT_CANONICAL, 0, None)
+    lookups: list[P2mEntry] = []
+    resolve = getattr(reader, "resolve", None)
+    read = reader.read if resolve is None else _through_p2m(resolve, reader, lookups)
+    entries: list[int] = []
+    end = _OK
+    all_of, any_of, entry, is_large = -1, 0, 0, 0
+    address_mask, size = plan.address_mask, plan.entry_size
+    table = state.cr3 & plan.top_mask
+    for shift, mask, reserved, large, large_reserved, grants in plan.levels:
+        raw = read(table + (va >> shift & mask), size)
+        if raw is None:
+            end = WalkEnd.NO_TABLE
+            break
+        entry = _from_bytes(raw, "little")
+        entries.append(entry)
+        if not entry & 1:
+            end = WalkEnd.NOT_PRESENT
+            break
+        if entry & reserved:
+            end = WalkEnd.RESERVED
+            break
+        all_of &= entry | grants
+        any_of |= entry
+        is_large = entry & large
+        if is_large:
+            if entry & large_reserved:
+                end = WalkEnd.RESERVED
+            break
+        table = entry & address_mask
+    gpa: int | None = None
+    if end is not _OK:
+        end, pfec = _stopped(state, access, end, entries, lookups)
+    elif not entries:  # paging is off
+        gpa, pfec = va, 0
+    else:
+        rules = state.rules.get(access.pfec) or state.rules_for(access)
+        end, pfec = rules.verdicts[(all_of >> 1 & 3) | (any_of >> 61 & 4)]
+        keys = rules.user_keys if all_of & 4 else rules.supervisor_keys
+        if keys is not None and key_denies(keys, entry >> 59 & 15, access.pfec, state.cr0):
+            end, pfec = WalkEnd.PROTECTION_KEY, rules.base | PFEC_PRESENT | PFEC_PROT_KEY
+        if end is _OK:
+            inside = (1 << plan.page_shifts[len(entries) - 1]) - 1
+            if is_large and plan.mode is Mode.LEGACY:
+                entry = unfold_pse36(entry)
+            gpa = entry & address_mask & ~inside | va & inside
+            if resolve is not None:
+                lookups.append(resolve(gpa >> PAGE_SHIFT)[0])
+                blocked = _BLOCKED.get(lookups[-1].type)
+                if blocked is not None:
+                    gpa, (end, pfec) = None, blocked
+    return _new(Walk, (state, access, va, manner, tuple(entries), tuple(lookups), end, pfec, gpa))
+
+
+_BLOCKED = {
+    _SHARED: (WalkEnd.SHARED, PFEC_SHARED),
+    **dict.fromkeys(PAGING_TYPES, (WalkEnd.PAGED, PFEC_PAGED)),
+}
+
+
+def _through_p2m(
+    resolve: Callable[[int], tuple[P2mEntry, int | None]],
+    reader: Reader | TwoStageReader,
+    lookups: list[P2mEntry],
+) -> Callable[[int, int], bytes | None]:
+    """map_domain_gfn() (xen/arch/x86/mm/guest_walk.c), then the read; the look-up is recorded."""
+    read_frame: Callable[[int, int, int], bytes | None] = getattr(reader, "read_frame")  # noqa: B009
+
+    def read(gpa: int, size: int) -> bytes | None:
+        entry, mfn = resolve(gpa >> PAGE_SHIFT)
+        lookups.append(entry)
+        if mfn is None or entry.type in _BLOCKED:
+            return None
+        return read_frame(mfn, gpa & PAGE_MASK, size)
+
+    return read
+
+
+def _stopped(
+    state: PagingState,
+    access: Access,
+    end: WalkEnd,
+    entries: list[int],
+    lookups: list[P2mEntry],
+) -> tuple[WalkEnd, int]:
+    """How a walk that found no translation ends, and Xen's PFEC for it."""
+    rules = state.rules.get(access.pfec) or state.rules_for(access)
+    if end is WalkEnd.NOT_PRESENT:
+        return end, rules.base
+    if end is WalkEnd.RESERVED:
+        return end, rules.base | PFEC_RESERVED | PFEC_PRESENT
+    at_top = not entries
+    blocked = _BLOCKED.get(lookups[-1].type) if lookups else None
+    if blocked is not None:
+        end, synthetic = blocked
+        # hap_p2m_ga_to_gfn() overwrites the code; guest_walk_tables() adds to it.
+        return end, synthetic if at_top else synthetic | rules.base
+    if not at_top:
+        return end, rules.base
+    # No page for CR3: hap_p2m_ga_to_gfn() keeps the request's own bits, and
+    # looks at EFER.NXE alone where guest_walk_tables() knows the paging mode.
+    keeps_fetch = state.plan.nxe or state.cr4 & CR4_SMEP
+    return end, access.pfec if keeps_fetch else access.pfec & ~PFEC_FETCH
