@@ -14,6 +14,7 @@ from xenexplore.paging.access import (
     Access,
     WalkEnd,
 )
+from xenexplore.paging.builder import PageFlags, PageTables, frames_from
 from xenexplore.paging.entries import Entry, entry_flags, make_entry
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.state import Manner, PagingState
@@ -35,6 +36,8 @@ __all__ = [
     "Level",
     "Manner",
     "Mode",
+    "PageFlags",
+    "PageTables",
     "PagingState",
     "Reader",
     "TwoStageReader",
@@ -42,6 +45,7 @@ __all__ = [
     "WalkEnd",
     "apply_updates",
     "entry_flags",
+    "frames_from",
     "make_entry",
     "walk",
 ]

@@ -11,7 +11,7 @@ from xenexplore.addr import Gpa
 from xenexplore.errors import MachineError
 from xenexplore.paging.plan import ADDRESS_MASK, Mode, unfold_pse36
 
-__all__ = ["Entry", "entry_flags", "make_entry"]
+__all__ = ["Entry", "entry_flags", "make_entry", "split_large"]
 
 P, RW, US, PWT, PCD, A, D, PS, G = (1 << bit for bit in range(9))
 PAT_4K = 1 << 7
@@ -226,3 +226,25 @@ def _fold(address: int, mode: Mode, *, large: bool) -> int:
     if mode is Mode.LEGACY and large:
         return (address & 0xFFC0_0000) | (address >> 32 & 0xFF) << 13
     return address
+
+
+def split_large(entry: Entry) -> list[int]:
+    """A superpage's entry as the entries of a table that maps the same, one size smaller.
+
+    Raises:
+        MachineError: a 32-bit 4 MiB page past 4 GiB, which no 4 KiB entry can reach.
+    """
+    start = entry.address.value
+    if entry.mode is Mode.LEGACY:
+        if start >> 32:
+            raise MachineError(f"the 4 MiB page at {start:#x} cannot be split: it is past 4 GiB")
+        rest = entry.value & 0x1FFF
+    else:
+        encryption = 0 if entry.c_bit is None else 1 << entry.c_bit
+        rest = entry.value & ~(ADDRESS_MASK & -(1 << entry.page_shift) & ~encryption)
+    if entry.level == 2:  # PAT moves from bit 12 to bit 7, which is no longer PS
+        rest = rest & ~(PS | PAT_LARGE) | (PAT_4K if rest & PAT_LARGE else 0)
+    below = Entry(0, entry.level - 1, entry.mode)
+    span = 1 << below.page_shift
+    count = 1 << (entry.page_shift - below.page_shift)
+    return [rest | start + place * span for place in range(count)]
