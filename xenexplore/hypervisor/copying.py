@@ -1,0 +1,119 @@
+"""The copy helpers: chunk by chunk, with the failure semantics that they really have.
+
+x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
+``copy_{to,from}_user_hvm()`` report the *whole* length as uncopied, though
+earlier chunks have moved (xen/arch/x86/hvm/hvm.c).  Arm: ``copy_guest()``
+returns what remains (xen/arch/arm/guestcopy.c).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenexplore.hypervisor.abi import Access, GuestCall, Located
+from xenexplore.hypervisor.judge import meant, unchecked
+from xenexplore.steps import Cite, Copy, CopyFailed, Fault, Move, xen
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["copy_from_guest", "copy_to_guest"]
+
+_HVM_COPY = xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")
+_TO_USER = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
+_FROM_USER = xen("xen/arch/x86/hvm/hvm.c", "copy_from_user_hvm")
+_ARM = xen("xen/arch/arm/guestcopy.c", "copy_guest")
+_PV = xen("xen/arch/x86/usercopy.c", "copy_to_guest_ll")
+
+
+def _cite(machine: Xen, access: Access) -> Cite:
+    if machine.domain.spec.type == "pv":
+        return _PV
+    return _TO_USER if access.writes else _FROM_USER
+
+
+def _transfer(
+    machine: Xen, access: Access, call: GuestCall | None, data: bytes | None
+) -> bytes | None:
+    """Move the bytes of one access; None where a chunk failed.  ``data`` None: read."""
+    done = bytearray()
+    step = Copy(
+        cite=_cite(machine, access),
+        direction=access.direction,
+        handle=access.handle,
+        size=access.size,
+        role=access.role,
+        current=access.current,
+        subject=access.subject,
+    )
+    with machine.record.under(step):
+        exchanged = machine.abi.exchange(machine, access, data)
+        if exchanged is not None:
+            return exchanged
+        for found in machine.abi.locate(machine, access):
+            if isinstance(found, Fault):
+                machine.emit(found)
+                return _failed(machine, access, len(done))
+            start = access.handle + len(done)
+            moved = _move(machine, access, call, found, start, data, len(done))
+            if moved is None:
+                return _failed(machine, access, len(done))
+            done += moved
+        assert len(done) == access.size, "an option located fewer bytes than were asked for"
+        return bytes(done)
+
+
+def _move(
+    machine: Xen,
+    access: Access,
+    call: GuestCall | None,
+    found: Located,
+    start: int,
+    data: bytes | None,
+    offset: int,
+) -> bytes | None:
+    """Move one located piece, after its P2M look-up; None where the frame cannot be had."""
+    if not found.checked:
+        lost = unchecked(machine, call, access, start, found.size)
+        if lost is not None:
+            machine.emit(lost)
+    chunk = None if data is None else data[offset : offset + found.size]
+    outcome = machine.touch(found.gpa, found.size, chunk)
+    if outcome is None:
+        return None
+    where = found.gpa
+    for gpa, size in meant(machine, call, access, start, found.size):
+        machine.emit(
+            Move(
+                cite=_HVM_COPY,
+                direction="to" if access.writes else "from",
+                gpa=where,
+                mfn=outcome.mfn,
+                size=size,
+                meant=gpa,
+                garbled=outcome.garbled,
+            )
+        )
+        where = where + size
+    return outcome.data if chunk is None else chunk
+
+
+def _failed(machine: Xen, access: Access, moved: int) -> None:
+    whole = machine.copy_helper == "x86"
+    machine.emit(
+        CopyFailed(
+            cite=_cite(machine, access) if whole else _ARM,
+            moved=moved,
+            reported=access.size if whole else access.size - moved,
+        )
+    )
+
+
+def copy_from_guest(machine: Xen, access: Access, call: GuestCall | None = None) -> bytes | None:
+    """Xen reads ``access.size`` bytes; None where any chunk failed."""
+    return _transfer(machine, access, call, None)
+
+
+def copy_to_guest(machine: Xen, access: Access, data: bytes, call: GuestCall | None = None) -> bool:
+    """Xen writes ``data``; False where any chunk failed (earlier ones have been written)."""
+    return _transfer(machine, access, call, data) is not None

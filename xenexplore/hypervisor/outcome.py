@@ -1,0 +1,207 @@
+"""What came of a run, computed from its recorded steps and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from xenexplore.steps import (
+    Copy,
+    CopyFailed,
+    Exit,
+    Fault,
+    Flip,
+    GuestCopy,
+    GuestTranslate,
+    GuestWrite,
+    Hazard,
+    Json,
+    ListRead,
+    Move,
+    Node,
+    P2mLookup,
+    Phase,
+    PteRead,
+    Refusal,
+    RegisterPass,
+    Return,
+    Step,
+    TlbInsert,
+    TlbLookup,
+    TlbPurge,
+    UncheckedAccess,
+)
+
+__all__ = ["Counts", "Outcome", "counts_of", "outcome_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How often what happened; every field is a sum over steps."""
+
+    exits: int = 0
+    copies: int = 0
+    walks: int = 0
+    pte_reads: int = 0
+    p2m_lookups: int = 0
+    p2m_entry_reads: int = 0
+    tlb_lookups: int = 0
+    tlb_hits: int = 0
+    tlb_compares: int = 0
+    tlb_inserts: int = 0
+    tlb_purges: int = 0
+    list_reads: int = 0
+    bytes_from_guest: int = 0
+    bytes_to_guest: int = 0
+    register_bytes: int = 0
+    guest_translations: int = 0
+    guest_bytes_copied: int = 0
+    guest_bytes_written: int = 0
+    flips: int = 0
+    unchecked: int = 0
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(
+            **{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)}
+        )
+
+    def as_json(self) -> dict[str, Json]:
+        """Every count by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _tally(step: Step) -> dict[str, int]:
+    match step:
+        case Exit():
+            return {"exits": 1}
+        case Copy():
+            return {"copies": 1}
+        case PteRead():
+            return {"pte_reads": 1}
+        case P2mLookup():
+            return {"p2m_lookups": 1, "p2m_entry_reads": step.entry_reads}
+        case TlbLookup():
+            return {"tlb_lookups": 1, "tlb_hits": int(step.hit), "tlb_compares": step.compares}
+        case TlbInsert():
+            return {"tlb_inserts": 1}
+        case TlbPurge():
+            return {"tlb_purges": 1}
+        case ListRead():
+            return {"list_reads": 1}
+        case Move():
+            way = "bytes_from_guest" if step.direction == "from" else "bytes_to_guest"
+            return {way: step.size}
+        case RegisterPass():
+            return {"register_bytes": step.size}
+        case GuestTranslate():
+            return {"guest_translations": 1}
+        case GuestCopy():
+            return {"guest_bytes_copied": step.size}
+        case GuestWrite():
+            return {"guest_bytes_written": step.size}
+        case Flip():
+            return {"flips": 1}
+        case UncheckedAccess():
+            return {"unchecked": 1}
+        case _:
+            return {}
+
+
+def counts_of(nodes: Iterable[Node]) -> Counts:
+    """Sum the steps up.  A walk is a piece with at least one table look-up or entry read."""
+    sums: dict[str, int] = {}
+    walked: set[int] = set()
+    for node in nodes:
+        for name, value in _tally(node.step).items():
+            sums[name] = sums.get(name, 0) + value
+        if isinstance(node.step, PteRead) or (
+            isinstance(node.step, Fault) and node.step.linear is not None and node.parent >= 0
+        ):
+            walked.add(node.parent)
+    sums["walks"] = len(walked)
+    return Counts(**sums)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run's verdict.
+
+    Attributes:
+        status: ``"right"``: all bytes moved where the caller meant;
+            ``"wrong"``: some moved elsewhere, or as ciphertext, without an error;
+            ``"error"``: a call failed; ``"refused"``: the option cannot do it.
+        result: RAX of the last hypercall (0 or -errno), or None if there was none.
+        right_bytes: bytes that moved where the caller meant.
+        wrong_bytes: bytes that moved from or to another frame, or as ciphertext.
+        lost_checks: unchecked accesses that today's walk would have refused.
+        hazards: names of the hazards that showed, in order.
+        refusals: the reasons of refusals.
+        setup: counts of what is done once.
+        calls: counts of everything after that.
+    """
+
+    status: str
+    result: int | None
+    right_bytes: int
+    wrong_bytes: int
+    lost_checks: int
+    hazards: tuple[str, ...]
+    refusals: tuple[str, ...]
+    setup: Counts
+    calls: Counts
+
+    def as_json(self) -> dict[str, Json]:
+        """The verdict as JSON."""
+        record: dict[str, Json] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Counts):
+                record[field.name] = value.as_json()
+            else:
+                record[field.name] = list(value) if isinstance(value, tuple) else value
+        return record
+
+
+def outcome_of(nodes: tuple[Node, ...]) -> Outcome:
+    """The verdict over a recorded run."""
+    steps = [node.step for node in nodes]
+    moves = [step for step in steps if isinstance(step, Move)]
+    wrong = sum(move.size for move in moves if not move.right)
+    refusals = tuple(step.reason for step in steps if isinstance(step, Refusal))
+    returns = [step.value for step in steps if isinstance(step, Return)]
+    failed = any(isinstance(step, CopyFailed) for step in steps) or any(v < 0 for v in returns)
+    refused_inserts = [s for s in steps if isinstance(s, TlbInsert | TlbPurge) and s.result]
+    if refusals:
+        status = "refused"
+    elif wrong:
+        status = "wrong"
+    elif failed or refused_inserts:
+        status = "error"
+    else:
+        status = "right"
+    setup = _setup(nodes)
+    once = counts_of(setup)
+    return Outcome(
+        status=status,
+        result=returns[-1] if returns else None,
+        right_bytes=sum(move.size for move in moves if move.right),
+        wrong_bytes=wrong,
+        lost_checks=sum(1 for s in steps if isinstance(s, UncheckedAccess) and s.would_fail),
+        hazards=tuple(s.name for s in steps if isinstance(s, Hazard)),
+        refusals=refusals,
+        setup=once,
+        calls=counts_of(nodes) - once,
+    )
+
+
+def _setup(nodes: tuple[Node, ...]) -> list[Node]:
+    """Nodes under a setup phase."""
+    inside: set[int] = set()
+    found = []
+    for node in nodes:
+        if node.parent in inside:
+            inside.add(node.index)
+            found.append(node)
+        elif isinstance(node.step, Phase) and node.step.name == "setup":
+            inside.add(node.index)
+    return found

@@ -1,0 +1,135 @@
+"""What all designs with physical addresses share: the guest's translation, Xen's resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xenexplore.addr import Gpa, Gva, split_pages
+from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Refused
+from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
+from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = [
+    "PHYSICAL_BIT",
+    "contiguous",
+    "encode_handle",
+    "flat_call",
+    "guest_translate",
+    "locate_physical",
+    "ram_range",
+]
+
+PHYSICAL_BIT = 1 << 30
+"""Flavour bit of the number, where the 2025 patch has it; bit 31 is Viridian's (hvm_hypercall())."""
+
+_ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
+_TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")
+
+
+def locate_physical(access: Access) -> Iterator[Located]:
+    """A handle that is a guest-physical address: one piece per 4 KiB page, no walk.
+
+    Source: hvm_copy_to_guest_phys(), which is __hvm_copy() without
+    HVMCOPY_linear (xen/arch/x86/hvm/hvm.c).
+    """
+    for gpa, size in split_pages(Gpa(access.handle), access.size):
+        yield Located(gpa, size, checked=False)
+
+
+def contiguous(pieces: tuple[tuple[Gpa | None, int], ...]) -> bool:
+    """Whether pieces follow each other in guest-physical space, none missing."""
+    expected = pieces[0][0]
+    for gpa, size in pieces:
+        if gpa is None or gpa != expected:
+            return False
+        expected = gpa + size
+    return True
+
+
+def guest_translate(
+    machine: Xen, va: Gva, size: int, vcpu: int
+) -> tuple[tuple[Gpa | None, int], ...]:
+    """The guest translates one of its buffers, page by page, and that is recorded.
+
+    Addresses of the directmap and of the kernel image need a subtraction;
+    anything else needs a walk of the guest's own tables.
+    """
+    pieces = machine.domain.truth(va, size, vcpu=vcpu)
+    arithmetic = any(
+        region.physical is not None and va in region for region in machine.domain.regions
+    )
+    for (piece, _), (gpa, _) in zip(split_pages(va, size), pieces, strict=True):
+        machine.emit(
+            GuestTranslate(
+                cite=_ARITHMETIC if arithmetic else _TABLES,
+                va=piece,
+                gpa=gpa,
+                how="arithmetic" if arithmetic else "table walk",
+            )
+        )
+        if arithmetic:
+            break
+    return pieces
+
+
+def encode_handle(machine: Xen, call: GuestCall, use: BufferUse, value: int) -> GuestCall:
+    """Put an encoded handle where Xen will find it: a register, or a field in memory."""
+    if use.register is not None:
+        return call.with_arg(use.register, value)
+    assert use.field is not None
+    machine.domain.write(use.field, value.to_bytes(8, "little"), vcpu=call.vcpu)
+    where = machine.domain.truth(use.field, 8, vcpu=call.vcpu)[0][0]
+    assert where is not None
+    machine.emit(
+        GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
+    )
+    return call
+
+
+def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> GuestCall | Refused:
+    """Every handle of the call becomes the physical address of its first byte.
+
+    Args:
+        machine: the domain under an option.
+        call: as the guest would make it today.
+        bit: flavour bits to set in the number.
+        whole_pages: True: a guest that checks, and refuses what is not
+            contiguous; False: one that does not, which is a hazard.
+    """
+    meanings: list[Meaning] = []
+    for use in survey(machine.domain, call):
+        pieces = guest_translate(machine, use.va, use.size, call.vcpu)
+        first = pieces[0][0]
+        if first is None:
+            return Refused(
+                f"{use.role} at {use.va.hex()} is not mapped: it has no physical address"
+            )
+        if not contiguous(pieces):
+            if whole_pages:
+                return Refused(
+                    f"{use.role} crosses into a frame that does not follow: it has no "
+                    "single physical address"
+                )
+            machine.emit(
+                Hazard(
+                    cite=machine.abi.asked,
+                    name="not contiguous",
+                    detail=f"{use.role} lies in frames that do not follow each other, "
+                    "and a flat address says they do",
+                )
+            )
+        meanings.append(meaning_of(machine.domain, use, first.value, call.vcpu))
+        call = encode_handle(machine, call, use, first.value)
+    return replace(call, number=call.number | bit, meanings=(*call.meanings, *meanings))
+
+
+def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:
+    """Whether a guest-physical range is RAM of the domain throughout."""
+    if gpa.value + size > 1 << Gpa.BITS:
+        return False
+    return any(span.covers(gpa, size) for span in machine.domain.ram)

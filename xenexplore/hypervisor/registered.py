@@ -1,0 +1,227 @@
+"""What the designs with registered buffers share: register, look up, fall back, purge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from xenexplore.addr import PAGE_SIZE, Gpa, Gva, split_pages
+from xenexplore.errors import MachineError
+from xenexplore.hypervisor.abi import Access, Located, Parameter
+from xenexplore.hypervisor.linear import walk_piece
+from xenexplore.hypervisor.physical import ram_range
+from xenexplore.steps import Exit, Fault, TlbInsert, mail
+from xenexplore.tlb import Entry, Rules, Tables
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.abi import Abi
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["TLB_PARAMETERS", "RegisteredBuffers", "ranges_of"]
+
+_MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
+_SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
+
+TLB_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        name="entries",
+        default=0,
+        help="Slots of a table; 0: as many as are registered.",
+        source="Beulich expects few (29 Sep 2022)",
+    ),
+    Parameter(
+        name="policy",
+        default="refuse",
+        choices=("refuse", "lru", "fifo"),
+        help="What a full table does with one more entry.",
+    ),
+    Parameter(
+        name="search",
+        default="scan",
+        choices=("scan", "sorted", "direct"),
+        help="How a table is searched.",
+    ),
+    Parameter(
+        name="scope",
+        default="vcpu",
+        choices=("vcpu", "domain"),
+        help="One table per vCPU, or one for the whole domain.",
+        source="Gross, 28 Sep 2022",
+    ),
+    Parameter(
+        name="miss",
+        default="auto",
+        choices=("auto", "walk", "fail"),
+        help="auto: walk as today, but fail when the guest is encrypted.",
+        source="Gross, 28 Sep 2022",
+    ),
+    Parameter(
+        name="straddle",
+        default="redo",
+        choices=("redo", "miss"),
+        help="An access that outgrows its entry: look the rest up again, or miss.",
+    ),
+    Parameter(
+        name="cross_vcpu",
+        default="current",
+        choices=("current", "subject", "deferred"),
+        help="Which vCPU an access about another vCPU is made as.",
+        source="Beulich, Pau Monne, 29 Sep 2022",
+    ),
+    Parameter(
+        name="global_only",
+        default=False,
+        help="Only ranges that every address space maps alike may be registered.",
+        source="Beulich, 29 Sep 2022",
+    ),
+    Parameter(
+        name="on_switch",
+        default="keep",
+        choices=("keep", "purge", "tag"),
+        help="When CR3 changes: keep entries, purge the non-global, or tag them by CR3.",
+    ),
+)
+
+
+def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
+    """What a word registers, as contiguous pieces: a region, a stack, a buffer.
+
+    ``directmap``, ``kernel-image``, ``percpu``: the region; ``stack``: the
+    kernel stack of the task that runs on the vCPU; ``buffer:NAME``: a placed
+    buffer; each cut where its frames are not consecutive.
+
+    Raises:
+        MachineError: the guest has no such region or buffer.
+    """
+    domain = machine.domain
+    if word.startswith("buffer:"):
+        name = word.removeprefix("buffer:")
+        if name not in domain.buffers:
+            known = ", ".join(domain.buffers) or "none"
+            raise MachineError(f"cannot register buffer {name!r}: placed buffers are {known}")
+        buffer = domain.buffers[name]
+        return _pieces(machine, buffer.va, buffer.size, vcpu, name, process=buffer.process)
+    if word == "stack":
+        start = domain.vcpus[vcpu].kernel_stack
+        return _pieces(machine, start, domain.stack_size, vcpu, "stack")
+    region = domain.linear_region(word)
+    if region is None or region.physical is None:
+        raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
+    return (Entry(region.start, region.physical, region.size, True, None, word),)
+
+
+def _pieces(
+    machine: Xen, va: Gva, size: int, vcpu: int, label: str, process: str | None = None
+) -> tuple[Entry, ...]:
+    truth = (
+        machine.domain.truth(va, size, process=process)
+        if process is not None
+        else machine.domain.truth(va, size, vcpu=vcpu)
+    )
+    entries: list[Entry] = []
+    at = va
+    for gpa, length in truth:
+        if gpa is None:
+            raise MachineError(f"cannot register {label!r}: {at.hex()} is not mapped")
+        last = entries[-1] if entries else None
+        if last is not None and last.pa + last.size == gpa:
+            entries[-1] = Entry(last.va, last.pa, last.size + length, process is None, None, label)
+        else:
+            entries.append(Entry(at, gpa, length, process is None, None, label))
+        at = at + length
+    return tuple(entries)
+
+
+class RegisteredBuffers:
+    """The tables of one domain, and how a copy uses them.
+
+    Args:
+        machine: the domain under an option.
+        abi: the option; its parameters are :data:`TLB_PARAMETERS` (and more).
+    """
+
+    def __init__(self, machine: Xen, abi: Abi) -> None:
+        self.abi = abi
+        spec = machine.domain.spec
+        self.tables = Tables(
+            spec.vcpus,
+            scope=abi.text("scope"),  # type: ignore[arg-type]
+            capacity=abi.number("entries") or None,
+            policy=abi.text("policy"),  # type: ignore[arg-type]
+            search=abi.text("search"),  # type: ignore[arg-type]
+            rules=Rules(
+                linear_bits=57 if spec.la57 else 48,
+                global_only=bool(abi.values["global_only"]),
+                is_ram=lambda gpa, size: ram_range(machine, gpa, size),
+            ),
+        )
+        miss = abi.text("miss")
+        self.walks = miss == "walk" or (miss == "auto" and spec.encryption == "none")
+
+    def _space(self, machine: Xen, vcpu: int) -> int | None:
+        if self.abi.text("on_switch") != "tag":
+            return None
+        return machine.domain.vcpus[vcpu].cr3.value
+
+    def insert(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
+        """Register one piece by one buffer-less hypercall: one exit, one insertion."""
+        tagged = entry
+        if not entry.is_global:
+            tagged = Entry(
+                entry.va, entry.pa, entry.size, False, self._space(machine, vcpu), entry.label
+            )
+        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        return self.insert_quietly(machine, vcpu, tagged)
+
+    def insert_quietly(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
+        """One insertion, without an exit of its own (a table passed in one call)."""
+        step = self.tables.insert(vcpu, entry)
+        machine.emit(step)
+        return step
+
+    def purge(self, machine: Xen, vcpu: int, va: Gva, size: int) -> int:
+        """Purge a range by one buffer-less hypercall."""
+        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        step = self.tables.purge(vcpu, va, size)
+        machine.emit(step)
+        return step.result
+
+    def switched(self, machine: Xen, vcpu: int) -> None:
+        """A vCPU has loaded another CR3."""
+        if self.abi.text("on_switch") == "purge":
+            machine.emit(self.tables.purge_space(vcpu))
+
+    def locate(self, machine: Xen, access: Access) -> Iterator[Located | Fault]:
+        """Look each piece up; a hit needs no walk, a miss walks or fails."""
+        asked = access.subject if self.abi.text("cross_vcpu") == "subject" else access.current
+        done = 0
+        while done < access.size:
+            va, left = Gva(access.handle + done), access.size - done
+            found = self.tables.lookup(
+                va,
+                left,
+                asked=asked,
+                subject=access.subject,
+                space=self._space(machine, asked),
+                straddle=self.abi.text("straddle"),  # type: ignore[arg-type]
+            )
+            machine.emit(found)
+            if found.gpa is not None:
+                for gpa, size in split_pages(found.gpa, found.covered):
+                    yield Located(gpa, size, checked=False)
+                done += found.covered
+                continue
+            size = min(left, PAGE_SIZE - va.offset)
+            if not self.walks:
+                yield Fault(
+                    cite=_MISS,
+                    what="TLB miss",
+                    linear=va,
+                    reason="no entry covers the handle, and Xen cannot walk this guest's tables",
+                )
+                return
+            located = walk_piece(machine, va, size, write=access.writes, vcpu=asked)
+            yield located
+            if isinstance(located, Fault):
+                return
+            done += size

@@ -1,0 +1,113 @@
+"""Xen, as far as hypercall buffers go: one domain, one option, one record.
+
+:class:`Xen` holds no mechanism of its own.  Walks are those of
+:mod:`xenexplore.paging`, P2M look-ups those of :mod:`xenexplore.memory`, and
+resolving a handle is the option's; what happens is recorded as steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from xenexplore.addr import Gpa, Gva, Mfn
+from xenexplore.errors import MachineError
+from xenexplore.memory import CopyResult, Stored
+from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
+from xenexplore.steps import Fault, Node, Recorder, Step, xen
+
+if TYPE_CHECKING:
+    from xenexplore.guest.domain import Domain
+    from xenexplore.hypervisor.abi import Abi
+
+__all__ = ["CopyHelper", "Touched", "Xen"]
+
+CopyHelper = Literal["x86", "arm"]
+
+_TRANSLATE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What came of reading or writing one piece of a frame."""
+
+    mfn: Mfn | None
+    data: bytes
+    garbled: bool
+
+
+class Xen:
+    """One domain under one option, with everything that happens recorded.
+
+    Attributes:
+        domain: the guest.
+        abi: the option that resolves handles.
+        record: the recorder; its nodes are the path.
+        copy_helper: whose failure semantics copies have, ``"x86"`` or ``"arm"``.
+        user_access: EFLAGS.AC, as privcmd raises it (stac) around its hypercalls.
+    """
+
+    def __init__(self, domain: Domain, abi: Abi, *, copy_helper: CopyHelper = "x86") -> None:
+        if copy_helper not in ("x86", "arm"):
+            raise MachineError(f"copy helper: expected x86 or arm, got {copy_helper!r}")
+        self.domain = domain
+        self.abi = abi
+        self.record = Recorder()
+        self.copy_helper: CopyHelper = copy_helper
+        self.user_access = False
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Everything recorded so far."""
+        return self.record.nodes
+
+    def emit(self, step: Step) -> None:
+        """Record a step under whatever is open."""
+        self.record.add(step)
+
+    def paging_state(self, vcpu: int) -> PagingState:
+        """Under which control registers Xen walks for a vCPU, now."""
+        return self.domain.paging_state(vcpu, user_access=self.user_access)
+
+    def walk(self, vcpu: int, va: Gva, *, write: bool) -> Walk:
+        """Walk the guest's tables as Xen does for each piece of a copy, and record it.
+
+        PV guests have no software walk: Xen dereferences the address and the
+        CPU walks (copy_to_guest_ll(), xen/arch/x86/usercopy.c); the result is the
+        same and nothing is recorded or counted.
+        """
+        memory = self.domain.memory
+        access = WRITE if write else READ
+        if not self.domain.spec.has_p2m:
+            return walk(memory.guest, self.paging_state(vcpu), va, access)
+        result = walk(memory.hypervisor, self.paging_state(vcpu), va, access)
+        result.record_on(self.record)
+        apply_updates(result, memory.hypervisor)
+        return result
+
+    def touch(self, gpa: Gpa, size: int, data: bytes | None) -> Touched | None:
+        """Read (``data`` None) or write one piece of a frame through the P2M, and record it.
+
+        None where Xen cannot: the fault is recorded.
+        """
+        memory = self.domain.memory
+        if data is None:
+            outcome = memory.read_piece(gpa, size)
+        else:
+            outcome = memory.write_piece(gpa, data)
+        if outcome.lookup is not None and self.domain.spec.has_p2m:
+            self.emit(outcome.lookup)
+        if not outcome.ok:
+            what = "RMP violation" if outcome.result is CopyResult.RMP_VIOLATION else "p2m"
+            self.emit(Fault(cite=_TRANSLATE, what=what, reason=outcome.reason))
+            return None
+        return Touched(
+            outcome.lookup.mfn if outcome.lookup is not None else None,
+            outcome.data or b"",
+            outcome.ciphertext or outcome.stored in (Stored.DAMAGED, Stored.DISCARDED),
+        )
+
+    def read_physical(self, gpa: Gpa, size: int) -> bytes | None:
+        """Read a list element or a table entry by guest-physical address; within one page."""
+        touched = self.touch(gpa, size, None)
+        return None if touched is None else touched.data
