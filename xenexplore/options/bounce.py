@@ -1,0 +1,184 @@
+"""O9: static per-vCPU bounce buffers for encrypted guests; or flipping pages call by call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
+from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Meaning, Parameter, Refused
+from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.survey import BufferUse, survey
+from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
+
+if TYPE_CHECKING:
+    from xenexplore.addr import Gfn
+    from xenexplore.guest.buffers import Buffer
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["Bounce"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounced:
+    use: BufferUse
+    at: int
+
+
+class Bounce(Abi):
+    """One shared page per vCPU: copy in, call by physical address, copy back."""
+
+    ident: ClassVar[str] = "O9"
+    name: ClassVar[str] = "bounce"
+    title: ClassVar[str] = "Static per-vCPU bounce buffers (or flipping pages for each call)"
+    summary: ClassVar[str] = (
+        "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, makes "
+        "the call by physical address (it needs O2 as its carrier), and copies results back, with "
+        "interrupts off. All arguments of a call must fit into less than a page. mode=flip instead "
+        "changes the encryption state of the buffers' own pages around each call."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="mode",
+            default="static",
+            choices=("static", "flip"),
+            help="A static shared page per vCPU, or two changes of state per page and call.",
+            source="Gross, Chen, 28 and 29 Sep 2022",
+        ),
+    )
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.pages: dict[int, Buffer] = {}
+        self.bounced: list[_Bounced] = []
+        self.flipped: list[Gfn] = []
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return "PV guests are not encrypted, and have no guest-physical addresses to pass"
+        if self.text("mode") == "flip" and not xen.domain.spec.encrypted:
+            return "the guest is not encrypted: there is no state to flip"
+        return ""
+
+    def setup(self, xen: Xen) -> None:
+        if self.text("mode") == "flip":
+            return
+        for vcpu in range(xen.domain.spec.vcpus):
+            self.pages[vcpu] = xen.domain.place(
+                f"bounce-{vcpu}", "kmalloc", PAGE_SIZE, offset=0, vcpu=vcpu, shared=True
+            )
+            if xen.domain.spec.encrypted:
+                frame = self.pages[vcpu].frames[0]
+                xen.emit(Flip(cite=self.asked, gfn=frame, shared=True))
+
+    def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
+        uses = survey(xen.domain, call)
+        if self.text("mode") == "flip":
+            return self._flip(xen, call, uses)
+        return self._bounce(xen, call, uses)
+
+    def _bounce(
+        self, xen: Xen, call: GuestCall, uses: tuple[BufferUse, ...]
+    ) -> GuestCall | Refused:
+        page = self.pages[call.vcpu]
+        base = page.frames[0].value << 12
+        self.bounced, fill, meanings = [], 0, []
+        for use in uses:
+            fill = (fill + 7) & ~7
+            at, fill = fill, fill + use.size
+            self.bounced.append(_Bounced(use, at))
+        if fill >= PAGE_SIZE:
+            return Refused(
+                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE}"
+            )
+        for item in self.bounced:
+            self._copy_in(xen, call, page, item)
+        for item in self.bounced:
+            value = base + item.at
+            gpa = xen.domain.truth(page.va + item.at, 1, vcpu=call.vcpu)[0][0]
+            meanings.append(
+                Meaning(
+                    start=value,
+                    size=item.use.size,
+                    va=item.use.va,
+                    pieces=((gpa, item.use.size),),
+                )
+            )
+            call = self._encode(xen, call, page, item, value)
+        return replace(call, number=call.number | PHYSICAL_BIT, meanings=tuple(meanings))
+
+    def _copy_in(self, xen: Xen, call: GuestCall, page: Buffer, item: _Bounced) -> None:
+        data = bytes(item.use.size)
+        if item.use.reads:
+            data = xen.domain.read(item.use.va, item.use.size, vcpu=call.vcpu)
+            self._copied(xen, item.use.va, page.va + item.at, item.use.size, inbound=True)
+        xen.domain.write(page.va + item.at, data, vcpu=call.vcpu)
+
+    def _encode(
+        self, xen: Xen, call: GuestCall, page: Buffer, item: _Bounced, value: int
+    ) -> GuestCall:
+        """Handles in registers, and those in structs, which are rewritten in the bounced copy."""
+        if item.use.register is not None:
+            return call.with_arg(item.use.register, value)
+        field = item.use.field
+        assert field is not None
+        for outer in self.bounced:
+            if outer.use.va <= field and field.value < outer.use.va.value + outer.use.size:
+                where = page.va + outer.at + (field.value - outer.use.va.value)
+                xen.domain.write(where, value.to_bytes(8, "little"), vcpu=call.vcpu)
+                return call
+        raise AssertionError("a handle in memory lies in a struct that the call passes")
+
+    def _copied(self, xen: Xen, source: Gva, target: Gva, size: int, *, inbound: bool) -> None:
+        xen.emit(
+            GuestCopy(cite=self.asked, source=source, target=target, size=size, inbound=inbound)
+        )
+
+    def _flip(self, xen: Xen, call: GuestCall, uses: tuple[BufferUse, ...]) -> GuestCall | Refused:
+        self.flipped = []
+        for use in uses:
+            for gpa, _ in xen.domain.truth(use.va, use.size, vcpu=call.vcpu):
+                if gpa is None:
+                    return Refused(f"{use.role} is not mapped")
+                gfn = gpa_to_gfn(gpa)
+                if gfn not in self.flipped and xen.domain.memory.is_private(gfn):
+                    self.flipped.append(gfn)
+        for gfn in self.flipped:
+            self._set(xen, gfn, shared=True)
+        return flat_call(xen, call, bit=PHYSICAL_BIT, whole_pages=False)
+
+    def _set(self, xen: Xen, gfn: Gfn, *, shared: bool) -> None:
+        """Change a page's state; the guest keeps its contents over the change."""
+        kept = xen.domain.memory.guest.read(gfn.value << 12, PAGE_SIZE)
+        assert kept is not None
+        xen.domain.set_encrypted(gfn, encrypted=not shared)
+        xen.domain.memory.guest.write(gfn.value << 12, kept)
+        xen.emit(Flip(cite=self.asked, gfn=gfn, shared=shared))
+
+    def dispatch(self, xen: Xen, call: GuestCall) -> int:
+        del xen
+        return call.number & ~PHYSICAL_BIT
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        if access.number is not None and access.number & PHYSICAL_BIT:
+            return locate_physical(access)
+        return locate_linear(xen, access)
+
+    def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
+        return replace(call, number=number | (call.number & PHYSICAL_BIT))
+
+    def finish(self, xen: Xen, call: GuestCall) -> None:
+        page = self.pages.get(call.vcpu)
+        for item in self.bounced:
+            if page is not None and item.use.writes:
+                data = xen.domain.read(page.va + item.at, item.use.size, vcpu=call.vcpu)
+                xen.domain.write(item.use.va, data, vcpu=call.vcpu)
+                self._copied(xen, page.va + item.at, item.use.va, item.use.size, inbound=False)
+        for gfn in self.flipped:
+            self._set(xen, gfn, shared=False)
+        self.bounced, self.flipped = [], []

@@ -1,0 +1,51 @@
+"""O1: the whole domain passes guest-physical addresses, decided when it is created."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.physical import flat_call, locate_physical
+from xenexplore.steps import Cite, Fault, mail
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["DomainMode"]
+
+
+class DomainMode(Abi):
+    """A creation flag: every handle of the domain, in every call, is a physical address."""
+
+    ident: ClassVar[str] = "O1"
+    name: ClassVar[str] = "domain-mode"
+    title: ClassVar[str] = "Physical addresses for a whole domain, chosen at its creation"
+    summary: ClassVar[str] = (
+        "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen take every "
+        "handle as a guest-physical address. No number bit, no walk; but everything that runs in the "
+        "domain, firmware and kexec kernels too, must agree, and PV is refused with -EINVAL."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="not_contiguous",
+            default="send",
+            choices=("send", "refuse"),
+            help="A guest that does not check its buffers' frames, or one that does.",
+        ),
+    )
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return "domain creation fails with -EINVAL: the mode is for HVM and PVH only"
+        return ""
+
+    def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
+        return flat_call(xen, call, bit=0, whole_pages=self.text("not_contiguous") == "refuse")
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        del xen
+        return locate_physical(access)

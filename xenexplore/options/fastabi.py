@@ -1,0 +1,136 @@
+"""O11: FastABI ("HVMv2 part 1"): arguments and results in registers, no guest memory at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.addr import Gva
+from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
+from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
+from xenexplore.hypervisor.physical import PHYSICAL_BIT
+from xenexplore.hypervisor.survey import BufferUse, survey
+from xenexplore.steps import Cite, Fault, RegisterPass, mail
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["VALUE_REGISTERS", "FastAbi", "fits"]
+
+VALUE_REGISTERS = ("rsi", "r8", "r9", "r10", "r11", "r12")
+"""reg2 to reg7: what is left for values; RAX is number and result, RDI the sub-op."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    use: BufferUse
+    data: bytes
+
+
+def fits(family: Hypercall, op: SubOp | None) -> str:
+    """Why a call cannot be made with registers alone, or ``""`` if it can.
+
+    The rule is ours, from what the proposal's example shows: one struct of
+    fixed size, no handle inside, one field per register, six value registers
+    each way.  Which calls the series itself specifies is another question: its
+    lists cover event channels, grant tables, HVM parameters, memory, scheduling,
+    vCPUs and version.
+    """
+    name = op.title if op is not None else family.name
+    if op is None:
+        if any("handle(" in argument.type for argument in family.args):
+            return f"{name} takes a buffer of no fixed size"
+        return ""
+    if op.array:
+        return f"{name} takes an array: one call per element would be needed"
+    if op.unbounded:
+        return f"{name} copies an amount that no struct bounds"
+    layout = op.layout()
+    if layout is None:
+        return ""
+    if any("handle(" in field.type for field in layout.fields):
+        return f"{name} has a guest handle inside its struct"
+    words = sum(-(-field.size // 8) for field in layout.fields)
+    if words > len(VALUE_REGISTERS):
+        return f"{name} has {words} words of fields, and {len(VALUE_REGISTERS)} registers are left"
+    return ""
+
+
+class FastAbi(Abi):
+    """A register map per sub-op; what does not fit stays on the old interface."""
+
+    ident: ClassVar[str] = "O11"
+    name: ClassVar[str] = "fastabi"
+    title: ClassVar[str] = "FastABI: registers only"
+    summary: ClassVar[str] = (
+        "Eight registers carry number, sub-op and values in and out; Xen touches no guest memory. "
+        "For 64-bit HVM and PVH kernels, for the sub-ops that have a register map. Arrays, nested "
+        "handles and long structs have none: batching needs one exit per element."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Astie", "21 Aug 2025", "cover.1755785258.git.teddy.astie@vates.tech"
+    )
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.passed: list[_Passed] = []
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return "for 64-bit HVM and PVH guests only"
+        return ""
+
+    def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
+        self.passed = []
+        if xen.user_access:
+            return Refused("toolstack calls from user space are out of scope")
+        family = family_of(call.number)
+        if family is None:
+            return Refused(f"hypercall {call.number} has no register map")
+        op = family.op(call.args[0]) if family.ops else None
+        reason = fits(family, op)
+        if reason:
+            return Refused(reason)
+        for use in survey(xen.domain, call):
+            data = bytes(use.size)
+            if use.reads:
+                data = xen.domain.read(use.va, use.size, vcpu=call.vcpu)
+                xen.emit(self._pass(use, "in"))
+            self.passed.append(_Passed(use, data))
+        return replace(call, number=call.number | PHYSICAL_BIT)
+
+    def _pass(self, use: BufferUse, way: str) -> RegisterPass:
+        words = -(-use.size // 8)
+        return RegisterPass(
+            cite=self.asked,
+            way=way,
+            registers=VALUE_REGISTERS[: min(words, len(VALUE_REGISTERS))],
+            size=use.size,
+            role=use.role,
+        )
+
+    def dispatch(self, xen: Xen, call: GuestCall) -> int:
+        del xen
+        return call.number & ~PHYSICAL_BIT
+
+    def exchange(self, xen: Xen, access: Access, data: bytes | None) -> bytes | None:
+        """Registers instead of memory: what Xen reads there, or what the stub will store."""
+        for item in self.passed:
+            start = access.handle - item.use.va.value
+            if 0 <= start and start + access.size <= item.use.size:
+                if data is None:
+                    return item.data[start : start + access.size]
+                xen.domain.write(Gva(access.handle), data, vcpu=access.current)
+                return data
+        return None
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        raise AssertionError("no guest memory is touched")
+
+    def finish(self, xen: Xen, call: GuestCall) -> None:
+        """The guest's stub stores result registers into the caller's struct."""
+        for item in self.passed:
+            if item.use.writes:
+                xen.emit(self._pass(item.use, "out"))
+        self.passed = []

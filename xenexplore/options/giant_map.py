@@ -1,0 +1,70 @@
+"""O10: one registration over the directmap, and optionally a second over the kernel image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
+from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, ranges_of
+from xenexplore.steps import Cite, Fault, mail
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["GiantMap"]
+
+
+class GiantMap(Abi):
+    """The software TLB with one entry over all of RAM as the directmap shows it."""
+
+    ident: ClassVar[str] = "O10"
+    name: ClassVar[str] = "giant-map"
+    title: ClassVar[str] = "One registration over the directmap (and one over the kernel image)"
+    summary: ClassVar[str] = (
+        "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
+        "physical address 0, as long as RAM. Everything kmalloc() gives is covered by one entry. "
+        "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, modules "
+        "and user space stay outside."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="second",
+            default="none",
+            choices=("none", "kernel-image"),
+            help="A second registration, over the kernel image.",
+            source="Beulich, 29 Sep 2022",
+        ),
+        *TLB_PARAMETERS,
+    )
+
+    tlb: RegisteredBuffers
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return "PV guests have no guest-physical range that Xen could follow"
+        if xen.domain.spec.encrypted:
+            return "meant for unencrypted guests: what the entry covers is private memory"
+        if xen.domain.linear_region("directmap") is None:
+            return f"kernel {xen.domain.spec.kernel!r} has no directmap to register"
+        return ""
+
+    def setup(self, xen: Xen) -> None:
+        self.tlb = RegisteredBuffers(xen, self)
+        words = ["directmap"]
+        if self.text("second") != "none":
+            words.append(self.text("second"))
+        tables = range(1) if self.text("scope") == "domain" else range(xen.domain.spec.vcpus)
+        for vcpu in tables:
+            for word in words:
+                for entry in ranges_of(xen, word, vcpu):
+                    self.tlb.insert(xen, vcpu, entry)
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        return self.tlb.locate(xen, access)
+
+    def switched(self, xen: Xen, vcpu: int) -> None:
+        self.tlb.switched(xen, vcpu)

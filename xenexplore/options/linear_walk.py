@@ -1,0 +1,43 @@
+"""O0: today's interface.  A handle is a linear address; Xen walks for every piece it copies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
+from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.steps import Cite, Fault, xen
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["LinearWalk"]
+
+
+class LinearWalk(Abi):
+    """Status quo: ``copy_{to,from}_user_hvm()`` walk the tables of ``current``."""
+
+    ident: ClassVar[str] = "O0"
+    name: ClassVar[str] = "linear-walk"
+    title: ClassVar[str] = "Linear addresses, walked by Xen on every copy (today)"
+    summary: ClassVar[str] = (
+        "The guest passes linear addresses. For each piece of each copy Xen reads the guest's page "
+        "tables, checks permissions as the CPU would, sets Accessed and Dirty bits, and looks every "
+        "table and the final frame up in the P2M. Nothing is cached between copies. Impossible when "
+        "the tables are encrypted."
+    )
+    asked: ClassVar[Cite] = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="cross_vcpu",
+            default="current",
+            choices=("current", "subject", "deferred"),
+            help="Which vCPU's tables are walked when a copy is about another vCPU.",
+            source="Beulich, Pau Monne, 29 Sep 2022",
+        ),
+    )
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        vcpu = access.subject if self.text("cross_vcpu") == "subject" else access.current
+        return locate_linear(xen, access, vcpu=vcpu)

@@ -1,0 +1,85 @@
+"""O2: a bit in the hypercall number says that all buffers of this call are physical, flat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.steps import Cite, Fault, mail
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["NumberBit"]
+
+
+class NumberBit(Abi):
+    """One flavour bit per call; flat, physically contiguous buffers."""
+
+    ident: ClassVar[str] = "O2"
+    name: ClassVar[str] = "number-bit"
+    title: ClassVar[str] = "A bit in the hypercall number: physical addresses, flat"
+    summary: ClassVar[str] = (
+        "The guest sets a bit in RAX and passes the guest-physical address of each buffer, in "
+        "registers and inside structs alike. Per call, so old and new mix in one kernel. Each buffer "
+        "must be contiguous in guest-physical space."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="not_contiguous",
+            default="send",
+            choices=("send", "refuse"),
+            help="A guest that does not check its buffers' frames, or one that does.",
+        ),
+        Parameter(
+            name="continuation",
+            default="keep",
+            choices=("keep", "lost"),
+            help="Whether a preempted call keeps the bit; in the 2025 patch it is lost.",
+            source="ours, from hypercall_create_continuation()",
+        ),
+        Parameter(
+            name="privcmd",
+            default="linear",
+            choices=("linear", "physical"),
+            help="Calls from user space stay linear, or the kernel translates them too.",
+            source="Beulich, 28 Sep 2022",
+        ),
+    )
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return (
+                "PV guests stay with linear addresses: any translation needs page references, and "
+                "dropping one may free a page where that is not allowed (Beulich, 29 Sep 2022)"
+            )
+        return ""
+
+    def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
+        if xen.user_access and self.text("privcmd") == "linear":
+            return call
+        refuse = self.text("not_contiguous") == "refuse"
+        return flat_call(xen, call, bit=PHYSICAL_BIT, whole_pages=refuse)
+
+    def dispatch(self, xen: Xen, call: GuestCall) -> int:
+        del xen
+        return call.number & ~PHYSICAL_BIT
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        # The flag lives for the length of a call: outside of any (a context
+        # switch that updates a registered area) a handle is linear.
+        if access.number is not None and access.number & PHYSICAL_BIT:
+            return locate_physical(access)
+        return locate_linear(xen, access)
+
+    def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
+        if self.text("continuation") == "keep":
+            return replace(call, number=number | (call.number & PHYSICAL_BIT))
+        return super().continued(xen, call, number)

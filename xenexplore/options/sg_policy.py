@@ -1,0 +1,126 @@
+"""O4: several bits of the hypercall number choose one scatter/gather policy for the whole call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from xenexplore.addr import PAGE_SIZE
+from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.lists import LAYOUTS, ListHandles, capacity
+from xenexplore.hypervisor.physical import (
+    PHYSICAL_BIT,
+    encode_handle,
+    flat_call,
+    guest_translate,
+    locate_physical,
+)
+from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
+from xenexplore.steps import Cite, Fault, Note, mail
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["ScatterGatherPolicy"]
+
+_POLICY_SHIFT = 28
+_POLICIES = {"flat": 0, "single": 1, "by-size": 2}
+_MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
+
+
+class ScatterGatherPolicy(Abi):
+    """All flat, all single-level lists, or levels that follow from each buffer's size."""
+
+    ident: ClassVar[str] = "O4"
+    name: ClassVar[str] = "sg-policy"
+    title: ClassVar[str] = "Number bits select a scatter/gather policy for the call"
+    summary: ClassVar[str] = (
+        "Two more bits of the number choose for all buffers of the call: flat, single-level lists "
+        "throughout, or levels derived from each buffer's size (0 while it fits the flat case, then "
+        "1, then 2). Deriving levels needs the buffer's total size in every copy helper."
+    )
+    asked: ClassVar[Cite] = mail(
+        "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="policy",
+            default="single",
+            choices=tuple(_POLICIES),
+            help="What the number's bits say.",
+            source="Beulich, 28 Sep 2022",
+        ),
+        Parameter(
+            name="layout",
+            default="gfn-array",
+            choices=LAYOUTS,
+            help="Layout of the lists.",
+            source="Beulich, 28 Sep 2022",
+        ),
+    )
+
+    def __init__(self, **values: object) -> None:
+        super().__init__(**values)
+        self.lists = ListHandles()
+
+    def refuses(self, xen: Xen) -> str:
+        if xen.domain.spec.type == "pv":
+            return "PV guests stay with linear addresses (Beulich, 29 Sep 2022)"
+        return ""
+
+    def levels(self, use: BufferUse) -> int:
+        """How many list levels a buffer has under the policy."""
+        policy = self.text("policy")
+        if policy != "by-size":
+            return 0 if policy == "flat" else 1
+        if use.size <= PAGE_SIZE and use.va.offset + use.size <= PAGE_SIZE:
+            return 0
+        layout = self.text("layout")
+        return 1 if use.size + use.va.offset <= capacity(layout, 1) else 2  # type: ignore[arg-type]
+
+    def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
+        self.lists.clear()
+        bits = PHYSICAL_BIT | _POLICIES[self.text("policy")] << _POLICY_SHIFT
+        if self.text("policy") == "flat":
+            return flat_call(xen, call, bit=bits, whole_pages=False)
+        meanings = []
+        for use in survey(xen.domain, call):
+            pieces = guest_translate(xen, use.va, use.size, call.vcpu)
+            levels = self.levels(use)
+            if levels:
+                made = self.lists.make(xen, pieces, self.text("layout"), fewest=levels)
+                if isinstance(made, Refused):
+                    return made
+                value = made.at.value
+                self.lists.bind(value, use.size, made)
+            elif pieces[0][0] is None:
+                return Refused(f"{use.role} at {use.va.hex()} is not mapped")
+            else:
+                value = pieces[0][0].value
+            meanings.append(meaning_of(xen.domain, use, value, call.vcpu))
+            call = encode_handle(xen, call, use, value)
+        if self.text("policy") == "by-size":
+            xen.emit(
+                Note(
+                    cite=self.asked,
+                    text="Levels follow from sizes: every copy helper must be told the size of the "
+                    "whole buffer, which today's helpers are not.",
+                )
+            )
+        return replace(call, number=call.number | bits, meanings=tuple(meanings))
+
+    def dispatch(self, xen: Xen, call: GuestCall) -> int:
+        del xen
+        return call.number & ~_MASK
+
+    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+        if access.number is None or not access.number & PHYSICAL_BIT:
+            return locate_linear(xen, access)
+        if self.lists.find(access.handle) is not None:
+            return self.lists.locate(xen, access)
+        return locate_physical(access)
+
+    def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
+        return replace(call, number=number | (call.number & _MASK))
