@@ -228,6 +228,15 @@ class TlbMachine(RuleBasedStateMachine):
             space = record.space if tagged else None
             self.lookup(vcpu, vcpu, (va, record.size + before), space, straddle)
 
+    @rule(entry=home_entries)
+    def use_the_oldest_then_insert(self, entry):
+        """What must go when the table is full: under lru not the one just used."""
+        vcpu = entry["vcpu"]
+        oldest = self.pick(vcpu, 0)
+        if oldest is not None:
+            self.lookup(vcpu, vcpu, (oldest.va, 1), oldest.space, "redo")
+        self.insert_at_home(entry)
+
     @invariant()
     def same_entries(self):
         for vcpu in range(VCPUS):
