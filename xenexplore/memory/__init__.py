@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xenexplore.memory.encryption import Cipher, Technology
 from xenexplore.memory.guest_memory import GuestMemory
+from xenexplore.memory.nested_p2m import NestedP2m
 from xenexplore.memory.outcome import CopyResult, PieceOutcome, Stored
 from xenexplore.memory.p2m import P2m
 from xenexplore.memory.p2m_types import P2mEntry, P2mType
@@ -16,6 +17,7 @@ __all__ = [
     "GuestMemory",
     "GuestView",
     "HypervisorView",
+    "NestedP2m",
     "P2m",
     "P2mEntry",
     "P2mLike",
