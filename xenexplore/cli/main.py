@@ -21,7 +21,9 @@ __all__ = ["COMMANDS", "build_parser", "main"]
 # Name, module under xenexplore.cli (with ``add_arguments(parser)`` and
 # ``run(args) -> int``), one line of help.  A module is imported only when its
 # command is the one asked for.
-COMMANDS: tuple[tuple[str, str, str], ...] = ()
+COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("recording", "recording", "What a recording of real hypercalls holds, and what explains it."),
+)
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:

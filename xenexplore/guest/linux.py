@@ -199,7 +199,7 @@ def _percpu(bases: LinuxBases, symbols: SymbolTable | None) -> list[Region]:
     base = bases.page_offset if bases.page_offset is not None else plain
     physical = Gpa(bases.percpu - base) if bases.percpu >= base else None
     start = Gva(bases.percpu)
-    return [Region("percpu first chunk", start, symbols.percpu_size, RegionKind.PERCPU, physical)]
+    return [Region("percpu area", start, symbols.percpu_size, RegionKind.PERCPU, physical)]
 
 
 # Names of the image's parts and the linker script's symbols around them
@@ -220,6 +220,11 @@ def _image(bases: LinuxBases, symbols: SymbolTable) -> list[Region]:
     stack = symbols.value("init_stack") or symbols.value("init_thread_union")
     if stack is not None:
         parts.append(("init_task's stack", (stack, stack + KERNEL_STACK), RegionKind.STACK))
+    load = symbols.value("__per_cpu_load")
+    if load is not None and symbols.percpu_size:
+        # Until setup_per_cpu_areas() this is CPU 0's own percpu area.
+        boot = (load, load + symbols.percpu_size)
+        parts.append(("percpu boot area", boot, RegionKind.PERCPU))
     for name, span, kind in parts:
         if span is None:
             continue

@@ -62,6 +62,10 @@ class Columns:
         """The rows of a slice: views, not copies."""
         return type(self)(*(getattr(self, name)[rows] for name in self.names()))
 
+    def pick(self, rows: NDArray[np.int64]) -> Self:
+        """The given rows, copied."""
+        return type(self)(*(getattr(self, name)[rows] for name in self.names()))
+
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """The rows of at least one part, in order."""

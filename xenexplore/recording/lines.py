@@ -104,7 +104,8 @@ def _check_numbers(line: Line) -> None:
         value = getattr(line, name)
         if type(value) is not int:
             continue
-        low = -1 if name == "x" else 0
+        # -1: before the first hypercall, where only walks and outside accesses can be.
+        low = -1 if name == "x" or (name == "s" and line.w is not UNSET) else 0
         limit = _LIMITS.get(name, ADDRESS_LIMIT)
         if not low <= value < limit:
             raise BadLine(name, f"{low} to {limit - 1:#x}", str(value))

@@ -1,0 +1,85 @@
+"""``xenexplore recording``: what a recording of real hypercalls holds, and what explains it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from xenexplore.guest.symbols import SymbolTable, read_kallsyms
+from xenexplore.recording.columns import Recording
+from xenexplore.recording.reader import read_recording
+from xenexplore.recording.stream import BUILT_INS, built_in_path
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of every ``recording`` command."""
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    info = commands.add_parser("info", help="counts, copies, sizes, walks, buffers by region")
+    explain = commands.add_parser(
+        "explain", help="hold every hypercall's copies against the catalogue's copy plan"
+    )
+    for command in (info, explain):
+        command.add_argument(
+            "file", metavar="FILE",
+            help=f"a recording (.jsonl or .zst), - for standard input, or a built-in: "
+            f"{', '.join(BUILT_INS)}",
+        )  # fmt: skip
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+        command.add_argument(
+            "--strict", action="store_true", help="a cut or damaged file is an error"
+        )
+    info.add_argument(
+        "--symbols", metavar="KALLSYMS",
+        help="the guest kernel's /proc/kallsyms; built-in recordings have their own",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one of the ``recording`` commands."""
+    recording = read_recording(args.file, strict=args.strict)
+    status = _report_damage(recording)
+    if args.action == "explain":
+        from xenexplore.recording.judge import judge, judgement_json
+        from xenexplore.render.text.judgement import judgement_text
+
+        verdicts = judge(recording)
+        _print(judgement_json(verdicts) if args.json else judgement_text(verdicts))
+        return status
+    from xenexplore.recording.as_json import summary_json
+    from xenexplore.recording.summary import summarise
+    from xenexplore.render.text.recording import summary_text
+
+    summary = summarise(recording, _symbols(args))
+    _print(summary_json(summary) if args.json else summary_text(summary))
+    return status
+
+
+def _print(what: object) -> None:
+    sys.stdout.write(what if isinstance(what, str) else json.dumps(what) + "\n")
+
+
+def _report_damage(recording: Recording) -> int:
+    """Say where reading stopped; a lost tail is survivable, a wrong record is bad input."""
+    damage = recording.damage
+    if damage is None:
+        return 0
+    used = len(recording.calls)
+    word = "warning" if damage.cut else "error"
+    print(
+        f"xenexplore: {word}: {recording.source}: {damage}; "
+        f"only the {used} hypercalls before it are used",
+        file=sys.stderr,
+    )
+    return 0 if damage.cut else 2
+
+
+def _symbols(args: argparse.Namespace) -> SymbolTable | None:
+    if args.symbols:
+        return read_kallsyms(args.symbols)
+    if args.file in BUILT_INS and not Path(args.file).exists():
+        return read_kallsyms(built_in_path("kallsyms.dom0"))
+    return None

@@ -1,0 +1,205 @@
+"""The address-space layout of each recorded guest, from what the recording itself proves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gva
+from xenexplore.guest.linux import KERNEL_STACK, LinuxBases, linux_layout
+from xenexplore.guest.linux_bases import bases_from_mappings
+from xenexplore.guest.regions import Layout
+from xenexplore.guest.symbols import SymbolTable
+from xenexplore.recording.columns import Domain, Recording
+
+__all__ = ["GuestSpace", "guest_space", "guest_spaces"]
+
+_LOW_HALF = 1 << 47
+# Stubs through which Linux makes its hypercalls (arch/x86/xen/xen-asm.S,
+# xen-head.S); KASLR would move them by a multiple of 2 MiB.
+_STUBS = ("xen_hypercall_pv", "xen_hypercall_amd", "xen_hypercall_intel", "xen_iret",
+          "hypercall_page")  # fmt: skip
+_STUB_SIZE = 0x1000
+_IMAGE_STEP = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSpace:
+    """One guest's address space during a recording.
+
+    Attributes:
+        domain: whose.
+        layout: its regions.
+        symbols: its kernel's symbols, or None.
+        percpu: linear address of CPU 0's percpu area, or None.
+        image_shift: how far KASLR moved the image.
+    """
+
+    domain: Domain
+    layout: Layout
+    symbols: SymbolTable | None
+    percpu: int | None
+    image_shift: int
+
+    def identity(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which accesses used early boot's identity-mapped tables, where linear = physical.
+
+        Such an address is low and looks like a user's.  It is not if Xen's
+        own walk gave the frame of that very number, or if the kernel's stack
+        pointer was low as well (hypercalls come from ring 0, and a Linux
+        kernel has its stack in the upper half as soon as it has left the
+        identity map: PVH entry, arch/x86/platform/pvh/head.S).
+
+        Args:
+            recording: the recording.
+            rows: int64 (n,): rows of ``recording.accesses``.
+        """
+        low = recording.accesses.address[rows] < np.uint64(_LOW_HALF)
+        walks = recording.walks
+        same = walks.gfn == walks.address >> np.uint64(PAGE_SHIFT)
+        walked = np.isin(rows, walks.access[same])
+        rsp = recording.calls.rsp[recording.accesses.call[rows]]
+        low_stack = (rsp != 0) & (rsp < np.uint64(_LOW_HALF))
+        return np.logical_and(low, walked | low_stack)
+
+    def on_stack(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which accesses lie on the kernel stack that the hypercall was made from.
+
+        Known where the stack pointer was recorded: the same 16 KiB as RSP
+        (THREAD_SIZE, and stacks are aligned to their size).
+        """
+        mask = np.uint64(~(KERNEL_STACK - 1) & ((1 << 64) - 1))
+        rsp = recording.calls.rsp[recording.accesses.call[rows]]
+        near = recording.accesses.address[rows] & mask == rsp & mask
+        return np.logical_and(rsp != 0, near)
+
+    def place(self, address: int, *, identity: bool = False) -> str:
+        """Name of the variable or function at a linear address, or ``""`` if none is known.
+
+        Args:
+            address: a linear address of this guest.
+            identity: it is an identity-mapped one: a guest-physical address,
+                which the image's physical base turns into a linear one.
+        """
+        if self.symbols is None:
+            return ""
+        if identity:
+            (image, *_) = self.layout.named(".text")
+            if image.physical is None:
+                return ""
+            address = address - image.physical.value + image.start.value
+        if self.percpu is not None:
+            found = self.symbols.find_percpu(address - self.percpu)
+            if found is not None:
+                return found.symbol.name
+        linked = address - self.image_shift
+        load = self.symbols.value("__per_cpu_load")
+        if load is not None:
+            # What percpu variables are copied from; before setup_per_cpu_areas()
+            # it is CPU 0's own area (arch/x86/kernel/setup_percpu.c).
+            found = self.symbols.find_percpu(linked - load)
+            if found is not None:
+                return f"{found.symbol.name} (boot)"
+        found = self.symbols.find(Gva(linked)) if 0 <= linked < 1 << 64 else None
+        return found.symbol.name if found is not None else ""
+
+
+def guest_spaces(
+    recording: Recording, symbols: SymbolTable | None = None
+) -> tuple[GuestSpace, ...]:
+    """The address space of each domain of a recording, by domain index."""
+    return tuple(guest_space(recording, domain, symbols) for domain in recording.domains)
+
+
+def guest_space(
+    recording: Recording, domain: Domain, symbols: SymbolTable | None = None
+) -> GuestSpace:
+    """Take one domain's bases from the recording: walks, stubs' addresses, Xen's own writes.
+
+    What the recording does not prove stays at Linux's unrandomised value, and
+    the layout's evidence says so.  That is no wild guess on Xen: a PV kernel
+    and a PVH kernel are entered at their ELF entry points, past the
+    decompressor (choose_random_location() in
+    arch/x86/boot/compressed/kaslr.c), without which Linux moves neither image nor
+    directmap (kaslr_enabled(), kernel_randomize_memory()).
+
+    Args:
+        recording: the recording.
+        domain: one of its domains.
+        symbols: this guest kernel's symbols, if they are known.
+    """
+    bases = _from_walks(recording, domain)
+    if symbols is not None:
+        bases = _image_shift(bases, recording, domain, symbols)
+        bases = _percpu(bases, recording, domain, symbols)
+    if bases.page_offset is None:
+        how = "no walks recorded; the kernel was entered past the code that randomises"
+        bases = bases.known("directmap", f"taken as unrandomised: {how}")
+    if bases.vmalloc is None or bases.vmemmap is None:
+        bases = bases.known("vmalloc, vmemmap", "taken as unrandomised, like the directmap")
+    layout = linux_layout(bases, symbols)
+    return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift)
+
+
+def _from_walks(recording: Recording, domain: Domain) -> LinuxBases:
+    walks = recording.walks
+    mine = walks.domain == domain.index
+    page = walks.address[mine] & np.uint64(~(PAGE_SIZE - 1) & ((1 << 64) - 1))
+    pairs = np.unique(np.stack([page, walks.gfn[mine] << np.uint64(PAGE_SHIFT)]), axis=1)
+    if not pairs.size:
+        return LinuxBases()
+    found = bases_from_mappings(pairs[0], pairs[1], np.full(pairs.shape[1], PAGE_SIZE, np.uint64))
+    bases = LinuxBases()
+    for what, how in found.evidence:
+        said = how.replace("page tables", "Xen's walks of its page tables")
+        if what == "directmap":
+            bases = bases.known(what, said, page_offset=found.page_offset or 0)
+        elif what == "kernel image":
+            bases = bases.known(what, said, phys_base=found.phys_base or 0)
+        # Walks are too few to be sure of vmalloc's first and vmemmap's page.
+    return bases
+
+
+def _image_shift(
+    bases: LinuxBases, recording: Recording, domain: Domain, symbols: SymbolTable
+) -> LinuxBases:
+    rip = np.unique(recording.calls.rip[recording.of_domain(domain.index)])
+    rip = rip[rip != 0]
+    if not len(rip):
+        return bases
+    for name in _STUBS:
+        at = symbols.value(name)
+        if at is None:
+            continue
+        ahead = (rip - np.uint64(at)).astype(np.int64)
+        near = ahead % _IMAGE_STEP < _STUB_SIZE
+        if near.any():
+            shift = int(ahead[near][0]) // _IMAGE_STEP * _IMAGE_STEP
+            how = f"the recorded RIPs are {name}'s, moved by {shift:#x}"
+            return bases.known("image shift", how, image_shift=shift)
+    return bases
+
+
+def _percpu(
+    bases: LinuxBases, recording: Recording, domain: Domain, symbols: SymbolTable
+) -> LinuxBases:
+    """Xen itself writes the registered runstate area, a percpu variable: 48 bytes at a time.
+
+    Source: update_runstate_area() in xen/arch/x86/domain.c (Xen 4.17); Linux
+    registers ``&per_cpu(xen_runstate, cpu)``, arch/x86/xen/... xen_setup_runstate_info().
+    """
+    offset = symbols.value("xen_runstate")
+    if offset is None or not symbols.percpu_size:
+        return bases
+    accesses = recording.accesses
+    mine = ~accesses.inside & (accesses.size == 48)
+    mine &= recording.outside_domain() == domain.index
+    found, counts = np.unique(accesses.address[mine] - np.uint64(offset), return_counts=True)
+    aligned = found & np.uint64(PAGE_SIZE - 1) == 0
+    if not aligned.any():
+        return bases
+    base = int(found[aligned][counts[aligned].argmax()])
+    how = f"Xen updates the runstate area at percpu base + xen_runstate ({offset:#x})"
+    return bases.known("percpu", how, percpu=base)
