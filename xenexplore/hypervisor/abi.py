@@ -18,7 +18,7 @@ from xenexplore.steps import Cite, Fault
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["Abi", "Access", "GuestCall", "Located", "Meaning", "Parameter", "Refused"]
+__all__ = ["Abi", "Access", "Area", "GuestCall", "Located", "Meaning", "Parameter", "Refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,9 @@ class GuestCall:
         number: what RAX holds; flavour bits included.
         args: the argument registers, in order.
         cpl: the ring it is made from.
+        outer: of a multicall: whether its list is passed as the option does
+            (``"as-option"``) or as a linear address (``"linear"``).
+        inner: the same for the buffers of its entries.
         meanings: what encoded handles stand for; handles outside all of them
             are linear addresses.
     """
@@ -73,6 +76,8 @@ class GuestCall:
     number: int
     args: tuple[int, ...]
     cpl: int = 0
+    outer: str = "as-option"
+    inner: str = "as-option"
     meanings: tuple[Meaning, ...] = ()
 
     def with_arg(self, index: int, value: int) -> GuestCall:
@@ -111,6 +116,27 @@ class Access:
     def writes(self) -> bool:
         """Whether Xen writes guest memory."""
         return self.direction != "from"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A registered area.
+
+    Attributes:
+        subject: the vCPU it belongs to.
+        handle: what was registered: a linear address, whatever an option made
+            of it, or a guest-physical address.
+        va: the linear address that the guest means.
+        physical: registered by physical address (O12).
+        update_flag: whether the guest asked for XEN_RUNSTATE_UPDATE
+            (VMASST_TYPE_runstate_update_flag): one byte before and one after.
+    """
+
+    subject: int
+    handle: int
+    va: Gva
+    physical: bool = False
+    update_flag: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +210,6 @@ class Abi:
 
     def refuses(self, xen: Xen) -> str:
         """Why this option cannot be used with this guest at all, or ``""``."""
-        del xen
         return ""
 
     def setup(self, xen: Xen) -> None:
@@ -192,12 +217,10 @@ class Abi:
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
         """What the guest does before a call; returns the call as it is then made."""
-        del xen
         return call
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         """Xen's view of RAX: the hypercall's number with flavour bits taken off."""
-        del xen
         return call.number
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
@@ -209,8 +232,21 @@ class Abi:
 
         ``data`` is what Xen writes, or None where it reads.
         """
-        del xen, access, data
         return None
+
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        """How a multicall's entry is dispatched.
+
+        Args:
+            xen: the domain under this option.
+            call: the multicall.
+            op: the entry's number, as the guest wrote it.
+
+        Returns:
+            The number that is dispatched, and the number (flavour bits
+            included) under which the entry's handles are resolved.
+        """
+        return op, op
 
     def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
         """The call as Xen re-creates it when it is preempted.
@@ -219,7 +255,6 @@ class Abi:
         hypercall_create_continuation() puts the bare number into RAX
         (xen/arch/x86/hypercall.c): flavour bits are lost unless an option says otherwise.
         """
-        del xen
         return replace(call, number=number)
 
     def finish(self, xen: Xen, call: GuestCall) -> None:

@@ -8,11 +8,10 @@ area belongs to: the case that made the thread's prerequisite.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gpa, Gva
-from xenexplore.hypervisor.abi import Access
+from xenexplore.hypervisor.abi import Access, Area
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.copying import copy_to_guest
 from xenexplore.steps import Check, Note, mail, xen
@@ -20,7 +19,7 @@ from xenexplore.steps import Check, Note, mail, xen
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["RUNSTATE_BYTES", "Area", "register_physical", "update_runstate"]
+__all__ = ["RUNSTATE_BYTES", "register_physical", "update_runstate"]
 
 RUNSTATE_BYTES = 48
 """sizeof(struct vcpu_runstate_info): state, entry time, four times (public/vcpu.h)."""
@@ -30,27 +29,6 @@ _FLAG_BYTE = 15
 
 _MAP = xen("xen/common/domain.c", "map_guest_area", "4.18")
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Area:
-    """A registered area.
-
-    Attributes:
-        subject: the vCPU it belongs to.
-        handle: what was registered: a linear address, whatever an option made
-            of it, or a guest-physical address.
-        va: the linear address that the guest means.
-        physical: registered by physical address (O12).
-        update_flag: whether the guest asked for XEN_RUNSTATE_UPDATE
-            (VMASST_TYPE_runstate_update_flag): one byte before and one after.
-    """
-
-    subject: int
-    handle: int
-    va: Gva
-    physical: bool = False
-    update_flag: bool = True
 
 
 def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Area:
@@ -96,7 +74,8 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
         machine.emit(
             Note(
                 cite=_DEFER,
-                text=f"The update is put off: vCPU {area.subject} is kicked and updates its own area "
+                text=f"The update is put off: vCPU {area.subject} is kicked and updates its "
+                f"own area "
                 "on its way back to the guest.",
             )
         )

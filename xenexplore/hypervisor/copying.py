@@ -53,11 +53,13 @@ def _transfer(
         for found in machine.abi.locate(machine, access):
             if isinstance(found, Fault):
                 machine.emit(found)
-                return _failed(machine, access, len(done))
+                _failed(machine, access, len(done))
+                return None
             start = access.handle + len(done)
             moved = _move(machine, access, call, found, start, data, len(done))
             if moved is None:
-                return _failed(machine, access, len(done))
+                _failed(machine, access, len(done))
+                return None
             done += moved
         assert len(done) == access.size, "an option located fewer bytes than were asked for"
         return bytes(done)

@@ -117,6 +117,7 @@ def _error(outcome: Outcome) -> int:
 def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> Outcome:
     continues = 0
     reply: Reply = None
+    number = call.number
     while True:
         try:
             step = plan.send(reply)
@@ -129,29 +130,59 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
-        else:
-            reply = _one(machine, call, step)
+            continue
+        of_list = step.type == "multicall_entry"
+        reply = _one(machine, call, step, call.number if of_list else number)
+        if of_list and isinstance(reply, bytes) and step.direction == "from":
+            reply, number = _entry(machine, call, reply)
 
 
-def _one(machine: Xen, call: GuestCall, step: PlannedCopy) -> Reply:
+def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
+    """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
+    op = int.from_bytes(data[:8], "little")
+    dispatched, number = machine.abi.inner(machine, call, op)
+    return dispatched.to_bytes(8, "little") + data[8:], number
+
+
+def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
     address, length = step.address, step.length
     assert isinstance(address, int), "contents are known here"
     assert isinstance(length, int), "contents are known here"
+    subject = _subject(call, step)
+    role = f"{step.type}.{step.member}" if step.member else step.type
     access = Access(
         direction=step.direction,
         handle=address,
         size=length,
-        role=step.role,
+        role=f"{role}: {step.role}" if step.role else role,
         current=call.vcpu,
-        subject=call.vcpu,
-        number=call.number,
+        subject=subject,
+        number=number,
     )
     if not length:
         return b""
+    if subject != call.vcpu or step.title.endswith("_memory_area"):
+        machine.remember_area(call, access)
     if step.direction == "from":
-        data = copy_from_guest(machine, access, call)
-        return FAULT if data is None else data
+        read = copy_from_guest(machine, access, call)
+        return FAULT if read is None else read
     data = step.data if step.data is not None else answer_bytes(step.role, length)
     if step.direction == "clear":
         data = bytes(length)
     return data if copy_to_guest(machine, access, data, call) else FAULT
+
+
+_AREAS = ("vcpu_runstate_info", "vcpu_time_info")
+
+
+def _subject(call: GuestCall, step: PlannedCopy) -> int:
+    """The vCPU that a copy is about: a registered area belongs to the vCPU that was named.
+
+    Source: VCPUOP_register_runstate_memory_area (xen/common/domain.c) and
+    VCPUOP_register_vcpu_time_memory_area (xen/arch/x86/domain.c) write the area
+    at once, through ``current``.
+    """
+    registers = step.title.endswith("_memory_area")
+    if registers and step.direction == "to" and step.type in _AREAS:
+        return call.args[1]
+    return call.vcpu

@@ -25,7 +25,14 @@ __all__ = [
 ]
 
 PHYSICAL_BIT = 1 << 30
-"""Flavour bit of the number, where the 2025 patch has it; bit 31 is Viridian's (hvm_hypercall())."""
+"""Flavour bit of the number, where the 2025 patch has it; bit 31 is Viridian's "
+"(hvm_hypercall())."""
+
+MULTICALL = 13
+"""__HYPERVISOR_multicall (xen/include/public/xen.h)."""
+
+MULTICALL_ENTRY = 64
+"""sizeof(multicall_entry_t): op, result, six arguments (xen/include/public/xen.h)."""
 
 _ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
 _TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")
@@ -102,13 +109,14 @@ def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> 
             contiguous; False: one that does not, which is a hazard.
     """
     meanings: list[Meaning] = []
-    for use in survey(machine.domain, call):
+    uses = survey(machine.domain, call)
+    for use in uses:
+        if not _encoded(call, use):
+            continue
         pieces = guest_translate(machine, use.va, use.size, call.vcpu)
         first = pieces[0][0]
         if first is None:
-            return Refused(
-                f"{use.role} at {use.va.hex()} is not mapped: it has no physical address"
-            )
+            return Refused(f"{use.role} at {use.va.hex()} is not mapped")
         if not contiguous(pieces):
             if whole_pages:
                 return Refused(
@@ -125,7 +133,27 @@ def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> 
             )
         meanings.append(meaning_of(machine.domain, use, first.value, call.vcpu))
         call = encode_handle(machine, call, use, first.value)
-    return replace(call, number=call.number | bit, meanings=(*call.meanings, *meanings))
+    if call.number == MULTICALL and call.inner == "as-option":
+        _mark_entries(machine, call, uses[0], bit)
+    outer = 0 if call.number == MULTICALL and call.outer == "linear" else bit
+    return replace(call, number=call.number | outer, meanings=(*call.meanings, *meanings))
+
+
+def _encoded(call: GuestCall, use: BufferUse) -> bool:
+    """Whether a handle is encoded at all: a multicall's list and its entries' handles "
+    "may differ.
+    """
+    if call.number != MULTICALL:
+        return True
+    return (call.inner if use.register is None else call.outer) == "as-option"
+
+
+def _mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) -> None:
+    """Set the flavour bits in the number of every entry of a multicall."""
+    for start in range(0, entries.size, MULTICALL_ENTRY):
+        at = entries.va + start
+        op = int.from_bytes(machine.domain.read(at, 8, vcpu=call.vcpu), "little")
+        machine.domain.write(at, (op | bit).to_bytes(8, "little"), vcpu=call.vcpu)
 
 
 def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:

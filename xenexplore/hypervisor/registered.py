@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from xenexplore.addr import PAGE_SIZE, Gpa, Gva, split_pages
+from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Access, Located, Parameter
 from xenexplore.hypervisor.linear import walk_piece

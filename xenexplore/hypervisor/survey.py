@@ -12,9 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xenexplore.addr import Gva, is_canonical
+from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
-from xenexplore.hypercalls.plan import FAULT, Call, Choice, predict
+from xenexplore.hypercalls.plan import FAULT, Call, Choice, Reply, predict
+from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypervisor.abi import GuestCall, Meaning
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
     guest = "pv" if domain.spec.type == "pv" else "hvm"
     plan = predict(Call(number=call.number, args=call.args, guest=guest))
     found: dict[int | Gva, BufferUse] = {}
-    read: list[tuple[int, bytes]] = []
-    reply: object = None
+    fields: dict[int, int] = {}
+    reply: Reply = None
     while True:
         try:
             step = plan.send(reply)
@@ -72,15 +73,15 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
         assert isinstance(length, int)
         if not length:
             continue
-        origin = _origin(call, step, read)
+        origin = _origin(call, step, fields)
         use = found.get(origin)
         one = _use(step, address, length, origin)
         found[origin] = one if use is None else _joined(use, one)
-        if step.direction == "from" and isinstance(reply, bytes):
-            read.append((address, reply))
+        if step.direction == "from" and isinstance(reply, bytes) and not step.member:
+            fields.update(_handles_read(step, address, reply))
 
 
-def _reply(domain: Domain, call: GuestCall, step: Copy) -> object:
+def _reply(domain: Domain, call: GuestCall, step: Copy) -> Reply:
     address, length = step.address, step.length
     assert isinstance(address, int), "contents are known here"
     assert isinstance(length, int), "contents are known here"
@@ -117,35 +118,41 @@ def _joined(one: BufferUse, other: BufferUse) -> BufferUse:
     )
 
 
-def _origin(call: GuestCall, step: Copy, read: list[tuple[int, bytes]]) -> int | Gva:
+def _origin(call: GuestCall, step: Copy, fields: dict[int, int]) -> int | Gva:
     """Where the handle behind a copy is kept: a register's index, or the field's address.
 
-    The nearest handle at or below the address wins; handles in memory are
-    looked for at every aligned 8 bytes that the plan has read so far.
+    The nearest handle at or below the copy's address wins; on a tie, the register.
     """
     address = step.address
-    assert isinstance(address, int)
-    best: tuple[int, int, int | Gva] | None = None
+    assert isinstance(address, int), "contents are known here"
+    best: tuple[int, int | Gva] | None = None
     for index, value in enumerate(call.args):
-        if value <= address and _handle_like(value):
-            best = max(best, (value, 0, index), key=_rank) if best else (value, 0, index)
-    for start, data in read:
-        for offset in range(-start % 8, len(data) - 7, 8):
-            value = int.from_bytes(data[offset : offset + 8], "little")
-            if value <= address and _handle_like(value):
-                candidate = (value, 1, Gva(start + offset))
-                best = max(best, candidate, key=_rank) if best else candidate
+        if PAGE_SIZE <= value <= address and (best is None or value > best[0]):
+            best = (value, index)
+    for at, value in fields.items():
+        if PAGE_SIZE <= value <= address and (best is None or value > best[0]):
+            best = (value, Gva(at))
     if best is None:
         raise MachineError(f"{call.name}: no register or field holds a handle for {address:#x}")
-    return best[2]
+    return best[1]
 
 
-def _rank(candidate: tuple[int, int, int | Gva]) -> tuple[int, int]:
-    return candidate[0], -candidate[1]
+def _handles_read(step: Copy, address: int, data: bytes) -> dict[int, int]:
+    """Handles in what the plan has just read: field address to value, from the layouts.
 
-
-def _handle_like(value: int) -> bool:
-    return value >= 4096 and is_canonical(value, 57)
+    A multicall's entries hold registers, any of which may be a handle.
+    """
+    structs = structs_for("x86_64")
+    if step.type == "multicall_entry":
+        offsets, size = [16 + 8 * index for index in range(6)], 64
+    else:
+        offsets = [handle.offset for handle in structs.handles(step.type)]
+        size = structs.sizeof(step.type) if offsets else len(data)
+    return {
+        address + base + offset: int.from_bytes(data[base + offset : base + offset + 8], "little")
+        for base in range(0, len(data) - size + 1, size or 1)
+        for offset in offsets
+    }
 
 
 def meaning_of(domain: Domain, use: BufferUse, start: int, vcpu: int) -> Meaning:

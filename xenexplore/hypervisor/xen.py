@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 from xenexplore.addr import Gpa, Gva, Mfn
 from xenexplore.errors import MachineError
+from xenexplore.hypervisor.abi import Area
+from xenexplore.hypervisor.judge import linear_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
 from xenexplore.steps import Fault, Node, Recorder, Step, xen
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
-    from xenexplore.hypervisor.abi import Abi
+    from xenexplore.hypervisor.abi import Abi, Access, GuestCall
 
 __all__ = ["CopyHelper", "Touched", "Xen"]
 
@@ -44,6 +46,7 @@ class Xen:
         abi: the option that resolves handles.
         record: the recorder; its nodes are the path.
         copy_helper: whose failure semantics copies have, ``"x86"`` or ``"arm"``.
+        areas: registered runstate areas, by vCPU.
         user_access: EFLAGS.AC, as privcmd raises it (stac) around its hypercalls.
     """
 
@@ -55,6 +58,7 @@ class Xen:
         self.record = Recorder()
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False
+        self.areas: dict[int, Area] = {}
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -106,6 +110,17 @@ class Xen:
             outcome.data or b"",
             outcome.ciphertext or outcome.stored in (Stored.DAMAGED, Stored.DISCARDED),
         )
+
+    def remember_area(self, call: GuestCall, access: Access) -> None:
+        """Keep the handle of a runstate area, as Xen does when it is registered.
+
+        Source: ``runstate_guest(v) = area.addr.h`` (xen/common/domain.c).
+        """
+        if access.writes and access.role.startswith("vcpu_runstate_info"):
+            va = linear_of(call, access.handle)
+            self.areas[access.subject] = Area(
+                subject=access.subject, handle=access.handle, va=va or Gva(access.handle)
+            )
 
     def read_physical(self, gpa: Gpa, size: int) -> bytes | None:
         """Read a list element or a table entry by guest-physical address; within one page."""

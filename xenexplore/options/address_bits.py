@@ -36,7 +36,8 @@ class AddressBits(Abi):
     summary: ClassVar[str] = (
         "The number bit says physical, as in O2; bits 1:0 of each buffer's address then say flat, "
         "one-level or two-level list. Buffers must be 4-byte aligned for the bits to be free: a "
-        "string that is not cannot be passed. Which value means what is ours; the thread left it open."
+        "string that is not cannot be passed. Which value means what is ours; the thread "
+        "left it open."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich (idea: Gross)", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
@@ -83,7 +84,6 @@ class AddressBits(Abi):
         return replace(call, number=call.number | PHYSICAL_BIT, meanings=tuple(meanings))
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~PHYSICAL_BIT
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:

@@ -161,7 +161,6 @@ class Bounce(Abi):
         xen.emit(Flip(cite=self.asked, gfn=gfn, shared=shared))
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~PHYSICAL_BIT
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:

@@ -22,8 +22,10 @@ class DomainMode(Abi):
     name: ClassVar[str] = "domain-mode"
     title: ClassVar[str] = "Physical addresses for a whole domain, chosen at its creation"
     summary: ClassVar[str] = (
-        "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen take every "
-        "handle as a guest-physical address. No number bit, no walk; but everything that runs in the "
+        "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen "
+        "take every "
+        "handle as a guest-physical address. No number bit, no walk; but everything that "
+        "runs in the "
         "domain, firmware and kexec kernels too, must agree, and PV is refused with -EINVAL."
     )
     asked: ClassVar[Cite] = mail(
@@ -47,5 +49,4 @@ class DomainMode(Abi):
         return flat_call(xen, call, bit=0, whole_pages=self.text("not_contiguous") == "refuse")
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
-        del xen
         return locate_physical(access)

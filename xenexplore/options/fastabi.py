@@ -88,7 +88,7 @@ class FastAbi(Abi):
         family = family_of(call.number)
         if family is None:
             return Refused(f"hypercall {call.number} has no register map")
-        op = family.op(call.args[0]) if family.ops else None
+        op = family.ops.get(call.args[0]) if family.ops else None
         reason = fits(family, op)
         if reason:
             return Refused(reason)
@@ -111,14 +111,13 @@ class FastAbi(Abi):
         )
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~PHYSICAL_BIT
 
     def exchange(self, xen: Xen, access: Access, data: bytes | None) -> bytes | None:
         """Registers instead of memory: what Xen reads there, or what the stub will store."""
         for item in self.passed:
             start = access.handle - item.use.va.value
-            if 0 <= start and start + access.size <= item.use.size:
+            if start >= 0 and start + access.size <= item.use.size:
                 if data is None:
                     return item.data[start : start + access.size]
                 xen.domain.write(Gva(access.handle), data, vcpu=access.current)

@@ -34,7 +34,8 @@ class GfnLists(Abi):
     title: ClassVar[str] = "GFN lists for large buffers, inside registered buffers"
     summary: ClassVar[str] = (
         "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
-        "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the GFNs, and "
+        "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads "
+        "the GFNs, and "
         "copies by guest-physical address. How the indirect variant is marked is ours."
     )
     asked: ClassVar[Cite] = mail(
@@ -110,7 +111,6 @@ class GfnLists(Abi):
         return replace(call, number=call.number | bit, meanings=tuple(meanings))
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~INDIRECT_BIT
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:

@@ -24,7 +24,8 @@ class GiantMap(Abi):
     summary: ClassVar[str] = (
         "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
         "physical address 0, as long as RAM. Everything kmalloc() gives is covered by one entry. "
-        "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, modules "
+        "second=kernel-image adds the range that Beulich names. Stacks that are "
+        "vmalloc'ed, modules "
         "and user space stay outside."
     )
     asked: ClassVar[Cite] = mail(

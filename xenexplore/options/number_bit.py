@@ -25,7 +25,8 @@ class NumberBit(Abi):
     title: ClassVar[str] = "A bit in the hypercall number: physical addresses, flat"
     summary: ClassVar[str] = (
         "The guest sets a bit in RAX and passes the guest-physical address of each buffer, in "
-        "registers and inside structs alike. Per call, so old and new mix in one kernel. Each buffer "
+        "registers and inside structs alike. Per call, so old and new mix in one kernel. "
+        "Each buffer "
         "must be contiguous in guest-physical space."
     )
     asked: ClassVar[Cite] = mail(
@@ -44,6 +45,14 @@ class NumberBit(Abi):
             choices=("keep", "lost"),
             help="Whether a preempted call keeps the bit; in the 2025 patch it is lost.",
             source="ours, from hypercall_create_continuation()",
+        ),
+        Parameter(
+            name="multicall",
+            default="independent",
+            choices=("independent", "inherited"),
+            help="Entries of a multicall carry their own bit; in the 2025 patch they inherit the "
+            "outer call's, and an entry that has one is unknown.",
+            source="Beulich, 28 Sep 2022; inherited: ours, from the 2025 patch",
         ),
         Parameter(
             name="privcmd",
@@ -69,7 +78,6 @@ class NumberBit(Abi):
         return flat_call(xen, call, bit=PHYSICAL_BIT, whole_pages=refuse)
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~PHYSICAL_BIT
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
@@ -78,6 +86,11 @@ class NumberBit(Abi):
         if access.number is not None and access.number & PHYSICAL_BIT:
             return locate_physical(access)
         return locate_linear(xen, access)
+
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        if self.text("multicall") == "inherited":
+            return op, call.number
+        return op & ~PHYSICAL_BIT, op
 
     def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
         if self.text("continuation") == "keep":

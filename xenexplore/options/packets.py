@@ -21,7 +21,8 @@ class Packets(Abi):
     title: ClassVar[str] = "Type-length-value packets, netlink-like (not specified)"
     summary: ClassVar[str] = (
         "Smith's idea of 2022: free-form packets of type, length and value instead of versioned "
-        "structs, tolerant of unknown elements, with asynchronous completion and batching, and perhaps "
+        "structs, tolerant of unknown elements, with asynchronous completion and "
+        "batching, and perhaps "
         "a shared ring. It went no further than two mails, so it cannot be stepped through."
     )
     asked: ClassVar[Cite] = mail(
@@ -30,5 +31,4 @@ class Packets(Abi):
     specified: ClassVar[bool] = False
 
     def refuses(self, xen: Xen) -> str:
-        del xen
         return "never specified: two mails sketch it, and nothing is invented here"

@@ -38,7 +38,8 @@ class ScatterGatherPolicy(Abi):
     title: ClassVar[str] = "Number bits select a scatter/gather policy for the call"
     summary: ClassVar[str] = (
         "Two more bits of the number choose for all buffers of the call: flat, single-level lists "
-        "throughout, or levels derived from each buffer's size (0 while it fits the flat case, then "
+        "throughout, or levels derived from each buffer's size (0 while it fits the flat "
+        "case, then "
         "1, then 2). Deriving levels needs the buffer's total size in every copy helper."
     )
     asked: ClassVar[Cite] = mail(
@@ -112,7 +113,6 @@ class ScatterGatherPolicy(Abi):
         return replace(call, number=call.number | bits, meanings=tuple(meanings))
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        del xen
         return call.number & ~_MASK
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
