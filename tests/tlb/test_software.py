@@ -167,6 +167,9 @@ def test_a_direct_mapped_table_and_a_directmap_do_not_get_along():
     for number in (0, 1, 2):
         replacing.insert(page(number))
     assert [h.slot for h in replacing.insert(DIRECTMAP).replaced] == [0, 1, 2]
+    assert [held.entry for held in replacing.entries] == [DIRECTMAP]
+    replacing.purge_all()
+    assert len(replacing) == 0
 
 
 @pytest.mark.parametrize(
