@@ -1,0 +1,162 @@
+"""A path: everything that happened in one run of a scenario under one option.
+
+A path is what every view is drawn from.  ``steps`` is the recorded tree in
+preorder (a parent before its children, children in the order in which they
+happened); :meth:`Path.to_json` writes it as text that is the same bytes for
+the same scenario, after ``path.schema.json`` beside this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenexplore.hypervisor.outcome import Outcome
+from xenexplore.scenario.machine_view import MachineView
+from xenexplore.steps import Cite, Json, Node, field_json
+
+__all__ = ["PATH_SCHEMA", "About", "OptionView", "Path"]
+
+PATH_SCHEMA = "xenexplore.path/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a scenario says about itself.
+
+    Attributes:
+        name: short, as the command line takes it: ``"evtchn-send-from-stack"``.
+        title: one line.
+        question: the digest's numbers, e.g. ``("Q22",)``.
+        asked: who asked: author, date, Message-ID; or ``""``.
+        ours: what is our inference and was not said by a reviewer; or ``""``.
+        text: prose.
+    """
+
+    name: str
+    title: str
+    question: tuple[str, ...] = ()
+    asked: str = ""
+    ours: str = ""
+    text: str = ""
+
+    def as_json(self) -> dict[str, Json]:
+        """Every field by name."""
+        record = field_json(self)
+        assert isinstance(record, dict)
+        return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionView:
+    """The option that a run was made under.
+
+    Attributes:
+        ident: the digest's number, e.g. ``"O7"``.
+        name: as scenarios spell it, e.g. ``"software-tlb"``.
+        label: what the scenario calls this use of it; its name by default.
+        title: one line.
+        asked: who proposed it.
+        given: the parameters that the scenario sets, as it sets them.
+        values: every parameter with its value, in the option's order.
+    """
+
+    ident: str
+    name: str
+    label: str
+    title: str
+    asked: Cite
+    given: tuple[tuple[str, object], ...]
+    values: tuple[tuple[str, object], ...]
+
+    def as_json(self) -> dict[str, Json]:
+        """Every field by name; parameters as objects."""
+        return {
+            "ident": self.ident,
+            "name": self.name,
+            "label": self.label,
+            "title": self.title,
+            "asked": str(self.asked),
+            "given": {name: field_json(value) for name, value in self.given},
+            "values": {name: field_json(value) for name, value in self.values},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """One run.
+
+    Attributes:
+        about: the scenario's own words.
+        option: the option that it was run under.
+        machine: the guest before the first action.
+        steps: what happened, as a tree in preorder; ``steps[i].index == i``.
+        outcome: the verdict, computed from the steps.
+    """
+
+    about: About
+    option: OptionView
+    machine: MachineView
+    steps: tuple[Node, ...]
+    outcome: Outcome
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Path {self.about.name} under {self.option.label}: {len(self.steps)} steps, "
+            f"{self.outcome.status}>"
+        )
+
+    def children(self, index: int) -> tuple[Node, ...]:
+        """The steps directly under a step (-1: the outermost ones)."""
+        return tuple(node for node in self.steps if node.parent == index)
+
+    def ancestors(self, index: int) -> tuple[Node, ...]:
+        """The steps around a step, outermost first."""
+        found = []
+        at = self.steps[index].parent
+        while at >= 0:
+            found.append(self.steps[at])
+            at = self.steps[at].parent
+        return tuple(reversed(found))
+
+    def to_json(self) -> bytes:
+        """The path as UTF-8 JSON, one step on each line; same scenario, same bytes.
+
+        Addresses and frame numbers are hex strings.  A step's ``cite`` is an
+        index into ``cites``.  Fields of a step that are None or empty text are
+        left out.
+        """
+        cites: dict[str, int] = {}
+        steps = [_dumped(record) for record in self._steps(cites)]
+        head = {
+            "schema": PATH_SCHEMA,
+            "scenario": self.about.as_json(),
+            "option": self.option.as_json(),
+            "machine": self.machine.as_json(),
+            "outcome": self.outcome.as_json(),
+            "cites": list(cites),
+        }
+        parts = [f"{_dumped(name)}:{_dumped(value)}" for name, value in head.items()]
+        body = ",\n".join(steps)
+        return ("{" + ",\n".join(parts) + ',\n"steps":[\n' + body + "\n]}\n").encode()
+
+    def _steps(self, cites: dict[str, int]) -> Iterator[dict[str, Json]]:
+        for node in self.steps:
+            record = node.step.as_json()
+            cite = str(record.pop("cite"))
+            kept = {key: value for key, value in record.items() if value not in (None, "")}
+            yield {
+                "i": node.index,
+                "parent": node.parent,
+                "depth": node.depth,
+                **kept,
+                "cite": cites.setdefault(cite, len(cites)),
+            }
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
