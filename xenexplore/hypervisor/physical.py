@@ -140,9 +140,7 @@ def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> 
 
 
 def _encoded(call: GuestCall, use: BufferUse) -> bool:
-    """Whether a handle is encoded at all: a multicall's list and its entries' handles "
-    "may differ.
-    """
+    """Whether a handle is encoded at all: in a multicall, list and entries may differ."""
     if call.number != MULTICALL:
         return True
     return (call.inner if use.register is None else call.outer) == "as-option"

@@ -95,10 +95,7 @@ class Xen:
         None where Xen cannot: the fault is recorded.
         """
         memory = self.domain.memory
-        if data is None:
-            outcome = memory.read_piece(gpa, size)
-        else:
-            outcome = memory.write_piece(gpa, data)
+        outcome = memory.read_piece(gpa, size) if data is None else memory.write_piece(gpa, data)
         if outcome.lookup is not None and self.domain.spec.has_p2m:
             self.emit(outcome.lookup)
         if not outcome.ok:
