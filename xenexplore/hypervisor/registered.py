@@ -211,7 +211,6 @@ class RegisteredBuffers:
                     yield Located(gpa, size, checked=False)
                 done += found.covered
                 continue
-            size = min(left, PAGE_SIZE - va.offset)
             if not self.walks:
                 yield Fault(
                     cite=_MISS,
@@ -220,8 +219,17 @@ class RegisteredBuffers:
                     reason="no entry covers the handle, and Xen cannot walk this guest's tables",
                 )
                 return
-            located = walk_piece(machine, va, size, write=access.writes, vcpu=asked)
-            yield located
-            if isinstance(located, Fault):
-                return
-            done += size
+            # A straddle that counts as a miss is a miss of the whole access; any
+            # other miss is walked to the end of its page, then looked up again.
+            whole = found.slot is not None
+            for piece, size in split_pages(va, left if whole else min(left, to_page_end(va))):
+                located = walk_piece(machine, piece, size, write=access.writes, vcpu=asked)
+                yield located
+                if isinstance(located, Fault):
+                    return
+                done += size
+
+
+def to_page_end(va: Gva) -> int:
+    """Bytes from an address to the end of its page."""
+    return PAGE_SIZE - va.offset
