@@ -101,10 +101,11 @@ def _move(
 
 
 def _failed(machine: Xen, access: Access, moved: int) -> None:
-    whole = machine.copy_helper == "x86"
+    # copy_to_guest_ll() (PV) and Arm's copy_guest() report what remains.
+    whole = machine.copy_helper == "x86" and machine.domain.spec.has_p2m
     machine.emit(
         CopyFailed(
-            cite=_cite(machine, access) if whole else _ARM,
+            cite=_ARM if machine.copy_helper == "arm" else _cite(machine, access),
             moved=moved,
             reported=access.size if whole else access.size - moved,
         )
