@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 
 from xenexplore.addr import Gpa, Gva
 
-__all__ = ["ARGUMENT_REGISTERS", "Process", "Vcpu"]
+__all__ = ["ARGUMENT_REGISTERS", "KERNEL_SPACE", "Process", "Vcpu"]
 
-#: 64-bit hypercall ABI: number, then arguments in this order.
+#: 64-bit hypercall ABI: the number is in RAX, the arguments in these, in order.
 #: Source: docs/guest-guide/x86/hypercall-abi.rst (Xen 4.17).
 ARGUMENT_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
 
-_REGISTERS = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags".split()
+#: Name of the address space that has no user half of its own (Linux: init_mm).
+KERNEL_SPACE = "kernel"
+
+_REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11",
+              "r12", "r13", "r14", "r15", "rip", "rflags")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +25,13 @@ class Process:
 
     Attributes:
         name: what the scenario calls it.
-        pid: small number, in order of creation.
+        pid: small number, in order of creation; 0 is the kernel's own space.
         root: guest-physical address of its top-level table (without C-bit).
-        kernel_stack: lowest address of its kernel stack's lowest page.
     """
 
     name: str
     pid: int
     root: Gpa
-    kernel_stack: Gva
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,10 +42,10 @@ class Vcpu:
         index: from 0.
         process: name of the process that runs on it.
         cr3: root of the current page tables (without C-bit or PCID).
-        kernel_stack: lowest address of the running task's kernel stack.
+        kernel_stack: lowest address of the running thread's kernel stack.
         percpu: base of its per-CPU area (Linux: GS base in the kernel).
-        cpl: current privilege level; 0 in a hypercall (PV: kernel in ring 3, but
-            Xen calls that guest-kernel mode).
+        cpl: current privilege level: 0, as a hypercall needs it (a PV kernel runs
+            in ring 3; Xen tells it from user mode by TF_kernel_mode).
         registers: general registers, RIP and RFLAGS by lower-case name.
     """
 

@@ -111,9 +111,9 @@ class GuestSpec:
                     f"a PV guest cannot be encrypted with {self.encryption}: its page tables hold "
                     "machine frames and Xen must read and validate them"
                 )
-            if self.kernel not in ("linux",):
+            if self.kernel != "linux":
                 raise no_such(
-                    "PV kernel", self.kernel, ("linux",), "FreeBSD and Windows have no PV port"
+                    "PV kernel", self.kernel, ("linux",), "this model knows one PV kernel"
                 )
             if self.la57:
                 raise MachineError("a PV guest has four-level tables: Xen itself runs with four")

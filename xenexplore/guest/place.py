@@ -1,0 +1,337 @@
+"""Where a buffer goes: address and frames, by the manner of its kind.
+
+Nothing is mapped or written here: a :class:`Spot` says what is to be done and
+:class:`~xenexplore.guest.domain.Domain` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from xenexplore.errors import MachineError
+from xenexplore.guest.buffers import KINDS
+from xenexplore.guest.frames import FrameAllocator
+from xenexplore.guest.kernels import Area, Kernel
+from xenexplore.guest.process import KERNEL_SPACE
+from xenexplore.guest.spec import no_such
+
+__all__ = ["Placer", "Request", "Spot"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of the placer, plain ints inside.
+
+    Attributes:
+        name: the buffer's name, for messages.
+        kind: the kind of place.
+        size: bytes.
+        offset: wanted offset in the first page, or None.
+        vcpu: whose stack or per-CPU area.
+        process: whose page tables (user kinds), and whose stack.
+        address: exact linear address, or None.
+        pfns: exact frames (PV: PFNs), or None.
+    """
+
+    name: str
+    kind: str
+    size: int
+    offset: int | None
+    vcpu: int
+    process: str
+    address: int | None
+    pfns: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where a buffer goes.
+
+    Attributes:
+        va: linear address of its first byte.
+        pfns: frame of each page that is to be mapped; empty where the address
+            has been mapped all along.
+        process: the process whose tables map it, or None for all.
+        user: whether its pages are a user's.
+    """
+
+    va: int
+    pfns: tuple[int, ...] = ()
+    process: str | None = None
+    user: bool = False
+
+
+def touched(offset: int, size: int) -> int:
+    """Pages that ``size`` bytes at an offset touch."""
+    return (offset + size + PAGE_MASK) >> PAGE_SHIFT
+
+
+class Placer:
+    """Finds room for buffers in one kernel's address space.
+
+    Args:
+        kernel: the layout.
+        frames: the free frames.
+        stack_of: lowest address of the stack of a process' thread on a vCPU
+            (made when first asked for).
+        mapped: the frame (PV: PFN) that the kernel half maps at an address, or None.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        frames: FrameAllocator,
+        stack_of: Callable[[str, int], int],
+        mapped: Callable[[int], int | None],
+    ) -> None:
+        self._kernel = kernel
+        self._frames = frames
+        self._stack_of = stack_of
+        self._mapped = mapped
+        self._next: dict[object, int] = {}
+        self._count = 0
+
+    def find(self, request: Request) -> Spot:
+        """Where a buffer goes.
+
+        Raises:
+            MachineError: it cannot go anywhere; says why.
+        """
+        manner = self._kernel.kinds.get(request.kind)
+        if manner is None:
+            name, absent = self._kernel.name, self._kernel.absent.get(request.kind)
+            if request.kind in KINDS:
+                raise no_such(
+                    f"kind of place in kernel {name!r}",
+                    request.kind,
+                    self._kernel.kinds,
+                    absent or "",
+                )
+            raise no_such("kind of place", request.kind, self._kernel.kinds)
+        self._count += 1
+        return {
+            "linear": self._linear,
+            "mapped": self._map_kernel,
+            "image": self._image,
+            "stack": self._stack,
+            "percpu": self._percpu,
+            "slab": self._slab,
+            "user": self._user,
+            "fixed": self._fixed,
+        }[manner](request)
+
+    def map_stack(self) -> tuple[int, tuple[int, ...]]:
+        """Room for one more kernel stack: its lowest address, its frames."""
+        if "stack" not in self._kernel.areas:
+            first = self._frames.take_run(self._kernel.stack_pages)
+            va = self._kernel.directmap_va(first)
+            assert va is not None
+            return va, ()
+        pages = self._kernel.stack_pages
+        return self._room(self._kernel.areas["stack"], pages), self._frames.take_scattered(pages)
+
+    def _linear(self, request: Request) -> Spot:
+        """Consecutive frames at their directmap address; objects aligned as slabs align them."""
+        kernel = self._kernel
+        if kernel.directmap is not None and request.address is not None:
+            self._refuse_frames(request)
+            first = (request.address - kernel.directmap) >> PAGE_SHIFT
+            last = (request.address + request.size - 1 - kernel.directmap) >> PAGE_SHIFT
+            if not all(kernel.physical.is_ram(pfn) for pfn in range(first, last + 1)):
+                raise MachineError(
+                    f"buffer {request.name!r}: {request.address:#x} is no directmap address of RAM"
+                )
+            return Spot(va=request.address)
+        offset = self._slab_offset(request)
+        pages = touched(offset, request.size)
+        if request.pfns is not None:
+            self._validate_frames(request, pages)
+            first = request.pfns[0]
+            if request.pfns != tuple(range(first, first + pages)):
+                raise MachineError(
+                    f"buffer {request.name!r}: {request.kind} memory has consecutive frames"
+                )
+        else:
+            first = self._frames.take_run(pages, align=1 << (pages - 1).bit_length())
+        va = kernel.directmap_va(first)
+        assert va is not None
+        return Spot(va=va + offset)
+
+    def _slab_offset(self, request: Request) -> int:
+        """Power-of-two objects side by side in a page: those smaller than it never cross one."""
+        if request.offset is not None:
+            return request.offset
+        room = 1 << max(5, (request.size - 1).bit_length())
+        return self._count * room % PAGE_SIZE if room < PAGE_SIZE else 0
+
+    def _slab(self, request: Request) -> Spot:
+        base = self._kernel.directmap
+        if request.address is not None and base is not None:
+            end = base + (self._kernel.physical.top << PAGE_SHIFT)
+            inside = base <= request.address < end
+        else:
+            inside = self._slab_offset(request) + request.size <= PAGE_SIZE
+        return self._linear(request) if inside else self._map_kernel(request)
+
+    def _map_kernel(self, request: Request) -> Spot:
+        if request.address is not None and not request.address >> 63:
+            raise MachineError(
+                f"buffer {request.name!r}: {request.address:#x} is not a kernel address"
+            )
+        va, pages = self._address(request, self._kernel.areas[request.kind])
+        return Spot(va=va, pfns=self._pages(request, pages))
+
+    def _user(self, request: Request) -> Spot:
+        area = self._kernel.areas[request.kind]
+        if request.address is not None and request.address >> 47:
+            raise MachineError(
+                f"buffer {request.name!r}: {request.address:#x} is not in a process' user half"
+            )
+        va, pages = self._address(request, area, request.process)
+        return Spot(va=va, pfns=self._pages(request, pages), process=request.process, user=True)
+
+    def _fixed(self, request: Request) -> Spot:
+        if request.address is None or request.pfns is None:
+            raise MachineError(f"buffer {request.name!r}: a fixed place needs address and frames")
+        pages = touched(request.address & PAGE_MASK, request.size)
+        self._validate_frames(request, pages)
+        lower = not request.address >> 63
+        private = lower and self._kernel.processes
+        user = private and request.process != KERNEL_SPACE
+        return Spot(
+            va=request.address,
+            pfns=request.pfns,
+            process=request.process if private else None,
+            user=user,
+        )
+
+    def _image(self, request: Request) -> Spot:
+        self._refuse_frames(request)
+        start, end, _ = self._kernel.image_data()
+        if request.address is not None:
+            return self._inside(request, start, end, "the image's data")
+        return Spot(va=self._bump(request, "image", start, end, "the image's data"))
+
+    def _percpu(self, request: Request) -> Spot:
+        self._refuse_frames(request)
+        areas = self._kernel.percpu_areas(request.vcpu)
+        for area in areas:
+            what = f"the per-CPU area of vCPU {request.vcpu}"
+            try:
+                if request.address is not None:
+                    spot = self._inside(request, area.start, area.end, what)
+                else:
+                    key = ("percpu", area.start)
+                    spot = Spot(va=self._bump(request, key, area.start, area.end, what))
+            except MachineError:
+                if area is areas[-1]:
+                    raise
+                continue
+            return self._populated(spot.va, request.size)
+        raise AssertionError("a kernel with percpu buffers has a per-CPU area")
+
+    def _populated(self, va: int, size: int) -> Spot:
+        """A place in a chunk whose pages get frames when first used (pcpu_populate_chunk())."""
+        pages = range(va & ~PAGE_MASK, va + size, PAGE_SIZE)
+        found = [self._mapped(page) for page in pages]
+        if None not in found:
+            return Spot(va=va)
+        fresh = (self._frames.take_scattered(1)[0] if pfn is None else pfn for pfn in found)
+        return Spot(va=va, pfns=tuple(fresh))
+
+    def _stack(self, request: Request) -> Spot:
+        """Downwards from below the saved registers, in the thread's own stack."""
+        self._refuse_frames(request)
+        base = self._stack_of(request.process, request.vcpu)
+        length = self._kernel.stack_pages << PAGE_SHIFT
+        what = f"a kernel stack of {length} bytes"
+        if request.address is not None:
+            return self._inside(request, base, base + length, what)
+        top = self._next.get(("stack", base), base + length - 0x200)
+        va = top - request.size & ~0xF
+        if request.offset is not None:
+            va = (top - request.size & ~PAGE_MASK) + request.offset
+            while va + request.size > top:
+                va -= PAGE_SIZE
+        if va < base:
+            raise MachineError(
+                f"buffer {request.name!r} of {request.size} bytes: no room in {what}"
+            )
+        self._next["stack", base] = va
+        return Spot(va=va)
+
+    def _address(self, request: Request, area: Area, key: object = None) -> tuple[int, int]:
+        """Address in an area, and pages touched."""
+        if request.address is not None:
+            pages = touched(request.address & PAGE_MASK, request.size)
+            self._validate_unmapped(request, pages)
+            return request.address, pages
+        offset = request.offset or 0
+        pages = touched(offset, request.size)
+        return self._room(area, pages, key) + offset, pages
+
+    def _room(self, area: Area, pages: int, key: object = None) -> int:
+        """Free addresses for some pages, with the guard pages that the area has."""
+        key = (area.name, area.start, key)
+        start = -(-self._next.get(key, area.start) // area.align) * area.align
+        if start + (pages << PAGE_SHIFT) > area.end:
+            raise MachineError(f"no room for {pages} pages in {area.name}")
+        self._next[key] = start + (pages + area.guard << PAGE_SHIFT)
+        return start
+
+    def _bump(self, request: Request, key: object, start: int, end: int, what: str) -> int:
+        """The next free place in a range that is mapped already; 64-byte aligned."""
+        at = self._next.get(key, start)
+        va = -(-at // 64) * 64
+        if request.offset is not None:
+            va = (at & ~PAGE_MASK) + request.offset
+            va += PAGE_SIZE if va < at else 0
+        if va + request.size > end:
+            raise MachineError(
+                f"buffer {request.name!r} of {request.size} bytes: no room in {what}"
+            )
+        self._next[key] = va + request.size
+        return va
+
+    def _inside(self, request: Request, start: int, end: int, what: str) -> Spot:
+        assert request.address is not None
+        if not (start <= request.address and request.address + request.size <= end):
+            raise MachineError(
+                f"buffer {request.name!r}: {request.address:#x} is not inside {what}, "
+                f"{start:#x} to {end:#x}"
+            )
+        return Spot(va=request.address)
+
+    def _pages(self, request: Request, pages: int) -> tuple[int, ...]:
+        if request.pfns is None:
+            return self._frames.take_scattered(pages)
+        self._validate_frames(request, pages)
+        return request.pfns
+
+    def _validate_unmapped(self, request: Request, pages: int) -> None:
+        assert request.address is not None
+        if not request.address >> 63:
+            return
+        for page in range(pages):
+            if self._mapped((request.address & ~PAGE_MASK) + (page << PAGE_SHIFT)) is not None:
+                raise MachineError(
+                    f"buffer {request.name!r}: the kernel maps {request.address:#x} already"
+                )
+
+    def _validate_frames(self, request: Request, pages: int) -> None:
+        assert request.pfns is not None
+        if len(request.pfns) != pages:
+            raise MachineError(
+                f"buffer {request.name!r} touches {pages} pages, got {len(request.pfns)} frames"
+            )
+        for pfn in request.pfns:
+            self._frames.take(pfn)
+
+    @staticmethod
+    def _refuse_frames(request: Request) -> None:
+        if request.pfns is not None:
+            raise MachineError(
+                f"buffer {request.name!r}: the address of {request.kind} memory decides its frames"
+            )
