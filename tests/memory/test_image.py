@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenexplore.errors import ImageError
-from xenexplore.memory.image import Kind, Mode, open_image
+from xenexplore.memory.image import Kind, open_image
 from xenexplore.memory.image_pages import RECORD_SIZE
 from xenexplore.memory.image_registers import registers_from_text
 from xenexplore.memory.image_source import load_bytes
+from xenexplore.paging import Mode
+from xenexplore.paging.image_state import state_from_registers
 
 DATA = Path(__file__).parents[1] / "data" / "images"
 SHIPPED = ["plain-96-kaslr", "plain-96-nokaslr", "plain-96-la57"]
@@ -112,7 +114,7 @@ def test_an_image_has_the_vcpus_it_has(tmp_path):
 def test_shipped_images(name):
     image = open_image(DATA / name / "ptpages.bin.zst")
     (vcpu,) = image.vcpus
-    assert vcpu.mode is (Mode.LEVEL5 if "la57" in name else Mode.LEVEL4)
+    assert state_from_registers(vcpu).mode is (Mode.LEVEL5 if "la57" in name else Mode.LEVEL4)
     assert (vcpu.cr0, vcpu.efer, vcpu.efer_known, vcpu.cpl) == (0x80050033, 0xD01, True, 0)
     assert image.frame(vcpu.cr3 >> 12) is not None
     assert image.kind is Kind.PAGES
@@ -122,7 +124,7 @@ def test_several_vcpus_and_32_bit_names_in_the_monitors_text():
     one = "CPU#{}\nEIP=c0000000 EFL=00000246 [---Z-P-] CPL=3 II=0\nESP=c0001000\n{}\n"
     control = "CR0=80050033 CR2=00000001 CR3=00001000 CR4=000006b0\nEFER=0000000000000800"
     vcpus = registers_from_text("x", one.format(0, control) + one.format(1, control))
-    assert [(v.index, v.mode, v.rip, v.cpl) for v in vcpus] == [
+    assert [(v.index, state_from_registers(v).mode, v.rip, v.cpl) for v in vcpus] == [
         (0, Mode.PAE, 0xC0000000, 3),
         (1, Mode.PAE, 0xC0000000, 3),
     ]

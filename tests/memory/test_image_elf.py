@@ -5,7 +5,9 @@ import zstandard
 from elf_cores import Cpu, core, note
 
 from xenexplore.errors import ImageError
-from xenexplore.memory.image import Kind, Mode, open_image
+from xenexplore.memory.image import Kind, open_image
+from xenexplore.paging import Mode
+from xenexplore.paging.image_state import state_from_registers
 
 PAGE = bytes(range(256)) * 16
 
@@ -56,7 +58,7 @@ def test_registers_come_from_the_qemu_notes_in_order(tmp_path):
     vcpus = opened(tmp_path, core([(0, PAGE)], cpus)).vcpus
     assert [v.index for v in vcpus] == [0, 1, 2]
     assert [v.cr3 for v in vcpus] == [0x1000, 0x2000, 0x3000]
-    assert [v.mode for v in vcpus] == [Mode.LEVEL4, Mode.LEVEL5, Mode.LEVEL4]
+    assert [state_from_registers(v).mode for v in vcpus] == [Mode.LEVEL4, Mode.LEVEL5, Mode.LEVEL4]
     assert [v.cpl for v in vcpus] == [0, 3, 0]
     assert [v.kernel_gs_base for v in vcpus] == [0x77, 0, None]
     assert (vcpus[0].rip, vcpus[0].rsp, vcpus[0].rflags) == (
@@ -75,8 +77,8 @@ def test_registers_come_from_the_qemu_notes_in_order(tmp_path):
         (62, Cpu(cs_flags=0x00CF9B00), Mode.LEVEL4, 0xD00),  # compatibility mode
         (62, Cpu(cr4=0x16F0), Mode.LEVEL5, 0xD00),
         (3, Cpu(cs_flags=0x00CF9B00), Mode.PAE, 0x800),
-        (3, Cpu(cs_flags=0x00CF9B00, cr4=0x10), Mode.BITS32, 0),
-        (3, Cpu(cs_flags=0x00CF9B00, cr0=0x11), Mode.OFF, 0),
+        (3, Cpu(cs_flags=0x00CF9B00, cr4=0x10), Mode.LEGACY, 0),
+        (3, Cpu(cs_flags=0x00CF9B00, cr0=0x11), Mode.NONE, 0),
         (3, Cpu(cs_flags=0x00AF9B00), Mode.LEVEL4, 0xD00),  # 64-bit code settles it
     ],
 )
@@ -84,7 +86,8 @@ def test_registers_come_from_the_qemu_notes_in_order(tmp_path):
 def test_the_mode_is_concluded_from_machine_and_registers(tmp_path, bits, machine, cpu, mode, efer):
     data = core([(0x1000, PAGE)], [cpu], bits=bits, machine=machine)
     image = opened(tmp_path, data)
-    assert (image.vcpus[0].mode, image.vcpus[0].efer) == (mode, efer)
+    assert state_from_registers(image.vcpus[0]).mode is mode
+    assert image.vcpus[0].efer == efer
     assert image.frame(1) == PAGE
 
 

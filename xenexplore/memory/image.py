@@ -18,10 +18,10 @@ from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
 from xenexplore.memory.image_elf import ELF_MAGIC, Segment, read_elf
 from xenexplore.memory.image_pages import looks_like_pages, read_pages, registers_beside
-from xenexplore.memory.image_registers import Mode, Registers
+from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.image_source import Buffer, load_bytes
 
-__all__ = ["Image", "Kind", "Mode", "Registers", "Segment", "open_image"]
+__all__ = ["Image", "Kind", "Registers", "Segment", "open_image"]
 
 # Formats that are recognised only to say what they are.
 _FOREIGN: Final = {

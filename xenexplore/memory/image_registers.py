@@ -7,7 +7,6 @@ the note and the ELF header do say (:func:`registers_from_note`).
 
 from __future__ import annotations
 
-import enum
 import re
 import struct
 from dataclasses import dataclass
@@ -15,33 +14,14 @@ from typing import Final
 
 from xenexplore.errors import ImageError
 
-__all__ = ["Mode", "Registers", "registers_from_note", "registers_from_text"]
+__all__ = ["Registers", "registers_from_note", "registers_from_text"]
 
-CR0_WP: Final = 1 << 16
-CR0_PG: Final = 1 << 31
-CR4_PSE: Final = 1 << 4
-CR4_PAE: Final = 1 << 5
-CR4_LA57: Final = 1 << 12
-EFER_SCE: Final = 1 << 0
-EFER_LME: Final = 1 << 8
-EFER_LMA: Final = 1 << 10
-EFER_NXE: Final = 1 << 11
+_CR0_PG: Final = 1 << 31
+_CR4_PAE: Final = 1 << 5
+_EFER_LME: Final = 1 << 8
+_EFER_LMA: Final = 1 << 10
+_EFER_NXE: Final = 1 << 11
 _CS_L: Final = 1 << 21
-
-
-class Mode(enum.Enum):
-    """How a vCPU turns linear into physical addresses (Intel SDM vol. 3, 4.1.1)."""
-
-    OFF = "paging off"
-    BITS32 = "32-bit"
-    PAE = "PAE"
-    LEVEL4 = "4-level"
-    LEVEL5 = "5-level"
-
-    @property
-    def linear_bits(self) -> int:
-        """Width of a linear address: 32, 48 or 57 bits."""
-        return {Mode.LEVEL4: 48, Mode.LEVEL5: 57}.get(self, 32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +53,6 @@ class Registers:
     cpl: int
     gs_base: int
     kernel_gs_base: int | None = None
-
-    @property
-    def mode(self) -> Mode:
-        """The paging mode that CR0, CR4 and EFER select."""
-        if not self.cr0 & CR0_PG:
-            return Mode.OFF
-        if not self.cr4 & CR4_PAE:
-            return Mode.BITS32
-        if not self.efer & EFER_LMA:
-            return Mode.PAE
-        return Mode.LEVEL5 if self.cr4 & CR4_LA57 else Mode.LEVEL4
 
 
 # QEMU's note: version, size, 16 general registers, rip, rflags, 10 segments of
@@ -140,10 +109,10 @@ def registers_from_note(
     gs_base: int = _SEGMENT.unpack_from(segments, 4 * _SEGMENT.size)[4]
     stack = _SEGMENT.unpack_from(segments, 5 * _SEGMENT.size)
     efer = 0
-    if cr0 & CR0_PG and cr4 & CR4_PAE:
-        efer = EFER_NXE
+    if cr0 & _CR0_PG and cr4 & _CR4_PAE:
+        efer = _EFER_NXE
         if long_mode or code[2] & _CS_L:
-            efer |= EFER_LME | EFER_LMA
+            efer |= _EFER_LME | _EFER_LMA
     kernel_gs = None
     if size >= _NOTE_WITH_GS:
         (kernel_gs,) = struct.unpack_from("<Q", desc, _NOTE.size)
