@@ -191,7 +191,8 @@ class GuestView:
         address = entry.mfn << PAGE_SHIFT | (gpa & PAGE_MASK)
         if not store.is_private(entry):
             return store.ram.read(address, size)
-        store.settle(entry)
+        if not store.ram.is_populated(entry.mfn):
+            return bytes(size)
         first = address & -BLOCK
         span = (address + size - first + BLOCK - 1) & -BLOCK
         held = store.ram.read(first, span)
@@ -223,6 +224,8 @@ class GuestView:
         address = entry.mfn << PAGE_SHIFT | offset
         if not store.is_private(entry):
             return store.ram.write(address, data)
+        if len(data) == PAGE_SIZE:
+            return store.ram.write(address, store.cipher.encrypt(address, data))
         store.settle(entry)
         first = address & -BLOCK
         span = (address + len(data) - first + BLOCK - 1) & -BLOCK
