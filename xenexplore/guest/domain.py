@@ -7,213 +7,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from xenexplore.addr import (
-    PAGE_SHIFT,
-    PAGE_SIZE,
-    Gfn,
-    Gpa,
-    Gva,
-    Range,
-    gfn_to_gpa,
-    is_canonical,
-    split_pages,
-)
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.buffers import Buffer
-from xenexplore.guest.machine import Machine
-from xenexplore.guest.physical import GpaRegion
-from xenexplore.guest.place import Placer, Request, Spot, touched
-from xenexplore.guest.process import KERNEL_SPACE, Process, Vcpu
-from xenexplore.guest.regions import Layout, Region
+from xenexplore.guest.place import Request, Spot, touched
+from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.guest.tables import Rights
-from xenexplore.memory import GuestMemory, P2mType
-from xenexplore.paging import PagingState
-from xenexplore.paging.state import CR4_PKE, CR4_SMAP, CR4_SMEP, EFLAGS_AC
+from xenexplore.memory import P2mType
 
 __all__ = ["Domain"]
 
-#: Linux: init_pkru_value: every key but 0 denied (arch/x86/mm/pkeys.c).
-_PKRU = 0x5555_5554
-#: P2M types that stand for a frame that is not there.
-_FRAMELESS = frozenset(
-    {
-        P2mType.p2m_invalid,
-        P2mType.p2m_mmio_dm,
-        P2mType.p2m_populate_on_demand,
-        P2mType.p2m_ram_paged,
-        P2mType.p2m_ram_paging_in,
-    }
-)
 
-
-class Domain:
+class Domain(Running):
     """A guest built from a spec: real page tables in its own RAM, made as needed.
 
     Everything is determined by the spec and the order of calls: no clock, no
     global random state.  Every vCPU begins in the process ``"init"`` (kernels
     without processes: ``"kernel"``), at ring 0, on that task's kernel stack.
 
-    Attributes:
-        spec: what it was built from.
-        vcpus: its vCPUs, in order of index.
-        layout: its linear address space as regions.
-        gpa_regions: its guest-physical address space: RAM and holes, then what the
-            kernel took of the RAM at boot.
-        ram: guest-physical ranges that are RAM; empty for a PV guest, which has no
-            guest-physical address space of its own.
-        kinds: the kinds of place that its kernel has.
+    Its vCPUs, processes and what it sees of its memory: :class:`~.running.Running`.
     """
 
     def __init__(self, spec: GuestSpec) -> None:
-        self.spec = spec
-        self._machine = Machine(spec)
-        kernel, physical = self._machine.kernel, self._machine.physical
-        self._parts = kernel.parts()
-        self.layout: Layout = kernel.layout()
-        self.gpa_regions: tuple[GpaRegion, ...] = (*physical.regions, *kernel.reserved())
-        self.ram: tuple[Range[Gpa], ...] = ()
-        if spec.has_p2m:
-            self.ram = tuple(
-                Range(Gpa(start << PAGE_SHIFT), (end - start) << PAGE_SHIFT)
-                for start, end in physical.ram
-            )
-        self.kinds: tuple[str, ...] = tuple(kernel.kinds)
-        self._stacks: dict[tuple[str, int], int] = {}
+        super().__init__(spec)
         self._buffers: dict[str, Buffer] = {}
-        self._placer = Placer(kernel, self._machine.frames, self._stack_of, self._kernel_pfn)
-        root = Gpa(self._machine.spaces.kernel)
-        self._processes = {KERNEL_SPACE: Process(name=KERNEL_SPACE, pid=0, root=root)}
-        self.vcpus: list[Vcpu] = [
-            Vcpu(
-                index=index,
-                process=KERNEL_SPACE,
-                cr3=root,
-                kernel_stack=Gva(0),
-                percpu=Gva(kernel.percpu_base(index)),
-            )
-            for index in range(spec.vcpus)
-        ]
-        first = "init" if kernel.processes else KERNEL_SPACE
-        for index in range(spec.vcpus):
-            self.switch(index, first)
-
-    @property
-    def memory(self) -> GuestMemory:
-        """Its RAM, P2M and encryption state."""
-        return self._machine.memory
-
-    @property
-    def regions(self) -> tuple[Region, ...]:
-        """Its linear address space by name, without gaps, in order of address."""
-        return self.layout.regions
-
-    @property
-    def stack_size(self) -> int:
-        """Bytes of a kernel stack."""
-        return self._machine.kernel.stack_pages << PAGE_SHIFT
-
-    @property
-    def table_frames(self) -> tuple[Gfn, ...]:
-        """Frames that hold page tables."""
-        return self._machine.spaces.table_frames
-
-    def linear_region(self, word: str) -> Region | None:
-        """A region in one piece, or None if this kernel has none of that name.
-
-        ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or
-        spaces.  Of several pieces (RAM on both sides of a hole) the largest; an
-        identity map of RAM counts as a directmap.
-        """
-        name = word.replace("-", " ")
-        names = {name, "identity"} if name == "directmap" else {name}
-        found = [part for part in self._parts if part.name in names]
-        if not found:
-            return None
-        largest = max(found, key=lambda part: part.size)
-        return largest if self.spec.has_p2m else replace(largest, physical=None)
-
-    # -- address spaces and vCPUs
-
-    def paging_state(self, vcpu: int = 0, *, user_access: bool = False) -> PagingState:
-        """The control state under which Xen walks for a hypercall of this vCPU.
-
-        Ring 0; CR0.WP, EFER.NXE, CR4.SMEP, SMAP and PKE as this kernel sets them.
-        An encrypted guest's has the C-bit's position and CR3 with the C-bit, as
-        a Xen that knows of encryption would: what such a walk reads is
-        ciphertext all the same.  PV: what Xen's own accesses meet, SMAP lifted.
-
-        Args:
-            vcpu: index of the vCPU.
-            user_access: EFLAGS.AC, which privcmd raises (stac) around the call.
-        """
-        kernel = self._machine.kernel
-        cr4 = pkru = 0
-        if kernel.smep_smap and self.spec.has_p2m:
-            cr4, pkru = CR4_SMEP | CR4_SMAP | CR4_PKE, _PKRU
-        return self._machine.spaces.registers(
-            self._vcpu(vcpu).cr3.value,
-            cr4=cr4,
-            nxe=kernel.nx,
-            wp=kernel.wp,
-            eflags=2 | (EFLAGS_AC if user_access else 0),
-            pkru=pkru,
-            page1gb=self.spec.gib_pages,
-            amd=self.spec.encrypted,
-        )
-
-    @property
-    def processes(self) -> Mapping[str, Process]:
-        """Processes made so far, by name; ``"kernel"`` is the kernel's own address space."""
-        return MappingProxyType(self._processes)
-
-    def process(self, name: str) -> Process:
-        """The process of that name; made at first use, with a root table of its own.
-
-        Raises:
-            MachineError: this kernel has no processes.
-        """
-        if name not in self._processes:
-            if not self._machine.kernel.processes:
-                raise no_such("process", name, self._processes, "this kernel has one address space")
-            root = Gpa(self._machine.spaces.new_root())
-            self._processes[name] = Process(name=name, pid=len(self._processes), root=root)
-        return self._processes[name]
-
-    def switch(self, vcpu: int, process: str) -> None:
-        """Let a vCPU run a process: its CR3, its thread's kernel stack.  Nobody is told."""
-        runs = self._vcpu(vcpu)
-        runs.cr3 = self.process(process).root
-        runs.process = process
-        runs.kernel_stack = Gva(self._stack_of(process, vcpu))
-        runs.registers["rsp"] = runs.kernel_stack.value + self.stack_size - 0x200
-
-    def _vcpu(self, index: int) -> Vcpu:
-        if not 0 <= index < self.spec.vcpus:
-            raise MachineError(f"no vCPU {index}: the guest has {self.spec.vcpus}, from 0")
-        return self.vcpus[index]
-
-    def _stack_of(self, process: str, vcpu: int) -> int:
-        """Lowest address of the stack of a process' thread on a vCPU; mapped at first use."""
-        if (process, vcpu) not in self._stacks:
-            boot = self._machine.kernel.boot_stack(vcpu) if process == KERNEL_SPACE else None
-            if boot is None:
-                boot, pfns = self._placer.map_stack()
-                self._machine.map(self._machine.spaces.kernel, boot, pfns, Rights())
-            self._stacks[process, vcpu] = boot
-        return self._stacks[process, vcpu]
-
-    def _root(self, vcpu: int | None, process: str | None) -> int:
-        if process is not None:
-            return self.process(process).root.value
-        return self._vcpu(vcpu or 0).cr3.value
-
-    def _kernel_pfn(self, va: int) -> int | None:
-        spaces = self._machine.spaces
-        gfn = spaces.frame(spaces.kernel, va)
-        return None if gfn is None else self._machine.to_pfn(gfn)
-
-    # -- buffers
 
     @property
     def buffers(self) -> Mapping[str, Buffer]:
@@ -316,15 +134,12 @@ class Domain:
             if wrong:
                 raise MachineError(f"buffer {name!r}: {why}")
 
-    def _is_canonical(self, address: int) -> bool:
-        return address >> 64 == 0 and is_canonical(address, 57 if self.spec.la57 else 48)
-
     def _settle(
         self, request: Request, spot: Spot, *, writable: bool, shared: bool | None
     ) -> Buffer:
         """Record a buffer whose pages are mapped; share them if asked."""
         root = self._root(request.vcpu, spot.process)
-        pages = touched(spot.va & PAGE_SIZE - 1, request.size)
+        pages = touched(spot.va & PAGE_MASK, request.size)
         start = spot.va & -PAGE_SIZE
         found = [self._machine.spaces.frame(root, start + (i << PAGE_SHIFT)) for i in range(pages)]
         frames = tuple(Gfn(gfn) for gfn in found if gfn is not None)
@@ -407,64 +222,6 @@ class Domain:
         found = (self._machine.spaces.frame(root, page.value) for page in buffer.pages)
         return tuple(None if gfn is None else Gfn(gfn) for gfn in found)
 
-    # -- what the guest itself sees
-
-    def truth(
-        self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
-    ) -> tuple[tuple[Gpa | None, int], ...]:
-        """Where the guest's own tables put ``length`` bytes at ``va``: what a caller *means*.
-
-        No permission checks, tables read as plaintext (as the guest's CPU does),
-        C-bit removed; one piece per page touched, None where nothing is mapped or
-        the address is not canonical.  By default in vCPU 0's current process.
-
-        Raises:
-            AddressError: the range wraps past the end of the address space.
-        """
-        root = self._root(vcpu, process)
-        pieces: list[tuple[Gpa | None, int]] = []
-        for at, size in split_pages(va, length):
-            gfn = None
-            if self._is_canonical(at.value):
-                gfn = self._machine.spaces.frame(root, at.value)
-            pieces.append((None if gfn is None else gfn_to_gpa(Gfn(gfn)) + at.offset, size))
-        return tuple(pieces)
-
-    def read(
-        self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
-    ) -> bytes:
-        """Read as the guest does, by linear address, plaintext.
-
-        Raises:
-            MachineError: a page is not mapped, or maps no RAM.
-        """
-        parts = []
-        for gpa, size in self.truth(va, length, vcpu=vcpu, process=process):
-            part = None if gpa is None else self.memory.guest.read(gpa.value, size)
-            if part is None:
-                raise MachineError(f"the guest cannot read {length} bytes at {va.hex()}")
-            parts.append(part)
-        return b"".join(parts)
-
-    def write(
-        self, va: Gva, data: bytes, *, vcpu: int | None = None, process: str | None = None
-    ) -> None:
-        """Write as the guest does, by linear address; write protection is not looked at.
-
-        A and D are set in the pages' entries, as its CPU sets them.
-
-        Raises:
-            MachineError: a page is not mapped, or maps no RAM.
-        """
-        root, done = self._root(vcpu, process), 0
-        for gpa, size in self.truth(va, len(data), vcpu=vcpu, process=process):
-            if gpa is None or not self.memory.guest.write(gpa.value, data[done : done + size]):
-                raise MachineError(f"the guest cannot write {len(data)} bytes at {va.hex()}")
-            self._machine.spaces.mark_touched(root, va.value + done, written=True)
-            done += size
-
-    # -- frames
-
     def alloc_frames(self, count: int, *, contiguous: bool, align: int = 1) -> tuple[Gfn, ...]:
         """Take free frames: consecutive, first one a multiple of ``align``; or no two consecutive.
 
@@ -531,8 +288,7 @@ class Domain:
         kind = p2m_type if isinstance(p2m_type, P2mType) else known.get(p2m_type)
         if kind is None:
             raise no_such("P2M type", p2m_type, known)
-        mfn = self._machine.machine_frame(gfn)
-        self.memory.p2m.map(gfn, None if kind in _FRAMELESS else mfn, 0, kind)
+        self._machine.set_p2m_type(gfn, kind)
 
 
 def _consecutive(frames: tuple[Gfn, ...]) -> bool:

@@ -14,7 +14,7 @@ from xenexplore.guest.kernels import kernel_for
 from xenexplore.guest.physical import Physical
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.guest.tables import AddressSpaces, Rights
-from xenexplore.memory import GuestMemory, Technology
+from xenexplore.memory import GuestMemory, P2mLike, P2mType, Technology
 from xenexplore.paging import Mode
 
 __all__ = ["C_BITS", "Machine"]
@@ -22,6 +22,16 @@ __all__ = ["C_BITS", "Machine"]
 #: Position of the C-bit, CPUID 0x8000001f EBX[5:0]: 47 on the first SEV
 #: processors (EPYC 7001 and 7002), 51 from EPYC 7003, the first with SNP, on.
 C_BITS = {"none": None, "sev": 47, "snp": 51}
+#: P2M types that stand for a frame that is not there.
+_FRAMELESS = frozenset(
+    {
+        P2mType.p2m_invalid,
+        P2mType.p2m_mmio_dm,
+        P2mType.p2m_populate_on_demand,
+        P2mType.p2m_ram_paged,
+        P2mType.p2m_ram_paging_in,
+    }
+)
 _TECHNOLOGY = {"none": Technology.NONE, "sev": Technology.SEV, "snp": Technology.SEV_SNP}
 
 
@@ -35,16 +45,34 @@ class Machine:
         spec: what to build.
     """
 
-    __slots__ = ("_aliases", "_boot", "_hidden", "_pv", "frames", "kernel", "memory", "physical",
-                 "spaces", "spec")  # fmt: skip
+    __slots__ = (
+        "_aliases",
+        "_boot",
+        "_hidden",
+        "_p2m",
+        "_pv",
+        "frames",
+        "kernel",
+        "memory",
+        "physical",
+        "spaces",
+        "spec",
+    )
 
     def __init__(self, spec: GuestSpec) -> None:
         self.spec = spec
         self.physical = Physical(spec)
         self.kernel = kernel_for(spec, self.physical)
-        self._pv = PvFrames(spec, self.physical) if spec.type == "pv" else None
+        self._pv: PvFrames | None = None
+        self._p2m: GuestP2m | None = None
+        if spec.has_p2m:
+            self._p2m = GuestP2m(spec, self.physical)
+            p2m: P2mLike = self._p2m
+        else:
+            self._pv = PvFrames(spec, self.physical)
+            p2m = PvP2m(self._pv)
         self.memory = GuestMemory(
-            GuestP2m(spec, self.physical) if self._pv is None else PvP2m(self._pv),
+            p2m,
             technology=_TECHNOLOGY[spec.encryption],
             key=b"guest %d" % spec.seed,
             internal_mmio=self.physical.internal_mmio,
@@ -106,13 +134,24 @@ class Machine:
             raise MachineError(f"frame {gfn.hex()} is not RAM of this guest")
         return pfn
 
-    def machine_frame(self, gfn: Gfn) -> Mfn | None:
-        """The machine frame behind a guest frame, also while the P2M does not show it."""
-        held = self.memory.p2m.entry(gfn.value).mfn
+    def set_p2m_type(self, gfn: Gfn, kind: P2mType) -> None:
+        """Change a frame's P2M type; its machine frame is remembered while none is shown.
+
+        Raises:
+            MachineError: the guest has no P2M (PV).
+        """
+        if self._p2m is None:
+            raise MachineError("a PV guest has no P2M that a look-up goes through")
+        held = self._p2m.entry(gfn.value).mfn
         if held is not None:
             self._hidden[gfn.value] = held
-        found = self._hidden.get(gfn.value)
-        return None if found is None else Mfn(found)
+        mfn = self._hidden.get(gfn.value)
+        if kind in _FRAMELESS:
+            self._p2m.map(gfn, None, 0, kind)
+        elif mfn is None:
+            raise MachineError(f"no machine frame behind gfn {gfn.hex()} to give type {kind.name}")
+        else:
+            self._p2m.map(gfn, Mfn(mfn), 0, kind)
 
     def map(self, root: int, va: int, pfns: tuple[int, ...], rights: Rights) -> None:
         """Map 4 KiB pages from the page of ``va`` on, and remember the alias."""
