@@ -13,6 +13,7 @@ from xenexplore.addr import (
     Gva,
     Range,
     gfn_to_gpa,
+    is_canonical,
     split_pages,
 )
 from xenexplore.errors import MachineError
