@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from xenexplore.addr import PAGE_SIZE, Gpa, Gva
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.hypervisor.abi import Access, Area
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.copying import copy_to_guest
+from xenexplore.memory import P2mType
 from xenexplore.steps import Check, Note, mail, xen
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _FLAG_BYTE = 15
 """XEN_RUNSTATE_UPDATE is the top bit of state_entry_time, at offset 8: its byte 7."""
 
 _MAP = xen("xen/common/domain.c", "map_guest_area", "4.18")
+_WRITABLE = (P2mType.p2m_ram_rw, P2mType.p2m_ram_logdirty)
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
 
 
@@ -49,7 +51,8 @@ def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Ar
     if not aligned:
         return -errno.ENXIO
     touched = machine.touch(gpa, 1, None)
-    writable = touched is not None and machine.domain.is_writable_ram(gpa)
+    entry = machine.domain.memory.p2m.entry(gpa.value >> PAGE_SHIFT)
+    writable = touched is not None and entry.type in _WRITABLE
     _check(machine, "the page is RAM that can be written", writable, gpa.page.hex())
     if not writable:
         return -errno.EACCES

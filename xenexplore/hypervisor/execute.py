@@ -41,12 +41,14 @@ def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
         made = machine.abi.prepare(machine, call)
         if isinstance(made, Refused):
             machine.emit(Refusal(cite=machine.abi.asked, reason=made.reason))
+            machine.restore()
             return -errno.EOPNOTSUPP
     value = make_call(machine, made, preempt=preempt)
     with machine.record.under(
         Phase(cite=machine.abi.asked, name="finish", who="guest", detail="The guest finishes.")
     ):
         machine.abi.finish(machine, made)
+    machine.restore()
     return value
 
 

@@ -89,7 +89,7 @@ def encode_handle(machine: Xen, call: GuestCall, use: BufferUse, value: int) -> 
     if use.register is not None:
         return call.with_arg(use.register, value)
     assert use.field is not None
-    machine.domain.write(use.field, value.to_bytes(8, "little"), vcpu=call.vcpu)
+    machine.rewrite(use.field, value, vcpu=call.vcpu)
     where = machine.domain.truth(use.field, 8, vcpu=call.vcpu)[0][0]
     assert where is not None
     machine.emit(
@@ -151,7 +151,7 @@ def _mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) -
     for start in range(0, entries.size, MULTICALL_ENTRY):
         at = entries.va + start
         op = int.from_bytes(machine.domain.read(at, 8, vcpu=call.vcpu), "little")
-        machine.domain.write(at, (op | bit).to_bytes(8, "little"), vcpu=call.vcpu)
+        machine.rewrite(at, op | bit, vcpu=call.vcpu)
 
 
 def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:

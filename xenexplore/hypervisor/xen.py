@@ -59,6 +59,7 @@ class Xen:
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False
         self.areas: dict[int, Area] = {}
+        self._rewritten: list[tuple[Gva, bytes, bytes, int]] = []
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -107,6 +108,23 @@ class Xen:
             outcome.data or b"",
             outcome.ciphertext or outcome.stored in (Stored.DAMAGED, Stored.DISCARDED),
         )
+
+    def rewrite(self, field: Gva, value: int, *, vcpu: int) -> None:
+        """The guest writes an encoded word into one of its structs, for the length of a call."""
+        encoded = value.to_bytes(8, "little")
+        self._rewritten.append((field, self.domain.read(field, 8, vcpu=vcpu), encoded, vcpu))
+        self.domain.write(field, encoded, vcpu=vcpu)
+
+    def restore(self) -> None:
+        """Put rewritten words back after the call, where Xen has not changed them.
+
+        Costs nothing and is no step: a kernel made for the design would have
+        built its structs this way at once.  It lets runs be compared.
+        """
+        while self._rewritten:
+            field, original, encoded, vcpu = self._rewritten.pop()
+            if self.domain.read(field, 8, vcpu=vcpu) == encoded:
+                self.domain.write(field, original, vcpu=vcpu)
 
     def remember_area(self, call: GuestCall, access: Access) -> None:
         """Keep the handle of a runstate area, as Xen does when it is registered.
