@@ -251,7 +251,7 @@ class Cpu:
         return PagingState(
             cr0=CR0_BASE | 1 << 16,
             cr3=root,
-            cr4=CR4_BASE | cr4[self.mode],
+            cr4=CR4_BASE | cr4.get(self.mode, 1 << 5),
             efer=0x500 if self.wide else 0,
             cpl=self.ring,
             maxphyaddr=40,

@@ -9,7 +9,7 @@ found at the translated address, vector, error code, CR2, and every byte of
 memory afterwards: so the A and D bits, wherever they were set, and the byte stored.
 
 Left out here because the emulator is known to be wrong, and held to
-``reference.py`` (written from the manuals in another style) instead: reserved
+:mod:`oracles.manual_walk` (written from the manuals in another style) instead: reserved
 bits of PAE's top entries, and MAXPHYADDR other than 40.  What no instruction of one
 access can do there: implicit supervisor accesses, CPUs without 1 GiB pages or
 PSE36, IA32_PKRS, bit 8 of AMD's top entries.
@@ -83,8 +83,8 @@ def random_case(rng: random.Random, mode: Mode, ring: int) -> Case:
         if rng.random() < 0.5 and (wide or bit != 1 << 22):
             cr4 |= bit
     nxe = rng.random() < 0.7
-    kinds = [dict(), dict(write=True), dict(fetch=True)]
-    access = Access(**rng.choice(kinds), user=ring == 3)
+    kind = rng.choice(("read", "write", "fetch"))
+    access = Access(write=kind == "write", fetch=kind == "fetch", user=ring == 3)
     root = rng.randrange(FIRST_FREE_FRAME, FIRST_DATA_FRAME) << 12
     cr3 = root | (rng.randrange(128) << 5 if mode is Mode.PAE else 0)
     state = PagingState(
@@ -126,13 +126,14 @@ def _random_entries(
 ) -> Iterator[tuple[int, int, int]]:
     plan, mode = state.plan, state.mode
     size = plan.entry_size
+    user = 0.93 if state.cpl == 3 else 0.8
     table = state.cr3 & (~31 if mode is Mode.PAE else ~0xFFF)
     for level in plan.numbers:
         width = 10 if mode is Mode.LEGACY else 9
         index = linear >> 12 + width * (level - 1) & ((1 << width) - 1)
         if mode is Mode.PAE and level == 3:
             index &= 3
-        entry = _random_entry(rng, mode, level, nxe)
+        entry = _random_entry(rng, mode, level, nxe=nxe, user=user)
         yield table + index * size, entry, size
         if entry & 1 << 7 and (level == 2 or (level == 3 and size == 8)):
             return  # a superpage, or reserved, or (32-bit without PSE) a table at 0
@@ -141,7 +142,7 @@ def _random_entries(
             return
 
 
-def _random_entry(rng: random.Random, mode: Mode, level: int, nxe: bool) -> int:
+def _random_entry(rng: random.Random, mode: Mode, level: int, *, nxe: bool, user: float) -> int:
     def chance(share: float) -> bool:
         return rng.random() < share
 
@@ -150,7 +151,7 @@ def _random_entry(rng: random.Random, mode: Mode, level: int, nxe: bool) -> int:
     entry = rng.randrange(*frames) << 12 | chance(0.96)
     if mode is Mode.PAE and level == 3:  # its reserved bits are not checked by the emulator
         return entry | rng.choice((0, 0x18, 0xE00))
-    entry |= chance(0.75) << 1 | chance(0.65) << 2 | rng.getrandbits(2) << 3
+    entry |= chance(0.8) << 1 | chance(user) << 2 | rng.getrandbits(2) << 3
     entry |= rng.getrandbits(2) << 5 | rng.getrandbits(4) << 8
     if level == 1:
         entry |= chance(0.5) << 7
@@ -177,6 +178,8 @@ def compare(cpu: Cpu, case: Case) -> tuple[str | None, Walk | None]:
     ours = walk(memory, case.state, case.linear, case.access, Manner.CPU)
     if case.access.fetch and ours.ok and not FIRST_DATA_FRAME << 12 <= (ours.gpa_value or 0) < SIZE:
         return None, None  # nothing there that may be executed
+    if case.access.write and ours.ok and (ours.gpa_value or 0) < FIRST_FREE_FRAME << 12:
+        return None, None  # the store would change the code that makes it
     if case.state.mode is Mode.PAE and ours.end is WalkEnd.RESERVED and ours.failed_level == 3:
         return None, None  # the emulator does not look at these bits
     seen = cpu.run(case.state, case.linear, case.access, before)
