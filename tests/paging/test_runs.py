@@ -22,7 +22,7 @@ from xenexplore.paging import (
     walk,
 )
 from xenexplore.paging.batch_tables import read_tables
-from xenexplore.paging.runs import Join, find_runs, permissions
+from xenexplore.paging.runs import Join, find_runs, permissions, walk_permissions
 from xenexplore.paging.state import CR0_WP
 
 
@@ -83,6 +83,7 @@ def test_runs_say_what_walks_say(mode, seed, join):
             one = mapped(linear)
             assert one.ok
             assert one.page_size == run.page_size
+            assert walk_permissions(one) == run.permissions
             if join is not Join.RIGHTS:
                 assert one.gpa_value == run.gpa + linear - run.start
             for access, allowed in (

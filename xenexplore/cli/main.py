@@ -22,6 +22,8 @@ __all__ = ["COMMANDS", "build_parser", "main"]
 # ``run(args) -> int``), one line of help.  A module is imported only when its
 # command is the one asked for.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
+    ("map", "map_", "A whole address space as runs of equal pages with equal rights."),
     ("recording", "recording", "What a recording of real hypercalls holds, and what explains it."),
 )
 

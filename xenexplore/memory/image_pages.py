@@ -7,10 +7,9 @@ monitor's ``info registers`` lies beside it as ``info_registers.txt``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-
-import numpy as np
 
 from xenexplore.addr import PAGE_MASK, PAGE_SIZE
 from xenexplore.errors import ImageError
@@ -26,22 +25,21 @@ _MAX_REGISTERS = 1 << 24
 
 
 def looks_like_pages(data: Buffer) -> bool:
-    """Whether the content is a row of records: aligned, ascending or not, but distinct pages."""
+    """Whether the content is a row of records for distinct, aligned pages."""
     if not len(data) or len(data) % RECORD_SIZE:
         return False
-    gpas = _addresses(data)
-    plausible = not np.any(gpas & np.uint64(PAGE_MASK)) and not np.any(gpas >> np.uint64(52))
-    return bool(plausible) and len(np.unique(gpas)) == len(gpas)
+    seen: set[int] = set()
+    for gpa in _addresses(data):
+        if gpa & PAGE_MASK or gpa >> 52 or gpa in seen:
+            return False
+        seen.add(gpa)
+    return True
 
 
-def _addresses(data: Buffer) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _addresses(data: Buffer) -> Iterator[int]:
     """Address of every whole record."""
-    count = len(data) // RECORD_SIZE
-    record = np.dtype([("gpa", "<u8"), ("page", "V4096")])
-    gpas: np.ndarray[tuple[int], np.dtype[np.uint64]] = np.frombuffer(data, record, count)[
-        "gpa"
-    ].copy()
-    return gpas
+    for at in range(0, len(data) - RECORD_SIZE + 1, RECORD_SIZE):
+        yield int.from_bytes(data[at : at + 8], "little")
 
 
 def read_pages(source: object, data: Buffer) -> tuple[Segment, ...]:
@@ -60,7 +58,7 @@ def read_pages(source: object, data: Buffer) -> tuple[Segment, ...]:
         )
     segments = []
     seen: dict[int, int] = {}
-    for number, gpa in enumerate(_addresses(data).tolist()):
+    for number, gpa in enumerate(_addresses(data)):
         place = f"record {number}"
         if gpa & PAGE_MASK or gpa >> 52:
             raise ImageError(

@@ -1,0 +1,64 @@
+"""``xenexplore map``: a whole address space as runs of equal pages with equal rights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
+from xenexplore.paging.batch_tables import read_tables
+from xenexplore.paging.runs import Join, Run, find_runs
+from xenexplore.render.text.runs import image_header, runs_text
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--physical",
+        action="store_true",
+        help="join only pages that also follow each other in memory, and say where they lie",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="print every run; by default runs that repeat at equal distances become one line",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the runs of the address space.
+
+    Raises:
+        ImageError: the page tables lead out of the image.
+        MachineError: paging is off, or the runs are too many to list.
+    """
+    target = open_target(args)
+    tables = read_tables(target.image, target.state)
+    if tables.missing:
+        raise missing_table(target.image, *tables.missing[0])
+    runs = find_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
+    if args.json:
+        lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in runs)
+        sys.stdout.writelines(lines)
+        return 0
+    print(image_header(target.image, target.state, target.vcpu, target.assumed))
+    sys.stdout.writelines(runs_text(runs, physical=args.physical, fold=not args.all))
+    return 0
+
+
+def run_json(one: Run, *, physical: bool) -> dict[str, object]:
+    """A run as JSON: addresses as hex strings, ``end`` exclusive."""
+    record: dict[str, object] = {
+        "start": f"{one.start:#x}",
+        "end": f"{one.end:#x}",
+        "page_size": one.page_size,
+        "permissions": one.permissions,
+        "protection_key": one.key,
+    }
+    if physical:
+        record["gpa"] = f"{one.gpa:#x}"
+    return record

@@ -1,0 +1,88 @@
+"""One walk as text: a line per level, and how it ended."""
+
+from __future__ import annotations
+
+from xenexplore.paging.access import (
+    PFEC_FETCH,
+    PFEC_PRESENT,
+    PFEC_PROT_KEY,
+    PFEC_RESERVED,
+    PFEC_USER,
+    PFEC_WRITE,
+)
+from xenexplore.paging.runs import walk_permissions
+from xenexplore.paging.walk_record import Level, Walk
+from xenexplore.render.text.runs import size_text
+from xenexplore.render.text.table import WIDTH, paragraph
+
+__all__ = ["error_code_text", "walk_text"]
+
+_CODE_BITS = (
+    ("P", PFEC_PRESENT),
+    ("W", PFEC_WRITE),
+    ("U", PFEC_USER),
+    ("RSVD", PFEC_RESERVED),
+    ("I", PFEC_FETCH),
+    ("PK", PFEC_PROT_KEY),
+)
+
+
+def error_code_text(code: int) -> str:
+    """A page-fault error code with its bits by name: ``0x3 (P W)``."""
+    names = [name for name, bit in _CODE_BITS if code & bit]
+    return f"{code:#x}" + (f" ({' '.join(names)})" if names else "")
+
+
+def walk_text(one: Walk) -> str:
+    """A walk at 72 columns, ASCII, ending in a newline."""
+    lines = [f"linear {one.linear}"]
+    levels = one.levels
+    if levels:
+        places = max(len(f"{level.entry_at.value:x}") for level in levels)
+        places = max(places, len("entry at"))
+        digits = one.state.plan.entry_size * 2
+        lines.append(f"  level  index  {'entry at':>{places}}  {'entry':>{digits}}  flags")
+        for level in levels:
+            lines += _level(level, places, digits)
+    elif one.ok:
+        lines.append("  paging is off: linear addresses are guest-physical")
+    if one.gpa is not None and one.page_size is not None:
+        where = f"  gpa    {one.gpa}"
+        page = f", {size_text(one.page_size)} page, {walk_permissions(one)}"
+        lines.append(where + (page if levels else ""))
+    else:
+        lines += _failure(one)
+    return "\n".join(lines) + "\n"
+
+
+def _level(level: Level, places: int, digits: int) -> list[str]:
+    """A level's line; its flags go on below themselves where they pass 72 columns."""
+    lead = (
+        f"  {level.number:>5}  {level.index:>5}  {level.entry_at.value:>{places}x}"
+        f"  {level.entry:0{digits}x}  "
+    )
+    if len(lead) + len(level.flags) <= WIDTH:
+        return [lead + level.flags]
+    lines, line = [], lead
+    for word in level.flags.split():
+        if len(line) + len(word) > WIDTH:
+            lines.append(line.rstrip())
+            line = " " * len(lead)
+        line += word + " "
+    return [*lines, line.rstrip()]
+
+
+def _failure(one: Walk) -> list[str]:
+    """Which fault, where and why; and the page that was found but may not be used so."""
+    fault = one.fault
+    assert fault is not None
+    lines = []
+    rights = walk_permissions(one)
+    if rights is not None:
+        size = 1 << one.state.plan.page_shifts[len(one.entries) - 1]
+        lines.append(f"  found  {size_text(size)} page, {rights}; denied: {one.access}")
+    what = fault.what
+    if fault.error_code is not None:
+        what += f", error code {error_code_text(fault.error_code)}"
+    at = f" at level {fault.level}" if fault.level else ""
+    return lines + paragraph(f"{what}{at}: {fault.reason}", indent=2, hanging=2)
