@@ -1,0 +1,236 @@
+"""The steps of a path as rows: what belongs on one line is on one line, repetitions fold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from xenexplore.render.view_words import Words, words_of
+from xenexplore.steps import (
+    Copy,
+    Hazard,
+    Node,
+    P2mLookup,
+    Phase,
+    Piece,
+    PteRead,
+    PteUpdate,
+    Step,
+)
+
+__all__ = ["Row", "Tree", "rows_of", "siblings", "updates_of"]
+
+_LONGEST_PERIOD = 6
+_FEWEST_ROUNDS = 3
+_FEWEST_HIDDEN = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of a drawing of a path.
+
+    Attributes:
+        first: first step that it shows.
+        last: last step that it shows; a row that stands for a run of folded
+            steps ends with the last of them.
+        depth: how far it is indented.
+        words: what it says.
+        folded: how many repetitions it stands for; 0 for an ordinary row.
+    """
+
+    first: int
+    last: int
+    depth: int
+    words: Words
+    folded: int = 0
+
+
+class Tree:
+    """Steps with their children at hand.
+
+    Args:
+        steps: the nodes of a path, in preorder, ``steps[i].index == i``.
+    """
+
+    def __init__(self, steps: Sequence[Node]) -> None:
+        self.steps = steps
+        self.roots: list[int] = []
+        self._children: list[list[int]] = [[] for _ in steps]
+        self._ends = list(range(len(steps)))
+        for node in steps:
+            (self._children[node.parent] if node.parent >= 0 else self.roots).append(node.index)
+        for node in reversed(steps):
+            if node.parent >= 0:
+                self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
+        self._shapes = self._find_shapes()
+
+    def children(self, index: int) -> list[int]:
+        """Steps directly under one (-1: the outermost)."""
+        return self.roots if index < 0 else self._children[index]
+
+    def end(self, index: int) -> int:
+        """The last step inside a step; itself if nothing is."""
+        return self._ends[index]
+
+    def inside(self, index: int) -> Iterator[Node]:
+        """A step and everything inside it, in order."""
+        yield from self.steps[index : self._ends[index] + 1]
+
+    def around(self, index: int) -> list[int]:
+        """A step and the steps around it, innermost first."""
+        found = [index]
+        while self.steps[found[-1]].parent >= 0:
+            found.append(self.steps[found[-1]].parent)
+        return found
+
+    def shape(self, index: int) -> int:
+        """Equal numbers mean: the same kinds of steps, nested alike, with the same verdicts."""
+        return self._shapes[index]
+
+    def _find_shapes(self) -> list[int]:
+        known: dict[tuple[object, ...], int] = {}
+        shapes = [0] * len(self.steps)
+        for node in reversed(self.steps):
+            inner = tuple(shapes[child] for child in self._children[node.index])
+            shapes[node.index] = known.setdefault((*_key(node.step), inner), len(known))
+        return shapes
+
+
+def _key(step: Step) -> tuple[object, ...]:
+    """What must agree for two steps to count as repetitions of each other."""
+    words = words_of(step)
+    match step:
+        case PteRead() | PteUpdate():
+            detail = str(step.level)
+        case P2mLookup():
+            detail = step.purpose
+        case Copy():
+            detail = re.sub(r"\d+", "#", step.role)
+        case Hazard():
+            detail = step.name
+        case _:
+            detail = ""
+    return (step.kind, words.tone, detail)
+
+
+def rows_of(tree: Tree, *, folded: bool = True) -> tuple[Row, ...]:
+    """Every step of a path, as rows."""
+    return tuple(_Rows(tree, folded=folded).under(-1, 0))
+
+
+class _Rows:
+    def __init__(self, tree: Tree, *, folded: bool) -> None:
+        self.tree = tree
+        self.folded = folded
+
+    def under(self, parent: int, depth: int) -> Iterator[Row]:
+        children = self.tree.children(parent)
+        at = 0
+        while at < len(children):
+            period, rounds = self._repetition(children, at)
+            yield from self._run(children[at : at + period], depth)
+            if rounds > 1:
+                last = self.tree.end(children[at + period * rounds - 1])
+                yield self._fold(children[at + period], last, depth, rounds - 1)
+            at += period * rounds
+
+    def _run(self, children: Sequence[int], depth: int) -> Iterator[Row]:
+        for row in siblings(self.tree, children, depth):
+            index = row.first
+            inner = self.tree.children(index)
+            if isinstance(self.tree.steps[index].step, Phase) and not inner:
+                continue
+            yield row
+            if inner:
+                yield from self.under(index, depth + 1)
+
+    def _repetition(self, children: Sequence[int], at: int) -> tuple[int, int]:
+        """Period and rounds of the repetition that begins here; ``(n, 1)`` if none does.
+
+        Without a repetition the run goes on to where one may begin, so that
+        rows that belong together (a P2M look-up and the entry read after it) stay so.
+        """
+        if not self.folded:
+            return len(children) - at, 1
+        for start in range(at, len(children)):
+            found = self._period(children, start)
+            if found is not None:
+                return found if start == at else (start - at, 1)
+        return len(children) - at, 1
+
+    def _period(self, children: Sequence[int], at: int) -> tuple[int, int] | None:
+        shape = self.tree.shape
+        for period in range(1, _LONGEST_PERIOD + 1):
+            rounds = 1
+            while all(
+                (here := at + rounds * period + place) < len(children)
+                and shape(children[here]) == shape(children[at + place])
+                for place in range(period)
+            ):
+                rounds += 1
+            if rounds < _FEWEST_ROUNDS:
+                continue
+            first_hidden = children[at + period]
+            hidden = self.tree.end(children[at + period * rounds - 1]) - first_hidden + 1
+            if hidden >= _FEWEST_HIDDEN:
+                return period, rounds
+        return None
+
+    def _fold(self, first: int, last: int, depth: int, rounds: int) -> Row:
+        text = f"{rounds:,} more like this, steps {first} to {last}"
+        words = Words(label="...", main=text, tone="quiet")
+        return Row(first=first, last=last, depth=depth, words=words, folded=rounds)
+
+
+def siblings(tree: Tree, children: Sequence[int], depth: int) -> Iterator[Row]:
+    """Steps side by side as rows, without what is inside them.
+
+    A P2M look-up and the entry then read from that table are one row; so are
+    the Accessed and Dirty bits that one walk sets.
+    """
+    at = 0
+    while at < len(children):
+        index = children[at]
+        step = tree.steps[index].step
+        following = tree.steps[children[at + 1]].step if at + 1 < len(children) else None
+        if _looks_for(step, following):
+            assert following is not None
+            yield Row(first=index, last=children[at + 1], depth=depth, words=words_of(following))
+            at += 2
+        elif isinstance(step, PteUpdate):
+            until = at
+            while until < len(children) and isinstance(tree.steps[children[until]].step, PteUpdate):
+                until += 1
+            run = [tree.steps[child].step for child in children[at:until]]
+            yield Row(first=index, last=children[until - 1], depth=depth, words=updates_of(run))
+            at = until
+        else:
+            words = words_of(step)
+            if isinstance(step, Piece) and tree.children(index):
+                words = replace(words, label="walk")
+            yield Row(first=index, last=index, depth=depth, words=words)
+            at += 1
+
+
+def _looks_for(step: Step, following: Step | None) -> bool:
+    """Whether a step is the P2M look-up of the table that the next step reads."""
+    return (
+        isinstance(step, P2mLookup)
+        and isinstance(following, PteRead)
+        and step.gfn.value == following.table.value >> 12
+    )
+
+
+def updates_of(run: Sequence[Step]) -> Words:
+    """The Accessed and Dirty bits that a walk sets, in one line."""
+    if len(run) == 1:
+        return words_of(run[0])
+    parts: dict[str, list[str]] = {}
+    for step in run:
+        if isinstance(step, PteUpdate):
+            bits = step.before ^ step.after
+            names = " and ".join(n for bit, n in ((0x20, "A"), (0x40, "D")) if bits & bit)
+            parts.setdefault(names or "bits", []).append(f"L{step.level}")
+    text = ", ".join(f"{names} in {' '.join(levels)}" for names, levels in parts.items())
+    return Words(label="set", main=text)
