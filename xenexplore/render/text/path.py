@@ -2,11 +2,96 @@
 
 from __future__ import annotations
 
-from xenexplore.scenario.path import Path
+from collections.abc import Iterator
 
-__all__ = ["path_text"]
+from xenexplore.render import view_address as spell
+from xenexplore.render.text.box import Ink
+from xenexplore.render.view_rows import Row, Tree, rows_of
+from xenexplore.scenario.path import OptionView, Path
+
+__all__ = ["guest_line", "option_line", "option_name", "path_text", "verdict_lines"]
+
+_DEEPEST = 8
+_STATUS = {
+    "right": "right: every byte moved where the caller meant",
+    "wrong": "WRONG: bytes moved elsewhere, or as ciphertext, and nobody was told",
+    "error": "error: a call failed, and says so",
+    "refused": "refused: not possible under this option",
+}
 
 
 def path_text(path: Path, *, unicode: bool = False, folded: bool = True) -> str:
-    """Every step of a path; ``folded`` shortens runs of steps that are alike."""
-    raise NotImplementedError
+    """Every step of a path, with its number and indented under what it belongs to.
+
+    Args:
+        path: what happened.
+        unicode: box characters and arrows instead of ASCII.
+        folded: shorten runs of steps that repeat each other to one line.
+    """
+    ink = Ink(unicode=unicode)
+    lines = ink.ends(path.about.name, guest_line(path))
+    lines += ink.paragraph(path.about.title)
+    lines += ink.paragraph(option_line(path.option), hanging="    ")
+    lines += [ink.rule()]
+    digits = len(str(max(len(path.steps) - 1, 0)))
+    rows = rows_of(Tree(path.steps), folded=folded)
+    guides = ink.guides([min(row.depth, _DEEPEST) for row in rows])
+    for row, guide in zip(rows, guides, strict=True):
+        lines += _line(ink, row, guide, digits)
+    lines += [ink.rule(), *verdict_lines(ink, path)]
+    return ink.page(lines)
+
+
+def _line(ink: Ink, row: Row, guide: str, digits: int) -> list[str]:
+    number = " " * digits if row.folded else str(row.first).rjust(digits)
+    mark = ink.mark(now=False, bad=row.words.tone == "bad")
+    lead = f"{number} {mark}{guide}"
+    words = row.words
+    return ink.row(
+        lead, words.label, words.main, side=words.side, aside=words.aside, more=words.more
+    )
+
+
+def guest_line(path: Path) -> str:
+    """The guest in a few words: ``PVH guest, Linux, 768 MiB, 2 vCPUs, SEV``."""
+    spec = path.machine.spec
+    vcpus = "1 vCPU" if spec.vcpus == 1 else f"{spec.vcpus} vCPUs"
+    parts = [f"{spec.type.upper()} {spec.kernel}", spell.size(spec.memory), vcpus]
+    if spec.encrypted:
+        parts.append(spec.encryption.upper())
+    return ", ".join(parts)
+
+
+def option_line(option: OptionView) -> str:
+    """The option with the parameters that the scenario sets, or else its title."""
+    given = ", ".join(f"{key}={_value(value)}" for key, value in option.given)
+    return f"{option_name(option)}: {given or option.title}"
+
+
+def option_name(option: OptionView) -> str:
+    """The option, and what the scenario calls this use of it."""
+    called = "" if option.label == option.name else f" ({option.label})"
+    return f"{option.ident} {option.name}{called}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return "+".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def verdict_lines(ink: Ink, path: Path) -> list[str]:
+    """What came of it."""
+    return [line for text, lead in _verdict(path) for line in ink.paragraph(text, lead)]
+
+
+def _verdict(path: Path) -> Iterator[tuple[str, str]]:
+    outcome = path.outcome
+    result = "" if outcome.result is None else f" (returns {spell.errno_name(outcome.result)})"
+    yield _STATUS.get(outcome.status, outcome.status) + result, "outcome: "
+    if outcome.wrong_bytes:
+        yield f"{outcome.wrong_bytes:,} wrong, {outcome.right_bytes:,} right", "bytes:   "
+    if outcome.lost_checks:
+        yield f"{outcome.lost_checks} that today's walk would have failed", "checks:  "
+    if outcome.hazards:
+        yield ", ".join(dict.fromkeys(outcome.hazards)), "hazards: "
