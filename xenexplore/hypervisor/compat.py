@@ -1,0 +1,136 @@
+"""32-bit callers: arguments are translated into an area of Xen's own, and then "copied from guest".
+
+The compat layer reads the 32-bit structs, builds 64-bit ones in a per-vCPU area at a
+Xen address (COMPAT_ARG_XLAT_VIRT_BASE), and calls the native handler, whose
+copies from "the guest" then name that area.  ``copy_from_user_hvm()`` tests for
+it before anything else; a design that looks a handle up first must keep that order.
+
+Source: xen/common/compat/memory.c compat_memory_op(); copy_from_user_hvm()
+(xen/arch/x86/hvm/hvm.c); xen/arch/x86/include/asm/x86_64/uaccess.h, Xen 4.17.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from xenexplore.addr import PAGE_SIZE, Gva
+from xenexplore.hypervisor.abi import Access
+from xenexplore.hypervisor.copying import copy_from_guest
+from xenexplore.steps import Check, Exit, Hazard, Hypercall, Return, xen
+
+if TYPE_CHECKING:
+    from xenexplore.hypervisor.xen import Xen
+
+__all__ = ["COMPAT_RESERVATION_BYTES", "XLAT_SIZE", "compat_populate", "xlat_base"]
+
+XLAT_SIZE = 2 * PAGE_SIZE
+"""COMPAT_ARG_XLAT_SIZE."""
+
+_PERDOMAIN_ALT_SLOT = 4
+_ARG_XLAT_SLOT = 2
+_VA_SHIFT = 14
+
+COMPAT_RESERVATION_BYTES = 20
+"""sizeof(struct compat_memory_reservation): three 32-bit words, flags, a domid, padding."""
+
+_NATIVE_BYTES = 32
+_POPULATE = 6
+
+_TEST = xen("xen/arch/x86/include/asm/x86_64/uaccess.h", "is_compat_arg_xlat_range")
+_ENTRY = xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")
+
+
+def xlat_base(vcpu: int) -> Gva:
+    """COMPAT_ARG_XLAT_VIRT_BASE of a vCPU: the secondary mapping, in the lower half.
+
+    Per-domain slot 2 (1 GiB slots) from PERDOMAIN_ALT_VIRT_START (PML4 slot 4), 16 KiB a vCPU.
+    """
+    start = (_PERDOMAIN_ALT_SLOT << 39) + (_ARG_XLAT_SLOT << 30)
+    return Gva(start + (vcpu << _VA_SHIFT))
+
+
+def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
+    """XENMEM_populate_physmap by a 32-bit caller; returns 0 or -errno.
+
+    Args:
+        machine: the domain under an option.
+        vcpu: the calling vCPU.
+        struct: its struct compat_memory_reservation.
+        test_first: whether the copy helper tests for the translation area
+            before it interprets the handle in the option's way.
+    """
+    step = Hypercall(
+        cite=_ENTRY,
+        vcpu=vcpu,
+        name="memory_op.populate_physmap (32-bit caller)",
+        number=12,
+        args=(_POPULATE, struct.value),
+    )
+    with machine.record.under(step):
+        machine.emit(Exit(cite=_ENTRY, vcpu=vcpu, instruction="vmmcall"))
+        value = _populate(machine, vcpu, struct, test_first=test_first)
+        name = errno.errorcode.get(-value, "") if value < 0 else ""
+        machine.emit(Return(cite=_ENTRY, vcpu=vcpu, value=value, name=name))
+    return value
+
+
+def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
+    data = _copy(machine, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
+    if data is None:
+        return -errno.EFAULT
+    start, count = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
+    room = (XLAT_SIZE - _NATIVE_BYTES) // 8
+    native = []
+    for index in range(min(count, room)):
+        extent = _copy(machine, vcpu, Gva(start + 4 * index), 4, "compat_pfn_t")
+        if extent is None:
+            return -errno.EFAULT
+        native.append(extent + bytes(4))
+    base = xlat_base(vcpu)
+    reservation = (base + _NATIVE_BYTES).value.to_bytes(8, "little") + bytes(_NATIVE_BYTES - 8)
+    pieces = [(base, reservation, "xen_memory_reservation")]
+    pieces += [(base + _NATIVE_BYTES + 8 * i, pfn, "xen_pfn_t") for i, pfn in enumerate(native)]
+    for address, expected, role in pieces:
+        if not _native(machine, vcpu, address, expected, role, test_first=test_first):
+            return -errno.EFAULT
+    return 0
+
+
+def _native(
+    machine: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
+) -> bool:
+    """The native handler's copy_from_guest() of a piece that lies in the translation area."""
+    if test_first:
+        machine.emit(
+            Check(
+                cite=_TEST,
+                name=f"{role} lies in Xen's own translation area: a plain memcpy",
+                passed=True,
+                detail=address.hex(),
+            )
+        )
+        return True
+    data = _copy(machine, vcpu, address, len(expected), f"{role} (translated)")
+    if data is not None and data != expected:
+        machine.emit(
+            Hazard(
+                cite=_TEST,
+                name="translation area diverted",
+                detail=f"Xen's own {role} at {address.hex()} was read from guest memory",
+            )
+        )
+    return data is not None
+
+
+def _copy(machine: Xen, vcpu: int, address: Gva, size: int, role: str) -> bytes | None:
+    access = Access(
+        direction="from",
+        handle=address.value,
+        size=size,
+        role=role,
+        current=vcpu,
+        subject=vcpu,
+        number=12,
+    )
+    return copy_from_guest(machine, access)
