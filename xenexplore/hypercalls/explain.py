@@ -1,0 +1,261 @@
+"""Hold the copies that a real Xen made against what the catalogue predicts.
+
+The plan runs against the recorded accesses one by one.  Where the arguments and
+what the recording shows do not decide, the search tries the alternatives in
+order, Xen's usual path first, and starts the plan again for each: an access is
+never skipped, merged with another, or split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from xenexplore.hypercalls.catalogue import family as find_family
+from xenexplore.hypercalls.catalogue import family_of
+from xenexplore.hypercalls.plan import Call, Choice, Copy, ImpossibleError, Outcome, predict
+from xenexplore.hypercalls.values import Free
+
+__all__ = ["Explanation", "Seen", "explain", "name_of"]
+
+# An access as recorded: direction ("from", "to", "clear"), linear address, bytes.
+Seen = tuple[str, int, int]
+
+# More alternatives than this in one call, and the search gives up.
+_MOST_ATTEMPTS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the catalogue says about one recorded hypercall.
+
+    Attributes:
+        verdict: ``"exact"``: arguments alone decide every access, whatever Xen's
+            state (see ``choices``).  ``"free"``: so do the contents of guest
+            memory that the recording does not hold.  ``"unexplained"``: Xen did
+            something that the plan does not allow.  ``"unmodelled"``: the
+            catalogue has no plan.  ``"unknown"``: no such hypercall or sub-op,
+            yet Xen copied.
+        name: hypercall and sub-op.
+        free: names of the free variables that took part, in order.
+        choices: where Xen's state decided against the usual path, and why.
+        pieces: the predicted access behind each recorded one.
+        outcome: how the call ended, where the search succeeded.
+        matched: accesses explained by the furthest attempt.
+        expected: what that attempt wanted next, where it failed.
+    """
+
+    verdict: str
+    name: str
+    free: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    pieces: tuple[Copy, ...] = ()
+    outcome: Outcome | None = None
+    matched: int = 0
+    expected: str = ""
+
+
+def name_of(call: Call) -> str:
+    """``family.sub-op`` as far as the arguments tell; ``?`` marks what is not catalogued."""
+    family = family_of(call.number)
+    if family is None or call.guest not in family.guests:
+        return f"{call.number}?"
+    if not family.ops or family.text.split("\n", 1)[0].startswith(("from", "__from")):
+        return family.name
+    cmd = next((i for i, a in enumerate(family.args) if a.name in ("cmd", "op")), None)
+    if cmd is None:
+        return family.name
+    value = call.args[cmd] if cmd < len(call.args) else 0
+    value &= family.constants.get("CMD_MASK", 0xFFFF_FFFF)
+    found = family.ops.get(value)
+    if found is None or call.guest not in found.guests:
+        return f"{family.name}.{value}?"
+    return found.title
+
+
+def explain(call: Call, copies: Sequence[Seen]) -> Explanation:
+    """Whether the catalogue allows what Xen was seen to copy during one hypercall.
+
+    Args:
+        call: number, arguments and guest kind.
+        copies: the accesses inside it, in order.
+    """
+    search = _Search(call, copies)
+    return search.result()
+
+
+class _Search:
+    """Depth-first over the alternatives, by running the plan again."""
+
+    def __init__(self, call: Call, copies: Sequence[Seen]) -> None:
+        self.call = call
+        self.copies = copies
+        self.answers: list[tuple[Choice, tuple[bool | int, ...], int]] = []
+        self.matched = 0
+        self.expected = "nothing was tried"
+        self.pieces: list[Copy] = []
+        self.free: dict[str, None] = {}
+
+    def result(self) -> Explanation:
+        name = name_of(self.call)
+        for _ in range(_MOST_ATTEMPTS):
+            outcome = self.attempt()
+            if outcome is not None:
+                return self.success(name, outcome)
+            while self.answers and self.answers[-1][2] + 1 >= len(self.answers[-1][1]):
+                self.answers.pop()
+            if not self.answers:
+                break
+            choice, options, index = self.answers[-1]
+            self.answers[-1] = (choice, options, index + 1)
+        else:
+            self.expected = f"no match in {_MOST_ATTEMPTS} attempts; {self.expected}"
+        verdict = "unknown" if name.endswith("?") else "unexplained"
+        return Explanation(verdict, name, matched=self.matched, expected=self.expected)
+
+    def success(self, name: str, outcome: Outcome) -> Explanation:
+        if outcome.how == "unmodelled":
+            return Explanation("unmodelled", name, outcome=outcome, expected=outcome.reason)
+        unusual = []
+        for choice, options, index in self.answers:
+            if choice.kind in ("branch", "loop", "callee", "sub-op"):
+                self.free.setdefault(choice.reason)
+            elif options[index] != choice.usual:
+                unusual.append(f"{choice.kind}: {choice.reason}")
+        return Explanation(
+            verdict="free" if self.free else "exact",
+            name=name,
+            free=tuple(self.free),
+            choices=tuple(unusual),
+            pieces=tuple(self.pieces),
+            outcome=outcome,
+            matched=len(self.copies),
+        )
+
+    def attempt(self) -> Outcome | None:
+        """Run the plan with the answers so far; None where it does not fit."""
+        self.pieces, self.free = [], {}
+        position, answered = 0, 0
+        steps = predict(self.call)
+        reply: bool | int | None = None
+        try:
+            step = next(steps)
+            for _ in range(100 * len(self.copies) + 2000):
+                if isinstance(step, Copy):
+                    reply = None
+                    if not step.inline:
+                        if not self.meets(step, position):
+                            return None
+                        position += 1
+                else:
+                    if answered == len(self.answers):
+                        options = self.options(step, position)
+                        if not options:
+                            return None
+                        self.answers.append((step, options, 0))
+                    _, options, index = self.answers[answered]
+                    reply = options[index]
+                    answered += 1
+                step = steps.send(reply)
+        except ImpossibleError:
+            return None
+        except StopIteration as stop:
+            outcome: Outcome = stop.value
+            if position == len(self.copies) or outcome.how == "unmodelled":
+                return outcome
+            self.note(position, f"the end ({outcome.how})")
+            return None
+        self.note(position, "fewer alternatives")
+        return None
+
+    def meets(self, step: Copy, position: int) -> bool:
+        if position == len(self.copies):
+            self.note(position, _shown(step))
+            return False
+        direction, address, length = self.copies[position]
+        free = [v.variable.name for v in (step.address, step.length) if isinstance(v, Free)]
+        if direction != step.direction or not step.accepts(address, length):
+            self.note(position, _shown(step))
+            return False
+        self.pieces.append(step)
+        self.free.update(dict.fromkeys(free))
+        return True
+
+    def options(self, choice: Choice, position: int) -> tuple[bool | int, ...]:
+        """The answers worth trying."""
+        left = position < len(self.copies)
+        if choice.ends and left:
+            return tuple(o for o in choice.options if not o)
+        if choice.kind == "callee":
+            if not left:
+                return choice.options[:1]
+            direction, _, length = self.copies[position]
+            return tuple(
+                option
+                for option in choice.options
+                if int(option) < 0 or _can_start(int(option), self.call.guest, direction, length)
+            )
+        if choice.kind == "sub-op":
+            return _distinct(choice.reason.partition(".")[0], choice.options)
+        return choice.options
+
+    def note(self, position: int, expected: str) -> None:
+        """Remember the furthest disagreement."""
+        if position >= self.matched:
+            self.matched, self.expected = position, expected
+
+
+def _shown(step: Copy) -> str:
+    address = f"{step.address:#x}" if isinstance(step.address, int) else str(step.address)
+    length = f"{step.length}"
+    return f"{step.direction} {address}, {length} bytes ({step.title}: {step.role or step.type})"
+
+
+@lru_cache(maxsize=256)
+def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int, ...]:
+    """One sub-op for each different copy plan: the recording cannot tell the others apart."""
+    ops = find_family(family).ops
+    kept: dict[tuple[str, str], bool | int] = {}
+    for option in options:
+        op = ops[int(option)]
+        kept.setdefault((op.text, op.missing), option)
+    return tuple(kept.values())
+
+
+@lru_cache(maxsize=512)
+def _starts(number: int, guest: str) -> tuple[tuple[str, int, int], ...]:
+    """Direction and bounds of the length of every first access that a hypercall can make."""
+    found: set[tuple[str, int, int]] = set()
+    answers: list[tuple[tuple[bool | int, ...], int]] = []
+    for _ in range(_MOST_ATTEMPTS):
+        steps = predict(Call(number, (), guest), unknown=True)
+        answered = 0
+        try:
+            step = next(steps)
+            for _ in range(200):
+                if isinstance(step, Copy):
+                    if not step.inline:
+                        size = step.length
+                        low, high = size.bounds() if isinstance(size, Free) else (size, size)
+                        found.add((step.direction, low, high))
+                        break
+                    step = steps.send(None)
+                    continue
+                if answered == len(answers):
+                    answers.append((step.options, 0))
+                options, index = answers[answered]
+                answered += 1
+                step = steps.send(options[index])
+        except (StopIteration, ImpossibleError):
+            pass
+        while answers and answers[-1][1] + 1 >= len(answers[-1][0]):
+            answers.pop()
+        if not answers:
+            break
+        answers[-1] = (answers[-1][0], answers[-1][1] + 1)
+    return tuple(sorted(found))
+
+
+def _can_start(number: int, guest: str, direction: str, length: int) -> bool:
+    return any(d == direction and low <= length <= high for d, low, high in _starts(number, guest))
