@@ -150,6 +150,8 @@ class GuestP2m(P2m):
                 found = self._computed_order(frame)
                 if found is not None and not frame & (1 << found) - 1:
                     held.append((frame, found))
+                if found is None and not self._computed_in(frame, slot + 1 << 9):
+                    break
                 frame += 1 << min(found or 0, 9)
         self._changed.update(reach)
         for frame, size in held:
@@ -160,12 +162,21 @@ class GuestP2m(P2m):
             return super()._hole(gfn)
         for reads, order in ((1, 27), (2, 18), (3, 9)):
             slot = gfn >> order
-            first, end = slot << order, slot + 1 << order
-            if not self._slots[order][slot] and not any(
-                low < end and first < high for low, high in self._physical.ram
+            if not self._slots[order][slot] and not self._computed_in(
+                slot << order, slot + 1 << order
             ):
                 return P2mEntry(gfn, None, P2mType.p2m_mmio_dm, min(order, 18), reads)
         return P2mEntry(gfn, None, P2mType.p2m_mmio_dm, 0, 4)
+
+    def _computed_in(self, first: int, end: int) -> bool:
+        """Whether any frame of a range has a computed entry."""
+        for start, stop in self._physical.ram:
+            low, high = max(first, start), min(end, stop)
+            if low < high:
+                slots = range(low >> 9, (high - 1 >> 9) + 1)
+                if len(slots) > len(self._changed) or not self._changed.issuperset(slots):
+                    return True
+        return False
 
 
 class PvFrames:

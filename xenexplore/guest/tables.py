@@ -121,14 +121,10 @@ class AddressSpaces:
     def map_run(
         self, root: int, va: int, gfn: int, frames: int, rights: Rights, largest: int = 0
     ) -> None:
-        """Map consecutive frames, with pages of at most ``2**largest`` frames.
+        """Map consecutive frames, with pages of at most ``2**largest`` frames (not PV).
 
         What the upper half maps is seen by every root.
         """
-        if self._pv:
-            gfns = np.arange(gfn, gfn + frames, dtype=np.uint64)
-            self.map_frames(root, va, gfns, rights)
-            return
         root, top = self._owner(root, va), self._top_entry(va)
         self._built[root].map(
             Gva(va),

@@ -158,19 +158,18 @@ class Linux(Kernel):
 
         The first 2 MiB hold the ISA hole and are mapped by 4 KiB pages, so the
         first GiB never gets a 1 GiB page.  The image's alias is read-only where
-        the image is, and NX throughout.
+        the image is, NX throughout, and split only where rights change.
         Source: init_mem_mapping(), split_mem_range() and adjust_range_page_size_mask()
         in arch/x86/mm/init.c; mark_rodata_ro() in arch/x86/mm/init_64.c.
         """
-        for low, high, order in ((0, MIB2, 0), (MIB2, IMAGE[0], 9)):
-            if max(low, start) < min(high, end):
-                low, high = max(low, start), min(high, end)
-                yield base + low, low, high, True, False, order
-        if start < IMAGE[0]:
-            for low, high, writable, _, order in IMAGE_PAGES:
-                yield base + low, low, high, writable, False, order
+        if start < IMAGE[0] < end:
+            # The first MiB is mapped whole, the VGA window in it or not.
+            yield base, 0, MIB2, True, False, 0
+            yield base + MIB2, MIB2, IMAGE[0], True, False, 9
+            for low, high, writable, _, _ in IMAGE_PAGES:
+                yield base + low, low, high, writable, False, 9
             start = IMAGE[1]
-        if start < end:
+        if IMAGE[1] <= start < end:
             yield base + start, start, end, True, False, self.largest
 
     def image_data(self) -> tuple[int, int, int]:
