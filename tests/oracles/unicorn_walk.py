@@ -135,7 +135,7 @@ def _random_entries(
             index &= 3
         entry = _random_entry(rng, mode, level, nxe=nxe, user=user)
         yield table + index * size, entry, size
-        if entry & 1 << 7 and (level == 2 or (level == 3 and size == 8)):
+        if entry & 1 << 7 and level > 1:
             return  # a superpage, or reserved, or (32-bit without PSE) a table at 0
         table = entry & (0xFFFFF000 if mode is Mode.LEGACY else 0xFF_FFFF_F000)
         if table >= SIZE:

@@ -192,7 +192,7 @@ class GuestView:
         if not store.is_private(entry):
             return store.ram.read(address, size)
         if not store.ram.is_populated(entry.mfn):
-            return bytes(size)
+            return store.ram.read(address, size)  # cleared, so far as the guest knows
         first = address & -BLOCK
         span = (address + size - first + BLOCK - 1) & -BLOCK
         held = store.ram.read(first, span)
