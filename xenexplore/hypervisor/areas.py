@@ -8,19 +8,27 @@ area belongs to: the case that made the thread's prerequisite.
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.hypervisor.abi import Access, Area
 from xenexplore.hypervisor.answers import answer_bytes
-from xenexplore.hypervisor.copying import copy_to_guest
+from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
+from xenexplore.hypervisor.physical import guest_translate
 from xenexplore.memory import P2mType
-from xenexplore.steps import Check, Note, mail, xen
+from xenexplore.steps import Check, Exit, GuestWrite, Hypercall, Note, Return, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["RUNSTATE_BYTES", "register_physical", "update_runstate"]
+__all__ = [
+    "RUNSTATE_BYTES",
+    "deferred_to",
+    "register_physical",
+    "register_runstate_physical",
+    "update_runstate",
+]
 
 RUNSTATE_BYTES = 48
 """sizeof(struct vcpu_runstate_info): state, entry time, four times (public/vcpu.h)."""
@@ -28,6 +36,11 @@ RUNSTATE_BYTES = 48
 _FLAG_BYTE = 15
 """XEN_RUNSTATE_UPDATE is the top bit of state_entry_time, at offset 8: its byte 7."""
 
+_VCPU_OP = 24
+_REGISTER_RUNSTATE_PHYS = 14
+_UNREGISTER = (1 << 64) - 1
+
+_TWIN = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
 _MAP = xen("xen/common/domain.c", "map_guest_area", "4.18")
 _WRITABLE = (P2mType.p2m_ram_rw, P2mType.p2m_ram_logdirty)
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
@@ -40,7 +53,7 @@ def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Ar
     a page and must be aligned to a long (-ENXIO), and its page must be RAM that
     can be written (-EACCES).
     """
-    if gpa.value == (1 << 64) - 1:
+    if gpa.value == _UNREGISTER:
         return 0
     crosses = gpa.offset + RUNSTATE_BYTES > PAGE_SIZE
     _check(machine, "the area lies within one page", not crosses, f"offset {gpa.offset:#x}")
@@ -59,8 +72,86 @@ def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Ar
     return Area(subject=subject, handle=gpa.value, va=va, physical=True)
 
 
+def register_runstate_physical(
+    machine: Xen, caller: int, subject: int, *, area: Gva, argument: Gva
+) -> int:
+    """The whole call: the guest names the area by its physical address, Xen checks and maps it.
+
+    Xen fetches only ``area.addr.p`` of the struct, by linear address, and fills
+    the area at once only if the subject is the caller.
+
+    Args:
+        machine: the domain under an option.
+        caller: the vCPU that makes the call.
+        subject: the vCPU whose area it is.
+        area: linear address of the area, in the subject's address space.
+        argument: linear address of struct vcpu_register_runstate_memory_area.
+
+    Returns:
+        0 or -errno.
+
+    Source: VCPUOP_register_runstate_phys_area and runstate_area_populate()
+    (xen/common/domain.c, 4.18).
+    """
+    gpa = guest_translate(machine, area, RUNSTATE_BYTES, subject)[0][0]
+    handle = _UNREGISTER if gpa is None else gpa.value
+    machine.domain.write(argument, handle.to_bytes(8, "little"), vcpu=caller)
+    where = machine.domain.truth(argument, 8, vcpu=caller)[0][0]
+    assert where is not None, "the guest has just written there"
+    what = f"the physical address of vCPU {subject}'s area into the argument struct"
+    machine.emit(GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=what))
+    args = (_REGISTER_RUNSTATE_PHYS, subject, argument.value)
+    step = Hypercall(
+        cite=_TWIN, vcpu=caller, name="vcpu_op.register_runstate_phys_area",
+        number=_VCPU_OP, args=args,
+    )  # fmt: skip
+    with machine.record.under(step):
+        machine.emit(Exit(cite=_TWIN, vcpu=caller, instruction="vmmcall"))
+        value = _fetch_and_map(machine, caller, subject, area, argument)
+        name = errno.errorcode.get(-value, "") if value else ""
+        machine.emit(Return(cite=_TWIN, vcpu=caller, value=value, name=name))
+    return value
+
+
+def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
+    access = Access(
+        direction="from",
+        handle=argument.value,
+        size=8,
+        role="vcpu_register_runstate_memory_area.addr.p: the physical address",
+        current=caller,
+        subject=caller,
+        number=_VCPU_OP,
+    )
+    data = copy_from_guest(machine, access)
+    if data is None:
+        return -errno.EFAULT
+    found = register_physical(machine, subject, Gpa(int.from_bytes(data, "little")), va)
+    if not isinstance(found, Area):
+        machine.areas.pop(subject, None) if not found else None
+        return found
+    machine.areas[subject] = found
+    if caller == subject:
+        fill = replace(access, direction="to", handle=found.handle, size=RUNSTATE_BYTES,
+                       role="vcpu_runstate_info: the runstate now", number=None,
+                       physical_area=True)  # fmt: skip
+        copy_to_guest(machine, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
+    return 0
+
+
 def _check(machine: Xen, name: str, passed: bool, detail: str) -> None:
     machine.emit(Check(cite=_MAP, name=name, passed=passed, detail=detail))
+
+
+def deferred_to(machine: Xen, subject: int, current: int) -> int:
+    """The vCPU that makes an update under the cure of deferring it, and a note if that is later."""
+    if current != subject:
+        text = (
+            f"The update is put off: vCPU {subject} is kicked and updates its own area on its "
+            "way back to the guest."
+        )
+        machine.emit(Note(cite=_DEFER, text=text))
+    return subject
 
 
 def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "current") -> bool:
@@ -73,16 +164,8 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
         cure: ``"deferred"`` puts the update off until the subject itself is
             about to return to the guest; anything else updates here and now.
     """
-    if cure == "deferred" and current != area.subject:
-        machine.emit(
-            Note(
-                cite=_DEFER,
-                text=f"The update is put off: vCPU {area.subject} is kicked and updates its "
-                f"own area "
-                "on its way back to the guest.",
-            )
-        )
-        current = area.subject
+    if cure == "deferred":
+        current = deferred_to(machine, area.subject, current)
     writes = [(0, RUNSTATE_BYTES, "vcpu_runstate_info")]
     if area.update_flag and not area.physical:
         flag = (_FLAG_BYTE, 1, "XEN_RUNSTATE_UPDATE")

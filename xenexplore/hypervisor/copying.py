@@ -80,7 +80,7 @@ def _move(
         if lost is not None:
             machine.emit(lost)
     chunk = None if data is None else data[offset : offset + found.size]
-    outcome = machine.touch(found.gpa, found.size, chunk)
+    outcome = machine.touch(found.gpa, found.size, chunk, mapped=access.physical_area)
     if outcome is None:
         return None
     where = found.gpa

@@ -11,6 +11,7 @@ from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Step
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
 from xenexplore.hypervisor.abi import Access, GuestCall, Refused
 from xenexplore.hypervisor.answers import answer_bytes
+from xenexplore.hypervisor.areas import deferred_to
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.steps import Check, Exit, Hypercall, Note, Phase, Refusal, Return, xen
 
@@ -151,13 +152,16 @@ def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply
     assert isinstance(address, int), "contents are known here"
     assert isinstance(length, int), "contents are known here"
     subject = _subject(call, step)
+    current = call.vcpu
+    if subject != current and machine.abi.values.get("cross_vcpu") == "deferred":
+        current = deferred_to(machine, subject, current)
     role = f"{step.type}.{step.member}" if step.member else step.type
     access = Access(
         direction=step.direction,
         handle=address,
         size=length,
         role=f"{role}: {step.role}" if step.role else role,
-        current=call.vcpu,
+        current=current,
         subject=subject,
         number=number,
     )

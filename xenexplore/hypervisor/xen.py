@@ -90,14 +90,17 @@ class Xen:
         apply_updates(result, memory.hypervisor)
         return result
 
-    def touch(self, gpa: Gpa, size: int, data: bytes | None) -> Touched | None:
+    def touch(
+        self, gpa: Gpa, size: int, data: bytes | None, *, mapped: bool = False
+    ) -> Touched | None:
         """Read (``data`` None) or write one piece of a frame through the P2M, and record it.
 
-        None where Xen cannot: the fault is recorded.
+        None where Xen cannot: the fault is recorded.  ``mapped``: Xen keeps the
+        page mapped since it was registered, so that no look-up is made.
         """
         memory = self.domain.memory
         outcome = memory.read_piece(gpa, size) if data is None else memory.write_piece(gpa, data)
-        if outcome.lookup is not None and self.domain.spec.has_p2m:
+        if outcome.lookup is not None and self.domain.spec.has_p2m and not mapped:
             self.emit(outcome.lookup)
         if not outcome.ok:
             what = "RMP violation" if outcome.result is CopyResult.RMP_VIOLATION else "p2m"
@@ -133,9 +136,7 @@ class Xen:
         """
         if access.writes and access.role.startswith("vcpu_runstate_info"):
             va = linear_of(call, access.handle)
-            self.areas[access.subject] = Area(
-                subject=access.subject, handle=access.handle, va=va or Gva(access.handle)
-            )
+            self.areas[access.subject] = Area(subject=access.subject, handle=access.handle, va=va)
 
     def read_physical(self, gpa: Gpa, size: int) -> bytes | None:
         """Read a list element or a table entry by guest-physical address; within one page."""
