@@ -85,6 +85,9 @@ class Multicall(ActionSpec):
         vcpu: which.
         list: the buffer that takes the entries, 64 bytes each.
         entries: the calls.
+        outer: whether the list is passed as the option does (``"as-option"``)
+            or by its linear address (``"linear"``).
+        inner: the same for the buffers of the entries.
         preempt: as for a call.
     """
 
@@ -93,6 +96,8 @@ class Multicall(ActionSpec):
     vcpu: int = 0
     list: str
     entries: tuple[InnerCall, ...]
+    outer: str = "as-option"
+    inner: str = "as-option"
     preempt: tuple[int, ...] = ()
 
 
@@ -237,14 +242,15 @@ class RegisterRunstate(ActionSpec):
 class UpdateRunstate(ActionSpec):
     """Xen updates a vCPU's registered runstate area, outside of any hypercall.
 
+    On x86 this happens at context switches, on the subject's own CPU.
+    Source: context_switch(), xen/arch/x86/domain.c.
+
     Attributes:
-        vcpu: the vCPU running on the CPU where that happens.
         subject: the vCPU whose area it is.
     """
 
     do: ClassVar[str] = "update-runstate"
 
-    vcpu: int = 0
     subject: int
 
 

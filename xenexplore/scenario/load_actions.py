@@ -16,6 +16,7 @@ from xenexplore.scenario.values import Pairs
 
 __all__ = ["read_action"]
 
+_FORMS = ("as-option", "linear")
 _REGIONS = ("directmap", "kernel-image", "percpu", "stack")
 
 
@@ -115,6 +116,8 @@ def _multicall(reader: _Reader) -> records.Multicall:
         vcpu=reader.vcpu(),
         list=reader.buffer("list"),
         entries=tuple(entries),
+        outer=fields.word("outer", "as-option", _FORMS),
+        inner=fields.word("inner", "as-option", _FORMS),
         preempt=reader.preempt(),
         line=reader.line,
     )
@@ -168,9 +171,7 @@ def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
 
 
 def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
-    return records.UpdateRunstate(
-        vcpu=reader.vcpu(), subject=reader.vcpu("subject", None), line=reader.line
-    )
+    return records.UpdateRunstate(subject=reader.vcpu("subject", None), line=reader.line)
 
 
 _READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {

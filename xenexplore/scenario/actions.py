@@ -1,0 +1,261 @@
+"""Carry a scenario's actions out on a machine: one function per action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xenexplore.addr import Gva
+from xenexplore.errors import MachineError
+from xenexplore.hypercalls.plan import Choice
+from xenexplore.hypervisor.abi import GuestCall
+from xenexplore.hypervisor.areas import register_runstate_physical, update_runstate
+from xenexplore.hypervisor.execute import Preempt, hypercall
+from xenexplore.hypervisor.registered import RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.xen import Xen
+from xenexplore.scenario import action_records as records
+from xenexplore.scenario.build import resolve
+from xenexplore.scenario.naming import canonical_name, find_call, op_argument
+from xenexplore.scenario.values import Pairs
+from xenexplore.steps import Action, Cite, Flip, GuestWrite, Note
+
+__all__ = ["carry_out"]
+
+_GUEST = Cite("the scenario", "what the guest does")
+_MULTICALL_ENTRY = 64
+_ENTRY_ARGS = 16
+
+
+def carry_out(machine: Xen, action: records.ActionSpec) -> None:
+    """Do one action; everything that happens is recorded under its step.
+
+    Raises:
+        MachineError: the guest cannot do that.
+    """
+    vcpu = getattr(action, "vcpu", getattr(action, "subject", 0))
+    detail = _DETAILS[type(action)](action)
+    step = Action(cite=_GUEST, name=action.do, vcpu=vcpu, detail=detail)
+    with machine.record.under(step):
+        _DOERS[type(action)](machine, action)
+
+
+def _registers(machine: Xen, name: str, given: Pairs) -> tuple[int, tuple[int, ...]]:
+    """Number and argument registers of a call."""
+    family, op = find_call(name)
+    selector = op_argument(family)
+    values = {key: resolve(machine.domain, value) for key, value in given}
+    if selector is not None and op is not None:
+        values[selector] = op.value
+    return family.number, tuple(values.get(argument.name, 0) for argument in family.args)
+
+
+def _title(name: str) -> str:
+    return canonical_name(*find_call(name)).replace(" ", ".")
+
+
+def _preempted(points: tuple[int, ...]) -> Preempt | None:
+    """Take the points of preemption that a scenario names, counted over all legs."""
+    if not points:
+        return None
+    seen = 0
+
+    def taken(choice: Choice, before: int) -> bool:
+        nonlocal seen
+        del choice, before
+        seen += 1
+        return seen in points
+
+    return taken
+
+
+def _call(machine: Xen, action: records.Call) -> None:
+    number, args = _registers(machine, action.hypercall, action.given)
+    call = GuestCall(
+        vcpu=action.vcpu,
+        name=_title(action.hypercall),
+        number=number,
+        args=args,
+        cpl=action.cpl,
+    )
+    machine.user_access = action.user
+    try:
+        hypercall(machine, call, preempt=_preempted(action.preempt))
+    finally:
+        machine.user_access = False
+
+
+def _multicall(machine: Xen, action: records.Multicall) -> None:
+    domain = machine.domain
+    listed = domain.buffers[action.list]
+    data = b"".join(_entry(machine, entry) for entry in action.entries)
+    if len(data) > listed.size:
+        raise MachineError(
+            f"buffer {listed.name!r} has {listed.size} bytes: {len(action.entries)} entries "
+            f"of a multicall need {len(data)}"
+        )
+    domain.write(listed.va, data, vcpu=action.vcpu)
+    call = GuestCall(
+        vcpu=action.vcpu,
+        name="multicall",
+        number=find_call("multicall")[0].number,
+        args=(listed.va.value, len(action.entries)),
+        outer=action.outer,
+        inner=action.inner,
+    )
+    hypercall(machine, call, preempt=_preempted(action.preempt))
+
+
+def _entry(machine: Xen, entry: records.InnerCall) -> bytes:
+    """Struct multicall_entry: op, result, six arguments (xen/include/public/xen.h)."""
+    number, args = _registers(machine, entry.hypercall, entry.given)
+    words = [number, 0, *args]
+    data = b"".join(word.to_bytes(8, "little") for word in words)
+    return data.ljust(_MULTICALL_ENTRY, b"\0")
+
+
+def _switch(machine: Xen, action: records.Switch) -> None:
+    machine.domain.switch(action.vcpu, action.process)
+    root = machine.domain.vcpus[action.vcpu].cr3.hex()
+    machine.emit(Note(cite=_GUEST, text=f"vCPU {action.vcpu} loads CR3 {root}."))
+    machine.abi.switched(machine, action.vcpu)
+
+
+def _remap(machine: Xen, action: records.Remap) -> None:
+    buffer = machine.domain.remap(action.buffer, frames=action.frames or None)
+    frames = ", ".join(frame.hex() for frame in buffer.frames)
+    machine.emit(
+        Note(
+            cite=_GUEST, text=f"{buffer.va.hex()} is now mapped to frame {frames}; Xen is not told."
+        )
+    )
+
+
+def _unmap(machine: Xen, action: records.Unmap) -> None:
+    machine.domain.unmap(action.buffer)
+
+
+def _protect(machine: Xen, action: records.Protect) -> None:
+    machine.domain.set_writable(action.buffer, action.writable)
+
+
+def _p2m(machine: Xen, action: records.P2mType) -> None:
+    for frame in machine.domain.frames_of(action.buffer):
+        if frame is not None:
+            machine.domain.set_p2m_type(frame, action.type)
+            text = f"Frame {frame.hex()} is {action.type} in the P2M from now on."
+            machine.emit(Note(cite=_GUEST, text=text))
+
+
+def _share(machine: Xen, action: records.Share) -> None:
+    for frame in machine.domain.frames_of(action.buffer):
+        if frame is None or machine.domain.memory.is_private(frame) != action.shared:
+            continue
+        machine.domain.set_encrypted(frame, not action.shared)
+        machine.emit(Flip(cite=_GUEST, gfn=frame, shared=action.shared))
+
+
+def _buffers(machine: Xen) -> RegisteredBuffers | None:
+    """The option's registered buffers, or None with a note that it has none."""
+    held = getattr(machine.abi, "tlb", None)
+    if isinstance(held, RegisteredBuffers):
+        return held
+    text = f"The option {machine.abi.name} has no registered buffers: nothing happens."
+    machine.emit(Note(cite=_GUEST, text=text))
+    return None
+
+
+def _register(machine: Xen, action: records.Register) -> None:
+    held = _buffers(machine)
+    if held is not None:
+        for entry in ranges_of(machine, action.what, action.vcpu):
+            held.insert(machine, action.vcpu, entry)
+
+
+def _purge(machine: Xen, action: records.Purge) -> None:
+    held = _buffers(machine)
+    if held is None:
+        return
+    if action.what == "all":
+        held.purge(machine, action.vcpu, Gva(0), 1 << 64)
+        return
+    for start, size in _ranges(machine, action):
+        held.purge(machine, action.vcpu, start, size)
+
+
+def _ranges(machine: Xen, action: records.Purge) -> list[tuple[Gva, int]]:
+    """Linear ranges of a word; of a buffer as it was placed, mapped or not."""
+    name = action.what.removeprefix("buffer:")
+    if name != action.what:
+        buffer = machine.domain.buffers[name]
+        return [(buffer.va, buffer.size)]
+    return [(e.va, e.size) for e in ranges_of(machine, action.what, action.vcpu)]
+
+
+def _register_runstate(machine: Xen, action: records.RegisterRunstate) -> None:
+    domain = machine.domain
+    area, argument = domain.buffers[action.buffer], domain.buffers[action.argument]
+    if machine.abi.name == "phys-twins":
+        register_runstate_physical(
+            machine, action.vcpu, action.subject, area=area.va, argument=argument.va
+        )
+        return
+    data = area.va.value.to_bytes(8, "little")
+    domain.write(argument.va, data, vcpu=action.vcpu)
+    where = domain.truth(argument.va, 8, vcpu=action.vcpu)[0][0]
+    assert where is not None, "a placed buffer is mapped"
+    what = f"vCPU {action.subject}'s area into the argument struct"
+    machine.emit(GuestWrite(cite=_GUEST, gpa=where, size=8, what=what))
+    name = "vcpu_op register_runstate_memory_area"
+    number, args = _registers(
+        machine, name, (("vcpuid", action.subject), ("arg", argument.va.value))
+    )
+    hypercall(machine, GuestCall(vcpu=action.vcpu, name=_title(name), number=number, args=args))
+
+
+def _update_runstate(machine: Xen, action: records.UpdateRunstate) -> None:
+    area = machine.areas.get(action.subject)
+    if area is None:
+        text = f"vCPU {action.subject} has no registered area: nothing is written."
+        machine.emit(Note(cite=_GUEST, text=text))
+        return
+    update_runstate(machine, area, action.subject)
+
+
+_DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
+    records.Call: _call,
+    records.Multicall: _multicall,
+    records.Switch: _switch,
+    records.Remap: _remap,
+    records.Unmap: _unmap,
+    records.Protect: _protect,
+    records.P2mType: _p2m,
+    records.Share: _share,
+    records.Register: _register,
+    records.Purge: _purge,
+    records.RegisterRunstate: _register_runstate,
+    records.UpdateRunstate: _update_runstate,
+}
+
+
+_DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
+    records.Call: lambda a: f"vCPU {a.vcpu} calls {a.hypercall}" + (" for a process" * a.user),
+    records.Multicall: lambda a: f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} entries",
+    records.Switch: lambda a: f"vCPU {a.vcpu} switches to process {a.process!r}",
+    records.Remap: lambda a: f"The guest maps other frames at buffer {a.buffer!r}",
+    records.Unmap: lambda a: f"The guest unmaps buffer {a.buffer!r}",
+    records.Protect: lambda a: (
+        f"The guest maps buffer {a.buffer!r} {'writable' if a.writable else 'read-only'}"
+    ),
+    records.P2mType: lambda a: f"The frames of buffer {a.buffer!r} become {a.type}",
+    records.Share: lambda a: (
+        f"The guest {'shares' if a.shared else 'takes back'} buffer {a.buffer!r}"
+    ),
+    records.Register: lambda a: f"vCPU {a.vcpu} registers {a.what}",
+    records.Purge: lambda a: f"vCPU {a.vcpu} purges {a.what}",
+    records.RegisterRunstate: lambda a: (
+        f"vCPU {a.vcpu} registers the runstate area of vCPU {a.subject}"
+    ),
+    records.UpdateRunstate: lambda a: (
+        f"Xen updates the runstate area of vCPU {a.subject} at a context switch"
+    ),
+}
