@@ -27,9 +27,12 @@ def meant(
 ) -> tuple[tuple[Gpa | None, int], ...]:
     """Where ``size`` bytes from encoded address ``start`` belong, piece by piece.
 
-    An encoded handle means what the guest's preparation said; any other is a
-    linear address of the *subject*, in the subject's address space now.
+    An area registered by physical address means that address; an encoded
+    handle means what the guest's preparation said; any other is a linear
+    address of the *subject*, in the subject's address space now.
     """
+    if access.physical_area:
+        return ((Gpa(start), size),)
     if call is not None:
         for meaning in call.meanings:
             if meaning.start <= start < meaning.start + meaning.size:
@@ -37,8 +40,8 @@ def meant(
     return machine.domain.truth(Gva(start), size, vcpu=access.subject)
 
 
-def linear_of(call: GuestCall | None, start: int) -> Gva | None:
-    """The linear address behind an encoded one, or None where it has none."""
+def linear_of(call: GuestCall | None, start: int) -> Gva:
+    """The linear address behind an encoded one."""
     if call is not None:
         for meaning in call.meanings:
             if meaning.start <= start < meaning.start + meaning.size:
@@ -54,7 +57,7 @@ def unchecked(
     None where there is no linear address to compare with, or where today's
     walk could not read the tables at all (encrypted guests).
     """
-    va = linear_of(call, start)
+    va = None if access.physical_area else linear_of(call, start)
     if va is None or machine.domain.spec.encryption != "none":
         return None
     state = machine.paging_state(access.subject)

@@ -1,0 +1,276 @@
+"""What each option does differently: registers, lists, stale entries, continuations, multicalls."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from calls import MAKERS, Where, populate, run_call, word
+
+from xenexplore.addr import Gpa, Gva
+from xenexplore.errors import MachineError
+from xenexplore.guest.domain import Domain
+from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypervisor.abi import GuestCall
+from xenexplore.hypervisor.compat import compat_populate, xlat_base
+from xenexplore.hypervisor.execute import hypercall
+from xenexplore.hypervisor.lists import capacity
+from xenexplore.hypervisor.outcome import outcome_of
+from xenexplore.hypervisor.physical import PHYSICAL_BIT
+from xenexplore.hypervisor.stubs import migrate, stub_for, write_hypercall_page
+from xenexplore.hypervisor.xen import Xen
+from xenexplore.options.registry import OPTIONS, make_option, option_class
+from xenexplore.steps import Hypercall, TlbInsert
+from xenexplore.tlb import Entry
+
+
+@pytest.mark.parametrize("name", ["abi-v2", "packets"])
+def test_what_was_never_specified_refuses(name: str) -> None:
+    machine = Xen(Domain(GuestSpec()), make_option(name))
+    assert "never specified" in machine.abi.refuses(machine)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(OPTIONS) - {"linear-walk", "phys-twins", "abi-v2", "packets"})
+)
+def test_pv_is_refused_with_a_reason(name: str) -> None:
+    machine = Xen(Domain(GuestSpec(type="pv")), make_option(name))
+    assert len(machine.abi.refuses(machine)) > 20
+
+
+def test_pv_today_needs_no_software_walk() -> None:
+    ran = run_call("linear-walk", MAKERS["send"], spec=GuestSpec(type="pv"))
+    assert ran.outcome.status == "right"
+    assert (ran.outcome.calls.pte_reads, ran.outcome.calls.p2m_lookups) == (0, 0)
+
+
+def test_the_giant_map_refuses_what_it_was_not_meant_for() -> None:
+    for spec in (GuestSpec(encryption="sev"), GuestSpec(kernel="no-directmap")):
+        machine = Xen(Domain(spec), make_option("giant-map"))
+        assert machine.abi.refuses(machine)
+
+
+@pytest.mark.parametrize(
+    ("kind", "second", "hits"),
+    [
+        ("kmalloc", "none", 1),
+        ("stack", "none", 0),
+        ("static", "none", 0),
+        ("static", "kernel-image", 1),
+        ("vmalloc", "kernel-image", 0),
+        ("module", "kernel-image", 0),
+    ],
+)
+def test_what_the_giant_map_covers(kind: str, second: str, hits: int) -> None:
+    ran = run_call("giant-map", MAKERS["send"], Where(kind), params={"second": second})
+    assert ran.outcome.calls.tlb_hits == hits
+    assert ran.outcome.calls.walks == 1 - hits
+
+
+def test_a_stale_entry_writes_the_old_frame() -> None:
+    """Q26: remapped without a purge."""
+
+    def remap(machine: Xen) -> None:
+        machine.domain.remap("runstate")
+
+    params: dict[str, object] = {"register": ["buffer:runstate"]}
+    ran = run_call(
+        "software-tlb", MAKERS["runstate"], Where("vmalloc"), params=params, before=remap
+    )
+    assert (ran.result, ran.outcome.status, ran.outcome.wrong_bytes) == (0, "wrong", 48)
+    assert ran.contents()["runstate"] == bytes(48)
+
+    def remap_and_purge(machine: Xen) -> None:
+        machine.domain.remap("runstate")
+        buffer = machine.domain.buffers["runstate"]
+        machine.abi.tlb.purge(machine, 0, buffer.va, buffer.size)
+
+    ran = run_call(
+        "software-tlb", MAKERS["runstate"], Where("vmalloc"), params=params, before=remap_and_purge
+    )
+    assert ran.outcome.status == "right"
+
+
+@pytest.mark.parametrize(("on_switch", "right"), [("keep", False), ("purge", True), ("tag", True)])
+def test_a_user_entry_of_another_process(on_switch: str, right: bool) -> None:
+    """Q2: the same user address in two processes."""
+    domain = Domain(GuestSpec())
+    domain.switch(0, "one")
+    first = domain.place("first", "user", 4, process="one", offset=0, contents=word(1, 4))
+    frames = domain.alloc_frames(1, contiguous=True)
+    domain.place(
+        "second", "fixed", 4, process="two", address=first.va, frames=frames, contents=word(2, 4)
+    )
+    machine = Xen(domain, make_option("software-tlb", {"on_switch": on_switch}))
+    machine.abi.setup(machine)
+    machine.user_access = True
+    gpa = domain.truth(first.va, 4, process="one")[0][0]
+    assert gpa is not None
+    machine.abi.tlb.insert(machine, 0, Entry(first.va, gpa, 4))
+    domain.switch(0, "two")
+    machine.abi.switched(machine, 0)
+    call = GuestCall(vcpu=0, name="send", number=32, args=(4, first.va.value))
+    assert hypercall(machine, call) == 0
+    assert outcome_of(machine.nodes).status == ("right" if right else "wrong")
+
+
+def test_refused_registrations() -> None:
+    machine = Xen(Domain(GuestSpec()), make_option("software-tlb", {"entries": 1}))
+    machine.abi.setup(machine)
+    insert = machine.abi.tlb.insert
+    stack = machine.domain.vcpus[0].kernel_stack
+    ram = machine.domain.ram[0].start
+    high = Gpa(1 << 40)
+    assert insert(machine, 0, Entry(stack, high, 4096)).result == -errno.EINVAL
+    assert insert(machine, 0, Entry(stack, ram, 0)).result == -errno.EINVAL
+    assert insert(machine, 0, Entry(stack, ram, 4096)).result == 0
+    assert insert(machine, 0, Entry(stack + 8, ram, 8)).result == -errno.EEXIST
+    assert insert(machine, 0, Entry(stack + 8192, ram, 8)).result == -errno.ENOSPC
+    assert outcome_of(machine.nodes).status == "error"
+
+
+def test_table_form_needs_a_physical_path_first() -> None:
+    """Q16: the table is read by physical address; the VCPUOP form reads no memory at all."""
+    for form, reads in (("table", 1), ("vcpuop", 0)):
+        machine = Xen(
+            Domain(GuestSpec()), make_option("software-tlb", {"form": form, "register": ["stack"]})
+        )
+        machine.abi.setup(machine)
+        steps = [n.step for n in machine.nodes]
+        inserts = [s for s in steps if isinstance(s, TlbInsert)]
+        assert len(inserts) == 4
+        lists = sum(1 for s in steps if s.kind == "list-read")
+        assert bool(lists) == bool(reads)
+
+
+@pytest.mark.parametrize(("kept", "result"), [("keep", 0), ("lost", -errno.EFAULT)])
+def test_a_continuation_keeps_or_loses_the_bit(kept: str, result: int) -> None:
+    """Q11: hypercall_create_continuation() puts the bare number into RAX."""
+    taken: list[str] = []
+
+    def once(choice: object, index: int) -> bool:
+        del choice
+        taken.append("asked")
+        return len(taken) == 1 and index == 0
+
+    ran = run_call(
+        "number-bit",
+        MAKERS["populate"],
+        Where("kmalloc", offset=0),
+        params={"continuation": kept},
+        preempt=once,
+    )
+    legs = [n.step for n in ran.machine.nodes if isinstance(n.step, Hypercall)]
+    assert len(legs) == 2
+    assert bool(legs[1].number & PHYSICAL_BIT) is (kept == "keep")
+    assert ran.result == result
+
+
+@pytest.mark.parametrize(("mode", "result"), [("independent", "right"), ("inherited", "wrong?")])
+def test_multicall_entries_with_bits_of_their_own(mode: str, result: str) -> None:
+    """Q12: an entry whose number has the bit is unknown where entries inherit the outer flag."""
+    ran = run_call("number-bit", MAKERS["sends"], params={"multicall": mode})
+    if result == "right":
+        assert ran.outcome.status == "right"
+        assert ran.outcome.calls.walks == 0
+    else:
+        inner = [n.step for n in ran.machine.nodes if n.step.kind == "move"]
+        # Only the list itself moved: two entries in, two results out.
+        assert [move.size for move in inner] == [64, 8, 64, 8]  # type: ignore[attr-defined]
+
+
+def test_bounce_pages_hold_less_than_a_page() -> None:
+    def many(domain: Domain, where: Where) -> GuestCall:
+        return populate(domain, where, 512)
+
+    ran = run_call("bounce", many, Where("kmalloc", offset=0))
+    assert ran.outcome.status == "refused"
+    assert "4128 bytes" in ran.outcome.refusals[0]
+
+
+@pytest.mark.parametrize(
+    ("layout", "levels", "size"),
+    [
+        # thread.md, section 6 item 9.
+        ("aligned-array", 1, 2 << 20),
+        ("gfn-array", 1, 511 * 4096),
+        ("tuples", 1, 1 << 20),
+        ("aligned-array", 2, 1 << 30),
+    ],
+)
+def test_what_a_list_describes(layout: str, levels: int, size: int) -> None:
+    assert capacity(layout, levels) == size  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("layout", "reads"), [("gfn-array", 10), ("tuples", 10)])
+def test_reading_elements_by_offset(layout: str, reads: int) -> None:
+    """Q8: an array is two reads an element, tuples are scanned."""
+    ran = run_call(
+        "sg-policy", MAKERS["populate"], Where("kmalloc", offset=0), params={"layout": layout}
+    )
+    assert ran.outcome.calls.list_reads >= reads
+
+
+def test_unaligned_strings_have_no_free_address_bits() -> None:
+    ran = run_call("address-bits", MAKERS["send"], Where("kmalloc", offset=0x101))
+    assert "not 4-byte aligned" in ran.outcome.refusals[0]
+
+
+def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
+    """Q27: a registered range may cover the address of Xen's own translation area."""
+    for first, status in ((True, "right"), (False, "wrong")):
+        domain = Domain(GuestSpec())
+        frames = domain.alloc_frames(1, contiguous=True)
+        low = 0x40000000
+        struct = word(low + 64, 4) + word(2, 4) + bytes(12)
+        buffer = domain.place(
+            "struct",
+            "fixed",
+            128,
+            address=Gva(low),
+            frames=frames,
+            contents=struct.ljust(64, bytes(1)) + word(7, 4) + word(8, 4),
+        )
+        machine = Xen(domain, make_option("software-tlb"))
+        machine.abi.setup(machine)
+        decoy = domain.place("decoy", "kmalloc", 4096, offset=0)
+        entry = Entry(xlat_base(0), Gpa(decoy.frames[0].value << 12), 4096)
+        assert machine.abi.tlb.insert(machine, 0, entry).result == 0
+        assert compat_populate(machine, 0, buffer.va, test_first=first) == 0
+        assert outcome_of(machine.nodes).status == status
+
+
+def test_stubs_have_equal_lengths_and_survive_a_migration() -> None:
+    machine = Xen(Domain(GuestSpec()), make_option("linear-walk"))
+    assert len(stub_for("intel", 32).code) == len(stub_for("amd", 32).code) == 9
+    for offset in (0, 5, 8):
+        assert migrate(machine, source="intel", target="amd", number=32, offset=offset)
+    assert not migrate(machine, source="intel", target="amd", number=32, offset=5, landing_pad=True)
+    with pytest.raises(MachineError, match="intel or amd"):
+        stub_for("via", 1)
+
+
+def test_an_encrypted_guests_hypercall_page_is_damaged() -> None:
+    for spec, right in ((GuestSpec(), True), (GuestSpec(encryption="sev"), False)):
+        domain = Domain(spec)
+        page = domain.place("page", "kmalloc", 4096, offset=0)
+        machine = Xen(domain, make_option("linear-walk"))
+        assert write_hypercall_page(machine, Gpa(page.frames[0].value << 12), "amd", 32)
+        code = domain.read(page.va + 32 * 32, 9)
+        assert (code == stub_for("amd", 32).code) is right
+
+
+def test_options_are_found_by_name_and_number() -> None:
+    assert option_class("O7").name == "software-tlb"
+    with pytest.raises(MachineError, match="did you mean 'software-tlb'"):
+        option_class("software-tbl")
+    with pytest.raises(MachineError, match="did you mean 'policy'"):
+        make_option("software-tlb", {"polcy": "lru"})
+    with pytest.raises(MachineError, match="one of refuse, lru, fifo"):
+        make_option("software-tlb", {"policy": "random"})
+    with pytest.raises(MachineError, match="takes a number"):
+        make_option("software-tlb", {"entries": "four"})
+    with pytest.raises(MachineError, match="0 or more"):
+        make_option("software-tlb", {"entries": -1})
+    with pytest.raises(MachineError, match="list of words"):
+        make_option("software-tlb", {"register": "directmap"})
