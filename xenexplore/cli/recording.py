@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
     recording = read_recording(args.file, strict=args.strict)
     status = _report_damage(recording)
     if args.action == "explain":
-        from xenexplore.recording.judge import judge, judgement_json
+        from xenexplore.recording.judge import judge
+        from xenexplore.recording.judge_json import judgement_json
         from xenexplore.render.text.judgement import judgement_text
 
         verdicts = judge(recording)

@@ -62,7 +62,8 @@ class GuestSpace:
         walked = np.isin(rows, walks.access[same])
         rsp = recording.calls.rsp[recording.accesses.call[rows]]
         low_stack = (rsp != 0) & (rsp < np.uint64(_LOW_HALF))
-        return np.logical_and(low, walked | low_stack)
+        result: NDArray[np.bool_] = low & (walked | low_stack)
+        return result
 
     def on_stack(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which accesses lie on the kernel stack that the hypercall was made from.
@@ -73,7 +74,8 @@ class GuestSpace:
         mask = np.uint64(~(KERNEL_STACK - 1) & ((1 << 64) - 1))
         rsp = recording.calls.rsp[recording.accesses.call[rows]]
         near = recording.accesses.address[rows] & mask == rsp & mask
-        return np.logical_and(rsp != 0, near)
+        result: NDArray[np.bool_] = near & (rsp != 0)
+        return result
 
     def place(self, address: int, *, identity: bool = False) -> str:
         """Name of the variable or function at a linear address, or ``""`` if none is known.

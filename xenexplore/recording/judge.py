@@ -1,0 +1,297 @@
+"""The recording as the catalogue's judge: does each copy plan allow what Xen was seen to copy?
+
+Each hypercall's accesses, in order and as they were recorded, are held
+against what its copy plan predicts (:func:`xenexplore.hypercalls.explain`).
+No access is skipped, merged with its neighbour, or split.  That a call was
+preempted is believed only where the guest's next call of that number is its
+continuation, with the arguments that the plan gives it.  Accesses that the
+recorder logged twice are left out only where Xen's walks prove it
+(:mod:`~xenexplore.recording.repeats`).  Equal calls (same number, arguments,
+accesses) are explained once and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xenexplore.hypercalls.catalogue import family_of
+from xenexplore.hypercalls.explain import Explanation, explain
+from xenexplore.hypercalls.plan import Call
+from xenexplore.recording.columns import UNHANDLED, Damage, Domain, Recording
+from xenexplore.recording.repeats import logged_twice
+
+__all__ = [
+    "DomainJudgement",
+    "Judgement",
+    "Mismatch",
+    "OpJudgement",
+    "SeenCall",
+    "judge",
+    "seen_calls",
+]
+
+_DIRECTION = ("from", "to", "clear", "from", "to", "clear")
+_IRET = 23
+# How far to look for a continuation: the guest may take an event in between.
+_SOON = 64
+
+# hvm_hypercall() and pv_hypercall() find no handler and return -ENOSYS: no
+# guest access.  The recorder then sees neither number nor arguments.
+_UNHANDLED = Explanation("exact", "unhandled", choices=("fail: -ENOSYS, there is no handler",))
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCall:
+    """One recorded hypercall with its accesses.
+
+    Attributes:
+        row: its row in ``Recording.calls``.
+        domain: index into ``Recording.domains``, or -1.
+        call: number, arguments that its handler takes, guest kind.
+        copies: (direction, linear address, bytes), in order.
+    """
+
+    row: int
+    domain: int
+    call: Call
+    copies: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One kind of disagreement, with an example.
+
+    Attributes:
+        name: hypercall and sub-op.
+        verdict: ``"unexplained"``, ``"unmodelled"`` or ``"unknown"``.
+        expected: what the plan wanted where it stopped fitting, without addresses.
+        count: calls that disagree so.
+        example: the first of them.
+        matched: how many of the example's accesses were explained before.
+        detail: what was expected in the example.
+    """
+
+    name: str
+    verdict: str
+    expected: str
+    count: int
+    example: SeenCall
+    matched: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpJudgement:
+    """All calls of one hypercall or sub-op.
+
+    Attributes:
+        name: hypercall and sub-op.
+        calls: how many; ``accesses``: their recorded accesses.
+        exact: the arguments alone decide every access.
+        free: the rest, where contents of guest memory that were not
+            recorded are free variables.
+        unexplained: calls that the catalogue does not allow, or cannot judge.
+        unusual: how often each exit or turn that depends on Xen's own state
+            was needed to explain one of ``exact`` and ``free``.
+        variables: how often each free variable took part.
+    """
+
+    name: str
+    calls: int
+    accesses: int
+    exact: int
+    free: int
+    unexplained: int
+    unusual: tuple[tuple[str, int], ...]
+    variables: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainJudgement:
+    """All calls of one domain (``domain`` None: of none that is known)."""
+
+    domain: Domain | None
+    hypercalls: int
+    accesses: int
+    exact: int
+    free: int
+    unexplained: int
+    repeats: int  # accesses left out: logged twice, made once
+    ops: tuple[OpJudgement, ...]
+    mismatches: tuple[Mismatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A whole recording, domain by domain."""
+
+    source: str
+    domains: tuple[DomainJudgement, ...]
+    damage: Damage | None
+
+
+@dataclass(slots=True)
+class _Tally:
+    calls: int = 0
+    accesses: int = 0
+    exact: int = 0
+    free: int = 0
+    unexplained: int = 0
+    unusual: dict[str, int] = field(default_factory=dict)
+    variables: dict[str, int] = field(default_factory=dict)
+
+    def add(self, seen: SeenCall, found: Explanation) -> None:
+        self.calls += 1
+        self.accesses += len(seen.copies)
+        if found.verdict not in ("exact", "free"):
+            self.unexplained += 1
+            return
+        self.exact += found.verdict == "exact"
+        self.free += found.verdict == "free"
+        for counts, reasons in ((self.unusual, found.choices), (self.variables, found.free)):
+            for reason in dict.fromkeys(_element(reason) for reason in reasons):
+                counts[reason] = counts.get(reason, 0) + 1
+
+    def frozen(self, name: str) -> OpJudgement:
+        return OpJudgement(
+            name, self.calls, self.accesses, self.exact, self.free, self.unexplained,
+            _descending(self.unusual), _descending(self.variables),
+        )  # fmt: skip
+
+
+def _element(reason: str) -> str:
+    """One name for the same field of every element of an array."""
+    return re.sub(r"\[\d+\]", "[i]", reason)
+
+
+def _descending(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def seen_calls(recording: Recording) -> Iterator[SeenCall]:
+    """Every hypercall with the accesses that it really made, in recorded order."""
+    calls, accesses = recording.calls, recording.accesses
+    start = recording.access_start.tolist()
+    rows = zip(
+        calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
+        calls.domain.tolist(), calls.rsp.tolist(), strict=True,
+    )  # fmt: skip
+    copies = list(
+        zip(
+            (_DIRECTION[code] for code in accesses.direction.tolist()),
+            accesses.address.tolist(),
+            accesses.size.tolist(),
+            strict=True,
+        )
+    )
+    counts = (accesses.inside & ~logged_twice(recording)).tolist()
+    for row, (number, args, kind, domain, rsp) in enumerate(rows):
+        mine = range(start[row], start[row + 1])
+        call = Call(
+            number,
+            tuple(args[: _arity(number)]),
+            "hvm" if kind else "pv",
+            rsp=rsp if number == _IRET else None,
+        )
+        yield SeenCall(row, domain, call, tuple(copies[at] for at in mine if counts[at]))
+
+
+_ARITY: dict[int, int] = {}
+
+
+def _arity(number: int) -> int:
+    """How many argument registers the handler takes: the others hold what was left there."""
+    known = _ARITY.get(number)
+    if known is None:
+        family = family_of(number) if number != UNHANDLED else None
+        known = _ARITY[number] = len(family.args) if family is not None else 6
+    return known
+
+
+def _explained(seen: SeenCall) -> Explanation:
+    if seen.call.number != UNHANDLED:
+        return explain(seen.call, seen.copies)
+    if not seen.copies:
+        return _UNHANDLED
+    return Explanation("unknown", "unhandled", expected="no access without a handler")
+
+
+def _next_leg(calls: Sequence[SeenCall], seen: SeenCall) -> Call | None:
+    """The domain's next hypercall of the same number, soon after: perhaps its continuation."""
+    for later in calls[seen.row + 1 : seen.row + 1 + _SOON]:
+        if later.domain == seen.domain and later.call.number == seen.call.number:
+            return later.call
+    return None
+
+
+def judge(recording: Recording) -> Judgement:
+    """Explain every hypercall of every domain."""
+    known: dict[tuple[Call, tuple[tuple[str, int, int], ...]], Explanation] = {}
+    tallies: dict[int, dict[str, _Tally]] = {domain.index: {} for domain in recording.domains}
+    wrong: dict[int, dict[tuple[str, str], Mismatch]] = {}
+    calls = list(seen_calls(recording))
+    for seen in calls:
+        key = (seen.call, seen.copies)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _explained(seen)
+        if found.verdict == "unexplained" and (leg := _next_leg(calls, seen)) is not None:
+            found = explain(seen.call, seen.copies, following=leg)
+        tallies.setdefault(seen.domain, {}).setdefault(found.name, _Tally()).add(seen, found)
+        if found.verdict not in ("exact", "free"):
+            _note(wrong.setdefault(seen.domain, {}), seen, found)
+    repeats = _repeats(recording)
+    by_index = {domain.index: domain for domain in recording.domains}
+    order = sorted(tallies, key=lambda index: (index < 0, index))
+    return Judgement(
+        recording.source,
+        tuple(
+            _domain(by_index.get(i), tallies[i], wrong.get(i, {}), repeats.get(i, 0)) for i in order
+        ),
+        recording.damage,
+    )
+
+
+def _repeats(recording: Recording) -> dict[int, int]:
+    """How many accesses of each domain were logged twice."""
+    rows = recording.accesses.call[recording.accesses.inside & logged_twice(recording)]
+    values, counts = np.unique(recording.calls.domain[rows], return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _note(kinds: dict[tuple[str, str], Mismatch], seen: SeenCall, found: Explanation) -> None:
+    expected = re.sub(r"0x[0-9a-f]+", "ADDRESS", _element(found.expected))
+    before = kinds.get((found.name, expected))
+    kinds[found.name, expected] = Mismatch(
+        name=found.name,
+        verdict=found.verdict,
+        expected=expected,
+        count=before.count + 1 if before else 1,
+        example=before.example if before else seen,
+        matched=before.matched if before else found.matched,
+        detail=before.detail if before else found.expected,
+    )
+
+
+def _domain(
+    domain: Domain | None,
+    tallies: dict[str, _Tally],
+    wrong: dict[tuple[str, str], Mismatch],
+    repeats: int,
+) -> DomainJudgement:
+    ops = [tally.frozen(name) for name, tally in tallies.items()]
+    return DomainJudgement(
+        domain=domain,
+        hypercalls=sum(op.calls for op in ops),
+        accesses=sum(op.accesses for op in ops),
+        exact=sum(op.exact for op in ops),
+        free=sum(op.free for op in ops),
+        unexplained=sum(op.unexplained for op in ops),
+        repeats=repeats,
+        ops=tuple(sorted(ops, key=lambda op: (-op.calls, op.name))),
+        mismatches=tuple(sorted(wrong.values(), key=lambda m: (-m.count, m.name, m.expected))),
+    )
