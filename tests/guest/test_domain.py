@@ -433,3 +433,38 @@ def test_pv_numbering_is_one_to_one():
     assert len(set(frames)) == 2000
     aliases = [domain.directmap_of(frame) for frame in frames]
     assert [b - a for a, b in itertools.pairwise(aliases)] == [4096] * 1999
+
+
+def test_pv_page_tables_are_mapped_read_only():
+    domain = Domain(GuestSpec(type="pv", memory=96 * MIB))
+    domain.process("late")
+    domain.place("b", "user", 8, process="late")
+    state = domain.paging_state(0)
+    tables = domain.table_frames
+    assert len(set(tables)) == len(tables) > 48  # one for each 2 MiB, and more
+    for frame in tables:
+        alias = domain.directmap_of(frame)
+        found = walk(domain.memory.guest, state, alias)
+        assert found.gpa == gfn_to_gpa(frame)
+        assert walk(domain.memory.guest, state, alias, WRITE).end is WalkEnd.READ_ONLY
+    root = walk(domain.memory.guest, state, Gva(0xFFFF_FFFF_82A1_0000), WRITE)
+    assert root.end is WalkEnd.READ_ONLY
+    (other,) = domain.alloc_frames(1, contiguous=True)
+    assert walk(domain.memory.guest, state, domain.directmap_of(other), WRITE).ok
+
+
+def test_page_tables_are_nobodys_buffer():
+    domain = Domain(GuestSpec(encryption="sev"))
+    table = domain.table_frames[1]
+    with pytest.raises(MachineError, match=f"frame {table.hex()} holds a page table of this guest"):
+        domain.place("b", "vmalloc", 8, frames=(table,))
+    with pytest.raises(MachineError, match="holds a page table, which the CPU decrypts"):
+        domain.set_encrypted(table, False)
+
+
+def test_a_fixed_place_that_is_mapped_there_already_keeps_its_large_page():
+    domain = Domain(GuestSpec())
+    stack = Gva(0xFFFF_FFFF_82A0_3E98)  # in init_task's stack, as a recording has it
+    buffer = domain.place("b", "fixed", 16, address=stack, frames=(Gfn(0x2A03),))
+    assert domain.truth(buffer.va, 16)[0][0].value == 0x2A0_3E98
+    assert ask(domain, buffer.va, WRITE).page_size == 2 * MIB

@@ -86,7 +86,7 @@ class Domain(Running):
             vcpu=vcpu,
             process=self.process(owner).name,
             address=None if address is None else address.value,
-            pfns=None if frames is None else tuple(map(self._machine.owned_pfn, frames)),
+            pfns=None if frames is None else tuple(map(self._machine.usable_pfn, frames)),
         )
         spot = self._placer.find(request)
         root = self._root(vcpu, spot.process)
@@ -186,7 +186,7 @@ class Domain(Running):
             raise MachineError(
                 f"buffer {name!r} touches {len(buffer.frames)} pages, got {len(frames)} frames"
             )
-        pfns = tuple(map(self._machine.owned_pfn, frames))
+        pfns = tuple(map(self._machine.usable_pfn, frames))
         user = buffer.process is not None
         rights = Rights(writable=buffer.writable, user=user, touched=not user, global_=not user)
         self._machine.map(self._root(None, buffer.process), buffer.va.value, pfns, rights)
@@ -245,7 +245,7 @@ class Domain(Running):
         """Map 4 KiB kernel pages (not executable) in every address space."""
         if (not va.value >> 63 and self._machine.kernel.processes) or va.offset:
             raise MachineError(f"{va.hex()} is not the start of a kernel page")
-        pfns = tuple(map(self._machine.owned_pfn, frames))
+        pfns = tuple(map(self._machine.usable_pfn, frames))
         if shared:
             for frame in frames:
                 self.set_encrypted(frame, False)

@@ -50,6 +50,7 @@ class Machine:
         "_boot",
         "_hidden",
         "_p2m",
+        "_protected",
         "_pv",
         "frames",
         "kernel",
@@ -95,6 +96,7 @@ class Machine:
         self._boot = tuple(self.kernel.boot_mappings())
         self._aliases: dict[int, list[tuple[int, int]]] = {}
         self._hidden: dict[int, int] = {}
+        self._protected: set[Gfn] = set()
         self._boot_tables()
 
     def _table_frames(self) -> Iterator[Gfn]:
@@ -112,6 +114,27 @@ class Machine:
             else:
                 pfns = np.arange(part.pfn, part.pfn + part.frames, dtype=np.uint64)
                 self.spaces.map_frames(root, part.va, self._pv.to_mfns(pfns), rights)
+        self._protect_tables()
+
+    def _protect_tables(self) -> None:
+        """PV: a frame that holds a table is mapped read-only wherever the kernel maps it.
+
+        Xen gives such a frame a page table type, which excludes a writable
+        mapping (get_page_type(), xen/arch/x86/mm.c); Linux makes it read-only in
+        its directmap first (make_lowmem_page_readonly(), arch/x86/xen/mmu_pv.c).
+        """
+        if self._pv is None:
+            return
+        fresh = set(self.spaces.table_frames) - self._protected
+        self._protected |= fresh
+        pfns = [self._pv.to_pfn(frame.value) for frame in fresh]
+        for first, end in _runs(sorted(pfn for pfn in pfns if pfn is not None)):
+            for part in self._boot:
+                low, high = max(first, part.pfn), min(end, part.pfn + part.frames)
+                if low < high:
+                    held = self._pv.to_mfns(np.arange(low, high, dtype=np.uint64))
+                    va = part.va + (low - part.pfn << PAGE_SHIFT)
+                    self.spaces.map_frames(self.spaces.kernel, va, held, Rights(writable=False))
 
     def to_gfn(self, pfn: int) -> Gfn:
         """What the guest's page tables hold for one of its frames."""
@@ -123,15 +146,17 @@ class Machine:
             return self._pv.to_pfn(gfn)
         return gfn if self.physical.is_ram(gfn) else None
 
-    def owned_pfn(self, gfn: Gfn) -> int:
-        """The guest's own number for a frame.
+    def usable_pfn(self, gfn: Gfn) -> int:
+        """The guest's own number for a frame that somebody wants mapped.
 
         Raises:
-            MachineError: it is not RAM of this guest.
+            MachineError: it is not RAM of this guest, or holds one of its page tables.
         """
         pfn = self.to_pfn(gfn.value)
         if pfn is None:
             raise MachineError(f"frame {gfn.hex()} is not RAM of this guest")
+        if gfn in self.spaces.table_frames:
+            raise MachineError(f"frame {gfn.hex()} holds a page table of this guest")
         return pfn
 
     def set_p2m_type(self, gfn: Gfn, kind: P2mType) -> None:
@@ -159,14 +184,23 @@ class Machine:
         gfns = [self.to_gfn(pfn).value for pfn in pfns]
         # A frame is shared or private for all its mappings at once.
         for index, gfn in enumerate(gfns):
-            private = self.spec.encrypted and self.memory.is_private(Gfn(gfn))
             at = page + (index << PAGE_SHIFT)
+            if self.spaces.frame(root, at) == gfn and self.boot_mapped(at):
+                continue
+            private = self.spec.encrypted and self.memory.is_private(Gfn(gfn))
             self.spaces.map_frames(
                 root, at, np.array([gfn], np.uint64), rights._replace(private=private)
             )
             known = self._aliases.setdefault(gfn, [])
             if (root, at) not in known:
                 known.append((root, at))
+        self._protect_tables()
+
+    def new_root(self) -> int:
+        """A top-level table for one more process."""
+        root = self.spaces.new_root()
+        self._protect_tables()
+        return root
 
     def aliases(self, gfn: int) -> list[tuple[int, int]]:
         """Every (root, address) that maps a frame now, boot mappings among them."""
@@ -188,6 +222,8 @@ class Machine:
         """Flip a frame's state and the C-bit of every mapping of it."""
         if not self.spec.encrypted:
             raise MachineError("this guest's memory is not encrypted: no page is private or shared")
+        if gfn in self.spaces.table_frames:
+            raise MachineError(f"frame {gfn.hex()} holds a page table, which the CPU decrypts")
         if self.memory.is_private(gfn) == encrypted:
             return
         held = self.memory.guest.read(gfn.value << PAGE_SHIFT, PAGE_SIZE) if keep else None
@@ -200,3 +236,12 @@ class Machine:
             self.memory.make_shared(gfn)
         if held is not None:
             self.memory.guest.write(gfn.value << PAGE_SHIFT, held)
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """(first, past-the-end) of each run of consecutive numbers."""
+    start = 0
+    for index in range(1, len(numbers) + 1):
+        if index == len(numbers) or numbers[index] != numbers[index - 1] + 1:
+            yield numbers[start], numbers[index - 1] + 1
+            start = index

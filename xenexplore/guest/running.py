@@ -156,7 +156,7 @@ class Running:
         if name not in self._processes:
             if not self._machine.kernel.processes:
                 raise no_such("process", name, self._processes, "this kernel has one address space")
-            root = Gpa(self._machine.spaces.new_root())
+            root = Gpa(self._machine.new_root())
             self._processes[name] = Process(name=name, pid=len(self._processes), root=root)
         return self._processes[name]
 
@@ -201,6 +201,7 @@ class Running:
         No permission checks, tables read as plaintext (as the guest's CPU does),
         C-bit removed; one piece per page touched, None where nothing is mapped or
         the address is not canonical.  By default in vCPU 0's current process.
+        A PV guest's tables hold machine frames: its pieces are machine addresses.
 
         Raises:
             AddressError: the range wraps past the end of the address space.

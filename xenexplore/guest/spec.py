@@ -59,7 +59,8 @@ class GuestSpec:
         vcpus: how many, 1 to 128.
         encryption: ``"sev"`` and ``"snp"`` need a P2M: never with ``"pv"``.
         p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.
-        la57: five-level paging (Linux and the kernel with no directmap).
+        la57: five-level paging (Linux and the kernel with no directmap).  No Xen
+            up to 2026 offers it to guests: a layout to look at, not a guest of today.
         gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
             shows them to the guest.
         seed: what scattered frames are drawn from; same seed, same machine.
