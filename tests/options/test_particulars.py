@@ -233,6 +233,7 @@ def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
         )
         machine = Xen(domain, make_option("software-tlb"))
         machine.abi.setup(machine)
+        machine.user_access = True  # the low address is a user page in this kernel
         decoy = domain.place("decoy", "kmalloc", 4096, offset=0)
         entry = Entry(xlat_base(0), Gpa(decoy.frames[0].value << 12), 4096)
         assert machine.abi.tlb.insert(machine, 0, entry).result == 0
