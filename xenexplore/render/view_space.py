@@ -1,4 +1,4 @@
-"""The guest's address spaces as a map: regions in order, buffers, their frames, registered ranges."""
+"""The guest's address spaces as a map: regions in order, buffers and frames, registered ranges."""
 
 from __future__ import annotations
 

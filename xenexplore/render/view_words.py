@@ -52,7 +52,7 @@ def _sentence(text: str) -> str:
 
 
 def _action(step: s.Action) -> Words:
-    return Words(label=f"vCPU {step.vcpu}", main=_sentence(step.detail))
+    return Words(label="action", main=_sentence(step.detail))
 
 
 def _phase(step: s.Phase) -> Words:

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
-from xenexplore.hypervisor.abi import Abi
+from collections.abc import Iterator
+
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.options.registry import OPTIONS
+from xenexplore.render.text.box import Ink
 
 __all__ = ["option_text", "options_text"]
 
+_LEAD = 20
+
 
 def options_text(*, unicode: bool = False) -> str:
-    """Every option in a line or two."""
-    raise NotImplementedError
+    """Every option: its number, its name, its title and who proposed it."""
+    ink = Ink(unicode=unicode)
+    lines: list[str] = []
+    for option in OPTIONS.values():
+        lead = f"{option.ident:4}{option.name}".ljust(_LEAD)
+        lines += ink.paragraph(option.title, lead)
+        lines += ink.paragraph(option.asked.where, " " * _LEAD)
+    lines += ["", *ink.paragraph("xenexplore options NAME shows one of them with its parameters.")]
+    return ink.page(lines)
 
 
 def option_text(option: type[Abi], *, unicode: bool = False) -> str:
-    """One option: what it is, who asked, its parameters, what it refuses."""
-    raise NotImplementedError
+    """One option: what it is, who proposed it, its parameters.
+
+    Args:
+        option: the option's class, as :func:`~xenexplore.options.registry.option_class` gives it.
+        unicode: box characters instead of ASCII.
+    """
+    ink = Ink(unicode=unicode)
+    lines = ink.ends(f"{option.ident} {option.name}", "" if option.specified else "not specified")
+    lines += ink.paragraph(option.title)
+    lines += [ink.rule(), *ink.paragraph(option.summary), ""]
+    lines += ink.paragraph(str(option.asked), "source: ")
+    if option.parameters:
+        lines += ["", "parameters"]
+        for parameter in option.parameters:
+            lines += _parameter(ink, parameter)
+    elif option.specified:
+        lines += ["", "no parameters"]
+    return ink.page(lines)
+
+
+def _parameter(ink: Ink, parameter: Parameter) -> Iterator[str]:
+    yield from ink.paragraph(f"{parameter.name} = {_values(parameter)}", "  ", "      ")
+    yield from ink.paragraph(f"{parameter.help} [{parameter.source}]", "      ")
+
+
+def _values(parameter: Parameter) -> str:
+    """The default first, then what else is accepted."""
+    default = _word(parameter.default)
+    others = [_word(choice) for choice in parameter.choices if choice != parameter.default]
+    if isinstance(parameter.default, bool):
+        others = [_word(not parameter.default)]
+    if others:
+        return f"{default} (or {', '.join(others)})"
+    kinds = {int: "a number", str: "a word", tuple: "a list of words"}
+    return f"{default} ({kinds[type(parameter.default)]})"
+
+
+def _word(value: str | int | bool | tuple[str, ...]) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " ".join(value) or "nothing"
+    return str(value)

@@ -2,11 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from xenexplore.render import view_address as spell
+from xenexplore.render.text.box import Ink
+from xenexplore.render.text.path import guest_line, option_name
+from xenexplore.render.view_registered import Entry, Registered, Search, Table, registered_at
+from xenexplore.render.view_words import words_of
 from xenexplore.scenario.path import Path
+from xenexplore.steps import TlbPurge
 
 __all__ = ["registered_text"]
 
+_MOST_GONE = 6
+_MOST_PURGES = 6
+
 
 def registered_text(path: Path, index: int | None = None, *, unicode: bool = False) -> str:
-    """The tables as they are after a step (default: the last)."""
-    raise NotImplementedError
+    """Every table of registered buffers: entries, hits, misses, purges, who was asked.
+
+    Args:
+        path: what happened.
+        index: the step after which the tables are shown; default: the last.
+        unicode: box characters and arrows instead of ASCII.
+    """
+    ink = Ink(unicode=unicode)
+    at = len(path.steps) - 1 if index is None else index
+    state = registered_at(path.steps, at)
+    lines = ink.ends(path.about.name, guest_line(path))
+    lines += ink.ends(option_name(path.option), f"registered after step {at}/{len(path) - 1}")
+    lines += [ink.rule()]
+    if not state.used:
+        lines += ink.paragraph("This option registers no buffers.")
+        return ink.page(lines)
+    for table in state.tables or (Table(vcpu=None),):
+        lines += _table(ink, table, state)
+    lines += [ink.rule(), *_purges(ink, state), *_search(ink, state.search)]
+    return ink.page(lines if lines[-1] != ink.rule() else lines[:-1])
+
+
+def _table(ink: Ink, table: Table, state: Registered) -> Iterator[str]:
+    owner = "domain, one table for all vCPUs" if table.vcpu is None else f"vCPU {table.vcpu}"
+    if not state.tables:
+        owner = "nothing is registered yet"
+    figures = ", ".join(
+        (
+            _count(table.lookups, "look-up"),
+            _count(table.hits, "hit"),
+            _count(table.misses, "miss", "misses"),
+            _count(table.compares, "compare"),
+        )
+    )
+    yield from ink.ends(owner, figures if table.lookups else "")
+    if not table.entries and state.tables:
+        yield "  no entry"
+    for entry in table.entries:
+        yield from _entry(ink, entry)
+    for gone in table.gone[-_MOST_GONE:]:
+        name = f"[{gone.entry.slot}] {gone.entry.label}".rstrip()
+        where = f"{spell.linear(gone.entry.va.value)} {spell.span(gone.entry.size)}"
+        yield from ink.paragraph(f"{name} {where}: {gone.how} at step {gone.step}", "  gone: ")
+    if table.gone[_MOST_GONE:]:
+        yield f"  gone before: {len(table.gone) - _MOST_GONE} more"
+    if table.refused:
+        steps = ", ".join(map(str, table.refused))
+        yield from ink.paragraph(f"refused at step {steps}", "  ")
+
+
+def _entry(ink: Ink, entry: Entry) -> Iterator[str]:
+    where = f"{spell.linear(entry.va.value)} {spell.span(entry.size)}"
+    name = entry.label
+    if not entry.is_global:
+        name += " (not global)" if entry.space is None else f" (CR3 {spell.physical(entry.space)})"
+    left = f"  [{entry.slot}] {where} -> {spell.physical(entry.pa.value)} {name}".rstrip()
+    yield from ink.ends(left, _count(entry.hits, "hit"))
+
+
+def _purges(ink: Ink, state: Registered) -> Iterator[str]:
+    if state.purges[_MOST_PURGES:]:
+        yield from ink.paragraph(f"{len(state.purges) - _MOST_PURGES} earlier purges not shown")
+    for index, step in state.purges[-_MOST_PURGES:]:
+        yield from ink.paragraph(_purge(step), f"step {index}: ")
+
+
+def _purge(step: TlbPurge) -> str:
+    words = words_of(step)
+    more = f" ({', '.join(words.more)})" if words.more else ""
+    return f"{words.label}, {words.main}: {words.side}{more}"
+
+
+def _search(ink: Ink, search: Search | None) -> Iterator[str]:
+    if search is None:
+        return
+    words = words_of(search.step)
+    asked = "the domain's table" if search.step.shared else f"vCPU {search.step.asked}'s table"
+    text = f"{asked} was asked for {spell.linear(search.step.va.value)}: {words.side}"
+    if search.step.hit:
+        text += f" {words.main}"
+    yield from ink.paragraph(text, f"step {search.index}: ")
+    if not search.wrong_vcpu:
+        return
+    subject = search.step.subject
+    own = f"vCPU {subject}'s own has no entry for it"
+    if search.other is not None:
+        gpa = spell.physical(search.other.to_physical(search.step.va).value)
+        own = f"vCPU {subject}'s own says [{search.other.slot}] {search.other.label} -> gpa {gpa}"
+    yield from ink.paragraph(
+        f"the access is about vCPU {subject}, whose table should have been asked; {own}.",
+        "note: ",
+    )
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
