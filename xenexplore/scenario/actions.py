@@ -176,7 +176,7 @@ def _purge(machine: Xen, action: records.Purge) -> None:
     if held is None:
         return
     if action.what == "all":
-        held.purge(machine, action.vcpu, Gva(0), 1 << 64)
+        held.purge_all(machine, action.vcpu)
         return
     for start, size in _ranges(machine, action):
         held.purge(machine, action.vcpu, start, size)

@@ -148,7 +148,11 @@ class Path:
         for node in self.steps:
             record = node.step.as_json()
             cite = str(record.pop("cite"))
-            kept = {key: value for key, value in record.items() if value not in (None, "")}
+            kept = {
+                key: _field(node.step.kind, key, value)
+                for key, value in record.items()
+                if value is not None and value != ""
+            }
             yield {
                 "i": node.index,
                 "parent": node.parent,
@@ -156,6 +160,27 @@ class Path:
                 **kept,
                 "cite": cites.setdefault(cite, len(cites)),
             }
+
+
+# Integers that are addresses, registers or table entries: hex strings, however small.
+_HEX = {
+    ("copy", "handle"),
+    ("hypercall", "args"),
+    ("hypercall", "number"),
+    ("list-read", "value"),
+    ("piece", "handle"),
+    ("pte-read", "entry"),
+    ("pte-update", "after"),
+    ("pte-update", "before"),
+}
+
+
+def _field(kind: str, name: str, value: Json) -> Json:
+    if (kind, name) not in _HEX:
+        return value
+    if isinstance(value, list):
+        return [_field(kind, name, item) for item in value]
+    return f"{value:#x}" if isinstance(value, int) else value
 
 
 def _dumped(value: object) -> str:
