@@ -186,6 +186,13 @@ class RegisteredBuffers:
         machine.emit(step)
         return step.result
 
+    def purge_all(self, machine: Xen, vcpu: int) -> int:
+        """Purge everything by one buffer-less hypercall."""
+        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        step = self.tables.purge_all(vcpu)
+        machine.emit(step)
+        return step.result
+
     def switched(self, machine: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
         if self.abi.text("on_switch") == "purge":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.addr import Gva
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
+from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
 from xenexplore.hypervisor.survey import BufferUse, survey
 from xenexplore.steps import Cite, Fault, RegisterPass, mail
@@ -93,6 +94,8 @@ class FastAbi(Abi):
         if reason:
             return Refused(reason)
         for use in survey(xen.domain, call):
+            if use.register is None:
+                continue  # an area that is registered: Xen keeps its address
             data = bytes(use.size)
             if use.reads:
                 data = xen.domain.read(use.va, use.size, vcpu=call.vcpu)
@@ -125,7 +128,8 @@ class FastAbi(Abi):
         return None
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
-        raise AssertionError("no guest memory is touched")
+        """What no register carries, a registered area, is a linear address as it is today."""
+        return locate_linear(xen, access)
 
     def finish(self, xen: Xen, call: GuestCall) -> None:
         """The guest's stub stores result registers into the caller's struct."""
