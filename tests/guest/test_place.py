@@ -274,7 +274,11 @@ def test_fixed_may_replace_part_of_the_directmap():
         ("percpu", {"address": Gva(0xFFFF_8880_0900_0000)}, "is not inside the per-CPU area"),
         ("stack", {"size": 16384}, "no room in a kernel stack of 16384 bytes"),
         ("stack", {"address": Gva(0xFFFF_C900_1000_0000)}, "is not inside a kernel stack"),
-        ("vmalloc", {"address": Gva(0xFFFF_FFFF_8100_0000)}, "the kernel maps .* already"),
+        (
+            "vmalloc",
+            {"address": Gva(0xFFFF_FFFF_8100_0000)},
+            "something is mapped at .* already",
+        ),
         ("vmalloc", {"address": Gva(0x1000)}, "0x1000 is not a kernel address"),
         ("vmalloc", {"size": 2 << 40}, "no room for 536870912 pages in vmalloc"),
         ("user", {"address": Gva(0xFFFF_C900_1000_0000)}, "is not in a process' user half"),
@@ -322,3 +326,23 @@ def test_explicit_addresses_where_the_kind_lives():
     assert frames.frames == (Gfn(0xA000),)
     module = domain.place("m", "module", 16, address=Gva(0xFFFF_FFFF_C010_0000))
     assert module.va == Gva(0xFFFF_FFFF_C010_0000)
+
+
+@pytest.mark.parametrize(("kind", "process"), [("user", "app"), ("vmalloc", "init")])
+def test_explicit_addresses_are_not_handed_out_again(kind, process):
+    domain = Domain(GuestSpec())
+    first = domain.place("probe", kind, 8, offset=0, process=process)
+    taken = [first.va + 2 * PAGE_SIZE, first.va + 3 * PAGE_SIZE]
+    for number, va in enumerate(taken):
+        domain.place(f"exact{number}", kind, 8, address=va, process=process)
+    later = domain.place("later", kind, 8, offset=0, process=process)
+    assert later.va == first.va + 4 * PAGE_SIZE
+    with pytest.raises(MachineError, match="something is mapped at"):
+        domain.place("again", kind, 8, address=taken[0], process=process)
+
+
+def test_a_buffer_knows_its_range():
+    buffer = Domain(GuestSpec()).place("b", "vmalloc", 100, offset=4090)
+    assert buffer.straddles
+    assert buffer.range.covers(buffer.va + 99, 1)
+    assert not buffer.range.covers(buffer.va + 100, 1)

@@ -76,7 +76,7 @@ class Placer:
         frames: the free frames.
         stack_of: lowest address of the stack of a process' thread on a vCPU
             (made when first asked for).
-        mapped: the frame (PV: PFN) that the kernel half maps at an address, or None.
+        mapped: the frame (PV: PFN) mapped at an address in a process, or None.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Placer:
         kernel: Kernel,
         frames: FrameAllocator,
         stack_of: Callable[[str, int], int],
-        mapped: Callable[[int], int | None],
+        mapped: Callable[[int, str], int | None],
     ) -> None:
         self._kernel = kernel
         self._frames = frames
@@ -189,7 +189,7 @@ class Placer:
             raise MachineError(
                 f"buffer {request.name!r}: {request.address:#x} is not in a process' user half"
             )
-        va, pages = self._address(request, area, request.process)
+        va, pages = self._address(request, area)
         return Spot(va=va, pfns=self._pages(request, pages), process=request.process, user=True)
 
     def _fixed(self, request: Request) -> Spot:
@@ -235,7 +235,7 @@ class Placer:
     def _populated(self, va: int, size: int) -> Spot:
         """A place in a chunk whose pages get frames when first used (pcpu_populate_chunk())."""
         pages = range(va & ~PAGE_MASK, va + size, PAGE_SIZE)
-        found = [self._mapped(page) for page in pages]
+        found = [self._mapped(page, KERNEL_SPACE) for page in pages]
         if None not in found:
             return Spot(va=va)
         fresh = (self._frames.take_scattered(1)[0] if pfn is None else pfn for pfn in found)
@@ -262,7 +262,7 @@ class Placer:
         self._next["stack", base] = va
         return Spot(va=va)
 
-    def _address(self, request: Request, area: Area, key: object = None) -> tuple[int, int]:
+    def _address(self, request: Request, area: Area) -> tuple[int, int]:
         """Address in an area, and pages touched."""
         if request.address is not None:
             pages = touched(request.address & PAGE_MASK, request.size)
@@ -270,16 +270,22 @@ class Placer:
             return request.address, pages
         offset = request.offset or 0
         pages = touched(offset, request.size)
-        return self._room(area, pages, key) + offset, pages
+        return self._room(area, pages, request.process) + offset, pages
 
-    def _room(self, area: Area, pages: int, key: object = None) -> int:
+    def _room(self, area: Area, pages: int, process: str = KERNEL_SPACE) -> int:
         """Free addresses for some pages, with the guard pages that the area has."""
-        key = (area.name, area.start, key)
-        start = -(-self._next.get(key, area.start) // area.align) * area.align
-        if start + (pages << PAGE_SHIFT) > area.end:
-            raise MachineError(f"no room for {pages} pages in {area.name}")
-        self._next[key] = start + (pages + area.guard << PAGE_SHIFT)
-        return start
+        # The kernel half is one for all; each process has a user half of its own.
+        key = (area.name, area.start, process if area.name == "user" else KERNEL_SPACE)
+        start = self._next.get(key, area.start)
+        while True:
+            start = -(-start // area.align) * area.align
+            if start + (pages << PAGE_SHIFT) > area.end:
+                raise MachineError(f"no room for {pages} pages in {area.name}")
+            clash = self._clash(start, pages, process)
+            if clash is None:
+                self._next[key] = start + (pages + area.guard << PAGE_SHIFT)
+                return start
+            start = clash + PAGE_SIZE
 
     def _bump(self, request: Request, key: object, start: int, end: int, what: str) -> int:
         """The next free place in a range that is mapped already; 64-byte aligned."""
@@ -312,13 +318,17 @@ class Placer:
 
     def _validate_unmapped(self, request: Request, pages: int) -> None:
         assert request.address is not None
-        if not request.address >> 63:
-            return
-        for page in range(pages):
-            if self._mapped((request.address & ~PAGE_MASK) + (page << PAGE_SHIFT)) is not None:
-                raise MachineError(
-                    f"buffer {request.name!r}: the kernel maps {request.address:#x} already"
-                )
+        if self._clash(request.address & ~PAGE_MASK, pages, request.process) is not None:
+            raise MachineError(
+                f"buffer {request.name!r}: something is mapped at {request.address:#x} already"
+            )
+
+    def _clash(self, start: int, pages: int, process: str) -> int | None:
+        """The last page of a range that is mapped, or None."""
+        for page in range(start + (pages - 1 << PAGE_SHIFT), start - 1, -PAGE_SIZE):
+            if self._mapped(page, process) is not None:
+                return page
+        return None
 
     def _validate_frames(self, request: Request, pages: int) -> None:
         assert request.pfns is not None

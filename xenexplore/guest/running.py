@@ -63,7 +63,7 @@ class Running:
             )
         self.kinds: tuple[str, ...] = tuple(kernel.kinds)
         self._stacks: dict[tuple[str, int], int] = {}
-        self._placer = Placer(kernel, self._machine.frames, self._stack_of, self._kernel_pfn)
+        self._placer = Placer(kernel, self._machine.frames, self._stack_of, self._mapped_pfn)
         root = Gpa(self._machine.spaces.kernel)
         self._processes = {KERNEL_SPACE: Process(name=KERNEL_SPACE, pid=0, root=root)}
         self.vcpus: list[Vcpu] = [
@@ -188,9 +188,8 @@ class Running:
             return self.process(process).root.value
         return self._vcpu(vcpu or 0).cr3.value
 
-    def _kernel_pfn(self, va: int) -> int | None:
-        spaces = self._machine.spaces
-        gfn = spaces.frame(spaces.kernel, va)
+    def _mapped_pfn(self, va: int, process: str) -> int | None:
+        gfn = self._machine.spaces.frame(self.process(process).root.value, va)
         return None if gfn is None else self._machine.to_pfn(gfn)
 
     def truth(
