@@ -201,7 +201,7 @@ def _before(tree: Tree, copy: int) -> list[str]:
     kinds = {
         GuestTranslate: "guest translates",
         GuestCopy: "guest bounces",
-        GuestWrite: "guest writes a list or handle",
+        GuestWrite: "guest writes its arguments",
         Flip: "guest flips the page",
         RegisterPass: "guest loads registers",
     }

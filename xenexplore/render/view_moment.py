@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from xenexplore.addr import Gva
+from xenexplore.errors import MachineError
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.render import view_address as spell
 from xenexplore.render.view_notes import notes_at
@@ -29,6 +30,7 @@ from xenexplore.steps import (
 __all__ = ["Moment", "counted", "moment_at"]
 
 _ENTRIES_SHOWN = 3
+_SCENARIO = "the scenario"
 
 # Field of Counts: one, several.
 _COUNTED = {
@@ -44,7 +46,7 @@ _COUNTED = {
     "list_reads": ("list read", "list reads"),
     "guest_translations": ("translation by the guest", "translations by the guest"),
     "guest_bytes_copied": ("byte bounced", "bytes bounced"),
-    "guest_bytes_written": ("byte of lists and handles", "bytes of lists and handles"),
+    "guest_bytes_written": ("byte written by the guest", "bytes written by the guest"),
     "flips": ("flip", "flips"),
     "register_bytes": ("byte in registers", "bytes in registers"),
     "unchecked": ("unchecked access", "unchecked accesses"),
@@ -65,7 +67,7 @@ class Moment:
         once: counts of what was done once, so far.
         counts: counts of everything else, so far.
         sentence: what the step says.
-        cite: the rule behind it.
+        cite: the rule behind it; ``""`` where the scenario itself is.
         notes: what is worth noticing.
     """
 
@@ -97,10 +99,10 @@ def moment_at(path: Path, index: int, tree: Tree | None = None) -> Moment:
     """What a view of one step shows.
 
     Raises:
-        IndexError: the path has no such step.
+        MachineError: the path has no such step.
     """
     if not 0 <= index < len(path.steps):
-        raise IndexError(f"step {index}: the path has steps 0 to {len(path.steps) - 1}")
+        raise MachineError(no_step(path, index))
     tree = tree or Tree(path.steps)
     rows = tuple(_Rows(path, tree, index).all())
     current = next(place for place, row in enumerate(rows) if row.first <= index <= row.last)
@@ -116,8 +118,16 @@ def moment_at(path: Path, index: int, tree: Tree | None = None) -> Moment:
         once=counts_of(node for node in before if node.index in once),
         counts=counts_of(node for node in before if node.index not in once),
         sentence=spell.regroup(step.say()),
-        cite=str(step.cite),
+        cite="" if step.cite.where == _SCENARIO else str(step.cite),
         notes=notes_at(path, tree, index),
+    )
+
+
+def no_step(path: Path, index: int) -> str:
+    """What to say where a path has no such step."""
+    return (
+        f"no step {index}: {path.about.name} under {path.option.label} has steps 0 to "
+        f"{len(path.steps) - 1}"
     )
 
 

@@ -36,6 +36,7 @@ def notes_at(path: Path, tree: Tree, index: int) -> tuple[str, ...]:
         done = [node for node in tree.inside(copy) if node.index <= index]
         found += _wrong(path, tree, copy, done)
         found += _asked(path, done)
+        found += _walked_for(path, tree, copy, done)
         found += _alias(path, tree, copy, done)
         found += _apart(done)
         found += _again(tree, done)
@@ -109,6 +110,21 @@ def _asked(path: Path, done: list[Node]) -> Iterator[str]:
             f"vCPU {step.subject}. {own}."
         )
         return
+
+
+def _walked_for(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]:
+    """Another vCPU's page tables are walked than that of the vCPU the copy is about."""
+    step = tree.steps[copy].step
+    assert isinstance(step, Copy)
+    given = dict(path.option.values).get("cross_vcpu")
+    if step.subject == step.current or given == "subject":
+        return
+    kinds = {type(node.step) for node in done}
+    if Piece in kinds and TlbLookup not in kinds:
+        yield (
+            f"vCPU {step.current} is current, so its tables are walked, but the address is "
+            f"vCPU {step.subject}'s."
+        )
 
 
 def _alias(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]:

@@ -85,14 +85,21 @@ class Tree:
         return found
 
     def shape(self, index: int) -> int:
-        """Equal numbers mean: the same kinds of steps, nested alike, with the same verdicts."""
+        """Equal numbers mean: the same kinds of steps, nested alike, with the same verdicts.
+
+        Accessed and Dirty bits do not count: only the first of many walks sets them.
+        """
         return self._shapes[index]
 
     def _find_shapes(self) -> list[int]:
         known: dict[tuple[object, ...], int] = {}
         shapes = [0] * len(self.steps)
         for node in reversed(self.steps):
-            inner = tuple(shapes[child] for child in self._children[node.index])
+            inner = tuple(
+                shapes[child]
+                for child in self._children[node.index]
+                if not isinstance(self.steps[child].step, PteUpdate)
+            )
             shapes[node.index] = known.setdefault((*_key(node.step), inner), len(known))
         return shapes
 
@@ -132,7 +139,7 @@ class _Rows:
             yield from self._run(children[at : at + period], depth)
             if rounds > 1:
                 last = self.tree.end(children[at + period * rounds - 1])
-                yield self._fold(children[at + period], last, depth, rounds - 1)
+                yield _fold(children[at + period], last, depth, rounds - 1, period)
             at += period * rounds
 
     def _run(self, children: Sequence[int], depth: int) -> Iterator[Row]:
@@ -177,10 +184,13 @@ class _Rows:
                 return period, rounds
         return None
 
-    def _fold(self, first: int, last: int, depth: int, rounds: int) -> Row:
-        text = f"{rounds:,} more like this, steps {first} to {last}"
-        words = Words(label="...", main=text, tone="quiet")
-        return Row(first=first, last=last, depth=depth, words=words, folded=rounds)
+
+def _fold(first: int, last: int, depth: int, rounds: int, period: int) -> Row:
+    """The row that stands for ``rounds`` repetitions of the ``period`` subtrees before it."""
+    alike = "like this" if period == 1 else f"rounds of these {period}"
+    text = f"{rounds:,} more {alike}, steps {first} to {last}"
+    words = Words(label="...", main=text, tone="quiet")
+    return Row(first=first, last=last, depth=depth, words=words, folded=rounds)
 
 
 def siblings(tree: Tree, children: Sequence[int], depth: int) -> Iterator[Row]:

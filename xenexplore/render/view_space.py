@@ -206,7 +206,8 @@ def _letter(number: int) -> str:
 def _items(
     path: Path, tree: Tree, index: int, runs: Sequence[Run], tables: Sequence[Table]
 ) -> Iterator[LinearItem]:
-    copy = next((n for n in tree.around(index) if isinstance(tree.steps[n].step, Copy)), None)
+    around = tree.around(index) if index >= 0 else []
+    copy = next((n for n in around if isinstance(tree.steps[n].step, Copy)), None)
     now: Gva | None = None
     role = ""
     if copy is not None and handles(tree, copy) == "linear":

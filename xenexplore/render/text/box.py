@@ -103,7 +103,7 @@ class Ink:
         if right and len(lines[-1]) + 2 + len(right) <= WIDTH:
             lines[-1] += right.rjust(WIDTH - len(lines[-1]))
         elif right:
-            lines += _to_the_right(right, blank)
+            lines += wrapped(right, blank, blank + "  ")
         for line in more:
             lines += wrapped(self.text(line), blank, blank + "  ")
         return lines
@@ -122,10 +122,3 @@ def wrapped(text: str, lead: str = "", hanging: str = "") -> list[str]:
         subsequent_indent=hanging,
         break_on_hyphens=False,
     ) or [lead.rstrip()]
-
-
-def _to_the_right(text: str, blank: str) -> list[str]:
-    """A side that needs lines of its own."""
-    if len(blank) + len(text) <= WIDTH:
-        return [text.rjust(WIDTH)]
-    return wrapped(text, blank, blank)

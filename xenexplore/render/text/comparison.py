@@ -163,4 +163,8 @@ def _grouped(pairs: Iterable[tuple[Side, str]]) -> list[tuple[str, str]]:
     groups: dict[str, list[str]] = {}
     for side, text in pairs:
         groups.setdefault(text, []).append(side.label)
-    return [(text, ", ".join(labels)) for text, labels in groups.items()]
+    return [(text, _joined(labels)) for text, labels in groups.items()]
+
+
+def _joined(labels: Sequence[str]) -> str:
+    return ("; " if any("," in label for label in labels) else ", ").join(labels)

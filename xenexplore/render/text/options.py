@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.box import Ink
+from xenexplore.render.view_options import refusals_of
 
 __all__ = ["option_text", "options_text"]
 
@@ -26,7 +27,7 @@ def options_text(*, unicode: bool = False) -> str:
 
 
 def option_text(option: type[Abi], *, unicode: bool = False) -> str:
-    """One option: what it is, who proposed it, its parameters.
+    """One option: what it is, who proposed it, its parameters, the guests that it refuses.
 
     Args:
         option: the option's class, as :func:`~xenexplore.options.registry.option_class` gives it.
@@ -43,6 +44,11 @@ def option_text(option: type[Abi], *, unicode: bool = False) -> str:
             lines += _parameter(ink, parameter)
     elif option.specified:
         lines += ["", "no parameters"]
+    refusals = refusals_of(option)
+    if refusals:
+        lines += ["", "guests that it refuses (single calls may be refused, too)"]
+    for guest, reason in refusals:
+        lines += ink.paragraph(f"{guest}: {reason}", "  ", "      ")
     return ink.page(lines)
 
 

@@ -24,7 +24,7 @@ def step_text(path: Path, index: int, *, unicode: bool = False) -> str:
         unicode: box characters and arrows instead of ASCII.
 
     Raises:
-        IndexError: the path has no such step.
+        MachineError: the path has no such step.
     """
     ink = Ink(unicode=unicode)
     moment = moment_at(path, index)
@@ -34,7 +34,8 @@ def step_text(path: Path, index: int, *, unicode: bool = False) -> str:
     lines += _rows(ink, moment)
     lines += [ink.rule()]
     lines += ink.paragraph(moment.sentence)
-    lines += ink.paragraph(f"[{moment.cite}]", "", " ")
+    if moment.cite:
+        lines += ink.paragraph(f"[{moment.cite}]", "", " ")
     lines += ["", *_so_far(ink, moment)]
     for note in moment.notes:
         lines += ink.paragraph(note, "note: ")
