@@ -115,6 +115,7 @@ class Machine:
                 pfns = np.arange(part.pfn, part.pfn + part.frames, dtype=np.uint64)
                 self.spaces.map_frames(root, part.va, self._pv.to_mfns(pfns), rights)
         self._protect_tables()
+        self.spaces.finish_boot()
 
     def _protect_tables(self) -> None:
         """PV: a frame that holds a table is mapped read-only wherever the kernel maps it.

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
-from xenexplore.memory import GuestMemory
+from xenexplore.memory import GuestMemory, GuestView
 from xenexplore.paging import (
     Entry,
     Level,
@@ -56,6 +56,45 @@ class Rights(NamedTuple):
     touched: bool = True
 
 
+class _Draft:
+    """Tables as they are being built at boot; written to the guest's memory once, page by page.
+
+    A private page costs its cipher for each write: a table of 512 entries would
+    cost it many times over.  After :meth:`finish` accesses go straight through.
+    """
+
+    __slots__ = ("_guest", "_open", "_pages")
+
+    def __init__(self, guest: GuestView) -> None:
+        self._guest = guest
+        self._open = True
+        self._pages: dict[int, bytearray] = {}
+
+    def read(self, gpa: int, size: int) -> bytes | None:
+        """Bytes of one page, as drafted or as the guest sees them."""
+        page = self._pages.get(gpa >> PAGE_SHIFT)
+        if page is None:
+            return self._guest.read(gpa, size)
+        at = gpa & PAGE_MASK
+        return bytes(page[at : at + size])
+
+    def write(self, gpa: int, data: bytes) -> bool:
+        """Draft bytes of one page; after boot, store them."""
+        if not self._open:
+            return self._guest.write(gpa, data)
+        page = self._pages.setdefault(gpa >> PAGE_SHIFT, bytearray(PAGE_SIZE))
+        at = gpa & PAGE_MASK
+        page[at : at + len(data)] = data
+        return True
+
+    def finish(self) -> None:
+        """Store what was drafted."""
+        for frame, page in self._pages.items():
+            self._guest.write(frame << PAGE_SHIFT, bytes(page))
+        self._pages.clear()
+        self._open = False
+
+
 class AddressSpaces:
     """Every address space of one guest; a root is named by its guest-physical address.
 
@@ -82,7 +121,7 @@ class AddressSpaces:
         nx: bool,
         pv: bool,
     ) -> None:
-        self._memory = memory
+        self._memory = _Draft(memory.guest)
         self._mode = mode
         self._frames = frames
         self._c_bit = c_bit
@@ -96,6 +135,10 @@ class AddressSpaces:
         """Frames that hold tables, those of the kernel's own first."""
         return tuple(frame for built in self._built.values() for frame in built.table_frames)
 
+    def finish_boot(self) -> None:
+        """Write the boot tables to the guest's memory; what comes later is written at once."""
+        self._memory.finish()
+
     def new_root(self) -> int:
         """A top-level table with an empty lower half and the kernel's upper half."""
         root = self._new(None)
@@ -105,7 +148,7 @@ class AddressSpaces:
     def _new(self, root: Gfn | None) -> int:
         first = () if root is None else (root,)
         built = PageTables(
-            self._memory.guest,
+            self._memory,
             self._mode,
             itertools.chain(first, self._frames),
             c_bit=self._c_bit,
@@ -114,9 +157,9 @@ class AddressSpaces:
         return built.root.value
 
     def _share(self, root: int) -> None:
-        half = self._memory.guest.read(self.kernel + PAGE_SIZE // 2, PAGE_SIZE // 2)
+        half = self._memory.read(self.kernel + PAGE_SIZE // 2, PAGE_SIZE // 2)
         assert half is not None
-        self._memory.guest.write(root + PAGE_SIZE // 2, half)
+        self._memory.write(root + PAGE_SIZE // 2, half)
 
     def map_run(
         self, root: int, va: int, gfn: int, frames: int, rights: Rights, largest: int = 0
@@ -148,18 +191,18 @@ class AddressSpaces:
             found = self.level(root, at)
             assert found is not None
             piece = entries[done : done + count]
-            self._memory.guest.write(found.entry_at.value, piece.tobytes())
+            self._memory.write(found.entry_at.value, piece.tobytes())
             done += count
         self._spread(va, top)
 
     def level(self, root: int, va: int) -> Level | None:
         """The present leaf entry that maps an address, or None.  No rights are checked."""
-        found = walk(self._memory.guest, self.state(root), va)
+        found = walk(self._memory, self.state(root), va)
         return found.levels[-1] if found.reached_leaf else None
 
     def frame(self, root: int, va: int) -> int | None:
         """The frame that an address is mapped to, or None."""
-        gpa = walk(self._memory.guest, self.state(root), va).gpa_value
+        gpa = walk(self._memory, self.state(root), va).gpa_value
         return None if gpa is None else gpa >> PAGE_SHIFT
 
     def state(self, root: int) -> PagingState:
@@ -263,7 +306,7 @@ class AddressSpaces:
         if not va >> 63:
             return None
         shift = 12 + 9 * (self._mode.levels - 1)
-        return self._memory.guest.read(self.kernel + (va >> shift & 511) * 8, 8)
+        return self._memory.read(self.kernel + (va >> shift & 511) * 8, 8)
 
     def _spread(self, va: int, before: bytes | None) -> None:
         """Show a new top-level entry of the kernel half to every root (sync_global_pgds())."""
@@ -274,4 +317,4 @@ class AddressSpaces:
                 self._share(root)
 
     def _store(self, at: Gpa, value: int) -> None:
-        self._memory.guest.write(at.value, value.to_bytes(8, "little"))
+        self._memory.write(at.value, value.to_bytes(8, "little"))
