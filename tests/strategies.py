@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xenexplore.addr import Gfn, Gpa, Gva, Maddr, Mfn, canonical
 
-__all__ = ["gfns", "gpas", "gvas", "maddrs", "mfns", "page_bytes", "u32", "u64"]
+__all__ = ["gfns", "gpas", "gvas", "maddrs", "mfns", "page_bytes", "recordings", "u32", "u64"]
 
 u32 = st.integers(0, (1 << 32) - 1)
 u64 = st.integers(0, (1 << 64) - 1)
@@ -35,3 +35,41 @@ def mfns(bits: int = 28) -> st.SearchStrategy[Mfn]:
 
 def page_bytes(size: int = 4096) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> list[dict[str, object]]:
+    """Records of a well-formed recording, in order (see xenexplore/recording/FORMAT.md)."""
+    records: list[dict[str, object]] = []
+    seq, time = draw(st.integers(-1, 3)), 0.0
+    vcpus = [1 << 60, (1 << 64) - 1]
+
+    def access(where: str) -> None:
+        how = draw(st.sampled_from(["from", "to", "clr", "Hfrom", "Hto", "Hclr"]))
+        records.append({"c": how, where: seq, "va": draw(u64), "l": draw(u32)})
+        if draw(st.booleans()):
+            gfn = draw(st.integers(0, (1 << 52) - 1))
+            records.append(
+                {"w": draw(u64), "gfn": gfn, "s": seq, "vp": draw(st.sampled_from(vcpus))}
+            )
+
+    for _ in range(draw(st.integers(0, 2))):
+        access("x")
+    for _ in range(draw(st.integers(0, 8))):
+        seq += 1
+        time += draw(st.integers(0, 5)) / 8
+        call: dict[str, object] = {"s": seq, "t": time, "k": draw(st.sampled_from(["pv", "hvm"]))}
+        optional = {
+            "n": u32, "a": st.lists(u64, max_size=6), "d": st.integers(0, 3),
+            "v": st.integers(0, 2), "vp": st.sampled_from(vcpus), "rip": u64, "rsp": u64,
+            "fl": u64, "cs": st.integers(0, 65535), "cr3": u64, "gcr3": u64,
+        }  # fmt: skip
+        for name, values in optional.items():
+            if draw(st.booleans()):
+                call[name] = draw(values)
+        records.append(call)
+        for _ in range(draw(st.integers(0, 3))):
+            access("s")
+        for _ in range(draw(st.integers(0, 2))):
+            access("x")
+    return records

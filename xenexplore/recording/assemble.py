@@ -23,7 +23,7 @@ from xenexplore.recording.columns import (
     Walks,
 )
 from xenexplore.recording.domains import Domains
-from xenexplore.recording.lines import ADDRESS_LIMIT, BadLine, Line
+from xenexplore.recording.lines import ADDRESS_LIMIT, BadLine, Line, check_meta
 
 __all__ = ["Assembler"]
 
@@ -120,7 +120,9 @@ class Assembler:
             return rows
         if len(headers) > 1 or headers[0] is not rows[0] or self.records or self._meta:
             raise BadLine("meta", "the header on the first line only", "another one")
-        self._meta = headers[0].meta  # type: ignore[assignment]
+        meta = headers[0].meta
+        check_meta(meta)  # type: ignore[arg-type]
+        self._meta = meta  # type: ignore[assignment]
         return rows[1:]
 
     def _check_order(

@@ -14,7 +14,16 @@ from msgspec import UNSET, UnsetType
 
 from xenexplore.recording.columns import DIRECTIONS
 
-__all__ = ["ADDRESS_LIMIT", "FORMAT", "VERSION", "BadLine", "Line", "decoder", "read_line"]
+__all__ = [
+    "ADDRESS_LIMIT",
+    "FORMAT",
+    "VERSION",
+    "BadLine",
+    "Line",
+    "check_meta",
+    "decoder",
+    "read_line",
+]
 
 FORMAT = "xenexplore-recording"
 VERSION = 1
@@ -142,11 +151,16 @@ def read_line(text: bytes) -> Line:
     if line.t is not UNSET and line.t < 0:
         raise BadLine("t", "seconds, not negative", str(line.t))
     if line.meta is not UNSET:
-        _check_meta(line.meta)
+        check_meta(line.meta)
     return line
 
 
-def _check_meta(meta: dict[str, Any]) -> None:
+def check_meta(meta: dict[str, Any]) -> None:
+    """Whether a header is one of this format and version.
+
+    Raises:
+        BadLine: it is not.
+    """
     version = meta.get("version", VERSION)
     if meta.get("format", FORMAT) != FORMAT:
         raise BadLine("meta.format", repr(FORMAT), repr(meta["format"]))
