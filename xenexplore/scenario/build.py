@@ -36,7 +36,7 @@ def build_domain(scenario: Scenario) -> Domain:
         if not data:
             continue
         buffer = domain.buffers[spec.name]
-        domain.write(buffer.va, data, vcpu=spec.vcpu, process=buffer.process)
+        domain.write(buffer.va + spec.contents.at, data, vcpu=spec.vcpu, process=buffer.process)
     return domain
 
 

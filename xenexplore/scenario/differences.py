@@ -20,6 +20,8 @@ from xenexplore.steps import (
     PteRead,
     Return,
     Step,
+    TlbInsert,
+    TlbPurge,
 )
 
 __all__ = ["first_difference"]
@@ -29,9 +31,11 @@ def first_difference(first: Path, other: Path) -> Difference | None:
     """The first step that matters and differs, set-up left out; None if there is none.
 
     Phases and notes say what steps mean and are not compared; sentences
-    and citations are not, either.
+    and citations are not, either.  Where one of the two options has no
+    registered buffers, actions that register or purge are left out as well.
     """
-    for one, two in zip_longest(_compared(first), _compared(other)):
+    skip = () if _registers(first) and _registers(other) else ("register", "purge")
+    for one, two in zip_longest(_compared(first, skip), _compared(other, skip)):
         if one is None or two is None or _key(one.step) != _key(two.step):
             return Difference(
                 first=None if one is None else one.index,
@@ -42,13 +46,21 @@ def first_difference(first: Path, other: Path) -> Difference | None:
     return None
 
 
-def _compared(path: Path) -> list[Node]:
-    """Steps after the set-up, phases and notes left out."""
+def _registers(path: Path) -> bool:
+    """Whether the option acts on a scenario's request to register."""
+    return any(isinstance(node.step, TlbInsert | TlbPurge) for node in path.steps)
+
+
+def _compared(path: Path, skip: tuple[str, ...]) -> list[Node]:
+    """Steps after the set-up; phases, notes and some actions left out."""
     inside: set[int] = set()
     found = []
     for node in path.steps:
-        setup = isinstance(node.step, Phase) and node.step.name == "setup"
-        if setup or node.parent in inside:
+        step = node.step
+        left_out = (isinstance(step, Phase) and step.name == "setup") or (
+            isinstance(step, Action) and step.name in skip
+        )
+        if left_out or node.parent in inside:
             inside.add(node.index)
         elif not isinstance(node.step, Phase | Note):
             found.append(node)

@@ -82,6 +82,7 @@ def _contents(fields: Fields, names: tuple[str, ...]) -> Contents:
         array=tuple(elements),
         text=text,
         data=raw,
+        at=fields.number("at", 0, high=_LARGEST) if given or struct else 0,
     )
 
 

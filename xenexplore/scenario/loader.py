@@ -155,6 +155,7 @@ def _guest(fields: Fields) -> GuestSpec:
         "p2m_order": _ORDERS[fields.word("p2m", "4K", _ORDERS)],
         "la57": fields.flag("la57", False),
         "gib_pages": fields.flag("gib_pages", True),
+        "smap": fields.flag("smap", True),
         "seed": fields.number("seed", 0, high=(1 << 63) - 1),
     }
     fields.finish()

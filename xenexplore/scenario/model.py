@@ -33,6 +33,7 @@ class Contents:
         array: one entry per element: field pairs, or a value for scalars.
         text: a string; its terminating zero is added.
         data: bytes.
+        at: offset of the contents in the buffer.
     """
 
     struct: str = ""
@@ -40,15 +41,18 @@ class Contents:
     array: Elements = ()
     text: str = ""
     data: bytes = b""
+    at: int = 0
 
     @property
     def size(self) -> int:
-        """Bytes that they take; 0 where there are none."""
+        """Bytes that a buffer needs for them; 0 where there are none."""
         if self.struct:
-            return structs_for("x86_64").sizeof(self.struct) * max(1, len(self.array))
-        if self.text:
-            return len(self.text.encode()) + 1
-        return len(self.data)
+            size = structs_for("x86_64").sizeof(self.struct) * max(1, len(self.array))
+        elif self.text:
+            size = len(self.text.encode()) + 1
+        else:
+            size = len(self.data)
+        return self.at + size if size else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,7 +85,7 @@ def _contents(contents: Contents) -> list[str]:
         lines += _field("text", contents.text)
     if contents.data:
         lines += _field("bytes", contents.data.hex())
-    return lines
+    return [*_field("at", contents.at), *lines] if contents.at else lines
 
 
 def _action(action: ActionSpec) -> list[str]:
