@@ -129,7 +129,7 @@ class Running:
         """
         kernel = self._machine.kernel
         cr4 = pkru = 0
-        if kernel.smep_smap and self.spec.has_p2m:
+        if kernel.smep_smap and self.spec.smap and self.spec.has_p2m:
             cr4, pkru = CR4_SMEP | CR4_SMAP | CR4_PKE, _PKRU
         return self._machine.spaces.registers(
             self._vcpu(vcpu).cr3.value,

@@ -63,6 +63,8 @@ class GuestSpec:
             up to 2026 offers it to guests: a layout to look at, not a guest of today.
         gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
             shows them to the guest.
+        smap: the CPU has SMEP and SMAP and the kernel uses them (no effect on
+            the unikernel, which does not).
         seed: what scattered frames are drawn from; same seed, same machine.
 
     Raises:
@@ -77,6 +79,7 @@ class GuestSpec:
     p2m_order: int = 0
     la57: bool = False
     gib_pages: bool = True
+    smap: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
