@@ -9,11 +9,12 @@ from xenexplore.memory import p2m_types as t
 NUMBERS = """p2m_ram_rw 0 p2m_invalid 1 p2m_ram_logdirty 2 p2m_ram_ro 3 p2m_mmio_dm 4
 p2m_mmio_direct 5 p2m_populate_on_demand 6 p2m_grant_map_rw 7 p2m_grant_map_ro 8
 p2m_ram_paging_out 9 p2m_ram_paged 10 p2m_ram_paging_in 11 p2m_ram_shared 12
-p2m_ram_broken 13 p2m_map_foreign 14 p2m_ioreq_server 15""".split()
+p2m_ram_broken 13 p2m_map_foreign 14 p2m_ioreq_server 15"""
 
 
 def test_types_have_xens_names_and_numbers():
-    pairs = dict(zip(NUMBERS[::2], map(int, NUMBERS[1::2]), strict=True))
+    words = NUMBERS.split()
+    pairs = dict(zip(words[::2], map(int, words[1::2]), strict=True))
     assert {kind.name: kind.value for kind in P2mType} == pairs
 
 

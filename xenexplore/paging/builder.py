@@ -85,7 +85,8 @@ class PageTables:
             leaves as their flags say.
 
     Raises:
-        MachineError: there is no such mode of tables, or no frame for the top table.
+        MachineError: there is no such mode of tables, or no frame for the top table
+            (below 4 GiB, in 32-bit and PAE paging).
     """
 
     def __init__(
@@ -102,6 +103,8 @@ class PageTables:
         self._entry_size = mode.entry_size
         self._width = 10 if mode is Mode.LEGACY else 9
         self._root = self._new_table()
+        if mode.linear_bits == 32 and self._root >> 32:
+            raise MachineError(f"CR3 has 32 bits in this mode: no top table at {self._root:#x}")
 
     @property
     def mode(self) -> Mode:
