@@ -33,6 +33,7 @@ __all__ = [
 RUNSTATE_BYTES = 48
 """sizeof(struct vcpu_runstate_info): state, entry time, four times (public/vcpu.h)."""
 
+_ENTRY_TIME = 8
 _FLAG_BYTE = 15
 """XEN_RUNSTATE_UPDATE is the top bit of state_entry_time, at offset 8: its byte 7."""
 
@@ -167,7 +168,12 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
     if cure == "deferred":
         current = deferred_to(machine, area.subject, current)
     writes = [(0, RUNSTATE_BYTES, "vcpu_runstate_info")]
-    if area.update_flag and not area.physical:
+    if area.physical:
+        # Always that model, whatever VM_ASSIST says, and the whole field at once:
+        # update_runstate_area(), xen/common/domain.c (4.18).
+        flag = (_ENTRY_TIME, 8, "state_entry_time, XEN_RUNSTATE_UPDATE")
+        writes = [flag, *writes, flag]
+    elif area.update_flag:
         flag = (_FLAG_BYTE, 1, "XEN_RUNSTATE_UPDATE")
         writes = [flag, *writes, flag]
     done = True
