@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.render import view_address as spell
+from xenexplore.render.view_notes import notes_at
 from xenexplore.render.view_rows import Tree
 from xenexplore.render.view_words import words_of
 from xenexplore.scenario.comparison import Comparison
@@ -30,7 +31,7 @@ from xenexplore.steps import (
     TlbLookup,
 )
 
-__all__ = ["Measure", "Side", "measures_of", "sides_of", "way_of"]
+__all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class Side:
         result: what the last call returned, e.g. ``"0"``, ``"-EFAULT"``, ``""``.
         values: one per measure, as a table shows it.
         way: how a copy finds its memory, in few words; see :func:`way_of`.
+        note: what is worth noticing about that copy, or ``""``.
         differs: the first step that differs from the first option's: its number
             and sentence, or None.
         failed: expectations that do not hold.
@@ -121,6 +123,7 @@ class Side:
     result: str
     values: tuple[str, ...]
     way: str
+    note: str
     differs: tuple[int | None, str] | None
     failed: tuple[str, ...]
 
@@ -150,6 +153,7 @@ def sides_of(comparison: Comparison) -> tuple[Side, ...]:
                 result="" if outcome.result is None else spell.errno_name(outcome.result),
                 values=tuple(measure.shown(outcome) for measure in measures),
                 way=way_of(row.path),
+                note=note_of(row.path),
                 differs=differs,
                 failed=row.failed,
             )
@@ -167,14 +171,27 @@ def way_of(path: Path) -> str:
     refusal = next((n.step for n in path.steps if isinstance(n.step, Refusal)), None)
     if refusal is not None:
         return words_of(refusal).main
-    copies = _copies(tree)
-    if not copies:
+    copy = _telling(tree)
+    if copy is None:
         return "no copy"
-    bad = [copy for copy in copies if any(_bad(node.step) for node in tree.inside(copy))]
-    copy = bad[0] if bad else copies[0]
     parts = [*_before(tree, copy), *_inside(tree, copy)]
-    place = f"at step {copy}: " if copy != copies[0] else ""
+    place = f"at step {copy}: " if copy != _copies(tree)[0] else ""
     return place + (", ".join(parts) or "in registers")
+
+
+def note_of(path: Path) -> str:
+    """The most important note about the copy that :func:`way_of` tells of; ``""`` if none."""
+    tree = Tree(path.steps)
+    copy = _telling(tree)
+    notes = notes_at(path, tree, tree.end(copy)) if copy is not None else ()
+    return notes[0] if notes else ""
+
+
+def _telling(tree: Tree) -> int | None:
+    """The first copy that goes wrong or fails, or else the first one."""
+    copies = _copies(tree)
+    bad = [copy for copy in copies if any(_bad(node.step) for node in tree.inside(copy))]
+    return next(iter(bad or copies), None)
 
 
 def _bad(step: Step) -> bool:

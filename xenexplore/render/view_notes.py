@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from xenexplore.addr import Gpa, Gva, gpa_to_gfn
 from xenexplore.render import view_address as spell
-from xenexplore.render.view_places import buffer_at, holders, second_mapping
+from xenexplore.render.view_places import holders, second_mapping
 from xenexplore.render.view_registered import registered_at
 from xenexplore.render.view_rows import Tree
 from xenexplore.scenario.path import Path
@@ -143,7 +143,7 @@ def _alias(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
         if alias is None or entry.covers(lookup.va):
             continue
         name = entry.label or f"[{entry.slot}]"
-        why = second_mapping(path.machine, buffer_at(path.machine, lookup.va, lookup.subject))
+        why = second_mapping(path.machine, lookup.va, lookup.subject)
         yield (
             f"the frame is registered, the address is not: {name} covers gfn "
             f"{spell.frame(gpa_to_gfn(gpa).value)} as {spell.linear(alias.value)}, and the handle "

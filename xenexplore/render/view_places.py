@@ -34,6 +34,12 @@ _SECOND = {
 }
 
 
+_IN_VMALLOC = (
+    "Linux maps what lies in vmalloc space a second time there; with CONFIG_VMAP_STACK "
+    "kernel stacks, too."
+)
+
+
 def buffer_at(machine: MachineView, va: Gva, vcpu: int | None = None) -> Buffer | None:
     """The buffer that holds a linear address, as the run began.
 
@@ -65,13 +71,16 @@ def describe(machine: MachineView, va: Gva, vcpu: int | None = None) -> str:
     return f"{where} ({kind})" if kind and kind != where else where
 
 
-def second_mapping(machine: MachineView, buffer: Buffer | None) -> str:
-    """Why a buffer's frames have another linear address too; ``""`` where we cannot say."""
-    if buffer is None or machine.spec.kernel != "linux" or None in buffer.aliases:
+def second_mapping(machine: MachineView, va: Gva, vcpu: int | None = None) -> str:
+    """Why the frame at a linear address has another address too; ``""`` where we cannot say."""
+    if machine.spec.kernel != "linux":
         return ""
-    if all(alias == page for alias, page in zip(buffer.aliases, buffer.pages, strict=True)):
-        return ""
-    return _SECOND.get(buffer.kind, "")
+    buffer, region = buffer_at(machine, va, vcpu), machine.region_of(va)
+    known = _SECOND.get(buffer.kind, "") if buffer is not None else ""
+    if known:
+        return known
+    vmalloc = region is not None and region.kind is RegionKind.VMALLOC
+    return _IN_VMALLOC if vmalloc else ""
 
 
 def handles(tree: Tree, copy: int) -> str:

@@ -47,8 +47,6 @@ def comparison_text(comparison: Comparison, *, unicode: bool = False) -> str:
     guest = guest_line(comparison.rows[0].path) if comparison.rows else ""
     lines = ink.ends(about.name, guest)
     lines += ink.paragraph(about.title)
-    if about.asked:
-        lines += ink.paragraph(about.asked, "asked: ")
     lines += [ink.rule()]
     sides = sides_of(comparison)
     measures = measures_of(comparison)
@@ -116,6 +114,8 @@ def _ways(ink: Ink, sides: Sequence[Side]) -> list[str]:
     lines = ["how memory is found (the first copy, or the first that goes wrong)"]
     for text, labels in _grouped((side, side.way) for side in sides):
         lines += ink.paragraph(f"{labels}: {text}", "  ", "    ")
+    for text, labels in _grouped((side, side.note) for side in sides if side.note):
+        lines += ink.paragraph(f"{labels}: {text}", "note: ", "      ")
     return lines
 
 
