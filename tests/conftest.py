@@ -10,6 +10,6 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-# To look for new failures: XENEXPLORE's own fuzzing, or --hypothesis-profile=explore.
+# To look for new failures: pytest --hypothesis-profile=explore.
 settings.register_profile("explore", derandomize=False, deadline=None, max_examples=5000)
 settings.load_profile("ci")

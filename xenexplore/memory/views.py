@@ -117,7 +117,8 @@ class HypervisorView:
         The page is None where Xen gets no page reference: not RAM at all, no
         machine frame, or a frame that another domain owns (get_page() fails),
         except foreign mappings, which are meant to be another's.  Sharing is broken and
-        populate-on-demand pages are populated if the pool has a frame.
+        populate-on-demand pages are populated if the pool has a frame.  (Xen crashes a
+        domain whose populate-on-demand memory has run out; here the page stays a hole.)
 
         Source: xen/arch/x86/mm/p2m.c, p2m_get_page_from_gfn() (4.17).
         """
