@@ -22,7 +22,8 @@ from xenexplore.paging import (
     walk,
 )
 from xenexplore.paging.batch_tables import read_tables
-from xenexplore.paging.runs import Join, find_runs, permissions, walk_permissions
+from xenexplore.paging.permissions import permissions, walk_permissions
+from xenexplore.paging.runs import Join, find_runs
 from xenexplore.paging.state import CR0_WP
 
 

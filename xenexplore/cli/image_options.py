@@ -10,7 +10,7 @@ from xenexplore.errors import ImageError
 from xenexplore.memory.image import Image, Kind, open_image
 from xenexplore.paging.image_state import IMAGE_MAXPHYADDR, state_from_registers
 from xenexplore.paging.state import PagingState
-from xenexplore.render.text.runs import MODE_NAMES
+from xenexplore.render.text.image import MODE_NAMES
 
 __all__ = ["Target", "add_image_arguments", "missing_table", "open_target"]
 

@@ -9,7 +9,8 @@ import sys
 from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
 from xenexplore.paging.batch_tables import read_tables
 from xenexplore.paging.runs import Join, Run, find_runs
-from xenexplore.render.text.runs import image_header, runs_text
+from xenexplore.render.text.image import image_header
+from xenexplore.render.text.runs import runs_text
 
 __all__ = ["add_arguments", "run"]
 

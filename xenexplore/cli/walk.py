@@ -10,11 +10,11 @@ from xenexplore.cli.image_options import Target, add_image_arguments, missing_ta
 from xenexplore.errors import AddressError
 from xenexplore.paging.access import Access, WalkEnd
 from xenexplore.paging.image_state import rights_aside
-from xenexplore.paging.runs import walk_permissions
+from xenexplore.paging.permissions import walk_permissions
 from xenexplore.paging.state import Manner
 from xenexplore.paging.walk import walk
 from xenexplore.paging.walk_record import Walk
-from xenexplore.render.text.runs import image_header
+from xenexplore.render.text.image import image_header
 from xenexplore.render.text.walk import walk_text
 
 __all__ = ["add_arguments", "run"]

@@ -29,9 +29,9 @@ from xenexplore.paging.batch_tables import (
     X_BIT,
     Tables,
 )
-from xenexplore.paging.walk_record import Walk
+from xenexplore.paging.permissions import permissions
 
-__all__ = ["RUN_DTYPE", "Join", "Run", "Runs", "find_runs", "permissions", "walk_permissions"]
+__all__ = ["RUN_DTYPE", "Join", "Run", "Runs", "find_runs"]
 
 RUN_DTYPE: Final = np.dtype(
     [("start", "<u8"), ("size", "<u8"), ("gpa", "<u8"), ("page_size", "<u4"), ("rights", "<u2")]
@@ -81,25 +81,6 @@ class Run(NamedTuple):
     def permissions(self) -> str:
         """E.g. ``"rw--"``, ``"r-xu"``: write, execute, user; ``-`` where not permitted."""
         return permissions(self.writable, self.executable, self.user)
-
-
-def permissions(writable: bool, executable: bool, user: bool) -> str:
-    """Rights as four letters: read (always), write, execute, user."""
-    return f"r{'w' if writable else '-'}{'x' if executable else '-'}{'u' if user else '-'}"
-
-
-def walk_permissions(one: Walk) -> str | None:
-    """What all levels of a walk together permit, as :func:`permissions`; None if it found no page.
-
-    With paging off everything is permitted.
-    """
-    if not (one.ok or one.reached_leaf):
-        return None
-    all_of, any_of = -1, 0
-    for entry, level in zip(one.entries, one.state.plan.levels, strict=False):
-        all_of &= entry | level.grants
-        any_of |= entry
-    return permissions(bool(all_of & 2), not any_of >> 63, bool(all_of & 4))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,58 +1,21 @@
-"""An address space as text: a line per run, repetitions folded; and an image's headline."""
+"""An address space as text: a line per run, repetitions folded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from xenexplore.memory.image import Image
 from xenexplore.paging.batch_tables import KEY_MASK
-from xenexplore.paging.plan import Mode
 from xenexplore.paging.runs import Run, Runs
-from xenexplore.paging.state import PagingState
-from xenexplore.render.text.table import WIDTH, fit, grouped, listed, paragraph
+from xenexplore.render.text.image import amount_text, size_text
+from xenexplore.render.text.table import grouped, paragraph
 
-__all__ = ["MODE_NAMES", "image_header", "runs_text", "size_text"]
+__all__ = ["runs_text"]
 
-MODE_NAMES: Final = {
-    Mode.NONE: "paging off",
-    Mode.LEGACY: "32-bit paging",
-    Mode.PAE: "PAE paging",
-    Mode.LEVEL4: "4-level paging",
-    Mode.LEVEL5: "5-level paging",
-}
-_UNITS: Final = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 # Fewer alike runs in a row are clearer printed than counted.
 _MIN_FOLDED = 4
-
-
-def size_text(size: int) -> str:
-    """Bytes in the largest unit that divides them: ``4 KiB``, ``2 MiB``."""
-    shift, unit = next(u for u in _UNITS if (not size % (1 << u[0]) and size >> u[0]) or not u[0])
-    return f"{size >> shift} {unit}"
-
-
-def _amount(size: int) -> str:
-    """Bytes in KiB, MiB or GiB, to two decimals."""
-    shift, unit = next(u for u in _UNITS if size >> u[0] or not u[0])
-    return f"{size / (1 << shift):.2f}".rstrip("0").rstrip(".") + f" {unit}"
-
-
-def image_header(image: Image, state: PagingState, vcpu: int | None, assumed: str) -> str:
-    """What was opened and which page tables are looked at, ending in a newline."""
-    count = len(image.vcpus)
-    vcpus = {0: "no registers", 1: "1 vCPU"}.get(count, f"{count} vCPUs")
-    facts = [f"{image.kind.value} of {_amount(image.ram_bytes)}", vcpus]
-    room = WIDTH - len(f"Image:  , {', '.join(facts)}")
-    lines = [f"Image:  {', '.join([fit(Path(image.name).name, room), *facts])}"]
-    facts = [MODE_NAMES[state.mode], f"CR3 {state.cr3:#x}"]
-    if vcpu is None:
-        facts.append(f"assumed: {assumed}")
-    lines += listed("Tables:" if vcpu is None else f"vCPU {vcpu}:", facts)
-    return "\n".join(lines) + "\n"
 
 
 class _Fold(NamedTuple):
@@ -90,7 +53,7 @@ def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Itera
             if physical:
                 more += _places(last.gpa - runs[at - 2].gpa)
             yield "\n".join(paragraph(f"... {more}", 2, 4)) + "\n"
-    total = _amount(runs.mapped_bytes)
+    total = amount_text(runs.mapped_bytes)
     yield f"\n{grouped(len(runs))} run{'s' if len(runs) > 1 else ''}, {total} mapped\n"
 
 

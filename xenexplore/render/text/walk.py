@@ -10,9 +10,9 @@ from xenexplore.paging.access import (
     PFEC_USER,
     PFEC_WRITE,
 )
-from xenexplore.paging.runs import walk_permissions
+from xenexplore.paging.permissions import walk_permissions
 from xenexplore.paging.walk_record import Level, Walk
-from xenexplore.render.text.runs import size_text
+from xenexplore.render.text.image import size_text
 from xenexplore.render.text.table import WIDTH, paragraph
 
 __all__ = ["error_code_text", "walk_text"]
