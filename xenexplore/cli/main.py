@@ -22,6 +22,10 @@ __all__ = ["COMMANDS", "build_parser", "main"]
 # ``run(args) -> int``), one line of help.  A module is imported only when its
 # command is the one asked for.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("scenario", "scenario", "List, show and check scenarios; make one from a recorded call."),
+    ("run", "run", "Run a scenario under one option, step by step."),
+    ("compare", "compare", "A scenario under each of its options, side by side."),
+    ("options", "options", "The rival designs: what each is, takes and refuses."),
     ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
     ("map", "map_", "A whole address space as runs of equal pages with equal rights."),
     ("recording", "recording", "What a recording of real hypercalls holds, and what explains it."),

@@ -1,0 +1,50 @@
+"""``xenexplore compare``: one scenario under each of its options, side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xenexplore.cli.run import load_line
+from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.scenario.builtin import find_scenario
+from xenexplore.scenario.run import compare
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
+    parser.add_argument("--json", action="store_true", help="print JSON, one option a line")
+    parser.add_argument("--unicode", action="store_true", help="box characters")
+    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare the scenario's options and print the table."""
+    if args.code:
+        if args.scenario != "-":
+            find_scenario(args.scenario)  # what is malformed is refused here, too
+        sys.stdout.write(_code(args))
+        return 0
+    comparison = compare(find_scenario(args.scenario))
+    if args.json:
+        sys.stdout.write(comparison.to_json().decode())
+        return 0
+    from xenexplore.render.text.comparison import comparison_text
+
+    sys.stdout.write(comparison_text(comparison, unicode=args.unicode))
+    return 0
+
+
+def _code(args: argparse.Namespace) -> str:
+    imported, loaded = load_line(args.scenario)
+    lines = [imported, "from xenexplore.scenario.run import compare", ""]
+    lines.append(f"comparison = compare({loaded})")
+    shown = "comparison.to_json().decode()"
+    if not args.json:
+        lines.insert(0, "from xenexplore.render.text.comparison import comparison_text")
+        unicode = ", unicode=True" if args.unicode else ""
+        shown = f"comparison_text(comparison{unicode})"
+    return "\n".join([*lines, f'print({shown}, end="")']) + "\n"

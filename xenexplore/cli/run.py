@@ -1,0 +1,110 @@
+"""``xenexplore run``: one scenario under one option, step by step."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.errors import InputError
+from xenexplore.scenario.builtin import builtin_names, find_scenario
+from xenexplore.scenario.path import Path
+from xenexplore.scenario.run import run as run_scenario
+
+__all__ = ["add_arguments", "load_line", "run"]
+
+VIEWS = ("path", "map", "registered")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
+    parser.add_argument(
+        "--option", metavar="LABEL",
+        help="a label of the scenario or an option's name; default: the scenario's first",
+    )  # fmt: skip
+    parser.add_argument("--step", metavar="N", type=int, help="only that step, from 0")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--view", choices=VIEWS, default="path",
+        help="text: the path, the address-space map, or the registered buffers",
+    )  # fmt: skip
+    parser.add_argument("--all", action="store_true", help="text: fold nothing away")
+    parser.add_argument("--unicode", action="store_true", help="text: box characters")
+    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the scenario and print its path, or a part of it."""
+    if args.code:
+        if args.scenario != "-":
+            find_scenario(args.scenario)  # what is malformed is refused here, too
+        sys.stdout.write(_code(args))
+        return 0
+    path = run_scenario(find_scenario(args.scenario), args.option)
+    if args.step is not None and not 0 <= args.step < len(path.steps):
+        raise InputError(
+            args.scenario, "--step", expected=f"0 to {len(path.steps) - 1}", got=str(args.step)
+        )
+    if args.format == "json":
+        _write_json(path, args.step)
+    else:
+        sys.stdout.write(_text(path, args))
+    return 0
+
+
+def _write_json(path: Path, step: int | None) -> None:
+    """The whole path, or the one line of it that is a step."""
+    document = path.to_json()
+    if step is not None:
+        lines = document[document.index(b'"steps":[\n') :].splitlines()[1:]
+        document = lines[step].rstrip(b",") + b"\n"
+    sys.stdout.write(document.decode())
+
+
+def _text(path: Path, args: argparse.Namespace) -> str:
+    if args.view == "map":
+        from xenexplore.render.text.address_map import map_text
+
+        return map_text(path, args.step, unicode=args.unicode)
+    if args.view == "registered":
+        from xenexplore.render.text.registered import registered_text
+
+        return registered_text(path, args.step, unicode=args.unicode)
+    if args.step is not None:
+        from xenexplore.render.text.step import step_text
+
+        return step_text(path, args.step, unicode=args.unicode)
+    from xenexplore.render.text.path import path_text
+
+    return path_text(path, unicode=args.unicode, folded=not args.all)
+
+
+def load_line(word: str) -> tuple[str, str]:
+    """An import and an expression that load a scenario."""
+    if word in builtin_names():
+        return "from xenexplore.scenario.builtin import load_builtin", f"load_builtin({word!r})"
+    return "from xenexplore.scenario.loader import load_scenario", f"load_scenario({word!r})"
+
+
+def _code(args: argparse.Namespace) -> str:
+    imported, loaded = load_line(args.scenario)
+    call = f"run({loaded}{'' if args.option is None else f', {args.option!r}'})"
+    lines = [imported, "from xenexplore.scenario.run import run", "", f"path = {call}"]
+    unicode = ", unicode=True" if args.unicode else ""
+    if args.format == "json":
+        shown = "path.to_json().decode()"
+    elif args.view == "map":
+        lines.insert(0, "from xenexplore.render.text.address_map import map_text")
+        shown = f"map_text(path, {args.step}{unicode})"
+    elif args.view == "registered":
+        lines.insert(0, "from xenexplore.render.text.registered import registered_text")
+        shown = f"registered_text(path, {args.step}{unicode})"
+    elif args.step is not None:
+        lines.insert(0, "from xenexplore.render.text.step import step_text")
+        shown = f"step_text(path, {args.step}{unicode})"
+    else:
+        lines.insert(0, "from xenexplore.render.text.path import path_text")
+        folded = ", folded=False" if args.all else ""
+        shown = f"path_text(path{unicode}{folded})"
+    return "\n".join([*lines, f'print({shown}, end="")']) + "\n"
