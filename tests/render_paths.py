@@ -16,7 +16,7 @@ from xenexplore.scenario.machine_view import MachineView
 from xenexplore.scenario.path import About, OptionView, Path
 from xenexplore.scenario.run import run
 
-GUEST = '''
+GUEST = """
 name = "places"
 title = "One buffer of each kind"
 [guest]
@@ -56,7 +56,7 @@ size = 48
 do = "call"
 hypercall = "event_channel_op send"
 with = {{ arg = "@on-stack" }}
-'''
+"""
 
 
 @lru_cache
@@ -232,7 +232,9 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "p2m_type": st.sampled_from(["p2m_ram_rw", "p2m_mmio_direct"]),
         "order": st.sampled_from([0, 9, 18]),
         "entry_reads": st.integers(0, 4),
-        "purpose": st.sampled_from(["level-4 table (CR3)", "buffer", "frame of the linear address"]),
+        "purpose": st.sampled_from(
+            ["level-4 table (CR3)", "buffer", "frame of the linear address"]
+        ),
     },
     s.Check: {"name": texts, "passed": st.booleans(), "detail": texts},
     s.Fault: {

@@ -26,9 +26,7 @@ def silent(tree: Tree) -> set[int]:
 def test_every_step_is_on_exactly_one_row(nodes):
     tree = Tree(nodes)
     shown = [
-        index
-        for row in rows_of(tree, folded=False)
-        for index in range(row.first, row.last + 1)
+        index for row in rows_of(tree, folded=False) for index in range(row.first, row.last + 1)
     ]
     assert shown == [node.index for node in nodes if node.index not in silent(tree)]
 
@@ -59,12 +57,13 @@ def test_the_tree_knows_what_is_inside(nodes):
 
 
 def walk_of(level: int, start: int, gfn: int = 0x10F) -> list[s.Step]:
+    at = Gpa(0x10F000 + 8 * start)
     lookup = s.P2mLookup(
         cite=CITE, gfn=Gfn(gfn), mfn=Mfn(5), p2m_type="p2m_ram_rw", order=0, entry_reads=4,
         purpose=f"level-{level} table",
     )  # fmt: skip
     read = s.PteRead(
-        cite=CITE, level=level, table=Gpa(0x10F000), index=start, entry_at=Gpa(0x10F000 + 8 * start),
+        cite=CITE, level=level, table=Gpa(0x10F000), index=start, entry_at=at,
         entry=0x67, flags="P RW US A",
     )  # fmt: skip
     return [lookup, read]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.render import view_address as spell
 from xenexplore.render.view_notes import notes_at
-from xenexplore.render.view_rows import Tree
+from xenexplore.render.view_tree import Tree
 from xenexplore.render.view_words import words_of
 from xenexplore.scenario.comparison import Comparison
 from xenexplore.scenario.path import Path

@@ -12,7 +12,8 @@ from xenexplore.render import view_address as spell
 from xenexplore.render.view_notes import notes_at
 from xenexplore.render.view_places import describe, handles
 from xenexplore.render.view_registered import registered_at
-from xenexplore.render.view_rows import Row, Tree, siblings, updates_of
+from xenexplore.render.view_rows import Row, siblings, updates_of
+from xenexplore.render.view_tree import Tree
 from xenexplore.render.view_words import Words, words_of
 from xenexplore.scenario.path import Path
 from xenexplore.steps import (

@@ -9,7 +9,7 @@ from xenexplore.addr import Gpa, Gva, gpa_to_gfn
 from xenexplore.render import view_address as spell
 from xenexplore.render.view_places import holders, second_mapping
 from xenexplore.render.view_registered import registered_at
-from xenexplore.render.view_rows import Tree
+from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.path import Path
 from xenexplore.steps import (
     Copy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.buffers import Buffer
 from xenexplore.guest.regions import RegionKind
-from xenexplore.render.view_rows import Tree
+from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.machine_view import MachineView
 from xenexplore.steps import ListRead, Piece, RegisterPass, TlbLookup
 

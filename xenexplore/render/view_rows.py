@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from xenexplore.render.view_tree import Tree
 from xenexplore.render.view_words import Words, words_of
-from xenexplore.steps import (
-    Copy,
-    Hazard,
-    Node,
-    P2mLookup,
-    Phase,
-    Piece,
-    PteRead,
-    PteUpdate,
-    Step,
-)
+from xenexplore.steps import P2mLookup, Phase, Piece, PteRead, PteUpdate, Step
 
-__all__ = ["Row", "Tree", "rows_of", "siblings", "updates_of"]
+__all__ = ["Row", "rows_of", "siblings", "updates_of"]
 
 _LONGEST_PERIOD = 6
 _FEWEST_ROUNDS = 3
@@ -44,81 +34,6 @@ class Row:
     depth: int
     words: Words
     folded: int = 0
-
-
-class Tree:
-    """Steps with their children at hand.
-
-    Args:
-        steps: the nodes of a path, in preorder, ``steps[i].index == i``.
-    """
-
-    def __init__(self, steps: Sequence[Node]) -> None:
-        self.steps = steps
-        self.roots: list[int] = []
-        self._children: list[list[int]] = [[] for _ in steps]
-        self._ends = list(range(len(steps)))
-        for node in steps:
-            (self._children[node.parent] if node.parent >= 0 else self.roots).append(node.index)
-        for node in reversed(steps):
-            if node.parent >= 0:
-                self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
-        self._shapes = self._find_shapes()
-
-    def children(self, index: int) -> list[int]:
-        """Steps directly under one (-1: the outermost)."""
-        return self.roots if index < 0 else self._children[index]
-
-    def end(self, index: int) -> int:
-        """The last step inside a step; itself if nothing is."""
-        return self._ends[index]
-
-    def inside(self, index: int) -> Iterator[Node]:
-        """A step and everything inside it, in order."""
-        yield from self.steps[index : self._ends[index] + 1]
-
-    def around(self, index: int) -> list[int]:
-        """A step and the steps around it, innermost first."""
-        found = [index]
-        while self.steps[found[-1]].parent >= 0:
-            found.append(self.steps[found[-1]].parent)
-        return found
-
-    def shape(self, index: int) -> int:
-        """Equal numbers mean: the same kinds of steps, nested alike, with the same verdicts.
-
-        Accessed and Dirty bits do not count: only the first of many walks sets them.
-        """
-        return self._shapes[index]
-
-    def _find_shapes(self) -> list[int]:
-        known: dict[tuple[object, ...], int] = {}
-        shapes = [0] * len(self.steps)
-        for node in reversed(self.steps):
-            inner = tuple(
-                shapes[child]
-                for child in self._children[node.index]
-                if not isinstance(self.steps[child].step, PteUpdate)
-            )
-            shapes[node.index] = known.setdefault((*_key(node.step), inner), len(known))
-        return shapes
-
-
-def _key(step: Step) -> tuple[object, ...]:
-    """What must agree for two steps to count as repetitions of each other."""
-    words = words_of(step)
-    match step:
-        case PteRead() | PteUpdate():
-            detail = str(step.level)
-        case P2mLookup():
-            detail = step.purpose
-        case Copy():
-            detail = re.sub(r"\d+", "#", step.role)
-        case Hazard():
-            detail = step.name
-        case _:
-            detail = ""
-    return (step.kind, words.tone, detail)
 
 
 def rows_of(tree: Tree, *, folded: bool = True) -> tuple[Row, ...]:

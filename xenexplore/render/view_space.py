@@ -4,45 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from string import ascii_lowercase
 
 from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
-from xenexplore.guest.buffers import Buffer
 from xenexplore.guest.physical import GpaRegion
 from xenexplore.guest.regions import Region, RegionKind
+from xenexplore.render.view_frames import Run, runs_of
 from xenexplore.render.view_places import handles
 from xenexplore.render.view_registered import Entry, Table, registered_at
-from xenexplore.render.view_rows import Tree
+from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.path import Path
 from xenexplore.steps import Copy
 
-__all__ = ["Covered", "LinearItem", "LinearSpan", "PhysicalItem", "Run", "SpaceMap", "space_at"]
+__all__ = ["Covered", "LinearItem", "LinearSpan", "PhysicalItem", "SpaceMap", "space_at"]
 
 
 _WHOLES = (RegionKind.IMAGE, RegionKind.DIRECTMAP)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Consecutive frames behind consecutive pages of a buffer.
-
-    Attributes:
-        letter: what links its places on the map: ``"a"``, ``"b"``, ...
-        gfn: first frame (PV: machine frame).
-        frames: how many.
-        buffer: name of the buffer.
-        va: linear address of the run's first byte that belongs to the buffer.
-        size: bytes of the buffer in the run.
-        alias: directmap address of that byte, or None where there is no other.
-    """
-
-    letter: str
-    gfn: int
-    frames: int
-    buffer: str
-    va: Gva
-    size: int
-    alias: Gva | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +130,7 @@ def space_at(path: Path, index: int | None = None, tree: Tree | None = None) -> 
     at = len(path.steps) - 1 if index is None else index
     tree = tree or Tree(path.steps)
     tables = registered_at(path.steps, at).tables
-    runs = tuple(_runs(path.machine.buffers))
+    runs = tuple(runs_of(path.machine.buffers))
     items = tuple(_items(path, tree, at, runs, tables))
     return SpaceMap(
         index=at,
@@ -163,44 +139,6 @@ def space_at(path: Path, index: int | None = None, tree: Tree | None = None) -> 
         registered=tuple(_registered(tables, runs)),
         runs=runs,
     )
-
-
-def _runs(buffers: Sequence[Buffer]) -> Iterator[Run]:
-    letters: dict[tuple[int, int], str] = {}
-    for buffer in buffers:
-        for first, count in _consecutive(buffer):
-            gfn = buffer.frames[first].value
-            letter = letters.setdefault((gfn, count), _letter(len(letters)))
-            start = max(buffer.va.value, buffer.pages[first].value)
-            end = min(buffer.va.value + buffer.size, buffer.pages[first].value + (count << 12))
-            alias = buffer.aliases[first]
-            other = None
-            if alias is not None and alias.value != buffer.pages[first].value:
-                other = alias + (start - buffer.pages[first].value)
-            yield Run(
-                letter=letter,
-                gfn=gfn,
-                frames=count,
-                buffer=buffer.name,
-                va=Gva(start),
-                size=end - start,
-                alias=other,
-            )
-
-
-def _consecutive(buffer: Buffer) -> Iterator[tuple[int, int]]:
-    """Runs of pages whose frames follow each other: first page and count."""
-    first = 0
-    for page in range(1, len(buffer.frames) + 1):
-        ends = page == len(buffer.frames)
-        if ends or buffer.frames[page].value != buffer.frames[page - 1].value + 1:
-            yield first, page - first
-            first = page
-
-
-def _letter(number: int) -> str:
-    high, low = divmod(number, len(ascii_lowercase))
-    return (ascii_lowercase[(high - 1) % 26] if high else "") + ascii_lowercase[low]
 
 
 def _items(

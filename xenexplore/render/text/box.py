@@ -31,8 +31,8 @@ class Ink:
         self.unicode = unicode
 
     def text(self, text: str) -> str:
-        """Text in this ink's characters, on one line."""
-        flat = " ".join(text.split("\n"))
+        """Text in this ink's characters, on one line; control characters become spaces."""
+        flat = "".join(c if c.isprintable() else " " for c in text)
         if self.unicode:
             for plain, drawn in _DRAWN:
                 flat = flat.replace(plain, drawn)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from xenexplore.render import view_address as spell
 from xenexplore.render.text.box import Ink
-from xenexplore.render.view_rows import Row, Tree, rows_of
+from xenexplore.render.view_rows import Row, rows_of
+from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.path import OptionView, Path
 
 __all__ = ["guest_line", "option_line", "option_name", "path_text", "verdict_lines"]
