@@ -189,6 +189,12 @@ def test_the_end_of_the_address_space_has_17_digits(capsys, guest):
     assert "ffffffffffe00000  10000000000000000" in answer(capsys, "map", guest(memory))
 
 
+def test_an_empty_address_space_is_an_answer(capsys, guest):
+    path = guest(bytes(0x1000))
+    assert answer(capsys, "map", path).endswith("\n\nNothing is mapped.\n")
+    assert answer(capsys, "map", "--json", path) == ""
+
+
 # What the image knows and what must be said.
 
 

@@ -121,7 +121,8 @@ class Image:
         low, length, offset = self.segments[slot]
         start = offset + address - low
         if size <= low + length - address:
-            return bytes(self._data[start : start + size])
+            piece = self._data[start : start + size]
+            return piece if piece.__class__ is bytes else bytes(piece)
         # Segments that meet: the rest may be in the next ones.
         parts: list[bytes] = []
         while size > 0:
