@@ -25,6 +25,10 @@ Seen = tuple[str, int, int]
 # More alternatives than this in one call, and the search gives up.
 _MOST_ATTEMPTS = 20_000
 
+# The same question this often without an access in between: leave that loop.
+_ROUNDS = 2
+_LOOPING = ("state", "loop", "branch")
+
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -74,24 +78,29 @@ def name_of(call: Call) -> str:
     return found.title
 
 
-def explain(call: Call, copies: Sequence[Seen]) -> Explanation:
+def explain(call: Call, copies: Sequence[Seen], *, following: Call | None = None) -> Explanation:
     """Whether the catalogue allows what Xen was seen to copy during one hypercall.
 
     Args:
         call: number, arguments and guest kind.
         copies: the accesses inside it, in order.
+        following: the guest's next hypercall of the same number.  That the
+            call was preempted is believed only if this is its next leg, with
+            the arguments that the plan's ``continue`` gives it.
     """
-    search = _Search(call, copies)
+    search = _Search(call, copies, following)
     return search.result()
 
 
 class _Search:
     """Depth-first over the alternatives, by running the plan again."""
 
-    def __init__(self, call: Call, copies: Sequence[Seen]) -> None:
+    def __init__(self, call: Call, copies: Sequence[Seen], following: Call | None = None) -> None:
         self.call = call
+        self.following = following
         self.copies = copies
         self.answers: list[tuple[Choice, tuple[bool | int, ...], int]] = []
+        self.unmodelled: Outcome | None = None
         self.matched = 0
         self.expected = "nothing was tried"
         self.pieces: list[Copy] = []
@@ -111,6 +120,8 @@ class _Search:
             self.answers[-1] = (choice, options, index + 1)
         else:
             self.expected = f"no match in {_MOST_ATTEMPTS} attempts; {self.expected}"
+        if self.unmodelled is not None:
+            return self.success(name, self.unmodelled)
         verdict = "unknown" if name.endswith("?") else "unexplained"
         return Explanation(verdict, name, matched=self.matched, expected=self.expected)
 
@@ -139,18 +150,26 @@ class _Search:
         position, answered = 0, 0
         steps = predict(self.call)
         reply: bool | int | None = None
+        asked: dict[str, int] = {}  # since the last access that was matched
         try:
             step = next(steps)
-            for _ in range(100 * len(self.copies) + 2000):
+            for _ in range(100 * len(self.copies) + 400):
                 if isinstance(step, Copy):
                     reply = None
                     if not step.inline:
                         if not self.meets(step, position):
                             return None
                         position += 1
+                        asked.clear()
                 else:
+                    # "n > 3" is asked in the round after "n > 2".
+                    question = step.reason.rstrip("0123456789")
+                    asked[question] = asked.get(question, 0) + 1
                     if answered == len(self.answers):
                         options = self.options(step, position)
+                        if asked[question] > _ROUNDS and step.kind in _LOOPING:
+                            # More rounds without an access explain no more.
+                            options = options[-1:]
                         if not options:
                             return None
                         self.answers.append((step, options, 0))
@@ -162,12 +181,26 @@ class _Search:
             return None
         except StopIteration as stop:
             outcome: Outcome = stop.value
+            if outcome.how == "continued" and not self.resumed(outcome):
+                self.note(position, "the call again, with a continuation's arguments")
+                return None
+            if outcome.how == "unmodelled" and self.guessed():
+                # Another sub-op may be modelled and fit.
+                self.unmodelled = self.unmodelled or outcome
+                return None
             if position == len(self.copies) or outcome.how == "unmodelled":
                 return outcome
             self.note(position, f"the end ({outcome.how})")
             return None
         self.note(position, "fewer alternatives")
         return None
+
+    def guessed(self) -> bool:
+        """Whether this run chose a hypercall or sub-op that nobody recorded."""
+        return any(
+            choice.kind in ("callee", "sub-op") and len(options) > 1
+            for choice, options, _ in self.answers
+        )
 
     def meets(self, step: Copy, position: int) -> bool:
         if position == len(self.copies):
@@ -185,6 +218,8 @@ class _Search:
     def options(self, choice: Choice, position: int) -> tuple[bool | int, ...]:
         """The answers worth trying."""
         left = position < len(self.copies)
+        if choice.kind == "continue" and self.following is None:
+            return tuple(o for o in choice.options if not o)
         if choice.ends and left:
             return tuple(o for o in choice.options if not o)
         if choice.kind == "callee":
@@ -199,6 +234,17 @@ class _Search:
         if choice.kind == "sub-op":
             return _distinct(choice.reason.partition(".")[0], choice.options)
         return choice.options
+
+    def resumed(self, outcome: Outcome) -> bool:
+        """Whether the guest's next such hypercall is this one's next leg."""
+        if self.following is None or outcome.args is None:
+            return False
+        for value, seen in zip(outcome.args, self.following.args, strict=False):
+            # A 32-bit argument leaves the register's upper half open.
+            width = 32 if isinstance(value, int) and value < 1 << 32 else 64
+            if isinstance(value, int) and (value - seen) % (1 << width):
+                return False
+        return True
 
     def note(self, position: int, expected: str) -> None:
         """Remember the furthest disagreement."""
@@ -216,10 +262,12 @@ def _shown(step: Copy) -> str:
 def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int, ...]:
     """One sub-op for each different copy plan: the recording cannot tell the others apart."""
     ops = find_family(family).ops
-    kept: dict[tuple[str, str], bool | int] = {}
+    kept: dict[str, bool | int] = {}
     for option in options:
         op = ops[int(option)]
-        kept.setdefault((op.text, op.missing), option)
+        if op.missing:
+            continue
+        kept.setdefault(op.text, option)
     return tuple(kept.values())
 
 

@@ -64,7 +64,7 @@ number and arguments are free variables and the explanation says so.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of, numbers
@@ -210,11 +210,14 @@ class Outcome:
             where the catalogue has no plan.
         reason: why it failed or was preempted.
         args: the argument registers of the next leg, if it was preempted.
+        contents: what was copied in and given a name, in order; where contents
+            were not known, with what the accesses decided about them.
     """
 
     how: str
     reason: str = ""
     args: tuple[Value, ...] | None = None
+    contents: tuple[StructValue, ...] = ()
 
 
 Reply: TypeAlias = "bytes | None | Fault | bool | int"
@@ -245,7 +248,9 @@ def predict(call: Call, *, unknown: bool = False) -> Steps:
     args: tuple[Value, ...] = call.args
     if unknown:
         args = tuple(Free(Variable(f"arg{index}")) for index in range(6))
-    return _Machine(call.guest, call.rsp).hypercall(call.number, args, "")
+    machine = _Machine(call.guest, call.rsp)
+    outcome = yield from machine.hypercall(call.number, args, "")
+    return replace(outcome, contents=tuple(machine.contents))
 
 
 class _Machine:
@@ -255,6 +260,7 @@ class _Machine:
         self.guest = guest
         self.rsp: Value = Free(Variable("rsp")) if rsp is None else rsp
         self.depth = 0
+        self.contents: list[StructValue] = []
 
     def hypercall(self, number: int, args: Sequence[Value], prefix: str) -> Steps:
         """Run one hypercall."""
@@ -390,9 +396,9 @@ class _Frame:
             return Outcome("failed", "-EFAULT")
         if node.name:
             data = reply if isinstance(reply, bytes) else None
-            self.scope.names[node.name] = StructValue(
-                node.name, node.type, structs, settle(address), data
-            )
+            held = StructValue(node.name, node.type, structs, settle(address), data)
+            self.scope.names[node.name] = held
+            self.machine.contents.append(held)
         return None
 
     def known(self, node: Access, address: Value, length: Value) -> bytes | None:
@@ -528,6 +534,7 @@ class _Frame:
             options = (-1, *(n for n in numbers() if n != self.family.number))
             picked = int((yield Choice("callee", node.number.text, options)))
             if picked < 0:
+                self.scope.names["preempted"] = 0
                 return None
             if not number.bind(picked):
                 raise ImpossibleError(node.number.text)
