@@ -22,6 +22,7 @@ from xenexplore.steps import (
     GuestWrite,
     ListRead,
     Move,
+    Node,
     Phase,
     Piece,
     PteRead,
@@ -32,6 +33,8 @@ from xenexplore.steps import (
 )
 
 __all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
+
+_FRAMES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,29 +234,41 @@ def _before(tree: Tree, copy: int) -> list[str]:
 
 
 def _inside(tree: Tree, copy: int) -> list[str]:
-    """What Xen does in a copy, up to the bytes of its first piece."""
+    """What Xen does in a copy, up to where it goes wrong or ends."""
     found: dict[str, int] = {}
-    tail = ""
+    frames: dict[str, None] = {}
     for node in tree.inside(copy):
         step = node.step
-        word = ""
-        if isinstance(step, TlbLookup):
-            word = f"TLB {'hit' if step.hit else 'miss'}"
-        elif isinstance(step, Piece):
-            levels = [n.step for n in tree.inside(node.index) if isinstance(n.step, PteRead)]
-            word = f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
-        elif isinstance(step, ListRead):
-            word = "list reads"
-        elif isinstance(step, CopyFailed):
-            tail = "copy fails"
-        elif isinstance(step, Fault):
-            tail = step.what
-        elif isinstance(step, Move):
-            verdict = "right" if step.right else "WRONG"
-            tail = f"gfn {spell.frame(step.gpa.value >> 12)} ({verdict})"
+        if isinstance(step, Fault):
+            return [*_times(found), step.what]
+        if isinstance(step, Move):
+            frame = spell.frame(step.gpa.value >> 12)
+            if not step.right:
+                verdict = "WRONG" if step.meant != step.gpa else "CIPHERTEXT"
+                return [*_times(found), f"gfn {frame} ({verdict})"]
+            frames[frame] = None
+        word = _word(tree, node)
         if word:
             found[word] = found.get(word, 0) + 1
-        if tail:
-            break
-    words = [f"{count} {word}" if word == "list reads" else word for word, count in found.items()]
-    return [*words, tail] if tail else words
+    return [*_times(found), *([_where(list(frames))] if frames else [])]
+
+
+def _word(tree: Tree, node: Node) -> str:
+    step = node.step
+    if isinstance(step, TlbLookup):
+        return f"TLB {'hit' if step.hit else 'miss'}"
+    if isinstance(step, ListRead):
+        return "list read"
+    if isinstance(step, Piece):
+        levels = [n.step for n in tree.inside(node.index) if isinstance(n.step, PteRead)]
+        return f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
+    return ""
+
+
+def _times(found: dict[str, int]) -> list[str]:
+    return [word if count == 1 else f"{count:,} x {word}" for word, count in found.items()]
+
+
+def _where(frames: list[str]) -> str:
+    others = f" and {len(frames) - _FRAMES} more" if len(frames) > _FRAMES else ""
+    return f"gfn {' '.join(frames[:_FRAMES])}{others} (right)"

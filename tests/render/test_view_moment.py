@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+from functools import lru_cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from render_paths import path_of, placed, trees
+
+from xenexplore import steps as s
+from xenexplore.addr import Gpa
+from xenexplore.errors import MachineError
+from xenexplore.hypervisor.outcome import counts_of
+from xenexplore.render.text.step import step_text
+from xenexplore.render.view_moment import counted, moment_at
+from xenexplore.render.view_tree import Tree
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.path import Path
+from xenexplore.scenario.run import run
+
+SCENARIO = """
+name = "moments"
+title = "What is worth noticing"
+[guest]
+vcpus = 2
+smap = false
+[[buffer]]
+name = "send"
+place = "stack"
+size = 4
+[[buffer]]
+name = "area-0"
+place = "user"
+process = "first"
+address = "0x7ffff0000040"
+size = 48
+[[buffer]]
+name = "area-1"
+place = "user"
+process = "second"
+address = "0x7ffff0000040"
+size = 48
+[[buffer]]
+name = "split"
+place = "vmalloc"
+size = 4
+offset = 4094
+[[action]]
+do = "switch"
+vcpu = 0
+process = "first"
+[[action]]
+do = "switch"
+vcpu = 1
+process = "second"
+[[action]]
+do = "register"
+vcpu = 0
+what = "buffer:area-0"
+[[action]]
+do = "register"
+vcpu = 1
+what = "buffer:area-1"
+[[action]]
+do = "register"
+vcpu = 0
+what = "directmap"
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = { arg = "@send" }
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = { arg = "@send" }
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = { arg = "@split" }
+[[action]]
+do = "register-runstate"
+vcpu = 0
+subject = 1
+buffer = "area-1"
+argument = "send"
+[[action]]
+do = "unmap"
+buffer = "send"
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = { arg = "@send" }
+"""
+
+
+@lru_cache
+def ran(option: str) -> Path:
+    return run(parse_scenario(SCENARIO), option)
+
+
+def first(path: Path, kind: type[s.Step], nth: int = 0) -> int:
+    found = [node.index for node in path.steps if isinstance(node.step, kind)]
+    return found[nth]
+
+
+def flat(path: Path, index: int) -> str:
+    return " ".join(step_text(path, index).split())
+
+
+@given(nodes=trees(), data=st.data())
+@settings(max_examples=100)
+def test_a_moment_shows_its_step_and_nothing_later(nodes, data):
+    index = data.draw(st.integers(0, len(nodes) - 1))
+    path = path_of(nodes)
+    moment = moment_at(path, index)
+    row = moment.rows[moment.current]
+    assert row.first <= index <= row.last
+    for later in moment.rows[moment.current + 1 :]:
+        assert later.words.main == "..." or later.first <= index
+    before = counts_of(nodes[: index + 1])
+    assert moment.counts.exits + moment.once.exits == before.exits
+    assert moment.counts.p2m_lookups + moment.once.p2m_lookups == before.p2m_lookups
+
+
+@pytest.mark.parametrize("option", ["linear-walk", "software-tlb", "number-bit", "sg-policy"])
+def test_counts_so_far_grow_to_those_of_the_outcome(option):
+    path = ran(option)
+    tree, before = Tree(path.steps), None
+    for index in range(len(path)):
+        moment = moment_at(path, index, tree)
+        if before is not None:
+            grown = moment.counts - before
+            assert all(value >= 0 for value in grown.as_json().values())
+        before = moment.counts
+    assert before == path.outcome.calls
+    assert moment.once == path.outcome.setup
+
+
+def test_no_such_step_is_said_in_one_sentence():
+    with pytest.raises(MachineError, match=r"no step 99999: moments under linear-walk has steps 0"):
+        step_text(ran("linear-walk"), 99999)
+    with pytest.raises(MachineError):
+        step_text(ran("linear-walk"), -1)
+
+
+def test_an_entry_is_shown_once_it_is_read_and_not_before():
+    path = ran("linear-walk")
+    read = first(path, s.PteRead)
+    entry = path.steps[read].step
+    assert "'0067" in (shown := step_text(path, read)) or "'0007" in shown
+    looked_up = step_text(path, read - 1)
+    assert f"{entry.entry_at.value:08x}  ..." in looked_up
+    assert "P RW" not in looked_up
+
+
+def test_a_miss_shows_what_is_registered_and_what_comes_of_it():
+    path = ran("software-tlb")
+    text = step_text(path, first(path, s.TlbLookup))
+    assert "[1] ffff8880'00000000 +30000000 directmap" in text
+    assert "no entry covers the handle: walk as today" in text
+    assert "MISS" in text
+
+
+def test_the_frame_is_registered_the_address_is_not():
+    path = ran("software-tlb")
+    note = flat(path, first(path, s.TlbLookup))
+    buffer = path.machine.buffer("send")
+    alias = buffer.aliases[0].value + buffer.va.offset
+    assert f"directmap covers gfn {buffer.frames[0].value:05x}" in note
+    assert f"as ffff8880'{alias & 0xFFFFFFFF:08x}" in note
+    assert "CONFIG_VMAP_STACK" in note
+
+
+def test_walking_the_same_page_again_is_noticed():
+    path = ran("linear-walk")
+    assert "walked" not in flat(path, first(path, s.PteRead))
+    assert "has been walked once before in this run" in flat(path, first(path, s.Piece, 1))
+
+
+def test_a_copy_that_goes_on_elsewhere_is_noticed():
+    path = ran("linear-walk")
+    frames = [frame.value for frame in path.machine.buffer("split").frames]
+    note = flat(path, first(path, s.Move, 3))
+    assert f"gfn {frames[0]:05x}, then {frames[1]:05x}" in note
+
+
+def test_the_wrong_frame_is_named_and_so_is_the_silence():
+    path = ran("software-tlb")
+    wrong = next(n.index for n in path.steps if isinstance(n.step, s.Move) and not n.step.right)
+    text = flat(path, wrong)
+    here, there = (path.machine.buffer(f"area-{n}").frames[0].value for n in (0, 1))
+    assert f"went to gfn {here:05x} (area-0 at the start)" in text
+    assert f"the caller meant gfn {there:05x} (area-1 at the start)" in text
+    assert "Nobody is told: the call returns 0." in text
+    assert "vCPU 1's own table says gpa" in text
+
+
+def test_whose_tables_are_walked_is_noticed():
+    path = ran("linear-walk")
+    about = [n.index for n in path.steps if isinstance(n.step, s.Copy) and n.step.subject == 1]
+    last = Tree(path.steps).end(about[0])
+    assert "its tables are walked, but the address is vCPU 1's" in flat(path, last)
+
+
+def test_the_scenario_is_not_cited_as_a_rule():
+    path = ran("linear-walk")
+    assert moment_at(path, first(path, s.Action)).cite == ""
+    assert "[" not in step_text(path, first(path, s.Action))
+
+
+def test_handles_say_what_they_are():
+    for option, words in (
+        ("linear-walk", "vmalloc (kernel stack)"),
+        ("number-bit", "guest-physical"),
+        ("sg-policy", "a list of pieces"),
+        ("fastabi", "passed in registers"),
+    ):
+        path = placed(option=option)
+        assert words in step_text(path, first(path, s.Copy)), option
+
+
+def test_a_fault_is_marked():
+    path = ran("linear-walk")
+    lines = step_text(path, first(path, s.CopyFailed)).splitlines()
+    assert any(line.startswith("! FAULT") for line in lines)
+    assert any(line.startswith("> FAILED") for line in lines)
+
+
+def test_counts_are_words_without_zeros():
+    path = ran("linear-walk")
+    words = counted(path.outcome.calls)
+    assert words[-1].endswith("copied")
+    assert not [word for word in words[:-1] if word.startswith("0 ")]
+    assert counted(counts_of(()))[-1] == "0 bytes copied"
+
+
+def test_a_long_copy_shows_the_rows_around_the_step():
+    recorder, cite = s.Recorder(), s.Cite("x")
+    step = s.Copy(
+        cite=cite, direction="from", handle=0x1000, size=160, role="r", current=0, subject=0
+    )
+    with recorder.under(step):
+        for number in range(40):
+            gpa = Gpa(number << 12)
+            recorder.add(s.Move(cite=cite, direction="from", gpa=gpa, mfn=None, size=4, meant=gpa))
+    path = path_of(recorder.nodes)
+    middle = step_text(path, 30).splitlines()
+    assert "            ... 13 rows before" in middle
+    assert "            ... 5 more to come" in middle
+    assert any(line.startswith("  handle") for line in middle)
+    assert not any("rows before" in line for line in step_text(path, 18).splitlines())
+    assert not any("more to come" in line for line in step_text(path, 34).splitlines())
+
+
+def test_the_placed_path_is_a_run_like_any_other():
+    assert placed().outcome.status in {"right", "error"}
