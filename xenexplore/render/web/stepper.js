@@ -48,6 +48,7 @@ function sentence(text) {
     .replace(/\b0x([0-9a-f]{9,16})\b/g, (_, digits) => handle(BigInt(`0x${digits}`)))
     .replace(/\b0x[0-9a-f]{3,8}\b/g, (found) => `<span class="xe-n">${found}</span>`);
 }
+const paragraphs = (text) => text.split(/\n\s*\n/).filter((part) => part.trim()).map((part) => `<p>${esc(part.trim())}</p>`).join("");
 const plain = (html) => html.replace(/<[^>]*>/g, "");
 
 // ---------------------------------------------------------------- words
@@ -64,7 +65,7 @@ const WORDS = {
   phase: (s) => [s.name, sentence(s.detail || ""), s.who === "xen" ? "Xen" : "guest"],
   hypercall: (s) => ["call", esc(s.name), s.leg ? `continuation ${s.leg}` : ""],
   exit: (s) => ["exit", `vCPU ${s.vcpu}`, esc(s.instruction)],
-  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.role)],
+  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.role.split(":")[0])],
   piece: (s) => ["piece", `${handle(big(s.handle))} <small>${size(s.size)}</small>`, ""],
   move: (s) => [
     "bytes",
@@ -120,12 +121,14 @@ function words(step) {
   const [label, main, side, tone = ""] = (WORDS[step.kind] || ((s) => [s.kind, sentence(s.say), ""]))(step);
   return { label, main, side, tone };
 }
+const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const shortLabel = (step) =>
   step.kind === "pte-read" ? `L${step.level}`
     : step.kind === "tlb-lookup" ? `TLB ${step.shared ? "dom" : step.asked}`
     : step.kind === "pte-update" ? "A/D"
     : step.kind === "list-read" ? "list"
-    : step.kind === "hypercall" ? "call"
+    : step.kind === "hypercall" ? step.name.split(/[ .]/).pop()
+    : step.kind === "action" ? step.name
     : step.kind === "tlb-insert" ? "register"
     : plain(words(step).label);
 
@@ -376,7 +379,7 @@ function rowsOf(run, unit) {
   return rows;
 }
 
-const PURPOSES = { buffer: "for the copy", "frame of the linear address": "end of walk" };
+const PURPOSES = { buffer: "copy", "frame of the linear address": "walk" };
 function rowWords(run, row) {
   const found = words(row.step);
   if (row.step.kind === "p2m-lookup" && row.step.purpose) {
@@ -409,26 +412,24 @@ function bits(step, cBit) {
   names[63] = "NX";
   if (cBit) names[cBit] = "C";
   if (!leaf) { delete names[6]; delete names[8]; }
-  const cell = 10.5, gap = 4, top = 26;
-  const x = (bit) => (63 - bit) * cell + Math.floor((63 - bit) / 4) * gap + 2;
+  const cell = 10.5, gap = 5;
+  const x = (bit) => ((63 - bit) % 32) * cell + Math.floor(((63 - bit) % 32) / 4) * gap + 2;
+  const y = (bit) => (bit < 32 ? 54 : 13);
   let out = "";
   for (let bit = 63; bit >= 0; bit--) {
     const on = Boolean(value >> BigInt(bit) & 1n);
     const name = names[bit];
     const field = name ? "flag" : bit >= 12 && bit < 52 ? "addr" : "other";
-    out += `<rect class="xe-bit xe-bit-${field}${on ? " is-on" : ""}" x="${x(bit)}" y="${top - 10}" width="${cell - 2}" height="9"/>`;
-    if (name) {
-      const row = bit < 12 ? bit % 2 : 0;
-      out += `<text class="xe-bitname${on ? " is-on" : ""}" x="${x(bit) + cell / 2 - 1}" y="${top + 11 + row * 11}" text-anchor="middle">${name}</text>`;
-    }
-    if (bit % 4 === 3) out += `<text class="xe-nibble" x="${x(bit) + 2 * cell - 1}" y="10" text-anchor="middle">${hex(value >> BigInt(bit - 3) & 15n)}</text>`;
+    out += `<rect class="xe-bit xe-bit-${field}${on ? " is-on" : ""}" x="${x(bit)}" y="${y(bit)}" width="${cell - 2}" height="9"/>`;
+    if (name) out += `<text class="xe-bitname${on ? " is-on" : ""}" x="${x(bit) + cell / 2 - 1}" y="${y(bit) + 19 + (bit < 12 ? (bit % 2) * 9 : 0)}" text-anchor="middle">${name}</text>`;
+    if (bit % 4 === 3) out += `<text class="xe-nibble" x="${x(bit) + 2 * cell - 1}" y="${y(bit) - 3}" text-anchor="middle">${hex(value >> BigInt(bit - 3) & 15n)}</text>`;
   }
+  const under = (high, low, text) => `<path class="xe-span" d="M${x(high)} ${y(low) + 12}H${x(low) + cell - 2}"/><text class="xe-bitname is-on" x="${(x(high) + x(low) + cell) / 2}" y="${y(low) + 21}" text-anchor="middle">${text}</text>`;
   const shift = leaf ? 12 + 9 * (step.level - 1) : 12;
-  out += `<path class="xe-span" d="M${x(51)} ${top + 4}H${x(12) + cell - 2}"/>`;
-  out += `<text class="xe-bitname is-on" x="${(x(51) + x(12)) / 2}" y="${top + 16}" text-anchor="middle">${leaf ? `page address, ${size(1n << BigInt(shift))} page` : "address of the next table"}</text>`;
-  if (leaf) out += `<text class="xe-bitname" x="${(x(62) + x(59) + cell) / 2}" y="${top + 16}" text-anchor="middle">PKEY</text>`;
+  out += under(51, 32, "address, bits 51:32") + under(31, 12, leaf ? `to 12: a ${size(1n << BigInt(shift))} page` : "to 12: the next table");
+  if (leaf) out += `<text class="xe-bitname" x="${(x(62) + x(59) + cell) / 2}" y="${y(62) + 19}" text-anchor="middle">PKEY</text>`;
   const set = esc(step.flags);
-  return `<svg class="xe-bits" viewBox="0 0 ${x(0) + cell} 52" role="img" aria-label="Entry ${hex(value, 16)}: ${set}"><title>Entry ${hex(value, 16)}: ${set}</title>${out}</svg>`;
+  return `<svg class="xe-bits" viewBox="0 0 ${x(0) + cell} 86" role="img" aria-label="Entry ${hex(value, 16)}: ${set}"><title>Entry ${hex(value, 16)}: ${set}</title>${out}</svg>`;
 }
 
 // ---------------------------------------------------------------- where a copy goes
@@ -440,13 +441,14 @@ function chunksOf(run, unit) {
   if (unit < 0 || run.steps[unit].kind !== "copy") return chunks;
   let now = null;
   const begin = (first, va, bytes) => {
-    now = { first, va, size: BigInt(bytes), gpa: null, known: Infinity, moves: [], missed: -1, meant: null };
+    now = { first, va, size: BigInt(bytes), gpa: null, known: Infinity, moves: [], lookup: -1, missed: -1, meant: null };
     chunks.push(now);
   };
   for (let i = unit + 1; i < run.end[unit]; i++) {
     const s = run.steps[i];
     if (s.kind === "tlb-lookup") {
       begin(i, big(s.va), s.covered || s.size);
+      now.lookup = i;
       if (s.gpa) Object.assign(now, { gpa: big(s.gpa), known: i });
       else now.missed = i;
     } else if (s.kind === "piece") {
@@ -460,13 +462,15 @@ function chunksOf(run, unit) {
       Object.assign(now, { gpa: (big(s.gfn) << 12n) | (now.va & 0xfffn), known: i });
     } else if (s.kind === "p2m-lookup" && s.purpose === "buffer" && (!now || now.moves.length)) {
       begin(i, null, 0);
+      Object.assign(now, { gpa: big(s.gfn) << 12n, known: i });
     } else if (s.kind === "list-read") {
       if (now && !now.moves.length && now.va === null) chunks.pop();
       now = null;
     } else if (s.kind === "move") {
       if (!now) begin(i, null, 0);
       if (!now.moves.length) {
-        if (now.gpa === null) Object.assign(now, { gpa: big(s.gpa), known: i });
+        now.gpa = big(s.gpa);
+        now.known = Math.min(now.known, i);
         now.size = 0n;
         now.meant = big(s.meant);
       }
@@ -481,7 +485,7 @@ function chunksOf(run, unit) {
 function focusOf(run, index) {
   const step = run.steps[index];
   const unit = run.unit[index];
-  const focus = { va: null, size: 1n, gpa: null, chunk: null, chunks: [], table: null, frame: null, wrong: false, meant: null };
+  const focus = { index, va: null, size: 1n, gpa: null, chunk: null, chunks: [], table: null, frame: null, wrong: false, meant: null };
   if (unit >= 0 && run.steps[unit].kind === "copy") {
     focus.chunks = run.chunks(unit);
     for (const chunk of focus.chunks) if (chunk.first <= index) focus.chunk = chunk;
@@ -563,7 +567,8 @@ function scaleOf(blocks, marks, top, bottom, zoom) {
     const marked = small.some((mark) => overlaps(mark, span));
     const head = span.hi === here.hi && !isHole(here);
     const pages = Number((span.hi - span.lo) / PAGE) || 0;
-    if (zoom === 2) heights.push({ share: Math.max(0.04, Number(span.hi - span.lo) / 4096) });
+    if (here.apart) heights.push({ fixed: 14 });
+    else if (zoom === 2) heights.push({ share: Math.max(0.04, Number(span.hi - span.lo) / 4096) });
     else if (marked) heights.push({ fixed: zoom ? 16 : 8 });
     else if (isHole(here)) heights.push({ share: 9 });
     else heights.push({ share: Math.max(head ? here.weight || 17 : 0, 5 + 0.5 * Math.log2(pages + 1)) });
@@ -584,6 +589,7 @@ class MachineMap {
       name: b.name, kind: b.kind, va: big(b.va), size: BigInt(b.size), frames: b.frames.map(big),
       aliases: b.aliases.map(big), shared: b.shared, own: at >= machine.placed, process: b.process,
     }));
+    this.frames = new Set(this.buffers.flatMap((b) => b.frames));
     this.tables = runsOf(machine.table_frames.map(big));
     this.types = this.p2mMarks(machine.p2m);
   }
@@ -657,11 +663,15 @@ function linearBlocks(map, marks, zoom, centre) {
   return blocks;
 }
 
-function physicalBlocks(map, marks, zoom, centre) {
+function physicalBlocks(map, marks, zoom, centre, frames) {
   if (zoom === 2 && centre !== null) {
-    const at = pageOf(centre);
-    const lo = at > 0n ? at - PAGE : 0n;
-    return [0n, 1n, 2n].map((k) => ({ name: "", kind: "ram", lo: lo + k * PAGE, hi: lo + (k + 1n) * PAGE, page: true }));
+    const blocks = [];
+    for (const gfn of frames) {
+      const lo = gfn << 12n, last = blocks[blocks.length - 1];
+      if (last && last.hi < lo) blocks.push({ lo: last.hi, hi: lo, kind: "gap", names: ["other frames"], apart: true });
+      blocks.push({ name: "", kind: "ram", lo, hi: lo + PAGE, page: true });
+    }
+    if (blocks.length) return blocks;
   }
   const blocks = [];
   for (const region of map.ram) {
@@ -674,7 +684,18 @@ function physicalBlocks(map, marks, zoom, centre) {
       last.names.push(region.name);
     } else blocks.push({ lo: region.lo, hi: region.hi, kind: "gap", names: [region.name] });
   }
-  return blocks.length ? blocks : physicalBlocks(map, marks, 0, null);
+  return blocks.length ? blocks : physicalBlocks(map, marks, 0, null, []);
+}
+
+// The frames worth showing one by one: those of this piece's neighbours, or of its buffer.
+function framesNear(map, focus) {
+  const found = new Set();
+  const buffer = focus.va === null ? map.buffers[0] : map.bufferAt(focus.va);
+  const at = buffer && focus.va !== null ? Number((pageOf(focus.va) - pageOf(buffer.va)) / PAGE) : 0;
+  for (const gfn of buffer ? buffer.frames.slice(Math.max(0, at - 1), at + 2) : []) found.add(gfn);
+  for (const address of [focus.gpa, focus.meant]) if (address !== null) found.add(frameOf(address));
+  for (const gfn of [focus.table, focus.frame]) if (gfn !== null && found.size < 5) found.add(gfn);
+  return [...found].sort((a, b) => (a < b ? -1 : 1));
 }
 
 // Labels kept apart: the first come first, later ones move or go.
@@ -689,7 +710,7 @@ function spread(labels, gap, top, bottom) {
 }
 
 // Marks of both spaces for one step: the call's buffers, their aliases, registered ranges.
-function marksOf(map, focus, state, tables) {
+function marksOf(map, focus, state, tables, zoom) {
   const lin = [], phys = [];
   const near = focus.chunks.length ? focus.chunks : [];
   for (const buffer of map.buffers) {
@@ -699,7 +720,11 @@ function marksOf(map, focus, state, tables) {
     const shown = buffer.frames.length > 6 ? buffer.frames.slice(0, 3) : buffer.frames;
     shown.forEach((gfn, at) => {
       const shared = state.shared.get(hex(gfn)) ?? buffer.shared;
-      phys.push({ lo: gfn << 12n, hi: (gfn + 1n) << 12n, cls: "buf", name: hex(gfn, 5), shared, keys: `gfn:${hex(gfn)} buf:${buffer.name}`, words: `gfn ${hex(gfn, 5)}: page ${at + 1} of ${buffer.name}${map.encrypted ? (shared ? ", shared" : ", private") : ""}` });
+      // Seen from near by, only the buffer's own bytes of the frame.
+      const first = pageOf(buffer.va) + BigInt(at) * PAGE, base = gfn << 12n;
+      const from = zoom === 2 && buffer.va > first ? buffer.va - first : 0n;
+      const past = buffer.va + buffer.size - first;
+      phys.push({ lo: base + from, hi: base + (zoom === 2 && past < PAGE ? past : PAGE), cls: "buf", name: hex(gfn, 5), shared, keys: `gfn:${hex(gfn)} buf:${buffer.name}`, words: `gfn ${hex(gfn, 5)}: page ${at + 1} of ${buffer.name}${map.encrypted ? (shared ? ", shared" : ", private") : ""}` });
       const alias = buffer.aliases[at];
       if (alias !== null && alias !== pageOf(buffer.va) + BigInt(at) * PAGE)
         lin.push({ lo: alias, hi: alias + PAGE, cls: "alias", name: "", gfn, keys: `vp:${hex(frameOf(alias))} gfn:${hex(gfn)}`, words: `directmap alias of gfn ${hex(gfn, 5)}, page ${at + 1} of ${buffer.name}` });
@@ -707,7 +732,7 @@ function marksOf(map, focus, state, tables) {
   }
   for (const chunk of near.slice(0, MOST_MARKS)) {
     if (chunk.va !== null && !map.bufferAt(chunk.va)) lin.push({ lo: chunk.va, hi: chunk.va + chunk.size, cls: "buf", name: "", keys: `vp:${hex(frameOf(chunk.va))}`, words: "a piece of this copy" });
-    if (chunk.gpa !== null) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
+    if (chunk.gpa !== null && !map.frames.has(frameOf(chunk.gpa)) && chunk.known <= focus.index) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
   }
   if (focus.va !== null) lin.push({ lo: focus.va, hi: focus.va + focus.size, cls: "at", name: "", keys: "", words: "" });
   if (focus.gpa !== null) phys.push({ lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE, cls: "at", name: "", keys: "", words: "" });
@@ -722,16 +747,17 @@ function marksOf(map, focus, state, tables) {
 // Draws the map for one step, as SVG text.
 function drawMap(map, view) {
   const { focus, state, tables, zoom, width, height, uid, selected } = view;
-  const marks = marksOf(map, focus, state, tables);
+  const marks = marksOf(map, focus, state, tables, zoom);
   const centre = selected !== null ? { va: selected, size: 1n } : focus.va !== null ? { va: focus.va, size: focus.size } : map.buffers.length ? { va: map.buffers[0].va, size: map.buffers[0].size } : null;
   const gpaCentre = focus.gpa ?? (focus.table !== null ? focus.table << 12n : focus.frame !== null ? focus.frame << 12n : map.buffers.length ? map.buffers[0].frames[0] << 12n : null);
   const top = 18, bottom = height - 8;
-  const x0 = 112, linWidth = Math.max(74, Math.min(108, (width - 112 - 96) * 0.42)), x1 = x0 + linWidth;
-  const gap = Math.max(46, width - x1 - 46 - 70), p0 = x1 + gap, p1 = p0 + 46;
+  const x0 = 108, linWidth = Math.max(80, Math.min(108, (width - 108 - 96) * 0.42)), x1 = x0 + linWidth;
+  const gap = Math.max(44, Math.min(150, width - x1 - 46 - 76)), p0 = x1 + gap, p1 = p0 + 46;
   const linBlocks = linearBlocks(map, marks.lin, zoom, centre);
-  const physBlocks = physicalBlocks(map, marks.phys, zoom, gpaCentre);
-  const edges = marks.entries.flatMap((e) => [{ lo: e.va, hi: e.va + e.size }]);
-  const physEdges = marks.entries.flatMap((e) => [{ lo: e.pa, hi: e.pa + e.size }]);
+  const physBlocks = physicalBlocks(map, marks.phys, zoom, gpaCentre, framesNear(map, focus));
+  const snap = (lo, hi) => (zoom === 2 ? { lo, hi } : { lo: pageOf(lo), hi: pageOf(hi + PAGE - 1n) });
+  const edges = marks.entries.map((e) => snap(e.va, e.va + e.size));
+  const physEdges = marks.entries.map((e) => snap(e.pa, e.pa + e.size));
   const lin = scaleOf(linBlocks, [...marks.lin, ...edges], top, bottom, zoom);
   const phys = scaleOf(physBlocks, [...marks.phys, ...map.kernel, ...physEdges], top, bottom, zoom);
   const linLow = linBlocks[0].lo, linHigh = linBlocks[linBlocks.length - 1].hi;
@@ -741,7 +767,7 @@ function drawMap(map, view) {
     const low = scale.y(mark.lo), high = scale.y(mark.hi);
     return low - high >= least ? [high, low - high] : [(low + high) / 2 - least / 2, least];
   };
-  const out = [], addresses = [], names = [];
+  const out = [], addresses = [], names = [], barNames = [];
   const tip = (text, keys) => `${keys ? ` data-k="${esc(keys)}"` : ""}${text ? ` data-t="${esc(text)}"` : ""}`;
 
   // Bands: what each registered range joins.
@@ -765,7 +791,7 @@ function drawMap(map, view) {
     const text = isHole(block) ? `no RAM: ${block.names.join(", ")}` : `${block.name || block.what || ""} ${hex(block.lo, 8)}, ${size(block.hi - block.lo)}${block.kind === "ram" && map.encrypted ? ", private unless shared" : ""}`;
     if (isHole(block)) {
       out.push(`<path class="xe-gap" d="M${p0} ${y}v${h}M${p1} ${y}v${h}"/><rect class="xe-hit" x="${p0}" y="${y}" width="46" height="${h}"${tip(text)}/>`);
-      names.push({ y: y + h / 2 + 3, text: "no RAM", rank: 5 });
+      if (!block.apart) names.push({ y: y + h / 2 + 3, text: "no RAM", rank: 5 });
     } else {
       out.push(`<rect class="xe-region" x="${p0}" y="${y + 0.5}" width="46" height="${Math.max(1, h - 1)}"${tip(text)}/>`);
       if (block.kind === "ram" && map.encrypted) out.push(`<rect class="xe-private" x="${p0}" y="${y + 0.5}" width="46" height="${Math.max(1, h - 1)}" fill="url(#${uid}-hatch)"/>`);
@@ -793,7 +819,7 @@ function drawMap(map, view) {
     const [y, h] = span(lin, mark, zoom === 2 ? 5 : 5);
     out.push(`<rect class="xe-mark xe-${mark.cls}" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}"${tip(mark.words, mark.keys)}/>`);
     if (mark.cls === "buf") addresses.unshift({ y: y + h / 2 + 3, parts: linearParts(mark.lo) });
-    if (mark.cls === "buf" && mark.name && h >= 12) out.push(`<text class="xe-rname" x="${x0 + 7}" y="${y + h / 2 + 4}">${esc(mark.name)}</text>`);
+    if (mark.cls === "buf" && mark.name && h >= 12) barNames.push(`<text class="xe-barname" x="${x0 + 7}" y="${y + h / 2 + 3.5}">${esc(mark.name)}</text>`);
   }
   for (const mark of marks.phys.filter(inPhys)) {
     if (mark.cls === "at") continue;
@@ -829,18 +855,20 @@ function drawMap(map, view) {
     const [y, h] = span(phys, mark, 6);
     out.push(`<rect class="xe-mark xe-now${focus.wrong ? " is-wrong" : ""}" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(frameOf(focus.gpa))}"/>`);
     if (focus.va !== null) out.push(curve(focus.wrong ? "wrong" : "now", middle(lin, { lo: focus.va, hi: focus.va + focus.size }), y + h / 2, ""));
+    else if (view.physical) out.push(`<path class="xe-curve xe-curve-now" d="M${p0 - 34} ${y + h / 2}h30m-6 -4l6 4l-6 4"/><text class="xe-handle" x="${p0 - 36}" y="${y + h / 2 - 5}">handle</text>`);
     if (focus.wrong) out.push(`<path class="xe-cross" d="M${p1 + 4} ${y + h / 2 - 4}l8 8m0 -8l-8 8"/>`);
     names.push({ y: y + h / 2 + 3, text: hex(frameOf(focus.gpa), 5), mono: true, cls: focus.wrong ? "wrong" : "now", rank: -1 });
   }
   if (focus.meant !== null && focus.va !== null) out.push(curve("meant", middle(lin, { lo: focus.va, hi: focus.va + focus.size }), phys.y(focus.meant), ""));
   const order = addresses.sort((a, b) => (a.quiet ? 1 : 0) - (b.quiet ? 1 : 0));
-  for (const label of spread(order, 11, top + 6, bottom))
+  const once = new Set();
+  for (const label of spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 11, top + 6, bottom))
     out.push(`<text class="xe-addr${label.quiet ? " is-quiet" : ""}" x="${x0 - 9}" y="${label.y}" text-anchor="end">${svgNumber(label.parts)}</text>`);
   for (const label of spread(uniqueNames(names), 11, top + 6, bottom))
     out.push(`<text class="xe-pname ${label.mono ? "is-mono" : ""} xe-pname-${label.cls || "quiet"}" x="${p1 + (label.cls === "wrong" ? 16 : 6)}" y="${label.y}">${esc(label.text)}</text>`);
   const heads = `<text class="xe-axis" x="${x0}" y="11">linear</text><text class="xe-axis" x="${p0}" y="11">guest-physical</text>`;
   const desc = focus.va === null ? "No address at this step." : `Linear ${hex(focus.va, 16)}${focus.gpa === null ? ", not translated yet" : ` is guest-physical ${hex(focus.gpa, 8)}`}${focus.wrong ? ", the wrong frame" : ""}.`;
-  return `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${uid}-mt ${uid}-md"><title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title><desc id="${uid}-md">${desc}</desc><defs><pattern id="${uid}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="xe-hatchline" d="M0 0v6"/></pattern></defs>${out.join("")}${heads}</svg>`;
+  return `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${uid}-mt ${uid}-md"><title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title><desc id="${uid}-md">${desc}</desc><defs><pattern id="${uid}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="xe-hatchline" d="M0 0v6"/></pattern></defs>${out.join("")}${barNames.join("")}${heads}</svg>`;
 }
 function uniqueNames(names) {
   const seen = new Set();
@@ -866,6 +894,7 @@ class Stepper {
     this.selected = null; // a linear address picked on the map
     this.pinned = "";
     this.open = new Set(); // page-table entries shown bit by bit
+    this.tablesOpen = new Map(); // table -> opened or closed by hand
     this.folds = new Map(); // step -> folded by hand (true) or unfolded (false)
     this.timer = 0;
     this.rate = 2;
@@ -891,10 +920,10 @@ class Stepper {
     const about = [guest.type.toUpperCase(), guest.kernel, size(guest.memory), plural(guest.vcpus, "vCPU"), guest.encryption === "none" ? "" : `encrypted (${guest.encryption})`].filter(Boolean).join(" · ");
     const given = Object.entries(data.option.given).map(([k, v]) => `${k} = ${Array.isArray(v) ? v.join(", ") : v}`).join(" · ");
     const tail = [data.scenario.question.join(", "), data.scenario.asked && `asked by ${data.scenario.asked}`].filter(Boolean).join(" · ");
-    root.innerHTML = `
-<header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p class="xe-option"><b>${esc(data.option.ident)}</b> ${esc(data.option.title)}${given ? ` <small>${esc(given)}</small>` : ""}</p>
-<p class="xe-status xe-status-${data.outcome.status}"><span aria-hidden="true">${mark}</span> ${word}</p><p class="xe-count" aria-hidden="true"></p></header>
-<details class="xe-about"><summary>${esc(about)}</summary><p>${esc(data.scenario.text)}</p>${tail ? `<p>${esc(tail)}</p>` : ""}${data.scenario.ours ? `<p>Ours, not said by a reviewer: ${esc(data.scenario.ours)}</p>` : ""}<p>${esc(KEYS)}</p></details>
+    root.innerHTML = `<div class="xe-body">
+<header class="xe-head">${this.options.embedded ? "" : `<h2>${esc(data.scenario.title)}</h2>`}<p class="xe-option"><b>${esc(data.option.ident)}</b> ${esc(data.option.title)}${given ? ` <small>${esc(given)}</small>` : ""}</p>
+<p class="xe-right"><span class="xe-status xe-status-${data.outcome.status}"><span aria-hidden="true">${mark}</span> ${word}</span><span class="xe-count" aria-hidden="true"></span></p></header>
+<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}<p>${esc(KEYS)}</p></details>
 <div class="xe-views">
 <section class="xe-map" aria-labelledby="${uid}-h1"><div class="xe-sectionhead"><h3 id="${uid}-h1">Where the buffer lives</h3><span class="xe-zoom" role="group" aria-label="Zoom">${ZOOMS.map((z, at) => `<button type="button" data-act="zoom" data-zoom="${at}" aria-pressed="${at === 0}">${z}</button>`).join("")}</span></div><div class="xe-mapbox" tabindex="0" role="group" aria-label="Address spaces; up and down select"></div><p class="xe-readout" aria-live="polite"></p></section>
 <section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span></div><div class="xe-chunks"></div><ol class="xe-rows"></ol>
@@ -902,8 +931,8 @@ class Stepper {
 <section class="xe-this" aria-labelledby="${uid}-h3"><div class="xe-now-part"><div class="xe-sectionhead"><h3 id="${uid}-h3">This step</h3></div><p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p></div><div class="xe-count-part"><h3>So far</h3><table class="xe-sofar"><thead${this.once ? "" : ' class="xe-hide"'}><tr><th scope="col"><span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead><tbody></tbody></table><h3 class="xe-worthhead">Worth noticing</h3><ul class="xe-worth"></ul></div></section></div>
 <div class="xe-time"><div class="xe-line" role="group" aria-label="Line of time"></div>
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="play" aria-label="Play" aria-pressed="false">▷</button><button type="button" data-act="next" aria-label="Next step">›</button>
-<div class="xe-scrub"><svg class="xe-ticks" aria-hidden="true" preserveAspectRatio="none"></svg><input type="range" min="1" max="${this.run.length}" step="1" value="1" aria-label="Step"></div>
-<label class="xe-rate"><span class="xe-sr">Speed</span><select>${[1, 2, 5, 20].map((r) => `<option value="${r}"${r === 2 ? " selected" : ""}>${r}/s</option>`).join("")}</select></label></div></div>`;
+<div class="xe-scrub"><svg class="xe-ticks" aria-hidden="true" preserveAspectRatio="none"></svg><input type="range" min="0" max="${this.run.length - 1}" step="1" value="0" aria-label="Step"></div>
+<label class="xe-rate"><span class="xe-sr">Speed</span><select>${[1, 2, 5, 20].map((r) => `<option value="${r}"${r === 2 ? " selected" : ""}>${r}/s</option>`).join("")}</select></label></div></div></div>`;
     const find = (name) => root.querySelector(`.xe-${name}`);
     this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "views", "map"].map((n) => [n, find(n)]));
     this.range = root.querySelector("input[type=range]");
@@ -939,7 +968,7 @@ class Stepper {
     on(root, "click", (event) => this.click(event));
     on(root, "pointerover", (event) => this.hover(event.target.closest?.("[data-k],[data-t]")));
     on(root, "pointerleave", () => this.hover(null));
-    on(this.range, "input", () => this.go(Number(this.range.value) - 1));
+    on(this.range, "input", () => this.go(Number(this.range.value)));
     on(root.querySelector("select"), "change", (event) => {
       this.rate = Number(event.target.value);
       if (this.timer) this.play(true);
@@ -992,7 +1021,11 @@ class Stepper {
       else if (kind === "play") this.play(!this.timer);
       else if (kind === "zoom") this.setZoom(Number(act.dataset.zoom));
       else if (kind === "bits") this.toggleBits(Number(act.dataset.at));
-      else if (kind === "fold") this.fold(Number(act.dataset.at));
+      else if (kind === "table") {
+        this.tablesOpen.set(act.dataset.table, act.getAttribute("aria-expanded") !== "true");
+        this.drawTables();
+        this.root.querySelector(`[data-table="${act.dataset.table}"]`)?.focus();
+      } else if (kind === "fold") this.fold(Number(act.dataset.at));
     } else if (go) {
       this.go(Number(go.dataset.go));
     } else this.pick(event.target.closest(".xe-mapsvg [data-k],.xe-mapsvg [data-t],[data-k]"));
@@ -1112,14 +1145,14 @@ class Stepper {
     if (this.hasTables) this.drawTables();
     this.drawMap();
     this.drawLine();
-    this.range.value = index + 1;
-    this.range.setAttribute("aria-valuetext", `step ${index + 1} of ${run.length}: ${run.steps[index].say}`);
+    this.range.value = index;
+    this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     if (this.pinned) this.light("");
   }
   drawStep() {
     const { run, index, state, parts } = this;
     const step = run.steps[index];
-    parts.count.innerHTML = `step <b>${(index + 1).toLocaleString("en")}</b> / ${run.length.toLocaleString("en")}`;
+    parts.count.innerHTML = `step <b>${index.toLocaleString("en")}</b> / ${(run.length - 1).toLocaleString("en")}`;
     parts.say.innerHTML = sentence(step.say);
     parts.cite.textContent = run.cite(index);
     const before = this.counted || [];
@@ -1161,11 +1194,12 @@ class Stepper {
       const alias = page >= 0 ? buffer.aliases[page] : null;
       const asked = run.steps[chunk.missed];
       const covers = alias !== null && alias !== undefined && state.table(tableKey(asked.asked, asked.shared)).slots.some((s) => s.va <= alias && alias < s.va + s.size);
-      if (covers) found.push({ text: `A registered range covers the <em>frame</em>, by its directmap alias (dashed). It does not cover the <em>address</em>: the page is mapped a second time, as ${esc(buffer.kind)}.` });
+      if (covers) found.push({ text: `A registered range covers the <em>frame</em>, by its directmap alias (dashed). It does not cover the <em>address</em>: the page is mapped a second time, in ${esc(this.map.regionAt(focus.va)?.name || buffer.kind)}.` });
     }
     const step = run.steps[index];
-    if (step.kind === "tlb-lookup" && step.asked !== step.subject) found.push({ text: `The access is about vCPU ${step.subject}; vCPU ${step.asked}’s table was searched.`, bad: true });
-    if (step.kind === "copy" && step.current !== step.subject) found.push({ text: `The copy is about vCPU ${step.subject} and runs on vCPU ${step.current}.` });
+    const lookup = this.lookup();
+    if (lookup && lookup.asked !== lookup.subject) found.push({ text: `The access is about vCPU ${lookup.subject}; vCPU ${lookup.asked}’s table was searched.`, bad: true });
+    else if (step.kind === "copy" && step.current !== step.subject) found.push({ text: `The copy is about vCPU ${step.subject} and runs on vCPU ${step.current}.` });
     if (focus.chunks.length > 1 && step.kind === "copy") found.push({ text: `The copy falls into ${focus.chunks.length} pieces; each is found on its own.` });
     return found.slice(0, 4);
   }
@@ -1226,7 +1260,7 @@ class Stepper {
     const go = row.indices[row.indices.length - 1];
     const more = row.until > row.indices[row.indices.length - 1] + 1 && !row.head ? `<small>${plural(row.until - row.indices[0] - 1, "step")} inside</small>` : "";
     const cBit = this.map.machine.guest.encryption === "sev" ? 47 : this.map.machine.guest.encryption === "snp" ? 51 : 0;
-    return `<li class="xe-rowitem ${depth} ${begins} ${found.tone === "bad" ? "is-bad" : ""}"><button type="button" class="xe-row" data-go="${go}"><span class="xe-marks">${glyphs}</span><span class="xe-label">${found.label}</span><span class="xe-main">${found.main}${more}</span><span class="xe-side">${found.side}</span></button>${entry === undefined ? "" : `<button type="button" class="xe-bitsbutton" data-act="bits" data-at="${entry}" aria-expanded="${open}" aria-label="Bits of the level ${row.step.level} entry" tabindex="-1">${open ? "−" : "+"}</button>`}${found.below ? `<div class="xe-below">${found.below}</div>` : ""}${open ? bits(run.steps[entry], cBit) : ""}</li>`;
+    return `<li class="xe-rowitem ${depth} ${begins} ${found.tone === "bad" ? "is-bad" : ""}"><button type="button" class="xe-row" data-go="${go}"><span class="xe-marks">${glyphs}</span><span class="xe-label">${found.label}</span><span class="xe-main">${found.main}${more}</span><span class="xe-side">${found.side}</span></button>${entry === undefined ? '<span class="xe-nobits"></span>' : `<button type="button" class="xe-bitsbutton" data-act="bits" data-at="${entry}" aria-expanded="${open}" aria-label="Bits of the level ${row.step.level} entry" tabindex="-1">${open ? "−" : "+"}</button>`}${found.below ? `<div class="xe-below">${found.below}</div>` : ""}${open ? bits(run.steps[entry], cBit) : ""}</li>`;
   }
   // The pieces of a copy as a strip: where this one is among them.
   drawChunks(focus) {
@@ -1247,19 +1281,25 @@ class Stepper {
   drawTables() {
     const { run, index, state, parts } = this;
     const step = run.steps[index];
-    const lookup = step.kind === "tlb-lookup" ? step : null;
+    const lookup = this.lookup();
     const vcpus = this.map.machine.guest.vcpus;
     const keys = new Set([...this.run.last.tables.keys()]);
     if (lookup && lookup.asked !== lookup.subject && !lookup.shared) keys.add(lookup.subject);
     const sorted = [...keys].sort((a, b) => Number(a) - Number(b));
     const chosen = sorted.length > 6 ? sorted.filter((key) => state.tables.has(key)).slice(0, 6) : sorted;
-    const html = chosen.map((key) => this.tableHtml(key, state.table(key), lookup, step, index)).join("");
+    const acting = this.actingVcpu();
+    const html = chosen.map((key) => this.tableHtml(key, state.table(key), lookup, step, index, chosen.length < 3 || key === acting)).join("");
     const rest = vcpus - chosen.length;
     const tail = chosen.includes("domain") || rest <= 0 ? "" : `<p class="xe-quiet">${plural(rest, "other vCPU")}: nothing registered</p>`;
     const text = html + tail;
     if (text !== this.tableText) parts.tablelist.innerHTML = this.tableText = text;
   }
-  tableHtml(key, table, lookup, step, index) {
+  // The search that this step belongs to: which table was asked, about which vCPU.
+  lookup() {
+    const chunk = this.focus.chunk;
+    return chunk && chunk.lookup >= 0 && chunk.lookup <= this.index ? this.run.steps[chunk.lookup] : null;
+  }
+  tableHtml(key, table, lookup, step, index, wanted) {
     const asked = lookup && tableKey(lookup.asked, lookup.shared) === key;
     const meant = lookup && !lookup.shared && lookup.subject === key && lookup.asked !== lookup.subject;
     const purged = step.kind === "tlb-purge" && tableKey(step.vcpu, step.shared) === key ? step.removed : step.kind === "tlb-insert" && tableKey(step.vcpu, step.shared) === key ? step.replaced : [];
@@ -1267,6 +1307,7 @@ class Stepper {
     const hot = Math.max(0, rows.findIndex((r) => r.gone || r.since === index || (asked && lookup.slot === r.slot)));
     const from = rows.length > 8 ? Math.max(0, Math.min(hot - 3, rows.length - 8)) : 0;
     const shown = rows.slice(from, from + 8);
+    const open = this.tablesOpen.get(String(key)) ?? (wanted || asked || meant || purged.length > 0 || rows.some((r) => r.since === index));
     const tags = `${asked ? `<span class="xe-tag ${lookup.gpa ? "is-good" : "is-bad"}">asked: ${lookup.gpa ? "hit" : "miss"}</span>` : ""}${meant ? '<span class="xe-tag is-bad">meant, not asked</span>' : ""}`;
     const stats = table.lookups ? `${plural(table.hits, "hit")} · ${plural(table.lookups - table.hits, "miss", "misses")}` : "";
     const body = shown.map((r) => {
@@ -1277,7 +1318,8 @@ class Stepper {
       return `<tr class="${cls}" data-k="slot:${key}:${r.slot}"><td>${sign}</td><td>[${r.slot}]</td><td>${linear(r.va)} <small>+${size(r.size)}</small></td><td>${physical(r.pa)}</td><td>${esc(r.label || "")}${tag}</td><td>${r.gone ? "gone" : r.hits || ""}</td></tr>`;
     }).join("");
     const cut = rows.length > shown.length ? `<p class="xe-quiet">${shown.length} of ${rows.length} entries</p>` : "";
-    return `<div class="xe-tlb"><p class="xe-tlbhead"><b>${tableLabel(key)}</b>${tags}<span class="xe-stats">${stats}</span></p>${shown.length ? `<table aria-label="Registered buffers of ${tableLabel(key)}"><thead class="xe-sr"><tr><th>change</th><th>slot</th><th>linear</th><th>guest-physical</th><th>label</th><th>hits</th></tr></thead><tbody>${body}</tbody></table>` : '<p class="xe-quiet">no entries</p>'}${cut}</div>`;
+    const content = !open ? "" : shown.length ? `<table aria-label="Registered buffers of ${tableLabel(key)}"><thead class="xe-sr"><tr><th>change</th><th>slot</th><th>linear</th><th>guest-physical</th><th>label</th><th>hits</th></tr></thead><tbody>${body}</tbody></table>${cut}` : '<p class="xe-quiet">no entries</p>';
+    return `<div class="xe-tlb${open ? " is-open" : ""}"><p class="xe-tlbhead"><button type="button" data-act="table" data-table="${key}" aria-expanded="${open}"><b>${tableLabel(key)}</b></button>${tags}<span class="xe-stats">${[open ? "" : plural(table.slots.length, "entry", "entries"), stats].filter(Boolean).join(" · ")}</span></p>${content}</div>`;
   }
   drawMap() {
     const { run, index, state, focus } = this;
@@ -1289,7 +1331,7 @@ class Stepper {
     let key = step.kind.startsWith("tlb-") ? tableKey(step.asked ?? step.vcpu, step.shared) : null;
     if (key === null) key = state.tables.has("domain") ? "domain" : this.actingVcpu();
     const tables = state.tables.has(key) ? [[key, state.table(key)]] : [];
-    box.innerHTML = drawMap(this.map, { focus, state, tables, zoom: this.zoom, width, height, uid: this.uid, selected: this.selected, index });
+    box.innerHTML = drawMap(this.map, { focus, state, tables, zoom: this.zoom, width, height, uid: this.uid, selected: this.selected, index, physical: focus.chunks.length > 0 });
     if (this.pinned || this.lit) this.light(this.lit || "");
   }
   actingVcpu() {
@@ -1349,7 +1391,7 @@ class Stepper {
       const state = item.at === index ? "is-now" : item.at < index ? "is-done" : "is-ahead";
       const bad = isBad(step) ? " is-bad" : "";
       const folded = run.hasChildren(item.at) && this.isFolded(item.at);
-      const label = shortLabel(step) + (folded ? " ▸" : "");
+      const label = clip(shortLabel(step), Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
       out.push(`<g class="xe-stop ${state}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
@@ -1366,37 +1408,262 @@ class Stepper {
       const fits = text.length <= room ? text : room > 6 ? `${text.slice(0, room - 1)}…` : "";
       out.push(`<g class="xe-bracket" data-act="fold" data-at="${item.at}"><path d="M${x0} ${y - 4}v4H${x1}v-4"/><rect class="xe-stophit" x="${x0}" y="${y - 8}" width="${Math.max(10, x1 - x0)}" height="15"/><text x="${x0 + 8}" y="${y + 3.5}">▾ ${esc(fits)}</text></g>`);
     }
-    const html = `<svg width="${width}" height="112" viewBox="0 0 ${width} 112" role="img" aria-label="Steps around step ${index + 1}"><title>Steps around step ${index + 1}</title>${out.join("")}</svg>`;
+    const html = `<svg width="${width}" height="112" viewBox="0 0 ${width} 112" role="img" aria-label="Steps around step ${index}"><title>Steps around step ${index}</title>${out.join("")}</svg>`;
     parts.line.innerHTML = html;
+  }
+}
+
+// ---------------------------------------------------------------- comparison
+
+// Where runs wait for each other: actions, preparations, calls, copies, returns.  The
+// key of a wait is comparable between options that do different things in between.
+function waitsOf(run) {
+  const waits = [{ key: [0, 0, 0, 0], at: 0 }];
+  let action = 0, call = 0, copy = 0;
+  run.steps.forEach((step, at) => {
+    let key = null;
+    if (step.kind === "action") {
+      action += 1;
+      call = copy = 0;
+      key = [action, 0, 0, 0];
+    } else if (step.kind === "phase" && step.name === "prepare") key = [action, 1, 0, 0];
+    else if (step.kind === "phase" && step.name === "finish") key = [action, 3, 0, 0];
+    else if (step.kind === "hypercall") {
+      call += 1;
+      copy = 0;
+      key = [action, 2, call, 0];
+    } else if (step.kind === "copy") key = [action, 2, call, (copy += 1)];
+    else if (step.kind === "return") key = [action, 2, call, 1e6];
+    if (key && before(waits[waits.length - 1].key, key)) waits.push({ key, at });
+  });
+  return waits;
+}
+function before(a, b) {
+  const at = a.findIndex((value, k) => value !== b[k]);
+  return at >= 0 && a[at] < b[at];
+}
+
+// One time for several runs: between two waits each goes on step by step, and those
+// that have fewer steps to do wait for the others.
+class Lockstep {
+  constructor(runs) {
+    const waits = runs.map(waitsOf);
+    const keys = new Map();
+    waits.forEach((list) => list.forEach(({ key }) => keys.set(key.join("."), key)));
+    const sorted = [...keys.values()].sort((a, b) => (before(a, b) ? -1 : 1));
+    const next = runs.map(() => 0);
+    this.beats = [];
+    let time = 0;
+    for (const key of sorted) {
+      const parts = runs.map((run, r) => {
+        const list = waits[r], k = next[r];
+        if (k < list.length && list[k].key.join(".") === key.join(".")) {
+          next[r] += 1;
+          const end = k + 1 < list.length ? list[k + 1].at : run.length;
+          return { from: list[k].at, length: end - list[k].at };
+        }
+        return { from: k < list.length ? list[k].at : run.length, length: 0 };
+      });
+      const length = Math.max(...parts.map((part) => part.length));
+      if (length) this.beats.push({ time, length, parts });
+      time += length;
+    }
+    this.length = time;
+  }
+  at(time) {
+    let low = 0, high = this.beats.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.beats[middle].time <= time) low = middle;
+      else high = middle - 1;
+    }
+    const beat = this.beats[low], offset = time - beat.time;
+    return beat.parts.map(({ from, length }) => ({
+      index: Math.max(0, length ? from + Math.min(offset, length - 1) : from - 1),
+      waits: offset >= length,
+    }));
+  }
+  timeOf(run, index) {
+    const beat = this.beats.find(({ parts }) => parts[run].length && parts[run].from <= index && index < parts[run].from + parts[run].length);
+    return beat ? beat.time + index - beat.parts[run].from : 0;
+  }
+}
+
+class Comparison {
+  constructor(el, data, options = {}) {
+    this.data = data;
+    this.options = options;
+    this.runs = data.paths.map((path) => new Run(path));
+    this.lockstep = new Lockstep(this.runs);
+    this.used = COUNTS.map(([, name], at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls[at] || run.last.setup[at]));
+    this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls[at])));
+    this.time = -1;
+    this.chosen = 0;
+    this.ends = false;
+    this.root = document.createElement("div");
+    this.root.className = "xe xe-comparison";
+    this.build();
+    el.append(this.root);
+    this.abort = new AbortController();
+    const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
+    on(this.root, "keydown", (event) => this.key(event));
+    on(this.root, "click", (event) => this.click(event));
+    on(this.range, "input", () => this.go(Number(this.range.value)));
+    this.detail = null;
+    this.go(options.step ?? 0, true);
+    this.choose(0);
+  }
+  get index() {
+    return this.time;
+  }
+  build() {
+    const { data, root } = this;
+    root.tabIndex = 0;
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", `Comparison: ${data.scenario.title}`);
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    const row = (name, cls, cells) => `<tr class="${cls}"><th scope="row">${name}</th>${cells.join("")}</tr>`;
+    const each = (make) => data.options.map(make);
+    const heads = each(({ option }, k) => `<th scope="col"><button type="button" data-act="choose" data-at="${k}" aria-pressed="${k === 0}" title="${esc(option.title)}"><b>${esc(option.ident)}</b> ${esc(option.label)}</button></th>`);
+    const outcome = ({ outcome: o }) => {
+      const [mark, word] = STATUS[o.status] || ["", o.status];
+      const bytes = o.wrong_bytes ? `<br><small>${size(o.wrong_bytes)} wrong, ${size(o.right_bytes)} right</small>` : "";
+      return `<td class="xe-status-${o.status}"><b><span aria-hidden="true">${mark}</span> ${word}</b>${bytes}${o.refusals.length ? `<br><small>${sentence(o.refusals[0])}</small>` : ""}</td>`;
+    };
+    const result = ({ outcome: o }, k) => `<td>${o.result === null ? "none" : o.result ? esc(this.errnoOf(k)) : "0"}</td>`;
+    const list = (items) => `<td>${items.length ? [...new Set(items)].map((item) => `<span class="xe-warn" aria-hidden="true">▲</span> ${esc(item)}`).join("<br>") : "<small>none</small>"}</td>`;
+    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${sentence(d.other_says || "The run is over.")}</button>`}</td>`;
+    const counts = this.used.map(([, name]) => row(name, "xe-crow", each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
+    root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
+<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}</details>
+<div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
+<div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
+${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
+<p class="xe-sr" aria-live="polite"></p><div class="xe-detail"></div></div>`;
+    this.range = root.querySelector("input");
+    this.nowCells = [...root.querySelector(".xe-nowrow").querySelectorAll("td")];
+    this.countCells = [...root.querySelectorAll(".xe-crow")].map((tr) => [...tr.querySelectorAll("td")]);
+    this.live = root.querySelector(".xe-body > .xe-sr");
+  }
+  errnoOf(k) {
+    const returns = this.runs[k].steps.filter((step) => step.kind === "return");
+    return returns.length ? errno(returns[returns.length - 1]) : this.data.options[k].outcome.result;
+  }
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
+    const act = {
+      ArrowRight: () => this.go(this.time + 1), j: () => this.go(this.time + 1), ArrowLeft: () => this.go(this.time - 1), k: () => this.go(this.time - 1),
+      Home: () => this.go(0), End: () => this.go(this.lockstep.length - 1),
+      PageDown: () => this.go(this.beat(1)), PageUp: () => this.go(this.beat(-1)),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+  beat(way) {
+    const { beats } = this.lockstep;
+    if (way > 0) return (beats.find((b) => b.time > this.time) || { time: this.lockstep.length - 1 }).time;
+    return ([...beats].reverse().find((b) => b.time < this.time) || { time: 0 }).time;
+  }
+  click(event) {
+    const act = event.target.closest("[data-act]");
+    if (!act || this.root.querySelector(".xe-detail").contains(act)) return;
+    const at = Number(act.dataset.at);
+    if (act.dataset.act === "prev") this.go(this.time - 1);
+    else if (act.dataset.act === "next") this.go(this.time + 1);
+    else if (act.dataset.act === "choose") this.choose(at);
+    else if (act.dataset.act === "mode") this.setEnds(act.dataset.ends === "1");
+    else if (act.dataset.act === "difference") {
+      const { other } = this.data.options[at].difference;
+      this.setEnds(false);
+      this.go(this.lockstep.timeOf(at, other ?? this.runs[at].length - 1));
+      this.choose(at);
+    }
+  }
+  setEnds(ends) {
+    this.ends = ends;
+    this.root.querySelectorAll('[data-act="mode"]').forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.ends === "1") === ends)));
+    this.draw();
+    this.detail?.go(this.positions[this.chosen].index, true);
+  }
+  choose(at) {
+    this.chosen = at;
+    this.root.querySelectorAll('[data-act="choose"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.at) === at)));
+    this.root.querySelectorAll(".xe-sheet tr").forEach((tr) => [...tr.cells].forEach((cell, k) => cell.classList.toggle("is-chosen", k === at + 1)));
+    this.detail?.destroy();
+    this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.paths[at], {
+      step: this.positions[at].index,
+      embedded: true,
+      onStep: (step) => this.go(this.lockstep.timeOf(this.chosen, step), false, true),
+    });
+  }
+  go(time, first = false, fromDetail = false) {
+    const to = Math.min(Math.max(0, time), this.lockstep.length - 1);
+    if (to === this.time && !this.ends) return;
+    this.time = to;
+    if (this.ends) this.setEnds(false);
+    else this.draw();
+    if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
+    if (!first) this.options.onStep?.(to);
+  }
+  draw() {
+    this.positions = this.ends ? this.runs.map((run) => ({ index: run.length - 1, waits: false })) : this.lockstep.at(this.time);
+    this.root.dataset.step = this.time;
+    this.range.value = this.time;
+    this.range.setAttribute("aria-valuetext", `step ${this.time} of ${this.lockstep.length - 1}`);
+    this.root.querySelector(".xe-count").innerHTML = this.ends ? "at their ends" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
+    const folded = this.runs.map((run, k) => run.foldAt(this.positions[k].index));
+    this.positions.forEach(({ index, waits }, k) => {
+      const step = this.runs[k].steps[index];
+      const found = words(step);
+      const over = index === this.runs[k].length - 1 && (waits || this.ends);
+      const html = `<span class="xe-cellhead">${glyph(step, waits ? "is-ahead" : "is-now")} <b>${found.label}</b> <small>${over ? "over" : waits ? "waits" : index}</small></span><span class="xe-cellmain">${found.main}</span>${found.tone === "bad" ? `<span class="xe-cellbad">${found.side}</span>` : ""}`;
+      const cell = this.nowCells[k];
+      cell.classList.toggle("is-waiting", waits);
+      if (cell.xeHtml !== html) cell.innerHTML = cell.xeHtml = html;
+    });
+    this.used.forEach(([at], r) => folded.forEach((state, k) => {
+      const cell = this.countCells[r][k];
+      const once = state.setup[at], calls = state.calls[at];
+      const text = `${calls.toLocaleString("en")}${once ? ` + ${once.toLocaleString("en")} once` : ""}`;
+      const [span, svg] = cell.children;
+      if (span.textContent !== text) {
+        span.textContent = text;
+        svg.firstElementChild.setAttribute("d", `M0 1.5H${((calls / this.most[r]) * 100).toFixed(1)}`);
+      }
+      cell.classList.toggle("is-other", k > 0 && calls !== folded[0].calls[at]);
+    }));
+    this.live.textContent = this.ends ? "All options at their ends." : `Step ${this.time}. ${this.runs[this.chosen].steps[this.positions[this.chosen].index].say}`;
+  }
+  destroy() {
+    this.abort.abort();
+    this.detail?.destroy();
+    this.root.remove();
   }
 }
 
 // ---------------------------------------------------------------- mounting
 
-// Show a path (or a comparison) in `el`.  Options: `step` (from 0), `onStep(step)`,
-// `deepLink` (keep `#step=N`, N from 1, in the address).
+// Show a path or a comparison in `el`.  Options: `step` (from 0), `onStep(step)`, `deepLink` (keep
+// `#step=N` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
+  const linked = () => Number((/(?:^#|&)step=(\d+)/.exec(location.hash) || [])[1]);
   const given = { ...options };
   if (options.deepLink) {
-    const linked = /(?:^#|&)step=(\d+)/.exec(location.hash);
-    if (linked) given.step = Number(linked[1]) - 1;
+    if (linked() >= 0) given.step = linked();
     given.onStep = (step) => {
       try {
-        history.replaceState(null, "", `#step=${step + 1}`);
+        history.replaceState(null, "", `#step=${step}`);
       } catch {
         // A frame made from srcdoc has no address of its own.
       }
       options.onStep?.(step);
     };
   }
-  const view = new Stepper(el, data, given);
-  if (options.deepLink) {
-    const follow = () => {
-      const linked = /(?:^#|&)step=(\d+)/.exec(location.hash);
-      if (linked) view.go(Number(linked[1]) - 1);
-    };
-    addEventListener("hashchange", follow, { signal: view.abort.signal });
-  }
+  const view = data.paths ? new Comparison(el, data, given) : new Stepper(el, data, given);
+  if (options.deepLink)
+    addEventListener("hashchange", () => { if (linked() >= 0) view.go(linked(), true); }, { signal: view.abort.signal });
   return view;
 }
 

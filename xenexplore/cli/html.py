@@ -1,0 +1,62 @@
+"""``xenexplore html``: one offline file that steps through a scenario."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xenexplore.cli.run import load_line
+from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.errors import InputError
+from xenexplore.render.html import path_html, save_html
+from xenexplore.scenario.builtin import find_scenario
+from xenexplore.scenario.run import compare
+from xenexplore.scenario.run import run as run_scenario
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
+    parser.add_argument(
+        "--option", metavar="LABEL",
+        help="a label of the scenario or an option's name; default: the scenario's first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compare", action="store_true", help="every option of the scenario, side by side"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="the file to write; - for output"
+    )
+    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the scenario and write its page."""
+    if args.compare and args.option is not None:
+        raise InputError(
+            args.scenario, "--option", expected="--compare or --option", got="both",
+            hint="a comparison shows every option",
+        )  # fmt: skip
+    scenario = find_scenario(args.scenario)
+    if args.code:
+        sys.stdout.write(_code(args))
+        return 0
+    shown = compare(scenario) if args.compare else run_scenario(scenario, args.option)
+    if args.output == "-":
+        sys.stdout.write(path_html(shown))
+    else:
+        save_html(shown, args.output)
+    return 0
+
+
+def _code(args: argparse.Namespace) -> str:
+    imported, loaded = load_line(args.scenario)
+    verb = "compare" if args.compare else "run"
+    option = "" if args.option is None else f", {args.option!r}"
+    return (
+        f"from xenexplore.render.html import save_html\n{imported}\n"
+        f"from xenexplore.scenario.run import {verb}\n\n"
+        f"save_html({verb}({loaded}{option}), {args.output!r})\n"
+    )

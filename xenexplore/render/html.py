@@ -1,0 +1,147 @@
+"""One file that steps through a path offline: the stepper, the path, and a strict policy.
+
+The page asks for nothing: its Content-Security-Policy allows one script and one
+style, by their SHA-256, and images only from inside the file.  The path lies
+in a data block, which is never executed.  Readers without scripts see a
+picture and the text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from functools import cache
+from importlib import resources
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from xenexplore.scenario.comparison import Comparison
+    from xenexplore.scenario.path import Path
+
+__all__ = ["comparison_json", "html_document", "path_html", "save_html", "web_source"]
+
+_PAGE_STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 0; background: light-dark(#fff, #14171b); }
+main { max-width: 1480px; margin: 0 auto; }
+noscript pre { margin: 24px; font: 13px/1.4 monospace; color: light-dark(#17191c, #e8eaed); }
+noscript img { display: block; max-width: 100%; margin: 24px; }
+"""
+_MOUNT = """
+mount(document.querySelector("main"), JSON.parse(document.getElementById("data").textContent),
+  { deepLink: true });
+"""
+# What may not stand in a data block: the end of the element, and what opens a comment.
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+@cache
+def web_source(name: str) -> str:
+    """The text of ``stepper.js`` or ``stepper.css``, as it is served everywhere."""
+    return (resources.files("xenexplore.render") / "web" / name).read_text(encoding="utf-8")
+
+
+def html_document(
+    data: bytes | str, *, title: str, fallback_svg: str = "", fallback_text: str = ""
+) -> str:
+    """One HTML file around a path or a comparison; same arguments, same text.
+
+    Args:
+        data: JSON as :meth:`Path.to_json` or :func:`comparison_json` write it.
+        title: of the page.
+        fallback_svg: a picture for readers without scripts, or ``""``.
+        fallback_text: text for them, or ``""``.
+    """
+    script = web_source("stepper.js") + _MOUNT
+    style = web_source("stepper.css") + _PAGE_STYLE
+    assert "</script" not in script, "the script would end its own element"
+    assert "</style" not in style, "the style would end its own element"
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{html.escape(title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            "<main></main>",
+            f"<noscript>{_fallback(title, fallback_svg, fallback_text)}</noscript>",
+            f'<script type="application/json" id="data">{_escaped(data)}</script>',
+            f'<script type="module">{script}</script>',
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def path_html(path: Path | Comparison) -> str:
+    """The offline page of a path or of a comparison, with its text as the fallback."""
+    from xenexplore.scenario.comparison import Comparison
+
+    if isinstance(path, Comparison):
+        from xenexplore.render.text.comparison import comparison_text
+
+        title = f"{path.about.title}: {len(path.rows)} options"
+        return html_document(
+            comparison_json(path), title=title, fallback_text=comparison_text(path)
+        )
+    from xenexplore.render.text.path import path_text
+
+    title = f"{path.about.title}: {path.option.label}"
+    return html_document(path.to_json(), title=title, fallback_text=path_text(path))
+
+
+def save_html(path: Path | Comparison, file: str | PathLike[str]) -> None:
+    """Write the offline page of a path or of a comparison.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    FilePath(file).write_text(path_html(path), encoding="utf-8", newline="\n")
+
+
+def comparison_json(comparison: Comparison) -> bytes:
+    """A comparison with the whole path of each option: what the comparison view is drawn from.
+
+    ``Comparison.to_json()`` with one more member, ``paths``, in the order of ``options``.
+    """
+    head = comparison.to_json().rstrip()
+    assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
+    paths = b",\n".join(row.path.to_json().rstrip() for row in comparison.rows)
+    return head[:-1] + b',\n"paths":[\n' + paths + b"\n]}\n"
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _escaped(data: bytes | str) -> str:
+    text = data.decode() if isinstance(data, bytes) else data
+    for unsafe, safe in _UNSAFE.items():
+        text = text.replace(unsafe, safe)
+    return text
+
+
+def _fallback(title: str, svg: str, text: str) -> str:
+    parts = []
+    if svg:
+        encoded = base64.b64encode(svg.encode()).decode()
+        parts.append(f'<img alt="{html.escape(title)}" src="data:image/svg+xml;base64,{encoded}">')
+    if text:
+        parts.append(f"<pre>{html.escape(text)}</pre>")
+    return "".join(parts)

@@ -1,0 +1,58 @@
+"""What the lab's own widgets share: one ES module, data sent once, a fallback in every bundle."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import anywidget
+import traitlets
+
+from xenexplore.render.html import web_source
+
+__all__ = ["PathWidget"]
+
+
+class PathWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """A view that steps in the browser.
+
+    The data goes to the browser once, as text in one trait; after that only
+    the step travels, both ways.
+
+    Attributes:
+        step: the step on show, from 0; set it to move the view.
+    """
+
+    _esm = web_source("stepper.js")
+    _css = web_source("stepper.css")
+
+    data = traitlets.Unicode().tag(sync=True)
+    step = traitlets.Int(0, min=0).tag(sync=True)
+
+    #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
+    _title = ""
+    _last = 0
+
+    @traitlets.validate("step")
+    def _within(self, proposal: dict[str, Any]) -> int:
+        return min(int(proposal["value"]), self._last)
+
+    def text(self) -> str:
+        """The view as 72-column text."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._title}, step {self.step}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The live view, and the text for readers who have no kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        text = self.text()
+        return {
+            **data,
+            "text/plain": text,
+            "text/html": f"<pre>{html.escape(text)}</pre>",
+        }, metadata

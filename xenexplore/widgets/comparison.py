@@ -1,0 +1,48 @@
+"""The comparison: one scenario under several options, in lockstep or at their ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xenexplore.render.html import comparison_json, save_html
+from xenexplore.render.text.comparison import comparison_text
+from xenexplore.widgets.base import PathWidget
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from xenexplore.scenario.comparison import Comparison
+
+__all__ = ["ComparisonView"]
+
+
+class ComparisonView(PathWidget):
+    """Step through several options at once; ``step`` is their common time.
+
+    In lockstep each option goes on step by step between two points that all
+    have (an action, a call, a copy, a return), and waits there for the others.
+
+    Args:
+        comparison: what to show.
+        step: the common time to begin with, from 0.
+    """
+
+    def __init__(self, comparison: Comparison, *, step: int = 0, **kwargs: Any) -> None:
+        self.comparison = comparison
+        # The common time is at least the longest run's and at most the sum of all.
+        self._last = max(0, sum(len(row.path) for row in comparison.rows) - 1)
+        self._title = f"{comparison.about.name}: {len(comparison.rows)} options"
+        data = comparison_json(comparison).decode()
+        super().__init__(data=data, step=min(step, self._last), **kwargs)
+
+    def text(self) -> str:
+        """The comparison as a 72-column table."""
+        return comparison_text(self.comparison)
+
+    def save_html(self, file: str | PathLike[str]) -> None:
+        """Write the same view as one offline file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save_html(self.comparison, file)

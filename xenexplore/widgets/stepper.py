@@ -1,0 +1,43 @@
+"""The stepper: one hypercall's path under one option, in linked views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xenexplore.render.html import save_html
+from xenexplore.render.text.path import path_text
+from xenexplore.widgets.base import PathWidget
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from xenexplore.scenario.path import Path
+
+__all__ = ["Stepper"]
+
+
+class Stepper(PathWidget):
+    """Step through a path: where the buffer lives, how Xen gets there, what each step means.
+
+    Args:
+        path: the run to show.
+        step: the step to begin with, from 0.
+    """
+
+    def __init__(self, path: Path, *, step: int = 0, **kwargs: Any) -> None:
+        self.path = path
+        self._last = max(0, len(path) - 1)
+        self._title = f"{path.about.name} under {path.option.label}: {len(path)} steps"
+        super().__init__(data=path.to_json().decode(), step=min(step, self._last), **kwargs)
+
+    def text(self) -> str:
+        """The whole path as 72-column text."""
+        return path_text(self.path)
+
+    def save_html(self, file: str | PathLike[str]) -> None:
+        """Write the same view as one offline file.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        save_html(self.path, file)
