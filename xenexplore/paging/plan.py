@@ -57,6 +57,8 @@ class LevelPlan(NamedTuple):
         large: the bit that makes the entry map a page, or 0 where none can.
         large_reserved: further bits that fault if it does.
         grants: rights that this level gives whatever its entry says (the top of PAE).
+        inside: bits of an address inside the page that the level maps.
+        sound: ``reserved``, and the present bit: an entry ANDed with it gives 1 if it is good.
     """
 
     shift: int
@@ -65,6 +67,8 @@ class LevelPlan(NamedTuple):
     large: int
     large_reserved: int
     grants: int
+    inside: int
+    sound: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Plan:
         top_mask: bits of CR3 that address the top table.
         nx: whether NX works in this mode (EFER.NXE, and not 32-bit paging).
         nxe: EFER.NXE alone.
+        linear_bits: width of a linear address.
     """
 
     mode: Mode
@@ -92,6 +97,7 @@ class Plan:
     top_mask: int
     nx: bool
     nxe: bool
+    linear_bits: int
 
 
 def unfold_pse36(entry: int) -> int:
@@ -128,16 +134,16 @@ def make_plan(
     elif mode is not Mode.NONE:
         pae = mode is Mode.PAE
         low = high | (_PAE_HIGH & ~encryption if pae else 0)
-        levels[1] = LevelPlan(9, 0xFF8, low, 0, 0, 0)
-        levels[2] = LevelPlan(18, 0xFF8, low, _PSE, _superpage_reserved(21), 0)
+        levels[1] = _wide(1, low)
+        levels[2] = _wide(2, low, _PSE)
         if pae:
-            levels[3] = LevelPlan(27, 0xFF8, high | _PAE_TOP & ~encryption, 0, 0, 6)
+            levels[3] = _wide(3, high | _PAE_TOP & ~encryption, grants=6)
         else:
             gib = _PSE if page1gb else 0
-            levels[3] = LevelPlan(27, 0xFF8, high | _PSE & ~gib, gib, _superpage_reserved(30), 0)
+            levels[3] = _wide(3, high | _PSE & ~gib, gib)
             top = high | _PSE | (_GLOBAL if amd else 0)
-            levels[4] = LevelPlan(36, 0xFF8, top, 0, 0, 0)
-            levels[5] = LevelPlan(45, 0xFF8, top, 0, 0, 0)
+            levels[4] = _wide(4, top)
+            levels[5] = _wide(5, top)
     numbers = tuple(range(mode.levels, 0, -1))
     width = 10 if mode is Mode.LEGACY else 9
     return Plan(
@@ -150,6 +156,22 @@ def make_plan(
         top_mask=(ADDRESS_MASK | (0xFE0 if mode is Mode.PAE else 0)) & ~encryption,
         nx=nx,
         nxe=nxe,
+        linear_bits=mode.linear_bits,
+    )
+
+
+def _wide(level: int, reserved: int, large: int = 0, *, grants: int = 0) -> LevelPlan:
+    """A level of 64-bit entries."""
+    shift = 12 + 9 * (level - 1)
+    return LevelPlan(
+        shift=shift - 3,
+        mask=0xFF8,
+        reserved=reserved,
+        large=large,
+        large_reserved=_superpage_reserved(shift) if large else 0,
+        grants=grants,
+        inside=(1 << shift) - 1,
+        sound=reserved | 1,
     )
 
 
@@ -163,6 +185,6 @@ def _legacy(past_end: int, *, pse: bool, pse36: bool) -> dict[int, LevelPlan]:
     # PSE36 ends at 40 bits: address bits 40:32 sit in entry bits 21:13.
     folded = ((past_end | 1 << 40) >> 32 & 0x1FF) << 13 if pse36 else _superpage_reserved(22)
     return {
-        1: LevelPlan(10, 0xFFC, 0, 0, 0, 0),
-        2: LevelPlan(20, 0xFFC, 0, _PSE if pse else 0, folded, 0),
+        1: LevelPlan(10, 0xFFC, 0, 0, 0, 0, 0xFFF, 1),
+        2: LevelPlan(20, 0xFFC, 0, _PSE if pse else 0, folded, 0, 0x3F_FFFF, 1),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, Gva, is_canonical
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, Gva
 from xenexplore.errors import AddressError
 from xenexplore.memory.p2m_types import PAGING_TYPES, P2mEntry, P2mType
 from xenexplore.paging.access import (
@@ -26,7 +26,7 @@ from xenexplore.paging.access import (
     Access,
     WalkEnd,
 )
-from xenexplore.paging.plan import Mode, unfold_pse36
+from xenexplore.paging.plan import unfold_pse36
 from xenexplore.paging.rights import key_denies
 from xenexplore.paging.state import CR4_SMEP, Manner, PagingState
 from xenexplore.paging.walk_record import Walk
@@ -34,6 +34,8 @@ from xenexplore.paging.walk_record import Walk
 __all__ = ["Reader", "TwoStageReader", "walk"]
 
 _OK = WalkEnd.OK
+_NOT_PRESENT = WalkEnd.NOT_PRESENT
+_CPU = Manner.CPU
 _SHARED = P2mType.p2m_ram_shared
 _new = tuple.__new__
 _from_bytes = int.from_bytes
@@ -89,32 +91,29 @@ def walk(
     if va >> 64:
         raise AddressError(va, "linear", "64 bits")
     plan = state.plan
-    if manner is Manner.CPU:
-        bits = plan.mode.linear_bits
+    if manner is _CPU:
+        bits = plan.linear_bits
         if bits == 32:
             va &= 0xFFFFFFFF
-        elif not is_canonical(va, bits):
+        elif va >> bits - 1 not in (0, (1 << 65 - bits) - 1):  # not canonical
             return Walk(state, access, va, manner, (), (), WalkEnd.NOT_CANONICAL, 0, None)
     lookups: list[P2mEntry] = []
     resolve = getattr(reader, "resolve", None)
     read = reader.read if resolve is None else _through_p2m(resolve, reader, lookups)
     entries: list[int] = []
     end = _OK
-    all_of, any_of, entry, is_large = -1, 0, 0, 0
+    all_of, any_of, entry, is_large, inside = -1, 0, 0, 0, 0
     address_mask, size = plan.address_mask, plan.entry_size
     table = state.cr3 & plan.top_mask
-    for shift, mask, reserved, large, large_reserved, grants in plan.levels:
+    for shift, mask, _, large, large_reserved, grants, inside, sound in plan.levels:  # noqa: B007
         raw = read(table + (va >> shift & mask), size)
         if raw is None:
             end = WalkEnd.NO_TABLE
             break
         entry = _from_bytes(raw, "little")
         entries.append(entry)
-        if not entry & 1:
-            end = WalkEnd.NOT_PRESENT
-            break
-        if entry & reserved:
-            end = WalkEnd.RESERVED
+        if entry & sound != 1:
+            end = WalkEnd.RESERVED if entry & 1 else _NOT_PRESENT
             break
         all_of &= entry | grants
         any_of |= entry
@@ -125,19 +124,19 @@ def walk(
             break
         table = entry & address_mask
     gpa: int | None = None
+    pfec = 0
     if end is not _OK:
-        end, pfec = _stopped(state, access, end, entries, lookups)
+        end, pfec = _stopped(state, access, end, not entries, lookups)
     elif not entries:  # paging is off
-        gpa, pfec = va, 0
+        gpa = va
     else:
-        rules = state.rules.get(access.pfec) or state.rules_for(access)
-        end, pfec = rules.verdicts[(all_of >> 1 & 3) | (any_of >> 61 & 4)]
-        keys = rules.user_keys if all_of & 4 else rules.supervisor_keys
-        if keys is not None and key_denies(keys, entry >> 59 & 15, access.pfec, state.cr0):
-            end, pfec = WalkEnd.PROTECTION_KEY, rules.base | PFEC_PRESENT | PFEC_PROT_KEY
+        verdicts, base, *keys = state.rules.get(access.pfec) or state.rules_for(access)
+        end, pfec = verdicts[(all_of >> 1 & 3) | (any_of >> 61 & 4)]
+        register = keys[0 if all_of & 4 else 1]
+        if register is not None and key_denies(register, entry >> 59 & 15, access.pfec, state.cr0):
+            end, pfec = WalkEnd.PROTECTION_KEY, base | PFEC_PRESENT | PFEC_PROT_KEY
         if end is _OK:
-            inside = (1 << plan.page_shifts[len(entries) - 1]) - 1
-            if is_large and plan.mode is Mode.LEGACY:
+            if is_large and size == 4:
                 entry = unfold_pse36(entry)
             gpa = entry & address_mask & ~inside | va & inside
             if resolve is not None:
@@ -176,16 +175,15 @@ def _stopped(
     state: PagingState,
     access: Access,
     end: WalkEnd,
-    entries: list[int],
+    at_top: bool,
     lookups: list[P2mEntry],
 ) -> tuple[WalkEnd, int]:
     """How a walk that found no translation ends, and Xen's PFEC for it."""
     rules = state.rules.get(access.pfec) or state.rules_for(access)
-    if end is WalkEnd.NOT_PRESENT:
+    if end is _NOT_PRESENT:
         return end, rules.base
     if end is WalkEnd.RESERVED:
         return end, rules.base | PFEC_RESERVED | PFEC_PRESENT
-    at_top = not entries
     blocked = _BLOCKED.get(lookups[-1].type) if lookups else None
     if blocked is not None:
         end, synthetic = blocked
