@@ -133,7 +133,7 @@ def test_the_way_names_what_each_option_does():
     assert ways["software-tlb"] == f"TLB miss, walk L4-L1, {gfn}"
     assert ways["number-bit"] == f"guest translates, {gfn}"
     assert ways["sg-policy"].startswith(
-        "guest translates, guest writes its arguments, 2 list reads"
+        "guest translates, guest writes its arguments, 2 x list read"
     )
     assert ways["bounce"].startswith("guest bounces, gfn")
     assert ways["fastabi"] == "guest loads registers"

@@ -22,13 +22,13 @@ def fits(text: str, *, unicode: bool) -> None:
 
 
 @given(nodes=trees(), unicode=st.booleans(), folded=st.booleans())
-@settings(max_examples=120)
+@settings(max_examples=50)
 def test_a_path_fits_a_mail(nodes, unicode, folded):
     fits(path_text(path_of(nodes), unicode=unicode, folded=folded), unicode=unicode)
 
 
 @given(nodes=trees(), unicode=st.booleans(), data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_every_step_fits_a_mail_and_is_marked_once(nodes, unicode, data):
     index = data.draw(st.integers(0, len(nodes) - 1))
     text = step_text(path_of(nodes), index, unicode=unicode)
@@ -53,7 +53,7 @@ def test_the_map_and_the_tables_fit_a_mail(nodes, unicode, data):
 
 
 @given(runs=st.lists(trees(most=8), min_size=1, max_size=13), unicode=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_comparison_fits_a_mail_however_many_options(runs, unicode):
     paths = [path_of(nodes) for nodes in runs]
     rows = [

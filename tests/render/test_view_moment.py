@@ -8,15 +8,20 @@ from hypothesis import strategies as st
 from render_paths import path_of, placed, trees
 
 from xenexplore import steps as s
-from xenexplore.addr import Gpa
+from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.outcome import counts_of
+from xenexplore.render.text.address_map import map_text
+from xenexplore.render.text.path import path_text
+from xenexplore.render.text.registered import registered_text
 from xenexplore.render.text.step import step_text
+from xenexplore.render.view_comparison import way_of
 from xenexplore.render.view_moment import counted, moment_at
 from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.path import Path
 from xenexplore.scenario.run import run
+from xenexplore.tlb import Entry, Tables
 
 SCENARIO = """
 name = "moments"
@@ -108,7 +113,7 @@ def flat(path: Path, index: int) -> str:
 
 
 @given(nodes=trees(), data=st.data())
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_a_moment_shows_its_step_and_nothing_later(nodes, data):
     index = data.draw(st.integers(0, len(nodes) - 1))
     path = path_of(nodes)
@@ -139,8 +144,10 @@ def test_counts_so_far_grow_to_those_of_the_outcome(option):
 def test_no_such_step_is_said_in_one_sentence():
     with pytest.raises(MachineError, match=r"no step 99999: moments under linear-walk has steps 0"):
         step_text(ran("linear-walk"), 99999)
-    with pytest.raises(MachineError):
-        step_text(ran("linear-walk"), -1)
+    for view in (step_text, map_text, registered_text):
+        for index in (-1, len(ran("linear-walk"))):
+            with pytest.raises(MachineError, match=f"no step {index}"):
+                view(ran("linear-walk"), index)
 
 
 def test_an_entry_is_shown_once_it_is_read_and_not_before():
@@ -224,6 +231,44 @@ def test_a_fault_is_marked():
     lines = step_text(path, first(path, s.CopyFailed)).splitlines()
     assert any(line.startswith("! FAULT") for line in lines)
     assert any(line.startswith("> FAILED") for line in lines)
+
+
+def encrypted(option: str) -> Path:
+    text = SCENARIO[: SCENARIO.index("[[action]]")].replace("smap = false", 'encryption = "sev"')
+    call = (
+        '[[action]]\ndo = "call"\nhypercall = "event_channel_op send"\nwith = { arg = "@send" }\n'
+    )
+    return run(parse_scenario(text + call), option)
+
+
+def test_ciphertext_is_noticed_and_nothing_is_said_of_the_handler():
+    path = encrypted("number-bit")
+    text = flat(path, first(path, s.Move))
+    assert "is private to the guest: what Xen read there is not what the guest has" in text
+    assert "what the handler makes of these bytes is not modelled" in text
+    assert "CIPHERTEXT" in text
+    assert "Nobody is told" not in text
+    assert "2 vCPUs, SEV" in path_text(path)
+
+
+def test_a_miss_with_nothing_registered_fails_where_no_walk_can_be():
+    path = encrypted("software-tlb")
+    text = flat(path, first(path, s.TlbLookup))
+    assert "nothing is registered" in text
+    assert "the copy fails" in text
+    assert way_of(path) == "TLB miss, copy fails"
+
+
+def test_an_insertion_of_many_pieces_shows_few_on_a_miss():
+    tables, recorder = Tables(1), s.Recorder()
+    for page in range(5):
+        recorder.add(tables.insert(0, Entry(Gva(page << 12), Gpa(page << 13), 8, True, None, "x")))
+    step = s.Copy(
+        cite=s.Cite("x"), direction="to", handle=0x9000, size=8, role="r", current=0, subject=0
+    )
+    with recorder.under(step):
+        recorder.add(tables.lookup(Gva(0x9000), 8, asked=0))
+    assert "and 2 more entries" in step_text(path_of(recorder.nodes), 6)
 
 
 def test_counts_are_words_without_zeros():

@@ -55,7 +55,7 @@ def carried_out(tables: Tables, operation: tuple[str, int, Entry]) -> s.Step:
     policy=st.sampled_from(["refuse", "lru", "fifo"]),
     todo=operations,
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_replayed_tables_are_the_real_ones_after_every_step(scope, policy, todo):
     tables = Tables(2, scope=scope, capacity=4, policy=policy)
     recorder = s.Recorder()
@@ -131,3 +131,23 @@ def test_an_alias_is_found_by_the_frame():
     assert entry.alias_of(Gpa(0xA123)) == Gva(BASE + 0x123)
     assert entry.alias_of(Gpa(0xB000)) is None
     assert not entry.covers(Gva(BASE + PAGE))
+
+
+def test_long_histories_are_shortened():
+    tables, recorder = Tables(1, capacity=1, policy="fifo"), s.Recorder()
+    for page in range(12):
+        recorder.add(tables.insert(0, Entry(Gva(BASE + page * PAGE), Gpa(0), 8, True, None, "x")))
+    recorder.add(tables.insert(0, Entry(Gva(BASE), Gpa(0), 0, True, None, "empty")))
+    for _ in range(9):
+        recorder.add(tables.purge(0, Gva(BASE), 8))
+    text = registered_text(path_of(recorder.nodes))
+    assert "gone before: 5 more" in text
+    assert "3 earlier purges not shown" in text
+    assert "refused at step 12" in text
+    assert "purge v0, ffffc900'00000000 +8: removes nothing" in text
+
+
+def test_a_tag_is_shown_as_the_cr3_that_it_is():
+    tables, recorder = Tables(1), s.Recorder()
+    recorder.add(tables.insert(0, Entry(Gva(BASE), Gpa(0), 8, False, 0x113000, "mine")))
+    assert "mine (CR3 00113000)" in registered_text(path_of(recorder.nodes))

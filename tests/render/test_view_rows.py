@@ -22,7 +22,7 @@ def silent(tree: Tree) -> set[int]:
 
 
 @given(nodes=trees())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_every_step_is_on_exactly_one_row(nodes):
     tree = Tree(nodes)
     shown = [
@@ -32,7 +32,7 @@ def test_every_step_is_on_exactly_one_row(nodes):
 
 
 @given(nodes=trees())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_folding_hides_no_step_unnamed(nodes):
     tree = Tree(nodes)
     rows = rows_of(tree)
@@ -44,7 +44,7 @@ def test_folding_hides_no_step_unnamed(nodes):
 
 
 @given(nodes=trees())
-@settings(max_examples=100)
+@settings(max_examples=50)
 def test_the_tree_knows_what_is_inside(nodes):
     tree = Tree(nodes)
     for node in nodes:
@@ -141,7 +141,7 @@ def test_every_kind_of_step_has_words_of_its_own():
 
 
 @given(step=any_step)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_words_are_short_where_they_stand_in_columns(step):
     words = words_of(step)
     assert words.label

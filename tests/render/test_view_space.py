@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from render_paths import placed
+from render_paths import path_of, placed
 
 from xenexplore import steps as s
+from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.render.text.address_map import map_text, whose
 from xenexplore.render.view_frames import runs_of
 from xenexplore.render.view_places import describe
 from xenexplore.render.view_space import space_at
+from xenexplore.tlb import Entry, Tables
 
 
 @pytest.mark.parametrize("kind", ["pvh", "hvm", "pv"])
@@ -140,3 +144,36 @@ def test_whose():
     assert whose((2,)) == "vCPU 2"
     assert whose((0, 1, 2)) == "vCPUs 0-2"
     assert whose((0, 2)) == "vCPUs 0, 2"
+
+
+def test_a_buffer_of_many_pieces_does_not_fill_the_page():
+    domain = Domain(GuestSpec(memory=96 << 20))
+    domain.place("big", "vmalloc", 60 * 4096, offset=0)
+    machine = replace(placed().machine, buffers=tuple(domain.buffers.values()))
+    text = map_text(replace(placed(), machine=machine))
+    assert text.count("and 48 more places") == 2
+
+
+def test_the_piece_at_hand_is_never_left_out():
+    domain = Domain(GuestSpec(memory=96 << 20))
+    big = domain.place("big", "vmalloc", 60 * 4096, offset=0)
+    recorder, cite = s.Recorder(), s.Cite("x")
+    step = s.Copy(
+        cite=cite, direction="to", handle=big.va.value, size=8, role="r", current=0, subject=0
+    )
+    with recorder.under(step):
+        recorder.add(s.Piece(cite=cite, handle=big.va.value, size=8))
+    machine = replace(placed().machine, buffers=(big,))
+    text = map_text(path_of(recorder.nodes, machine), 1)
+    (line,) = [line for line in text.splitlines() if line.startswith(">")]
+    assert f"{big.va.value & 0xFFFFFFFF:08x} a big" in line
+    machine = replace(machine, buffers=())
+    assert "> " in map_text(path_of(recorder.nodes, machine), 1)
+    assert "handle: r" in map_text(path_of(recorder.nodes, machine), 1)
+
+
+def test_many_registered_ranges_end_in_a_number():
+    tables, recorder = Tables(1), s.Recorder()
+    for page in range(20):
+        recorder.add(tables.insert(0, Entry(Gva(page << 13), Gpa(page << 13), 8, True, None, "")))
+    assert "and 8 more ranges" in map_text(path_of(recorder.nodes))

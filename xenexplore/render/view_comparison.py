@@ -240,7 +240,7 @@ def _inside(tree: Tree, copy: int) -> list[str]:
     for node in tree.inside(copy):
         step = node.step
         if isinstance(step, Fault):
-            return [*_times(found), step.what]
+            return [*_times(found), "copy fails" if step.what in found else step.what]
         if isinstance(step, Move):
             frame = spell.frame(step.gpa.value >> 12)
             if not step.right:

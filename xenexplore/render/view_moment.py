@@ -28,7 +28,7 @@ from xenexplore.steps import (
     TlbLookup,
 )
 
-__all__ = ["Moment", "counted", "moment_at"]
+__all__ = ["Moment", "counted", "moment_at", "step_index"]
 
 _ENTRIES_SHOWN = 3
 _SCENARIO = "the scenario"
@@ -102,8 +102,7 @@ def moment_at(path: Path, index: int, tree: Tree | None = None) -> Moment:
     Raises:
         MachineError: the path has no such step.
     """
-    if not 0 <= index < len(path.steps):
-        raise MachineError(no_step(path, index))
+    index = step_index(path, index)
     tree = tree or Tree(path.steps)
     rows = tuple(_Rows(path, tree, index).all())
     current = next(place for place, row in enumerate(rows) if row.first <= index <= row.last)
@@ -124,12 +123,20 @@ def moment_at(path: Path, index: int, tree: Tree | None = None) -> Moment:
     )
 
 
-def no_step(path: Path, index: int) -> str:
-    """What to say where a path has no such step."""
-    return (
-        f"no step {index}: {path.about.name} under {path.option.label} has steps 0 to "
-        f"{len(path.steps) - 1}"
-    )
+def step_index(path: Path, index: int | None) -> int:
+    """The number of a step, the last one for None.
+
+    Raises:
+        MachineError: the path has no such step.
+    """
+    last = len(path.steps) - 1
+    if index is None:
+        return last
+    if not 0 <= index <= last:
+        raise MachineError(
+            f"no step {index}: {path.about.name} under {path.option.label} has steps 0 to {last}"
+        )
+    return index
 
 
 def _set_up(path: Path, tree: Tree) -> Iterator[Node]:

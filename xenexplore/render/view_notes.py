@@ -55,12 +55,12 @@ def _wrong(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
             verb = "read" if step.direction == "from" else "wrote"
             yield (
                 f"{frame} is private to the guest: what Xen {verb} there is not what the "
-                f"guest has there.{_silent(tree, copy)}"
+                f"guest has there.{_silent(tree, copy, step)}"
             )
             return
         yield (
             f"the bytes {way} {frame}{_named(path, step.gpa)}; the caller meant "
-            f"{_meant(path, step.meant)}.{_silent(tree, copy)}"
+            f"{_meant(path, step.meant)}.{_silent(tree, copy, step)}"
         )
         return
 
@@ -76,16 +76,23 @@ def _named(path: Path, gpa: Gpa) -> str:
     return f" ({', '.join(names)} at the start)" if names else ""
 
 
-def _silent(tree: Tree, copy: int) -> str:
-    """Whether the call that the copy belongs to ends well all the same."""
+def _silent(tree: Tree, copy: int, move: Move) -> str:
+    """Whether the call that the copy belongs to ends well all the same.
+
+    What a handler makes of other bytes than were meant is not modelled, so
+    nothing is said of a call that reads them.
+    """
+    if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
+        return ""
+    if move.direction == "from":
+        return " No copy fails; what the handler makes of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
             if ends and ends[-1].value == 0:
                 return " Nobody is told: the call returns 0."
             return ""
-    inside = [node.step for node in tree.inside(copy)]
-    return "" if any(isinstance(step, Fault) for step in inside) else " Nobody is told."
+    return " Nobody is told."
 
 
 def _asked(path: Path, done: list[Node]) -> Iterator[str]:

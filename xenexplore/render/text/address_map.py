@@ -9,6 +9,7 @@ from xenexplore.render import view_address as spell
 from xenexplore.render.text.box import Ink
 from xenexplore.render.text.path import guest_line, option_name
 from xenexplore.render.text.table import WIDTH, fit
+from xenexplore.render.view_moment import step_index
 from xenexplore.render.view_space import LinearItem, LinearSpan, PhysicalItem, SpaceMap, space_at
 from xenexplore.scenario.path import Path
 
@@ -30,9 +31,12 @@ def map_text(path: Path, index: int | None = None, *, unicode: bool = False) -> 
         path: what happened.
         index: the step after which registered ranges are shown; default: the last.
         unicode: box characters instead of ASCII.
+
+    Raises:
+        MachineError: the path has no such step.
     """
     ink = Ink(unicode=unicode)
-    space = space_at(path, index)
+    space = space_at(path, step_index(path, index))
     pv = path.machine.spec.type == "pv"
     lines = ink.ends(path.about.name, guest_line(path))
     lines += ink.ends(option_name(path.option), f"step {space.index}/{len(path.steps) - 1}")

@@ -95,7 +95,8 @@ class Ink:
         label, main = self.text(label), self.text(main)
         side, aside = self.text(side), self.text(aside)
         lead = f"{lead}{label.ljust(LABEL)} "
-        blank = " " * len(lead)
+        # A tree's lines go on beside what is wrapped.
+        blank = "".join("\u2502" if c in "\u2502\u251c" else " " for c in lead)
         right = f"{side}  {aside}" if side and aside else side or aside
         if len(lead) + len(main) + 2 + len(right) > WIDTH:
             right = side

@@ -15,7 +15,7 @@ __all__ = ["guest_line", "option_line", "option_name", "path_text", "verdict_lin
 _DEEPEST = 8
 _STATUS = {
     "right": "right: every byte moved where the caller meant",
-    "wrong": "WRONG: bytes moved elsewhere, or as ciphertext, and nobody was told",
+    "wrong": "WRONG: bytes moved elsewhere, or as ciphertext, without a fault",
     "error": "error: a call failed, and says so",
     "refused": "refused: not possible under this option",
 }

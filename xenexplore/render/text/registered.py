@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xenexplore.render import view_address as spell
 from xenexplore.render.text.box import Ink
 from xenexplore.render.text.path import guest_line, option_name
+from xenexplore.render.view_moment import step_index
 from xenexplore.render.view_registered import Entry, Registered, Search, Table, registered_at
 from xenexplore.render.view_words import words_of
 from xenexplore.scenario.path import Path
@@ -25,9 +26,12 @@ def registered_text(path: Path, index: int | None = None, *, unicode: bool = Fal
         path: what happened.
         index: the step after which the tables are shown; default: the last.
         unicode: box characters and arrows instead of ASCII.
+
+    Raises:
+        MachineError: the path has no such step.
     """
     ink = Ink(unicode=unicode)
-    at = len(path.steps) - 1 if index is None else index
+    at = step_index(path, index)
     state = registered_at(path.steps, at)
     lines = ink.ends(path.about.name, guest_line(path))
     lines += ink.ends(option_name(path.option), f"registered after step {at}/{len(path) - 1}")
