@@ -299,3 +299,48 @@ def test_a_long_copy_shows_the_rows_around_the_step():
 
 def test_the_placed_path_is_a_run_like_any_other():
     assert placed().outcome.status in {"right", "error"}
+
+
+def outside_any_call(*steps: s.Step) -> Path:
+    """One copy that Xen makes for vCPU 1 while vCPU 0 runs, outside any hypercall."""
+    recorder = s.Recorder()
+    step = s.Copy(
+        cite=s.Cite("x"), direction="to", handle=0x9000, size=8, role="r", current=0, subject=1
+    )
+    with recorder.under(step):
+        for each in steps:
+            recorder.add(each)
+    return path_of(recorder.nodes)
+
+
+def moved(direction: str) -> s.Move:
+    return s.Move(
+        cite=s.Cite("x"), direction=direction, gpa=Gpa(0x5000), mfn=None, size=8, meant=None
+    )
+
+
+def test_an_update_outside_any_call_tells_nobody_either():
+    text = flat(outside_any_call(moved("to")), 1)
+    assert "the caller meant an address that is not mapped. Nobody is told." in text
+
+
+def test_a_copy_that_fails_later_is_not_called_silent():
+    fault = s.Fault(cite=s.Cite("x"), what="p2m", reason="none")
+    assert "Nobody is told" not in flat(outside_any_call(moved("to"), fault), 1)
+
+
+def test_a_table_without_the_entry_is_said_to_have_none():
+    lookup = Tables(2).lookup(Gva(0x9000), 8, asked=0, subject=1)
+    assert "vCPU 1's own table has no entry for it" in flat(outside_any_call(lookup), 1)
+
+
+def test_a_call_that_fails_after_a_wrong_write_is_not_called_silent():
+    recorder, cite = s.Recorder(), s.Cite("x")
+    with recorder.under(s.Hypercall(cite=cite, vcpu=0, name="n", number=1, args=())):
+        step = s.Copy(
+            cite=cite, direction="to", handle=0x9000, size=8, role="r", current=0, subject=0
+        )
+        with recorder.under(step):
+            recorder.add(moved("to"))
+        recorder.add(s.Return(cite=cite, vcpu=0, value=-14, name="EFAULT"))
+    assert "Nobody is told" not in flat(path_of(recorder.nodes), 2)
