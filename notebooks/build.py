@@ -1,0 +1,116 @@
+"""Build the notebooks: ``python notebooks/build.py [NAME ...] [--check]``.
+
+``NN_topic.py`` (jupytext's percent format) is the source that is reviewed;
+``NN_topic.ipynb`` is executed from it, made canonical and saved with its
+outputs.  Nobody edits an .ipynb by hand.  ``--check`` builds in memory and
+exits with 1 where a saved notebook differs from what its source gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+HERE = Path(__file__).resolve().parent
+VOLATILE = ("application/vnd.jupyter.widget-view+json",)
+
+
+def sources() -> list[Path]:
+    """Every notebook's source, in order."""
+    return sorted(HERE.glob("[0-9][0-9]_*.py"))
+
+
+def build(source: Path) -> str:
+    """Execute one source and return the canonical notebook as text."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        }
+    )
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
+    )
+    client.execute()
+    return canonical(notebook)
+
+
+def canonical(notebook: NotebookNode) -> str:
+    """One text per notebook: stable cell ids, no timings, no widget state, no view ids."""
+    cells = []
+    for index, cell in enumerate(notebook.cells):
+        kept = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        kept["id"] = f"{index:02d}-{digest}"
+        tags = cell.metadata.get("tags")
+        if tags:
+            kept["metadata"] = {"tags": list(tags)}
+        if cell.cell_type == "code":
+            kept["execution_count"] = cell.execution_count
+            kept["outputs"] = [_output(output) for output in cell.outputs]
+        cells.append(kept)
+    record = {
+        "cells": cells,
+        "metadata": {k: v for k, v in notebook.metadata.items() if k != "widgets"},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    checked = nbformat.from_dict(json.loads(json.dumps(record)))
+    nbformat.validate(checked)
+    return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _output(output: NotebookNode) -> dict[str, object]:
+    record = json.loads(json.dumps(output))
+    data = record.get("data")
+    if data:
+        record["data"] = {kind: value for kind, value in data.items() if kind not in VOLATILE}
+    if "metadata" in record:
+        record["metadata"] = {}
+    return record
+
+
+def main() -> int:
+    """Build or check the notebooks that are named (default: all)."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="e.g. 00_start_here (default: all)")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 on a difference"
+    )
+    args = parser.parse_args()
+    wanted = [path for path in sources() if not args.names or path.stem in args.names]
+    stale = 0
+    for source in wanted:
+        text, target = build(source), source.with_suffix(".ipynb")
+        before = target.read_text(encoding="utf-8") if target.exists() else ""
+        if text == before:
+            print(f"{target.name}: unchanged")
+        elif args.check:
+            stale += 1
+            print(f"{target.name}: differs from its source")
+            lines = difflib.unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=0)
+            print("\n".join(list(lines)[:20]))
+        else:
+            target.write_text(text, encoding="utf-8")
+            print(f"{target.name}: written, {len(text) // 1024} KiB")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
