@@ -15,7 +15,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
-from xenexplore.hypervisor.abi import Access
+from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
 from xenexplore.hypervisor.copying import copy_from_guest
 from xenexplore.steps import Check, Exit, Hazard, Hypercall, Return, xen
 
@@ -35,6 +35,7 @@ COMPAT_RESERVATION_BYTES = 20
 """sizeof(struct compat_memory_reservation): three 32-bit words, flags, a domid, padding."""
 
 _NATIVE_BYTES = 32
+_MEMORY_OP = 12
 _POPULATE = 6
 
 _TEST = xen("xen/arch/x86/include/asm/x86_64/uaccess.h", "is_compat_arg_xlat_range")
@@ -64,7 +65,7 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
         cite=_ENTRY,
         vcpu=vcpu,
         name="memory_op.populate_physmap (32-bit caller)",
-        number=12,
+        number=_MEMORY_OP,
         args=(_POPULATE, struct.value),
     )
     with machine.record.under(step):
@@ -111,7 +112,9 @@ def _native(
             )
         )
         return True
-    data = _copy(machine, vcpu, address, len(expected), f"{role} (translated)")
+    xens = Meaning(start=address.value, size=len(expected), va=address,
+                   pieces=((None, len(expected)),))  # fmt: skip
+    data = _copy(machine, vcpu, address, len(expected), f"{role} (translated)", xens)
     if data is not None and data != expected:
         machine.emit(
             Hazard(
@@ -123,7 +126,10 @@ def _native(
     return data is not None
 
 
-def _copy(machine: Xen, vcpu: int, address: Gva, size: int, role: str) -> bytes | None:
+def _copy(
+    machine: Xen, vcpu: int, address: Gva, size: int, role: str, xens: Meaning | None = None
+) -> bytes | None:
+    """One copy; ``xens`` says that Xen means its own memory and no frame of the guest."""
     access = Access(
         direction="from",
         handle=address.value,
@@ -131,6 +137,9 @@ def _copy(machine: Xen, vcpu: int, address: Gva, size: int, role: str) -> bytes 
         role=role,
         current=vcpu,
         subject=vcpu,
-        number=12,
+        number=_MEMORY_OP,
     )
-    return copy_from_guest(machine, access)
+    call = None
+    if xens is not None:
+        call = GuestCall(vcpu=vcpu, name=role, number=_MEMORY_OP, args=(), meanings=(xens,))
+    return copy_from_guest(machine, access, call)

@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xenexplore.errors import MachineError
-from xenexplore.steps import Check, Hazard, Move, Note, mail, xen
+from xenexplore.steps import Check, CopyFailed, Hazard, Move, Note, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.addr import Gpa
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["STUB_BYTES", "Stub", "migrate", "stub_for", "write_hypercall_page"]
+__all__ = ["STUB_BYTES", "VENDORS", "Stub", "migrate", "stub_for", "write_hypercall_page"]
 
 STUB_BYTES = 32
+
+VENDORS = ("intel", "amd")
 
 _ASKED = mail("Cooper", "28 Sep 2022", "850214fa-7e26-8a19-c318-9ded849fffda@citrix.com")
 _PAGE = {
@@ -73,6 +75,7 @@ def write_hypercall_page(machine: Xen, page: Gpa, vendor: str, number: int) -> b
     stub = stub_for(vendor, number)
     touched = machine.touch(page + number * STUB_BYTES, len(stub.code), stub.code)
     if touched is None:
+        machine.emit(CopyFailed(cite=_PAGE[vendor], moved=0, reported=len(stub.code)))
         return False
     machine.emit(
         Move(

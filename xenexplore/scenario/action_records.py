@@ -12,7 +12,10 @@ __all__ = [
     "ACTIONS",
     "ActionSpec",
     "Call",
+    "CompatCall",
+    "HypercallPage",
     "InnerCall",
+    "Migrate",
     "Multicall",
     "P2mType",
     "Protect",
@@ -254,6 +257,68 @@ class UpdateRunstate(ActionSpec):
     subject: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypercallPage(ActionSpec):
+    """The guest asks for the hypercall page, and Xen writes a stub into it.
+
+    Of the stubs that Xen writes, one for each number, only one is shown.
+
+    Attributes:
+        vcpu: which vCPU asks (by an MSR).
+        buffer: the guest's page, page-aligned.
+        vendor: whose instruction the stubs use, ``"intel"`` or ``"amd"``.
+        hypercall: a hypercall of the number whose stub is shown.
+    """
+
+    do: ClassVar[str] = "hypercall-page"
+
+    vcpu: int = 0
+    buffer: str
+    vendor: str = "amd"
+    hypercall: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrate(ActionSpec):
+    """A vCPU paused inside a stub resumes where the stub has been written anew.
+
+    Attributes:
+        vcpu: which.
+        source: vendor of the host it leaves.
+        target: vendor of the host it comes to.
+        hypercall: a hypercall of the number whose stub it is in.
+        offset: where in the stub it is paused, bytes.
+        landing_pad: the new host's stubs begin with an endbr64 (no Xen does that).
+    """
+
+    do: ClassVar[str] = "migrate"
+
+    vcpu: int = 0
+    source: str = "intel"
+    target: str = "amd"
+    hypercall: str
+    offset: int
+    landing_pad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompatCall(ActionSpec):
+    """A 32-bit caller's XENMEM_populate_physmap, through the translation area.
+
+    Attributes:
+        vcpu: which.
+        buffer: the caller's struct compat_memory_reservation, 20 bytes.
+        test_first: whether the copy helper tests for Xen's own area before it
+            takes the handle in the option's way.
+    """
+
+    do: ClassVar[str] = "compat-call"
+
+    vcpu: int = 0
+    buffer: str
+    test_first: bool = True
+
+
 ACTIONS: dict[str, type[ActionSpec]] = {
     action.do: action
     for action in (
@@ -269,6 +334,9 @@ ACTIONS: dict[str, type[ActionSpec]] = {
         Purge,
         RegisterRunstate,
         UpdateRunstate,
+        HypercallPage,
+        Migrate,
+        CompatCall,
     )
 }
 """The text's word to the record."""

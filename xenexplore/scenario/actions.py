@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xenexplore.addr import Gva
+from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.plan import Choice
 from xenexplore.hypervisor.abi import GuestCall
 from xenexplore.hypervisor.areas import register_runstate_physical, update_runstate
+from xenexplore.hypervisor.compat import compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.registered import RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.stubs import migrate, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.scenario import action_records as records
 from xenexplore.scenario.build import resolve
@@ -221,6 +223,41 @@ def _update_runstate(machine: Xen, action: records.UpdateRunstate) -> None:
     update_runstate(machine, area, action.subject)
 
 
+def _hypercall_page(machine: Xen, action: records.HypercallPage) -> None:
+    if machine.abi.name == "fastabi":
+        text = "A kernel that uses FastABI executes the instruction itself and asks for no page."
+        machine.emit(Note(cite=machine.abi.asked, text=text))
+        return
+    page = machine.domain.buffers[action.buffer]
+    if page.va.offset:
+        raise MachineError(f"buffer {page.name!r} does not begin on a page")
+    frame = machine.domain.frames_of(action.buffer)[0]
+    if frame is None:
+        raise MachineError(f"buffer {page.name!r} is not mapped")
+    number = find_call(action.hypercall)[0].number
+    write_hypercall_page(machine, Gpa(frame.value << PAGE_SHIFT), action.vendor, number)
+
+
+def _migrate(machine: Xen, action: records.Migrate) -> None:
+    migrate(
+        machine,
+        source=action.source,
+        target=action.target,
+        number=find_call(action.hypercall)[0].number,
+        offset=action.offset,
+        landing_pad=action.landing_pad,
+    )
+
+
+def _compat_call(machine: Xen, action: records.CompatCall) -> None:
+    struct = machine.domain.buffers[action.buffer].va
+    machine.user_access = not struct.value >> 63
+    try:
+        compat_populate(machine, action.vcpu, struct, test_first=action.test_first)
+    finally:
+        machine.user_access = False
+
+
 _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
     records.Call: _call,
     records.Multicall: _multicall,
@@ -234,6 +271,9 @@ _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
     records.Purge: _purge,
     records.RegisterRunstate: _register_runstate,
     records.UpdateRunstate: _update_runstate,
+    records.HypercallPage: _hypercall_page,
+    records.Migrate: _migrate,
+    records.CompatCall: _compat_call,
 }
 
 
@@ -257,5 +297,13 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     ),
     records.UpdateRunstate: lambda a: (
         f"Xen updates the runstate area of vCPU {a.subject} at a context switch"
+    ),
+    records.HypercallPage: lambda a: f"vCPU {a.vcpu} asks for the hypercall page",
+    records.Migrate: lambda a: (
+        f"vCPU {a.vcpu}, paused at offset {a.offset} of a stub, moves from {a.source} to {a.target}"
+    ),
+    records.CompatCall: lambda a: (
+        f"A 32-bit caller on vCPU {a.vcpu} calls populate_physmap; Xen tests for its own area "
+        + ("first" if a.test_first else "too late")
     ),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from xenexplore.errors import CatalogueError
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
 from xenexplore.scenario import action_records as records
 from xenexplore.scenario.fields import Fields, nearest
@@ -174,6 +175,57 @@ def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
     return records.UpdateRunstate(subject=reader.vcpu("subject", None), line=reader.line)
 
 
+def _named(reader: _Reader) -> str:
+    """A hypercall without arguments: only its number matters."""
+    fields = reader.fields
+    wanted = fields.word("hypercall")
+    try:
+        return canonical_name(*find_call(wanted))
+    except CatalogueError as error:
+        near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
+        fields.fail("hypercall", expected="a hypercall", got=repr(wanted), hint=near)
+
+
+def _hypercall_page(reader: _Reader) -> records.HypercallPage:
+    return records.HypercallPage(
+        vcpu=reader.vcpu(),
+        buffer=reader.buffer(),
+        vendor=reader.fields.word("vendor", "amd", VENDORS),
+        hypercall=_named(reader),
+        line=reader.line,
+    )
+
+
+def _migrate(reader: _Reader) -> records.Migrate:
+    fields = reader.fields
+    hypercall = _named(reader)
+    source = fields.word("source", "intel", VENDORS)
+    number = find_call(hypercall)[0].number
+    starts = stub_for(source, number).starts
+    offset = fields.number("offset", high=STUB_BYTES - 1)
+    if offset not in starts:
+        begins = ", ".join(map(str, starts))
+        fields.fail("offset", expected=f"where an instruction begins: {begins}", got=str(offset))
+    return records.Migrate(
+        vcpu=reader.vcpu(),
+        source=source,
+        target=fields.word("target", "amd", VENDORS),
+        hypercall=hypercall,
+        offset=offset,
+        landing_pad=fields.flag("landing_pad", False),
+        line=reader.line,
+    )
+
+
+def _compat_call(reader: _Reader) -> records.CompatCall:
+    return records.CompatCall(
+        vcpu=reader.vcpu(),
+        buffer=reader.buffer(),
+        test_first=reader.fields.flag("test_first", True),
+        line=reader.line,
+    )
+
+
 _READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {
     "call": _call,
     "multicall": _multicall,
@@ -187,4 +239,7 @@ _READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {
     "purge": _purge,
     "register-runstate": _register_runstate,
     "update-runstate": _update_runstate,
+    "hypercall-page": _hypercall_page,
+    "migrate": _migrate,
+    "compat-call": _compat_call,
 }
