@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import os
+import struct
 from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,6 +23,8 @@ from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.image_source import Buffer, load_bytes
 
 __all__ = ["Image", "Kind", "Registers", "Segment", "open_image"]
+
+_PAGE_WORDS: Final = struct.Struct("<512Q")
 
 # Formats that are recognised only to say what they are.
 _FOREIGN: Final = {
@@ -58,7 +61,7 @@ class Image:
         segments: the memory there is, ascending and disjoint.
     """
 
-    __slots__ = ("_data", "_lows", "kind", "name", "segments", "vcpus")
+    __slots__ = ("_data", "_lows", "_words", "kind", "name", "segments", "vcpus")
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class Image:
         self.segments = _without_overlaps(segments)
         self._data = data
         self._lows = [segment.gpa for segment in self.segments]
+        self._words: dict[int, tuple[int, ...]] = {}  # page tables, once walked through
 
     def __repr__(self) -> str:
         return f"Image({self.name!r}, {self.kind.value}, {self.ram_bytes:#x} bytes)"
@@ -105,6 +109,21 @@ class Image:
                 got=f"vCPU {index}" if count else "none: this image has only memory",
             )
         return self.vcpus[index]
+
+    def word(self, address: int) -> int | None:
+        """The aligned 64-bit word at a guest-physical address, or None if it is not in the image.
+
+        For walks: a page once read this way is kept as words.
+        """
+        page = self._words.get(address >> PAGE_SHIFT)
+        if page is not None:
+            return page[address >> 3 & 511]
+        raw = self.frame(address >> PAGE_SHIFT)
+        if raw is not None:
+            page = self._words[address >> PAGE_SHIFT] = _PAGE_WORDS.unpack(raw)
+            return page[address >> 3 & 511]
+        rest = self.read(address, 8)  # a segment that does not hold all of the page
+        return None if rest is None else int.from_bytes(rest, "little")
 
     def frame(self, number: int) -> bytes | None:
         """One 4 KiB frame's bytes, or None where the image does not hold all of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
@@ -10,6 +11,7 @@ from xenexplore.errors import MachineError
 __all__ = ["Ram"]
 
 _ZEROES = bytes(PAGE_SIZE)
+_WORD = struct.Struct("<Q")
 
 
 class Ram:
@@ -77,6 +79,14 @@ class Ram:
         return b"".join(
             self._slice(start, stop - start) for start, stop in zip(starts, stops, strict=True)
         )
+
+    def word(self, address: int) -> int | None:
+        """The aligned 64-bit word at a byte address, or None past the end of RAM: for walks."""
+        page = self._pages.get(address >> PAGE_SHIFT)
+        if page is not None:
+            found: int = _WORD.unpack_from(page, address & PAGE_MASK)[0]
+            return found
+        return 0 if 0 <= address < self._frames << PAGE_SHIFT else None
 
     def _slice(self, address: int, size: int) -> bytes:
         offset = address & PAGE_MASK
