@@ -58,7 +58,7 @@ def ours(folder: Path, spec: dict) -> dict:
     few = np.load(folder / "few.npy")
     many = np.load(folder / "many.npy")
     singles = few.tolist()
-    alone = best(lambda: [walk(image, state, a, READ, Manner.CPU) for a in singles], 3)
+    alone = best(lambda: [walk(image, state, a, READ, Manner.CPU).gpa_value for a in singles], 3)
     runs_alone = best(lambda: find_runs(read_tables(image, state)))
     peak = peak_mib()
     tables = read_tables(image, state)
