@@ -184,7 +184,7 @@ class Fields:
     def inner(self, key: str, value: object, what: str) -> Fields:
         """An inline table as fields of its own."""
         if not isinstance(value, dict):
-            self.fail(key, expected="{ name = value, … }", got=repr(value))
+            self.fail(key, expected="{ name = value, ... }", got=repr(value))
         return Fields(self._text, value, (*self._path, key), f"{self.what}, {what}")
 
     def finish(self) -> None:

@@ -54,7 +54,8 @@ class KeyLines:
         """
         steps = key.split(".") if key else []
         for length in range(len(steps), -1, -1):
-            found = self._at.get((*table, *steps[:length]))
+            path = (*table, *steps[:length])
+            found = self._at.get(path, self._at.get((*path, 0)))
             if found is not None:
                 return self._inner(found, steps[length:])
         return 1

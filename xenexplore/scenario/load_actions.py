@@ -106,7 +106,7 @@ def _multicall(reader: _Reader) -> records.Multicall:
     fields = reader.fields
     raw = fields.raw("entries")
     if not isinstance(raw, list) or not raw:
-        fields.fail("entries", expected="a list of { hypercall = …, with = … }", got=repr(raw))
+        fields.fail("entries", expected="a list of { hypercall = ..., with = ... }", got=repr(raw))
     entries = []
     for number, item in enumerate(raw):
         inner = fields.inner("entries", item, f"entry {number}")

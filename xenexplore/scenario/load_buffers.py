@@ -145,7 +145,7 @@ def read_value(fields: Fields, key: str, raw: Any, names: tuple[str, ...]) -> Va
     if value is None:
         hint = nearest(raw, CONSTANTS) if isinstance(raw, str) else ""
         fields.fail(
-            key, expected='a number, "0x…", "@buffer" or "@buffer+8"', got=repr(raw), hint=hint
+            key, expected='a number, "0x...", "@buffer" or "@buffer+8"', got=repr(raw), hint=hint
         )
     if isinstance(value, Reference) and value.buffer not in names:
         known = ", ".join(names) or "none"

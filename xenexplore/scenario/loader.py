@@ -123,7 +123,10 @@ def _tables(text: Text, top: Fields, name: str) -> list[Fields]:
 
 
 def _shown(value: Any) -> str:
-    return "one table in single brackets" if isinstance(value, dict) else repr(value)
+    if isinstance(value, dict):
+        return "one table in single brackets"
+    tables = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return "tables in double brackets" if tables else repr(value)
 
 
 def _called(name: str, index: int, table: dict[str, Any]) -> str:
