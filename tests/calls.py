@@ -100,6 +100,14 @@ def sends(domain: Domain, where: Where) -> GuestCall:
     return GuestCall(vcpu=0, name="multicall", number=13, args=(listed.va.value, 2))
 
 
+def same_twice(domain: Domain, where: Where) -> GuestCall:
+    """A multicall whose two entries name one buffer."""
+    buffer = where.put(domain, "both", word(5, 4))
+    entry = word(32) + word(0) + word(4) + word(buffer.va.value) + bytes(32)
+    listed = Where("kmalloc", shared=where.shared).put(domain, "list", entry * 2)
+    return GuestCall(vcpu=0, name="multicall", number=13, args=(listed.va.value, 2))
+
+
 MAKERS: dict[str, Maker] = {
     "send": send,
     "alloc_unbound": alloc_unbound,
@@ -107,6 +115,7 @@ MAKERS: dict[str, Maker] = {
     "populate": populate,
     "map_grants": map_grants,
     "sends": sends,
+    "same_twice": same_twice,
 }
 
 

@@ -275,3 +275,15 @@ def test_options_are_found_by_name_and_number() -> None:
         make_option("software-tlb", {"entries": -1})
     with pytest.raises(MachineError, match="list of words"):
         make_option("software-tlb", {"register": "directmap"})
+
+
+@pytest.mark.parametrize("option", ["bounce", "fastabi", "number-bit"])
+def test_a_buffer_that_the_guest_has_not_mapped_is_refused(option: str) -> None:
+    ran = run_call(option, MAKERS["send"], before=lambda machine: machine.domain.unmap("send"))
+    assert ran.outcome.status == "refused"
+    assert "not mapped" in ran.outcome.refusals[0]
+
+
+def test_a_walks_fault_is_told_once() -> None:
+    ran = run_call("linear-walk", MAKERS["send"], before=lambda m: m.domain.unmap("send"))
+    assert sum(n.step.kind == "fault" for n in ran.machine.nodes) == 1

@@ -224,7 +224,10 @@ class Abi:
         return call.number
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
-        """How Xen finds the memory behind a handle, piece by piece; a Fault ends it."""
+        """How Xen finds the memory behind a handle, piece by piece.
+
+        A Fault ends it; it has been recorded by the time it is yielded.
+        """
         raise NotImplementedError
 
     def exchange(self, xen: Xen, access: Access, data: bytes | None) -> bytes | None:

@@ -51,8 +51,7 @@ def _transfer(
         if exchanged is not None:
             return exchanged
         for found in machine.abi.locate(machine, access):
-            if isinstance(found, Fault):
-                machine.emit(found)
+            if isinstance(found, Fault):  # recorded where it happened
                 _failed(machine, access, len(done))
                 return None
             start = access.handle + len(done)

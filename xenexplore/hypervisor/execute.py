@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
 from xenexplore.hypervisor.abi import Access, GuestCall, Refused
@@ -26,6 +27,10 @@ Preempt = Callable[[Choice, int], bool]
 _HVM_HYPERCALL = xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")
 _PV_HYPERCALL = xen("xen/arch/x86/pv/hypercall.c", "pv_hypercall")
 _CONTINUE = xen("xen/arch/x86/hypercall.c", "hypercall_create_continuation")
+
+_MULTICALL = xen("xen/common/multicall.c", "do_multicall")
+_NESTED = "-EINVAL: inside a multicall"
+"""Why a multicall's plan may fail at its start: _MCSF_in_multicall is set already."""
 
 _MAX_LEGS = 1024
 
@@ -130,6 +135,9 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             return outcome
         if isinstance(step, Choice):
             reply = step.usual
+            if step.reason == _NESTED and not step.ends:
+                _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
+                reply = True
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
@@ -144,7 +152,19 @@ def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
     op = int.from_bytes(data[:8], "little")
     dispatched, number = machine.abi.inner(machine, call, op)
+    family = family_of(dispatched)
+    guest = "pv" if machine.domain.spec.type == "pv" else "hvm"
+    if family is None or guest not in family.guests:
+        _check_entry(machine, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
     return dispatched.to_bytes(8, "little") + data[8:], number
+
+
+def _check_entry(machine: Xen, name: str, detail: str) -> None:
+    """An entry of a multicall fails: its result says so, and the other entries follow."""
+    step = Check(
+        cite=_MULTICALL, name=f"the multicall's entry: {name}", passed=False, detail=detail
+    )
+    machine.emit(step)
 
 
 def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:

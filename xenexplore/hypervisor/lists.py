@@ -172,7 +172,7 @@ def _element(machine: Xen, lst: SgList, number: int, meaning: str) -> int | Faul
 
 def _word(machine: Xen, gpa: Gpa, number: int, meaning: str) -> int | Fault:
     data = machine.read_physical(gpa, _WORD)
-    if data is None:
+    if data is None:  # the look-up's own fault has been recorded
         return Fault(cite=LISTS, what="p2m", reason="the list page cannot be read")
     value = int.from_bytes(data, "little")
     machine.emit(
@@ -210,7 +210,9 @@ class ListHandles:
         """Resolve an access whose handle names a list."""
         found = self.find(access.handle)
         if found is None:
-            yield Fault(cite=LISTS, what="list", reason="the handle names no list")
+            fault = Fault(cite=LISTS, what="list", reason="the handle names no list")
+            machine.emit(fault)
+            yield fault
             return
         offset, lst = found
         yield from locate_listed(machine, lst, offset, access.size)

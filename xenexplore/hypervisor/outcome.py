@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from xenexplore.steps import (
+    Check,
     Copy,
     CopyFailed,
     Exit,
@@ -129,7 +130,8 @@ class Outcome:
     Attributes:
         status: ``"right"``: all bytes moved where the caller meant;
             ``"wrong"``: some moved elsewhere, or as ciphertext, without an error;
-            ``"error"``: a call failed; ``"refused"``: the option cannot do it.
+            ``"error"``: a call, a multicall's entry or a check failed;
+            ``"refused"``: the option cannot do it.
         result: RAX of the last hypercall (0 or -errno), or None if there was none.
         right_bytes: bytes that moved where the caller meant.
         wrong_bytes: bytes that moved from or to another frame, or as ciphertext.
@@ -170,6 +172,7 @@ def outcome_of(nodes: tuple[Node, ...]) -> Outcome:
     refusals = tuple(step.reason for step in steps if isinstance(step, Refusal))
     returns = [step.value for step in steps if isinstance(step, Return)]
     failed = any(isinstance(step, CopyFailed) for step in steps) or any(v < 0 for v in returns)
+    failed = failed or any(isinstance(step, Check) and not step.passed for step in steps)
     refused_inserts = [s for s in steps if isinstance(s, TlbInsert | TlbPurge) and s.result]
     if refusals:
         status = "refused"

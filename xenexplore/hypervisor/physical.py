@@ -85,16 +85,19 @@ def guest_translate(
 
 
 def encode_handle(machine: Xen, call: GuestCall, use: BufferUse, value: int) -> GuestCall:
-    """Put an encoded handle where Xen will find it: a register, or a field in memory."""
-    if use.register is not None:
-        return call.with_arg(use.register, value)
-    assert use.field is not None
-    machine.rewrite(use.field, value, vcpu=call.vcpu)
-    where = machine.domain.truth(use.field, 8, vcpu=call.vcpu)[0][0]
-    assert where is not None
-    machine.emit(
-        GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
-    )
+    """Put an encoded handle wherever Xen will find it: registers, and fields in memory."""
+    own = use.register if use.register is not None else use.field
+    for place in (own, *use.twins):
+        assert place is not None
+        if isinstance(place, int):
+            call = call.with_arg(place, value)
+            continue
+        machine.rewrite(place, value, vcpu=call.vcpu)
+        where = machine.domain.truth(place, 8, vcpu=call.vcpu)[0][0]
+        assert where is not None
+        machine.emit(
+            GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
+        )
     return call
 
 

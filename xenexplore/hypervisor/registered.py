@@ -219,12 +219,14 @@ class RegisteredBuffers:
                 done += found.covered
                 continue
             if not self.walks:
-                yield Fault(
+                fault = Fault(
                     cite=_MISS,
                     what="TLB miss",
                     linear=va,
                     reason="no entry covers the handle, and Xen cannot walk this guest's tables",
                 )
+                machine.emit(fault)
+                yield fault
                 return
             # A straddle that counts as a miss is a miss of the whole access; any
             # other miss is walked to the end of its page, then looked up again.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
     from xenexplore.hypercalls.plan import Copy
 
-__all__ = ["BufferUse", "meaning_of", "survey"]
+__all__ = ["BufferUse", "meaning_of", "survey", "unmapped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,7 @@ class BufferUse:
         writes: whether Xen writes any of it.
         register: index of the argument register that holds the handle, or None.
         field: linear address of the 8-byte handle in memory, or None.
+        twins: other places that hold the very same handle.
         role: what it is, in words (of its first piece).
     """
 
@@ -46,6 +47,7 @@ class BufferUse:
     register: int | None
     field: Gva | None
     role: str
+    twins: tuple[int | Gva, ...] = ()
 
 
 def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
@@ -63,7 +65,7 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
         try:
             step = plan.send(reply)
         except StopIteration:
-            return tuple(found.values())
+            return tuple(_with_twins(call, use, fields) for use in found.values())
         if isinstance(step, Choice):
             reply = step.usual
             continue
@@ -137,6 +139,19 @@ def _origin(call: GuestCall, step: Copy, fields: dict[int, int]) -> int | Gva:
     return best[1]
 
 
+def _with_twins(call: GuestCall, use: BufferUse, fields: dict[int, int]) -> BufferUse:
+    """Note where else the same handle is kept, e.g. in two entries of a multicall."""
+    own: int | Gva
+    if use.register is not None:
+        own, value = use.register, call.args[use.register]
+    else:
+        assert use.field is not None
+        own, value = use.field, fields[use.field.value]
+    places: list[int | Gva] = [i for i, held in enumerate(call.args) if held == value]
+    places += [Gva(at) for at, held in fields.items() if held == value]
+    return replace(use, twins=tuple(place for place in places if place != own))
+
+
 def _handles_read(step: Copy, address: int, data: bytes) -> dict[int, int]:
     """Handles in what the plan has just read: field address to value, from the layouts.
 
@@ -153,6 +168,15 @@ def _handles_read(step: Copy, address: int, data: bytes) -> dict[int, int]:
         for base in range(0, len(data) - size + 1, size or 1)
         for offset in offsets
     }
+
+
+def unmapped(domain: Domain, uses: tuple[BufferUse, ...], vcpu: int) -> str:
+    """Why the guest cannot touch its own buffers, or ``""``: some page is not mapped."""
+    for use in uses:
+        for gpa, _ in domain.truth(use.va, use.size, vcpu=vcpu):
+            if gpa is None:
+                return f"the guest itself cannot touch {use.role} at {use.va.hex()}: not mapped"
+    return ""
 
 
 def meaning_of(domain: Domain, use: BufferUse, start: int, vcpu: int) -> Meaning:

@@ -10,7 +10,7 @@ from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
-from xenexplore.hypervisor.survey import BufferUse, survey
+from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ class Bounce(Abi):
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
         uses = survey(xen.domain, call)
+        missing = unmapped(xen.domain, uses, call.vcpu)
+        if missing:
+            return Refused(missing)
         if self.text("mode") == "flip":
             return self._flip(xen, call, uses)
         return self._bounce(xen, call, uses)
@@ -123,16 +126,21 @@ class Bounce(Abi):
         self, xen: Xen, call: GuestCall, page: Buffer, item: _Bounced, value: int
     ) -> GuestCall:
         """Handles in registers, and those in structs, which are rewritten in the bounced copy."""
-        if item.use.register is not None:
-            return call.with_arg(item.use.register, value)
-        field = item.use.field
-        assert field is not None
-        for outer in self.bounced:
-            if outer.use.va <= field and field.value < outer.use.va.value + outer.use.size:
-                where = page.va + outer.at + (field.value - outer.use.va.value)
-                xen.domain.write(where, value.to_bytes(8, "little"), vcpu=call.vcpu)
-                return call
-        raise AssertionError("a handle in memory lies in a struct that the call passes")
+        own = item.use.register if item.use.register is not None else item.use.field
+        for place in (own, *item.use.twins):
+            assert place is not None
+            if isinstance(place, int):
+                call = call.with_arg(place, value)
+                continue
+            outer = next(o for o in self.bounced if self._holds(o.use, place))
+            where = page.va + outer.at + (place.value - outer.use.va.value)
+            xen.domain.write(where, value.to_bytes(8, "little"), vcpu=call.vcpu)
+        return call
+
+    @staticmethod
+    def _holds(use: BufferUse, field: Gva) -> bool:
+        """Whether a field lies in a struct that the call passes (each handle in memory does)."""
+        return use.va <= field and field.value < use.va.value + use.size
 
     def _copied(self, xen: Xen, source: Gva, target: Gva, size: int, *, inbound: bool) -> None:
         xen.emit(

@@ -11,7 +11,7 @@ from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
-from xenexplore.hypervisor.survey import BufferUse, survey
+from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, RegisterPass, mail
 
 if TYPE_CHECKING:
@@ -93,7 +93,11 @@ class FastAbi(Abi):
         reason = fits(family, op)
         if reason:
             return Refused(reason)
-        for use in survey(xen.domain, call):
+        uses = survey(xen.domain, call)
+        missing = unmapped(xen.domain, uses, call.vcpu)
+        if missing:
+            return Refused(missing)
+        for use in uses:
             if use.register is None:
                 continue  # an area that is registered: Xen keeps its address
             data = bytes(use.size)
