@@ -279,7 +279,10 @@ _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
 
 _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     records.Call: lambda a: f"vCPU {a.vcpu} calls {a.hypercall}" + (" for a process" * a.user),
-    records.Multicall: lambda a: f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} entries",
+    records.Multicall: lambda a: (
+        f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} "
+        + ("entry" if len(a.entries) == 1 else "entries")
+    ),
     records.Switch: lambda a: f"vCPU {a.vcpu} switches to process {a.process!r}",
     records.Remap: lambda a: f"The guest maps other frames at buffer {a.buffer!r}",
     records.Unmap: lambda a: f"The guest unmaps buffer {a.buffer!r}",
