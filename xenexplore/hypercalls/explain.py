@@ -67,7 +67,14 @@ def name_of(call: Call) -> str:
         return f"{call.number}?"
     if not family.ops or family.text.split("\n", 1)[0].startswith(("from", "__from")):
         return family.name
-    cmd = next((i for i, a in enumerate(family.args) if a.name in ("cmd", "op")), None)
+    cmd = next(
+        (
+            index
+            for index, argument in enumerate(family.args)
+            if argument.name in ("cmd", "op") and not argument.type.startswith("handle")
+        ),
+        None,
+    )
     if cmd is None:
         return family.name
     value = call.args[cmd] if cmd < len(call.args) else 0
@@ -78,7 +85,13 @@ def name_of(call: Call) -> str:
     return found.title
 
 
-def explain(call: Call, copies: Sequence[Seen], *, following: Call | None = None) -> Explanation:
+def explain(
+    call: Call,
+    copies: Sequence[Seen],
+    *,
+    following: Call | None = None,
+    attempts: int = _MOST_ATTEMPTS,
+) -> Explanation:
     """Whether the catalogue allows what Xen was seen to copy during one hypercall.
 
     Args:
@@ -87,39 +100,57 @@ def explain(call: Call, copies: Sequence[Seen], *, following: Call | None = None
         following: the guest's next hypercall of the same number.  That the
             call was preempted is believed only if this is its next leg, with
             the arguments that the plan's ``continue`` gives it.
+        attempts: give up after trying that many alternatives.
     """
-    search = _Search(call, copies, following)
-    return search.result()
+    # An error or a preemption is believed only where nothing simpler fits.
+    if following is None:
+        calm = _Search(call, copies, calm=True).result(attempts)
+        if calm.verdict in ("exact", "free"):
+            return calm
+    return _Search(call, copies, following).result(attempts)
 
 
 class _Search:
     """Depth-first over the alternatives, by running the plan again."""
 
-    def __init__(self, call: Call, copies: Sequence[Seen], following: Call | None = None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        copies: Sequence[Seen],
+        following: Call | None = None,
+        *,
+        calm: bool = False,
+    ) -> None:
+        self.calm = calm
         self.call = call
         self.following = following
         self.copies = copies
         self.answers: list[tuple[Choice, tuple[bool | int, ...], int]] = []
         self.unmodelled: Outcome | None = None
+        # Multicall entries: index of the answer to (which entry, accesses before it).
+        self.entries: dict[int, tuple[int, int]] = {}
+        self.hopeless: set[tuple[int, int]] = set()
         self.matched = 0
         self.expected = "nothing was tried"
         self.pieces: list[Copy] = []
         self.free: dict[str, None] = {}
 
-    def result(self) -> Explanation:
+    def result(self, attempts: int) -> Explanation:
         name = name_of(self.call)
-        for _ in range(_MOST_ATTEMPTS):
+        for _ in range(attempts):
             outcome = self.attempt()
             if outcome is not None:
                 return self.success(name, outcome)
             while self.answers and self.answers[-1][2] + 1 >= len(self.answers[-1][1]):
                 self.answers.pop()
+                # What follows an entry of a multicall depends on nothing else.
+                self.hopeless.add(self.entries.pop(len(self.answers), (-1, -1)))
             if not self.answers:
                 break
             choice, options, index = self.answers[-1]
             self.answers[-1] = (choice, options, index + 1)
         else:
-            self.expected = f"no match in {_MOST_ATTEMPTS} attempts; {self.expected}"
+            self.expected = f"no match in {attempts} attempts; {self.expected}"
         if self.unmodelled is not None:
             return self.success(name, self.unmodelled)
         verdict = "unknown" if name.endswith("?") else "unexplained"
@@ -170,7 +201,7 @@ class _Search:
                         if asked[question] > _ROUNDS and step.kind in _LOOPING:
                             # More rounds without an access explain no more.
                             options = options[-1:]
-                        if not options:
+                        if not options or not self.worthwhile(step, position):
                             return None
                         self.answers.append((step, options, 0))
                     _, options, index = self.answers[answered]
@@ -195,6 +226,16 @@ class _Search:
         self.note(position, "fewer alternatives")
         return None
 
+    def worthwhile(self, choice: Choice, position: int) -> bool:
+        """Whether this entry of a multicall has not failed here before."""
+        if choice.kind != "callee":
+            return True
+        entry = (sum(index < len(self.answers) for index in self.entries), position)
+        if entry in self.hopeless:
+            return False
+        self.entries[len(self.answers)] = entry
+        return True
+
     def guessed(self) -> bool:
         """Whether this run chose a hypercall or sub-op that nobody recorded."""
         return any(
@@ -218,6 +259,8 @@ class _Search:
     def options(self, choice: Choice, position: int) -> tuple[bool | int, ...]:
         """The answers worth trying."""
         left = position < len(self.copies)
+        if self.calm and choice.kind in ("fail", "continue"):
+            return choice.options[:1]
         if choice.kind == "continue" and self.following is None:
             return tuple(o for o in choice.options if not o)
         if choice.ends and left:
