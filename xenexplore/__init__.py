@@ -1,8 +1,18 @@
 """xenexplore: step through Xen's hypercall-buffer designs on real recorded hypercalls.
 
-The rooms of the package are imported by name (``xenexplore.paging``,
-``xenexplore.hypercalls``, ...); importing the package itself loads nothing
-beyond the standard library.
+At a prompt::
+
+    import xenexplore as xe
+
+    xe.hypercalls.find("evtchn send")             # the catalogue
+    scenario = xe.load("evtchn-send-from-stack")  # a built-in scenario, or a file
+    path = xe.run(scenario, "giant-map")          # one option, step by step
+    xe.Stepper(path)                              # ... in JupyterLab
+    xe.compare(scenario)                          # every option, side by side
+    xe.open_recording("pvh")                      # what a real Xen was recorded doing
+
+Importing the package loads nothing beyond the standard library; each name
+below is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -12,16 +22,52 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xenexplore import hypercalls, recording
+    from xenexplore.recording.reader import read_recording as open_recording
+    from xenexplore.render.html import save_html
+    from xenexplore.scenario.builtin import builtin_names as scenarios
+    from xenexplore.scenario.builtin import find_scenario as load
+    from xenexplore.scenario.run import check, compare, run
+    from xenexplore.widgets.comparison import ComparisonView
+    from xenexplore.widgets.stepper import Stepper
 
-__all__ = ["__version__", "hypercalls", "recording"]
+__all__ = [
+    "ComparisonView",
+    "Stepper",
+    "__version__",
+    "check",
+    "compare",
+    "hypercalls",
+    "load",
+    "open_recording",
+    "recording",
+    "run",
+    "save_html",
+    "scenarios",
+]
 
 __version__ = "0.1.0"
 
+_ROOMS = ("hypercalls", "recording")
+_NAMES = {
+    "ComparisonView": "widgets.comparison:ComparisonView",
+    "Stepper": "widgets.stepper:Stepper",
+    "check": "scenario.run:check",
+    "compare": "scenario.run:compare",
+    "load": "scenario.builtin:find_scenario",
+    "open_recording": "recording.reader:read_recording",
+    "run": "scenario.run:run",
+    "save_html": "render.html:save_html",
+    "scenarios": "scenario.builtin:builtin_names",
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Load a room at its first use, so that ``import xenexplore`` stays cheap."""
-    if name in __all__:
+    """Load a name at its first use, so that ``import xenexplore`` stays cheap."""
+    if name in _ROOMS:
         return importlib.import_module(f"xenexplore.{name}")
+    if name in _NAMES:
+        module, _, attribute = _NAMES[name].partition(":")
+        return getattr(importlib.import_module(f"xenexplore.{module}"), attribute)
     raise AttributeError(f"module 'xenexplore' has no attribute {name!r}")
 
 
