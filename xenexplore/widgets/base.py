@@ -13,7 +13,7 @@ from xenexplore.render.html import web_source
 __all__ = ["PathWidget"]
 
 
-class PathWidget(anywidget.AnyWidget):  # type: ignore[misc]
+class PathWidget(anywidget.AnyWidget):
     """A view that steps in the browser.
 
     The data goes to the browser once, as text in one trait; after that only
@@ -44,15 +44,18 @@ class PathWidget(anywidget.AnyWidget):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._title}, step {self.step}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live view, and the text for readers who have no kernel."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is None:
-            return None
+        assert bundle is not None, "a widget that is open has a view"
         data, metadata = bundle
         text = self.text()
-        return {
-            **data,
-            "text/plain": text,
-            "text/html": f"<pre>{html.escape(text)}</pre>",
-        }, metadata
+        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        return {**data, **shown}, metadata
+
+    def close(self) -> None:
+        """End the view and give back everything it holds, its layout included."""
+        layout = self.layout
+        super().close()
+        if layout is not None:
+            layout.close()

@@ -568,7 +568,7 @@ function scaleOf(blocks, marks, top, bottom, zoom) {
     const head = span.hi === here.hi && !isHole(here);
     const pages = Number((span.hi - span.lo) / PAGE) || 0;
     if (here.apart) heights.push({ fixed: 14 });
-    else if (zoom === 2) heights.push({ share: Math.max(0.04, Number(span.hi - span.lo) / 4096) });
+    else if (zoom === 2) heights.push({ share: Number(span.hi - span.lo) / 4096 });
     else if (marked) heights.push({ fixed: zoom ? 16 : 8 });
     else if (isHole(here)) heights.push({ share: 9 });
     else heights.push({ share: Math.max(head ? here.weight || 17 : 0, 5 + 0.5 * Math.log2(pages + 1)) });
@@ -578,8 +578,11 @@ function scaleOf(blocks, marks, top, bottom, zoom) {
 
 // The picture of one machine: parsed once, drawn for a step.
 class MachineMap {
-  constructor(machine) {
+  constructor(machine, steps) {
     this.machine = machine;
+    // What a frame was before its first flip (an option's own pages are listed as they ended).
+    this.atFirst = new Map();
+    for (const step of steps) if (step.kind === "flip" && !this.atFirst.has(hex(big(step.gfn)))) this.atFirst.set(hex(big(step.gfn)), !step.shared);
     this.encrypted = machine.guest.encryption !== "none";
     this.regions = machine.regions.map((r) => ({ name: r.name, kind: r.kind, lo: big(r.start), hi: big(r.end), physical: big(r.physical) }));
     const parse = (r) => ({ name: r.name, kind: r.kind, what: r.what, lo: big(r.start), hi: big(r.end) });
@@ -719,7 +722,7 @@ function marksOf(map, focus, state, tables, zoom) {
     lin.push({ lo: buffer.va, hi: buffer.va + buffer.size, cls: "buf", name: buffer.name, keys: `buf:${buffer.name} vp:${hex(frameOf(buffer.va))} ${keys}`, words: words_, buffer });
     const shown = buffer.frames.length > 6 ? buffer.frames.slice(0, 3) : buffer.frames;
     shown.forEach((gfn, at) => {
-      const shared = state.shared.get(hex(gfn)) ?? buffer.shared;
+      const shared = state.shared.get(hex(gfn)) ?? map.atFirst.get(hex(gfn)) ?? buffer.shared;
       // Seen from near by, only the buffer's own bytes of the frame.
       const first = pageOf(buffer.va) + BigInt(at) * PAGE, base = gfn << 12n;
       const from = zoom === 2 && buffer.va > first ? buffer.va - first : 0n;
@@ -887,7 +890,7 @@ class Stepper {
   constructor(el, data, options = {}) {
     this.run = new Run(data);
     this.options = options;
-    this.map = new MachineMap(data.machine);
+    this.map = new MachineMap(data.machine, data.steps);
     this.uid = `xe${(instances += 1)}`;
     this.index = -1;
     this.zoom = 0;
@@ -1114,7 +1117,7 @@ class Stepper {
     this.readout(this.pinnedText);
   }
   unpin() {
-    this.pinned = "";
+    this.pinned = this.lit = "";
     this.pinnedText = "";
     this.selected = null;
     this.drawMap();

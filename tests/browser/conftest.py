@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+CHROMIUM = os.environ.get("XENEXPLORE_CHROMIUM", "")
+PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = CHROMIUM or next((place for place in PLACES if FilePath(place).exists()), None)
+    assert found, "these tests drive Chromium: apt-get install chromium, or XENEXPLORE_CHROMIUM=…"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found)
+        yield running
+        running.close()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """Open a file with the network cut; any console message or request outside fails the test."""
+    contexts = []
+    complaints: list[str] = []
+
+    def open_file(
+        file: FilePath, *, step: int | None = None, width: int = 1200, scheme: str = "light",
+        scripts: bool = True, motion: str = "no-preference",
+    ) -> Page:  # fmt: skip
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme,
+            java_script_enabled=scripts, offline=True, reduced_motion=motion,
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("request", lambda request: _judge(request.url, complaints))
+        page.goto(f"file://{file}" + ("" if step is None else f"#step={step}"))
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _judge(url: str, complaints: list[str]) -> None:
+    if not url.startswith(("file://", "data:")):
+        complaints.append(f"request: {url}")

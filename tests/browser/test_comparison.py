@@ -1,0 +1,123 @@
+"""The comparison in a real browser: lockstep, ends, first differences, the chosen option below."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+from browser import made
+from browser.conftest import Open
+from playwright.sync_api import Page, expect
+
+from xenexplore.render.html import save_html
+from xenexplore.steps import Step
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+    written = tmp_path_factory.mktemp("comparison") / "options.html"
+    save_html(made.options(), written)
+    return written
+
+
+def cells(page: Page, row: str) -> list[str]:
+    header = page.get_by_role("rowheader", name=row, exact=True)
+    return page.locator(".xe-sheet tr", has=header).locator("td").all_inner_texts()
+
+
+def positions(page: Page) -> list[str]:
+    return page.locator(".xe-nowrow td .xe-cellhead small").all_inner_texts()
+
+
+def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: FilePath) -> None:
+    page = open_page(file)
+    page.get_by_role("button", name="at their ends").click()
+    rows = made.options().rows
+    outcomes = [row.path.outcome for row in rows]
+    assert cells(page, "walks") == [str(o.calls.walks) for o in outcomes]
+    assert cells(page, "P2M look-ups") == [str(o.calls.p2m_lookups) for o in outcomes]
+    once = [f" + {o.setup.exits} once" if o.setup.exits else "" for o in outcomes]
+    assert cells(page, "exits") == [
+        f"{o.calls.exits}{more}" for o, more in zip(outcomes, once, strict=True)
+    ]
+    assert [cell.split()[-1] for cell in cells(page, "outcome")] == [o.status for o in outcomes]
+    assert cells(page, "result") == ["0"] * len(rows)
+
+
+def test_in_lockstep_each_waits_at_the_copy(open_page: Open, file: FilePath) -> None:
+    page = open_page(file)
+    page.get_by_role("button", name="Next step").first.focus()
+    paths = [row.path for row in made.options().rows]
+    copies = [next((n.index for n in path.steps if n.step.kind == "copy"), None) for path in paths]
+    for _ in range(60):
+        shown = positions(page)
+        if shown[0] == str(copies[0]):
+            break
+        page.keyboard.press("ArrowRight")
+    for where, copy in zip(positions(page), copies, strict=True):
+        assert where == ("waits" if copy is None else str(copy))
+    page.keyboard.press("End")
+    for where, path in zip(positions(page), paths, strict=True):
+        assert where in ("over", str(len(path) - 1))
+
+
+def test_time_never_runs_backwards(open_page: Open, file: FilePath) -> None:
+    page = open_page(file)
+    script = """() => {
+      const root = document.querySelector(".xe-comparison"), slider = root.querySelector("input");
+      const out = [];
+      for (let time = 0; time <= Number(slider.max); time++) {
+        slider.value = time;
+        slider.dispatchEvent(new Event("input"));
+        out.push([...root.querySelectorAll(".xe-nowrow td")].map(
+          td => [td.querySelector("b").textContent, td.querySelector("small").textContent]));
+      }
+      return out;
+    }"""
+    seen: list[Any] = page.evaluate(script)
+    for column, row in enumerate(made.options().rows):
+        visited = [int(at[column][1]) for at in seen if at[column][1].isdigit()]
+        assert visited == sorted(visited)
+        assert set(visited) == set(range(len(row.path)))
+
+
+def test_the_first_difference_takes_one_there(open_page: Open, file: FilePath) -> None:
+    page = open_page(file)
+    row = made.options().rows[1]
+    assert row.difference is not None
+    assert row.difference.other is not None
+    assert cells(page, "first difference")[7] == "none"
+    page.locator('[data-act="difference"][data-at="1"]').click()
+    detail = page.locator(".xe-detail .xe")
+    expect(detail).to_have_attribute("data-step", str(row.difference.other))
+    step: Step = row.path.steps[row.difference.other].step
+    assert positions(page)[1] == str(row.difference.other)
+    expect(detail.get_by_role("slider")).to_have_attribute(
+        "aria-valuetext", f"step {row.difference.other} of {len(row.path) - 1}: {step.say()}"
+    )
+
+
+def test_the_chosen_option_steps_below_and_the_others_follow(
+    open_page: Open, file: FilePath
+) -> None:
+    page = open_page(file)
+    page.get_by_role("button", name="O9 bounce").click()
+    detail = page.locator(".xe-detail .xe")
+    detail.focus()
+    page.keyboard.press("End")
+    last = len(made.options().rows[5].path) - 1
+    expect(detail).to_have_attribute("data-step", str(last))
+    assert positions(page)[5] == str(last)
+    assert page.locator(".xe-detail .xe").count() == 1
+    page.locator(".xe-comparison > .xe-body > .xe-controls").get_by_label("Previous step").click()
+    page.keyboard.press("Home")
+    expect(detail).to_have_attribute("data-step", "0")
+
+
+@pytest.mark.parametrize("width", [600, 1200])
+def test_the_page_itself_does_not_scroll_sideways(
+    open_page: Open, file: FilePath, width: int
+) -> None:
+    page = open_page(file, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

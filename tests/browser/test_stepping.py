@@ -1,0 +1,279 @@
+"""The offline page in a real browser: it steps by key and by mouse, and says what was recorded."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+from browser import made
+from browser.conftest import Open
+from playwright.sync_api import Page, expect
+
+from xenexplore.hypervisor.outcome import counts_of
+from xenexplore.render.html import save_html
+from xenexplore.scenario.path import Path
+from xenexplore.steps import Phase
+
+# The stepper's words for Counts' fields.
+NAMES = {
+    "exits": "exits", "copies": "copies", "walks": "walks", "page-table reads": "pte_reads",
+    "P2M look-ups": "p2m_lookups", "P2M entry reads": "p2m_entry_reads",
+    "TLB look-ups": "tlb_lookups", "TLB hits": "tlb_hits", "TLB compares": "tlb_compares",
+    "registrations": "tlb_inserts", "purges": "tlb_purges", "list reads": "list_reads",
+    "bytes from guest": "bytes_from_guest", "bytes to guest": "bytes_to_guest",
+    "bytes in registers": "register_bytes", "guest translations": "guest_translations",
+    "guest bytes copied": "guest_bytes_copied", "guest bytes written": "guest_bytes_written",
+    "encryption flips": "flips", "unchecked accesses": "unchecked",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
+    folder = tmp_path_factory.mktemp("exports")
+    paths = {
+        "stack": made.stack_send(),
+        "wrong": made.wrong_vcpu(),
+        "many": made.many_sends(),
+        "private": made.private(),
+        "straddle": made.straddling(),
+    }
+    for name, path in paths.items():
+        save_html(path, folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in paths}
+
+
+def shown(page: Page) -> int:
+    return int(page.locator(".xe").get_attribute("data-step") or -1)
+
+
+def said(page: Page) -> str:
+    return page.get_by_role("slider").get_attribute("aria-valuetext") or ""
+
+
+def saying(path: Path, index: int) -> str:
+    return f"step {index} of {len(path) - 1}: {path.steps[index].step.say()}"
+
+
+# What a reader sees after moving the slider to each of some steps, in one go.
+VISIT = """steps => {
+  const root = document.querySelector(".xe"), slider = root.querySelector("input");
+  return steps.map(step => {
+    slider.value = step;
+    slider.dispatchEvent(new Event("input"));
+    const rows = [...root.querySelectorAll(".xe-sofar tbody tr")];
+    return {
+      said: slider.getAttribute("aria-valuetext"),
+      cite: root.querySelector(".xe-cite").textContent,
+      counts: Object.fromEntries(rows.map(row => [row.cells[0].textContent,
+        [...row.cells].slice(1).map(cell => Number(cell.textContent.replace(/,/g, "")))])),
+    };
+  });
+}"""
+
+
+def visit(page: Page, steps: list[int]) -> list[dict[str, Any]]:
+    return page.evaluate(VISIT, steps)
+
+
+def recorded(path: Path, index: int) -> dict[str, Any]:
+    return {
+        "said": saying(path, index),
+        "cite": str(path.steps[index].step.cite),
+        "counts": expected_counts(path, index),
+    }
+
+
+def at(page: Page, index: int) -> None:
+    """Wait for a step (not by a predicate in the page: its policy forbids eval)."""
+    expect(page.locator(".xe")).to_have_attribute("data-step", str(index))
+
+
+def expected_counts(path: Path, index: int) -> dict[str, list[int]]:
+    """``[once, calls]`` (or ``[calls]`` where nothing is done once) after a step."""
+    inside: set[int] = set()
+    for node in path.steps:
+        parent = node.parent
+        set_up = parent >= 0 and (
+            parent in inside
+            or (isinstance(s := path.steps[parent].step, Phase) and s.name == "setup")
+        )
+        if set_up:
+            inside.add(node.index)
+    sums = []
+    for ours in (True, False):
+        nodes = [n for n in path.steps[: index + 1] if (n.index in inside) is ours]
+        sums.append(counts_of(nodes).as_json())
+    once, calls = sums
+    whole = path.outcome.setup.as_json(), path.outcome.calls.as_json()
+    any_once = any(whole[0].values())
+    return {
+        name: [once[field], calls[field]] if any_once else [calls[field]]  # type: ignore[misc]
+        for name, field in NAMES.items()
+        if whole[0][field] or whole[1][field]
+    }
+
+
+def test_stepping_through_by_key(open_page: Open, files: dict[str, FilePath]) -> None:
+    path = made.stack_send()
+    page = open_page(files["stack"])
+    page.locator(".xe").focus()
+    for index in range(len(path)):
+        assert said(page) == saying(path, index)
+        page.keyboard.press("ArrowRight")
+    assert shown(page) == len(path) - 1
+    expect(page.locator(".xe-say")).to_have_text(path.steps[-1].step.say())
+
+
+@pytest.mark.parametrize("name", ["stack", "wrong", "private", "straddle"])
+def test_every_step_says_and_counts_what_was_recorded(
+    open_page: Open, files: dict[str, FilePath], name: str
+) -> None:
+    path = {
+        "stack": made.stack_send, "wrong": made.wrong_vcpu, "private": made.private,
+        "straddle": made.straddling,
+    }[name]()  # fmt: skip
+    steps = list(range(len(path)))
+    assert visit(open_page(files[name]), steps) == [recorded(path, index) for index in steps]
+
+
+def test_counts_survive_jumps_across_checkpoints(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    path = made.many_sends()
+    page = open_page(files["many"], step=700)
+    steps = [700, *random.Random(5).sample(range(len(path)), 12)]
+    steps += [255, 256, 257, len(path) - 1, 0, 512]
+    assert visit(page, steps) == [recorded(path, index) for index in steps]
+
+
+def test_a_long_path_makes_no_larger_page_than_a_short_one(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    sizes = []
+    for name, step in (("stack", 12), ("many", 700)):
+        page = open_page(files[name], step=step)
+        sizes.append(page.evaluate("document.querySelectorAll('*').length"))
+    assert sizes[1] < 1.5 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "index"),
+    [
+        (["End"], 25), (["End", "Home"], 0), (["j", "j", "j"], 3), (["j", "j", "k"], 1),
+        (["ArrowLeft"], 0), (["End", "ArrowRight"], 25), (["ArrowRight", "ArrowLeft"], 0),
+        (["PageDown"], 3), (["PageDown", "PageDown"], 5), (["PageDown"] * 3, 7),
+        (["End", "PageUp"], 7), (["End", "PageUp", "PageUp"], 5),
+    ],
+)  # fmt: skip
+def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], index: int) -> None:
+    page = open_page(files["stack"])
+    page.locator(".xe").focus()
+    for key in keys:
+        page.keyboard.press(key)
+    assert shown(page) == index
+
+
+def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, FilePath]) -> None:
+    path = made.stack_send()
+    page = open_page(files["stack"], step=7)
+    page.get_by_role("button", name="Next step").click()
+    assert said(page) == saying(path, 8)
+    page.get_by_role("button", name="Previous step").click()
+    assert shown(page) == 7
+    page.locator(".xe-row", has_text="L2 [3]").click()
+    assert shown(page) == 15
+    expect(page.locator(".xe-rowitem.is-now .xe-label")).to_have_text("L2 [3]")
+    page.locator('.xe-stop[data-go="17"]').click()
+    expect(page.locator(".xe-rowitem.is-now .xe-label")).to_have_text("L1 [19]")
+    expect(page.locator(".xe-stop.is-now text")).to_have_text("L1")
+    page.locator(".xe-scrub input").click(position={"x": 3, "y": 10})
+    assert shown(page) == 0
+
+
+def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=13)
+    assert shown(page) == 13
+    page.locator(".xe").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("location.hash") == "#step=14"
+    page.evaluate("location.hash = '#step=4'")
+    at(page, 4)
+    page.evaluate("location.hash = '#step=999999'")
+    at(page, 25)
+
+
+def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["private"])
+    page.get_by_label("Speed").select_option("20")
+    page.locator(".xe").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    at(page, 11)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    page.get_by_role("button", name="Play").click()  # from the end it begins again
+    page.get_by_role("button", name="Pause").click()
+    assert shown(page) < 11
+
+
+def test_entry_bits_on_demand(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=17)
+    page.locator(".xe").focus()
+    assert page.locator(".xe-bits").count() == 0
+    page.keyboard.press("Enter")
+    entry = made.stack_send().steps[17].step.entry  # type: ignore[attr-defined]
+    on = page.locator(".xe-bits .xe-bit").evaluate_all(
+        "bits => bits.map(bit => bit.classList.contains('is-on') ? 1 : 0)"
+    )
+    assert int("".join(map(str, on)), 2) == entry
+    assert f"{entry:016x}" in (page.locator(".xe-bits title").text_content() or "")
+    page.keyboard.press("Enter")
+    assert page.locator(".xe-bits").count() == 0
+    page.get_by_role("button", name="Bits of the level 3 entry").click()
+    assert page.locator(".xe-bits").count() == 1
+    assert shown(page) == 17
+
+
+def test_groups_fold_and_are_stepped_over(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=12)
+    page.locator(".xe-bracket", has_text="copy in").click()
+    assert shown(page) == 7  # the group that we were inside of
+    assert page.locator('.xe-stop[data-go="12"]').count() == 0
+    page.locator(".xe").focus()
+    page.keyboard.press("ArrowRight")
+    assert shown(page) == 24
+    page.keyboard.press("ArrowLeft")
+    assert shown(page) == 7
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    assert shown(page) == 8
+
+
+def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=13)
+    rows = page.locator(".xe-rowitem").evaluate_all(
+        "rows => rows.map(r => [r.querySelector('.xe-label').textContent,"
+        " ['is-done', 'is-now', 'is-ahead'].filter(c => r.classList.contains(c)).join()])"
+    )
+    assert rows == [
+        ["copy in", "is-done"], ["TLB v0", "is-done"], ["piece", "is-done"],
+        ["L4 [402]", "is-done"], ["L3 [0]", "is-now"], ["L2 [3]", "is-ahead"],
+        ["L1 [19]", "is-ahead"], ["set A/D", "is-ahead"], ["P2M", "is-ahead"],
+        ["P2M", "is-ahead"], ["bytes", "is-ahead"],
+    ]  # fmt: skip
+    assert page.locator(".xe-rowitem.is-bad .xe-side").first.text_content() == "miss · 1 compare"
+
+
+def test_pieces_of_a_straddling_copy(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["straddle"])
+    path = made.straddling()
+    copy = next(n for n in path.steps if n.step.kind == "copy" and n.step.size == 48)  # type: ignore[attr-defined]
+    page.get_by_role("slider").fill(str(copy.index))
+    assert page.locator(".xe-chunks button").count() == 2
+    page.locator(".xe-chunks button").nth(1).click()
+    second = [n for n in path.steps if n.parent == copy.index and n.step.kind == "piece"][1]
+    assert shown(page) == second.index
+    page.get_by_role("slider").fill(str(copy.index + 13))
+    # The first piece has its curve; the second has none before its walk is over.
+    assert page.locator(".xe-curve-done").count() + page.locator(".xe-curve-now").count() >= 1

@@ -1,0 +1,170 @@
+"""The linked views: what they show at a step, and that pointing at one lights the others."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+import pytest
+from browser import made
+from browser.conftest import Open
+from playwright.sync_api import expect
+
+from xenexplore.render.html import save_html
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
+    folder = tmp_path_factory.mktemp("views")
+    for name, path in (
+        ("stack", made.stack_send()), ("wrong", made.wrong_vcpu()), ("private", made.private()),
+    ):  # fmt: skip
+        save_html(path, folder / f"{name}.html")
+    return {name: folder / f"{name}.html" for name in ("stack", "wrong", "private")}
+
+
+def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=17)
+    assert page.locator(".xe-curve-alias").count() == 1  # dashed: the directmap's mapping
+    assert page.locator(".xe-curve-now").count() == 0  # not translated yet
+    assert page.locator(".xe-reg").count() == 1
+    note = page.locator(".xe-worth").inner_text()
+    assert "covers the frame" in note
+    assert "does not cover the address" in note
+    page.get_by_role("slider").fill("21")  # the look-up of the frame that the walk found
+    assert page.locator(".xe-curve-now").count() == 1
+    desc = page.locator(".xe-mapsvg desc").text_content()
+    assert desc == "Linear ffffc90000613b2c is guest-physical 06bf7b2c."
+
+
+def test_the_wrong_frame_is_drawn_and_the_right_one(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    page = open_page(files["wrong"], step=37)
+    for cls in (".xe-curve-wrong", ".xe-curve-meant", ".xe-cross", ".xe-meant"):
+        assert page.locator(cls).count() == 1, cls
+    expect(page.locator(".xe-rowitem.is-now .xe-side")).to_contain_text("wrong frame")
+    expect(page.locator(".xe-worth .is-bad").first).to_contain_text("the wrong one")
+
+
+def test_which_table_was_asked_and_which_was_meant(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    page = open_page(files["wrong"], step=33)
+    assert page.locator(".xe-tag").count() == 0
+    page.get_by_role("slider").fill("34")
+    tables = page.locator(".xe-tlb").evaluate_all(
+        "all => all.map(t => [t.querySelector('b').textContent,"
+        " [...t.querySelectorAll('.xe-tag')].map(x => x.textContent).join(),"
+        " t.querySelector('.xe-stats').textContent])"
+    )
+    assert tables == [
+        ["vCPU 0", "asked: hit", "1 hit · 1 miss"],
+        ["vCPU 1", "meant, not asked", ""],
+    ]
+    page.locator('[data-act="table"]').first.click()
+    assert page.locator(".xe-tlb").first.locator("table").count() == 0
+
+
+def test_registrations_arrive_one_by_one(open_page: Open, files: dict[str, FilePath]) -> None:
+    path = made.wrong_vcpu()
+    inserts = [node.index for node in path.steps if node.step.kind == "tlb-insert"]
+    page = open_page(files["wrong"], step=inserts[0] - 1)
+    assert page.locator(".xe-tlb tbody tr").count() == 0
+    page.locator(".xe").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".xe-tlb tbody tr.is-new").count() == 1
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".xe-tlb tbody tr.is-new").count() == 0
+    page.get_by_role("slider").fill(str(inserts[1]))
+    assert page.locator(".xe-tlb tbody tr").count() == 2
+
+
+def test_private_and_shared_pages_are_told_apart(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    page = open_page(files["private"])
+    assert page.locator(".xe-mapsvg pattern").count() == 1
+    assert page.locator("rect.xe-private").count() > 0
+    before = page.locator(".xe-buf.is-shared").count()
+    flips = [n.index for n in made.private().steps if n.step.kind == "flip"]
+    page.get_by_role("slider").fill(str(flips[-1]))
+    assert page.locator(".xe-buf.is-shared").count() == before + len(flips)
+    page.get_by_role("slider").fill("0")
+    assert page.locator(".xe-buf.is-shared").count() == before
+
+
+def test_pointing_at_a_number_lights_it_everywhere(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    page = open_page(files["stack"], step=21)
+    page.locator('.xe-row .xe-n[data-k="gfn:6bf7"]').first.hover()
+    assert page.locator(".xe-mapsvg .is-lit").count() >= 2
+    assert page.locator(".xe-rows .is-lit").count() >= 2
+    page.mouse.move(2, 2)
+    page.locator(".xe-head").hover()
+    assert page.locator(".is-lit").count() == 0
+    page.locator(".xe-mapsvg .xe-buf").first.click()
+    assert page.locator(".is-lit").count() > 0
+    expect(page.locator(".xe-readout")).to_contain_text("stack: 4 KiB")
+    page.locator(".xe").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".is-lit").count() > 0  # a selection stays while we step
+    page.mouse.move(2, 2)
+    page.keyboard.press("Escape")
+    assert page.locator(".is-lit").count() == 0
+
+
+def test_the_map_zooms_and_stays_true_to_order(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=17)
+    regions = page.locator(".xe-region[data-va]").evaluate_all(
+        "all => all.map(r => [r.dataset.va, Number(r.getAttribute('y'))])"
+    )
+    assert [va for va, _ in regions] == [va for va, _ in sorted(regions, key=lambda r: -r[1])]
+    assert [int(va, 16) for va, _ in regions] == sorted(int(va, 16) for va, _ in regions)
+    page.locator(".xe").focus()
+    for keys, title in (("+", "region"), ("+", "page"), ("-", "region"), ("0", "space")):
+        page.keyboard.press(keys)
+        expect(page.locator(".xe-mapsvg title")).to_contain_text(f"{title} view")
+    page.get_by_role("button", name="page", exact=True).click()
+    sizes = page.locator(".xe-region[data-va]").evaluate_all(
+        "all => all.map(r => Number(r.getAttribute('height')))"
+    )
+    assert len(sizes) == 3  # the page and its neighbours, all as tall
+    assert max(sizes) - min(sizes) < 0.01
+
+
+def test_the_map_by_keyboard(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=17)
+    page.locator(".xe-mapbox").focus()
+    page.keyboard.press("ArrowDown")
+    first = page.locator(".xe-readout").text_content()
+    page.keyboard.press("ArrowDown")
+    assert first
+    assert page.locator(".xe-readout").text_content() not in ("", first)
+    assert page.locator(".is-cursor").count() == 1
+
+
+@pytest.mark.parametrize("width", [380, 600, 900, 1200, 1600])
+def test_nothing_runs_over_the_side(
+    open_page: Open, files: dict[str, FilePath], width: int
+) -> None:
+    page = open_page(files["wrong"], step=37, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    boxes = [page.locator(f".xe-{name}").bounding_box() for name in ("map", "path")]
+    assert all(boxes)
+    beside = boxes[0]["y"] == boxes[1]["y"]  # type: ignore[index]
+    assert beside is (width >= 900)
+
+
+def test_light_and_dark_differ(open_page: Open, files: dict[str, FilePath]) -> None:
+    colours = []
+    for scheme in ("light", "dark"):
+        page = open_page(files["stack"], scheme=scheme)
+        colours.append(page.locator(".xe").evaluate("el => getComputedStyle(el).backgroundColor"))
+    assert colours == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
+
+
+def test_no_motion_for_those_who_want_none(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=12, motion="reduce")
+    css = "el => getComputedStyle(el).transitionDuration"
+    assert page.locator(".xe-rowitem").first.evaluate(css) == "0s"

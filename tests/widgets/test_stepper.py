@@ -1,0 +1,106 @@
+"""The widgets from Python: the data sent once, the step, the bundle, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+import ipywidgets
+import pytest
+import traitlets
+from browser import made
+
+from xenexplore.render.html import comparison_json, path_html
+from xenexplore.render.text.comparison import comparison_text
+from xenexplore.render.text.path import path_text
+from xenexplore.widgets.base import PathWidget
+from xenexplore.widgets.comparison import ComparisonView
+from xenexplore.widgets.stepper import Stepper
+
+
+def alive() -> int:
+    return len(ipywidgets.widget._instances)
+
+
+@pytest.fixture(params=["stepper", "comparison"])
+def widget(request: pytest.FixtureRequest) -> Iterator[PathWidget]:
+    if request.param == "stepper":
+        shown: PathWidget = Stepper(made.wrong_vcpu())
+    else:
+        shown = ComparisonView(made.options())
+    yield shown
+    shown.close()
+
+
+def test_the_data_is_sent_once_and_kept_out_of_repr(widget: PathWidget) -> None:
+    synced = widget.get_state()
+    assert json.loads(synced["data"])["schema"].startswith("xenexplore.")
+    assert len(repr(widget)) < 100
+    sent: list[set[str]] = []
+    widget.observe(lambda change: sent.append({change["name"]}), traitlets.All)
+    widget.step = 4
+    assert sent == [{"step"}]
+
+
+def test_data() -> None:
+    stepper, view = Stepper(made.wrong_vcpu()), ComparisonView(made.options())
+    assert stepper.data == made.wrong_vcpu().to_json().decode()
+    assert view.data == comparison_json(made.options()).decode()
+    stepper.close()
+    view.close()
+
+
+@pytest.mark.parametrize(("wanted", "got"), [(0, 0), (37, 37), (55, 55), (56, 55), (10**6, 55)])
+def test_a_step_past_the_end_is_the_last(wanted: int, got: int) -> None:
+    stepper = Stepper(made.wrong_vcpu(), step=wanted)
+    assert stepper.step == got
+    stepper.step = 1
+    stepper.step = wanted
+    assert stepper.step == got
+    with pytest.raises(traitlets.TraitError):
+        stepper.step = -1
+    assert stepper.step == got
+    stepper.close()
+
+
+def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:
+    data, _ = widget._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    text = data["text/plain"]
+    expected = (
+        path_text(made.wrong_vcpu())
+        if isinstance(widget, Stepper)
+        else comparison_text(made.options())
+    )
+    assert text == expected
+    assert max(map(len, text.splitlines())) <= 72
+    assert data["text/html"].startswith("<pre>")
+    assert "&lt;" in data["text/html"] or "<" not in text
+
+
+def test_a_closed_view_is_no_live_view(widget: PathWidget) -> None:
+    widget.close()
+    assert widget._repr_mimebundle_ is None  # ipywidgets: shown by its repr from now on
+    assert len(repr(widget)) < 100
+
+
+def test_hundreds_of_views_leave_nothing_behind() -> None:
+    path, comparison = made.private(), made.options()
+    before = alive()
+    for _ in range(300):
+        Stepper(path).close()
+    for _ in range(20):
+        ComparisonView(comparison).close()
+    assert alive() == before
+    kept = Stepper(path)
+    assert alive() > before  # the measure measures
+    kept.close()
+    assert alive() == before
+
+
+def test_save_html(widget: PathWidget, tmp_path: FilePath) -> None:
+    assert isinstance(widget, Stepper | ComparisonView)
+    widget.save_html(tmp_path / "view.html")
+    shown = made.wrong_vcpu() if isinstance(widget, Stepper) else made.options()
+    assert (tmp_path / "view.html").read_text(encoding="utf-8") == path_html(shown)
