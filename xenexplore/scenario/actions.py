@@ -223,10 +223,17 @@ def _update_runstate(machine: Xen, action: records.UpdateRunstate) -> None:
     update_runstate(machine, area, action.subject)
 
 
+def _without_page(machine: Xen) -> bool:
+    """Whether the option's kernels have no hypercall page, and a note that says so."""
+    if machine.abi.name != "fastabi":
+        return False
+    text = "A kernel that uses FastABI executes the instruction itself and has no hypercall page."
+    machine.emit(Note(cite=machine.abi.asked, text=text))
+    return True
+
+
 def _hypercall_page(machine: Xen, action: records.HypercallPage) -> None:
-    if machine.abi.name == "fastabi":
-        text = "A kernel that uses FastABI executes the instruction itself and asks for no page."
-        machine.emit(Note(cite=machine.abi.asked, text=text))
+    if _without_page(machine):
         return
     page = machine.domain.buffers[action.buffer]
     if page.va.offset:
@@ -239,6 +246,8 @@ def _hypercall_page(machine: Xen, action: records.HypercallPage) -> None:
 
 
 def _migrate(machine: Xen, action: records.Migrate) -> None:
+    if _without_page(machine):
+        return
     migrate(
         machine,
         source=action.source,
