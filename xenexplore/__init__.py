@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xenexplore.render.html import save_html
     from xenexplore.scenario.builtin import builtin_names as scenarios
     from xenexplore.scenario.builtin import find_scenario as load
+    from xenexplore.scenario.loader import parse_scenario as parse
     from xenexplore.scenario.run import check, compare, run
     from xenexplore.widgets.comparison import ComparisonView
     from xenexplore.widgets.stepper import Stepper
@@ -39,6 +40,7 @@ __all__ = [
     "hypercalls",
     "load",
     "open_recording",
+    "parse",
     "recording",
     "run",
     "save_html",
@@ -55,6 +57,7 @@ _NAMES = {
     "compare": "scenario.run:compare",
     "load": "scenario.builtin:find_scenario",
     "open_recording": "recording.reader:read_recording",
+    "parse": "scenario.loader:parse_scenario",
     "run": "scenario.run:run",
     "save_html": "render.html:save_html",
     "scenarios": "scenario.builtin:builtin_names",
