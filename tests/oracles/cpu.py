@@ -11,6 +11,8 @@ is avoided here:
   context is restored before each access;
 * after a run with an instruction count, a later fault is sometimes taken for a
   double fault: no counts, what is fetched ends with int3;
+* emu_start() itself walks to the address before the one to stop at, and marks
+  entries Accessed on the way: that address is always in the code page;
 * the page-fault error code has no API: its place in the saved context is found
   by provoking faults whose codes are known.
 """
@@ -179,7 +181,7 @@ class Cpu:
         unmapped = False
         try:
             if access.fetch:
-                uc.emu_start(linear, self.code)  # which int3 ends
+                uc.emu_start(linear, self.code + 0x80)  # never reached: int3 ends it
             else:
                 uc.emu_start(self.code + start, self.code + start + length)
         except UcError as error:
