@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from xenexplore.hypercalls.structs import Structs
 
-__all__ = ["Free", "StructValue", "Value", "Variable", "combine", "derive", "settle"]
+__all__ = ["Free", "StructValue", "Value", "Variable", "choose", "combine", "derive", "settle"]
 
 
 class Variable:
@@ -185,3 +185,19 @@ def combine(name: str, work: Callable[[int, int], int], left: Value, right: Valu
     if isinstance(left, int) and isinstance(right, int):
         return work(left, right)
     return Free(Variable(name, -(1 << 63)))
+
+
+def choose(value: Value) -> int:
+    """Decide what depends on Xen's own state: the most that the call has room for.
+
+    Where nothing bounds it closely (2**20), the least that is possible.  The
+    choice is bound, so that what follows agrees.
+    """
+    now = settle(value)
+    if isinstance(now, int):
+        return now
+    low, high = now.bounds()
+    wanted = high if high < 1 << 20 else max(low, 0)
+    while not now.bind(wanted):
+        wanted += -1 if high < 1 << 20 else 1
+    return wanted

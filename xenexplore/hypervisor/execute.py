@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
+from xenexplore.hypercalls.values import choose
 from xenexplore.hypervisor.abi import Access, GuestCall, Refused
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
@@ -168,9 +169,7 @@ def _check_entry(machine: Xen, name: str, detail: str) -> None:
 
 
 def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
-    address, length = step.address, step.length
-    assert isinstance(address, int), "contents are known here"
-    assert isinstance(length, int), "contents are known here"
+    address, length = choose(step.address), choose(step.length)
     subject = _subject(call, step)
     current = call.vcpu
     if subject != current and machine.abi.values.get("cross_vcpu") == "deferred":

@@ -16,6 +16,7 @@ from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Reply, predict
 from xenexplore.hypercalls.structs import structs_for
+from xenexplore.hypercalls.values import choose
 from xenexplore.hypervisor.abi import GuestCall, Meaning
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
             reply = step.usual
             continue
         reply = _reply(domain, call, step)
-        address, length = step.address, step.length
-        assert isinstance(address, int)
-        assert isinstance(length, int)
+        address, length = choose(step.address), choose(step.length)
         if not length:
             continue
         origin = _origin(call, step, fields)
@@ -84,9 +83,7 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
 
 
 def _reply(domain: Domain, call: GuestCall, step: Copy) -> Reply:
-    address, length = step.address, step.length
-    assert isinstance(address, int), "contents are known here"
-    assert isinstance(length, int), "contents are known here"
+    address, length = choose(step.address), choose(step.length)
     if step.direction != "from":
         return bytes(length)
     try:
