@@ -55,12 +55,13 @@ MALFORMED = {
     "struct is missing": BUFFER + "fields = { port = 5 }\n",
     "fields as list": BUFFER + 'struct = "evtchn_send"\nfields = [5]\n',
     "field": BUFFER + 'struct = "evtchn_send"\nfields = { prot = 5 }\n',
-    "field far below": BUFFER + 'struct = "evtchn_send"\n\narray = [\n  {},\n  { port = "five" },\n]\n',
+    "field far below": BUFFER
+    + 'struct = "evtchn_send"\n\narray = [\n  {},\n  { port = "five" },\n]\n',
     "field value": BUFFER + 'struct = "evtchn_send"\nfields = { port = "five" }\n',
     "field too large": BUFFER + 'struct = "evtchn_send"\nfields = { port = "0x100000000" }\n',
     "field as address": BUFFER + 'struct = "evtchn_send"\nfields = { port = "@b" }\n',
     "dotted field": BUFFER
-    + 'struct = "xen_memory_reservation"\nfields.domid = 1\nfields.nr = 2\nfields.extentstart = 3\n',
+    + 'struct = "xen_memory_reservation"\nfields.domid = 1\nfields.nr = 2\n',
     "field of no buffer": BUFFER
     + 'struct = "xen_memory_reservation"\nfields = { extent_start = "@c" }\n',
     "array empty": BUFFER + 'struct = "xen_pfn_t"\narray = []\n',
@@ -68,7 +69,7 @@ MALFORMED = {
     "two contents": BUFFER + 'text = "a"\nbytes = "00"\n',
     "text with struct": BUFFER + 'struct = "evtchn_send"\ntext = "a"\n',
     "bytes": BUFFER + 'bytes = "0g"\n',
-    "action without do": BUFFER + 'size = 8\n[[action]]\nvcpu = 0\n',
+    "action without do": BUFFER + "size = 8\n[[action]]\nvcpu = 0\n",
     "action": BUFFER + 'size = 8\n[[action]]\ndo = "cal"\n',
     "hypercall": CALL + 'hypercall = "event_channel_op sned"\n',
     "hypercall family": CALL + 'hypercall = "event_chanel_op send"\n',

@@ -19,7 +19,8 @@ def find_call(name: str) -> tuple[Hypercall, SubOp | None]:
     """The family and sub-op of a name.
 
     Accepted: family and sub-op with a space or a dot between, a family that
-    has no sub-ops, or the header's name of a sub-op.
+    has no sub-ops or names them in a struct (domctl), or the header's name of
+    a sub-op.
 
     Raises:
         CatalogueError: there is none; carries the nearest names.
@@ -27,7 +28,7 @@ def find_call(name: str) -> tuple[Hypercall, SubOp | None]:
     head, _, tail = name.replace(".", " ").partition(" ")
     if head in numbers().values():
         found = family(head)
-        if not found.ops and not tail:
+        if op_argument(found) is None and not tail:
             return found, None
         for op in found.ops.values():
             if tail in (op.name, op.constant):

@@ -12,7 +12,7 @@ from xenexplore.addr import Space
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.scenario.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
-from xenexplore.scenario.values import Elements, Pairs, Reference, value_text
+from xenexplore.scenario.values import Elements, Pairs, Value, value_text
 
 __all__ = ["write_scenario"]
 
@@ -129,7 +129,7 @@ def _expect(expect: Expectation) -> list[str]:
         if field.name == "result":
             lines += _field("result", errno.errorcode.get(-value, value) if value else 0)
         elif field.name in ("counts", "setup"):
-            lines += _pairs(field.name, value) if value else []
+            lines += _counts(field.name, value) if value else []
         else:
             lines += _field(field.name, value)
     return lines
@@ -144,11 +144,18 @@ def _pairs(key: str, pairs: Pairs) -> list[str]:
     line = f"{key} = {_table(pairs)}"
     if len(line) <= _WIDTH or not pairs:
         return [line]
-    return [f"{key}.{_path(path)} = {_inline(value)}" for path, value in pairs]
+    return [f"{key}.{_path(path)} = {_value(value)}" for path, value in pairs]
+
+
+def _counts(key: str, counts: tuple[tuple[str, int], ...]) -> list[str]:
+    line = f"{key} = {{ {', '.join(f'{name} = {value}' for name, value in counts)} }}"
+    if len(line) <= _WIDTH:
+        return [line]
+    return [f"{key}.{name} = {value}" for name, value in counts]
 
 
 def _array(key: str, elements: Elements) -> list[str]:
-    texts = [_table(e) if isinstance(e, tuple) else _inline(e) for e in elements]
+    texts = [_table(e) if isinstance(e, tuple) else _value(e) for e in elements]
     return _long(key, texts)
 
 
@@ -164,7 +171,7 @@ def _long(key: str, texts: Iterable[str]) -> list[str]:
 def _table(pairs: Pairs) -> str:
     if not pairs:
         return "{}"
-    return "{ " + ", ".join(f"{_path(path)} = {_inline(value)}" for path, value in pairs) + " }"
+    return "{ " + ", ".join(f"{_path(path)} = {_value(value)}" for path, value in pairs) + " }"
 
 
 def _path(path: str) -> str:
@@ -178,12 +185,17 @@ def _inline(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Space):
         return f'"{value.hex()}"'
-    if isinstance(value, int | Reference):
-        shown = value_text(value)
-        return str(shown) if isinstance(shown, int) else f'"{shown}"'
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_inline(item) for item in value)}]"
     return _quoted(str(value))
+
+
+def _value(value: Value) -> str:
+    """A number that may be an address, or the address of a buffer."""
+    shown = value_text(value)
+    return str(shown) if isinstance(shown, int) else f'"{shown}"'
 
 
 def _quoted(text: str) -> str:
