@@ -109,14 +109,20 @@ def _tally(step: Step) -> dict[str, int]:
 
 
 def counts_of(nodes: Iterable[Node]) -> Counts:
-    """Sum the steps up.  A walk is a piece with at least one table look-up or entry read."""
+    """Sum the steps up.  A walk is a piece with an entry read, or a fault before the first.
+
+    A miss that must not be walked (encrypted guests) is a fault but no walk.
+    """
     sums: dict[str, int] = {}
     walked: set[int] = set()
     for node in nodes:
         for name, value in _tally(node.step).items():
             sums[name] = sums.get(name, 0) + value
         if isinstance(node.step, PteRead) or (
-            isinstance(node.step, Fault) and node.step.linear is not None and node.parent >= 0
+            isinstance(node.step, Fault)
+            and node.step.linear is not None
+            and node.step.what != "TLB miss"
+            and node.parent >= 0
         ):
             walked.add(node.parent)
     sums["walks"] = len(walked)
