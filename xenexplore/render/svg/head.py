@@ -1,0 +1,77 @@
+"""The head of every figure: what was run, under which option, on which guest, what came of it."""
+
+from __future__ import annotations
+
+from xenexplore.render.svg.canvas import Canvas
+from xenexplore.render.svg.metrics import Span, fitted, plain, spans_of, width_of, wrapped
+from xenexplore.render.text.path import guest_line
+from xenexplore.scenario.path import Path
+
+__all__ = ["MARGIN", "STATUS", "draw_head", "draw_status", "given_of"]
+
+MARGIN = 24.0
+
+#: Outcome: mark, words, role.
+STATUS = {
+    "right": ("✓", "right", "good"),
+    "wrong": ("✕", "wrong bytes", "bad"),
+    "error": ("!", "error", "bad"),
+    "refused": ("–", "refused", "bad"),
+}
+
+
+def draw_head(canvas: Canvas, path: Path, corner: str) -> float:
+    """Draw the head of a figure about one run.
+
+    Args:
+        canvas: drawn on, across its width.
+        path: the run.
+        corner: what stands in the upper right corner, e.g. ``"step 7 / 13"``.
+
+    Returns:
+        y of the rule below.
+    """
+    right = canvas.width - MARGIN
+    canvas.text(right, 40, corner, size=13, role="quiet", anchor="end")
+    edge = right - width_of(corner, 13) - 22
+    edge -= draw_status(canvas, path.outcome.status, edge, 40)
+    y = 40.0
+    for place, line in enumerate(
+        wrapped(path.about.title, 18, edge - MARGIN - 20, most=2, bold=True)
+    ):
+        y = 40.0 + 24 * place
+        canvas.text(MARGIN, y, line, size=18)
+    y += 24
+    option = path.option
+    name = (Span(text=plain(option.ident), bold=True), Span(text=" "), *spans_of(option.title))
+    canvas.text(MARGIN, y, name, size=13)
+    used = MARGIN + width_of(name, 13) + 14
+    guest = guest_line(path).replace(", ", " · ")
+    wide = width_of(guest, 12.5)
+    canvas.text(right, y, guest, size=12.5, role="quiet", anchor="end")
+    given = fitted(given_of(path), 12.5, right - wide - 20 - used)
+    canvas.text(used, y, given, size=12.5, role="quiet")
+    canvas.rule(MARGIN, y + 16, right)
+    return y + 16
+
+
+def draw_status(canvas: Canvas, status: str, right: float, y: float, size: float = 13) -> float:
+    """Draw an outcome that ends at ``right``; returns its width."""
+    mark, word, role = STATUS.get(status, ("", status, "ink"))
+    spans = (Span(text=f"{mark} {word}", bold=True),)
+    canvas.text(right, y, spans, size=size, role=role, anchor="end")
+    return width_of(spans, size)
+
+
+def given_of(path: Path) -> str:
+    """What the scenario sets of the option: label and parameters."""
+    option = path.option
+    parts = [] if option.label == option.name else [option.label]
+    parts += [f"{key} = {_value(value)}" for key, value in option.given]
+    return " · ".join(parts)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

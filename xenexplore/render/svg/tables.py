@@ -1,0 +1,109 @@
+"""Registered buffers: each table with its entries, and what has gone from it."""
+
+from __future__ import annotations
+
+from xenexplore.render import view_address as spell
+from xenexplore.render.svg.canvas import Canvas
+from xenexplore.render.svg.metrics import Span, fitted, spans_of, width_of
+from xenexplore.render.view_registered import Entry, Registered, Table
+from xenexplore.scenario.path import Path
+
+__all__ = ["draw_tables", "extent_of", "owner_of", "tables_of"]
+
+_MOST = 4
+
+
+def tables_of(path: Path, state: Registered) -> tuple[Table, ...]:
+    """The table of every vCPU, empty ones too; or the domain's."""
+    if any(table.vcpu is None for table in state.tables):
+        return state.tables
+    return tuple(state.table(vcpu.index) for vcpu in path.machine.vcpus)
+
+
+def owner_of(table: Table) -> str:
+    """Whose table it is."""
+    return "the domain, one for all vCPUs" if table.vcpu is None else f"vCPU {table.vcpu}"
+
+
+def extent_of(entry: Entry) -> str:
+    """How long an entry is, and where it is valid."""
+    where = "" if entry.is_global else " · not global"
+    if not entry.is_global and entry.space is not None:
+        where = f" · CR3 {spell.physical(entry.space)}"
+    return f"+{spell.size(entry.size)}{where}"
+
+
+def draw_tables(
+    canvas: Canvas, path: Path, state: Registered, box: tuple[float, float, float]
+) -> float:
+    """Draw the tables in brief.
+
+    Args:
+        canvas: drawn on.
+        path: the run.
+        state: the tables.
+        box: x, y and width.
+
+    Returns:
+        y of the lower end.
+    """
+    x, y, width = box
+    shown = tables_of(path, state)
+    for table in shown[:_MOST]:
+        y += 22
+        canvas.text(x, y, (Span(text=owner_of(table), bold=True),), size=12.5)
+        if table.lookups:
+            misses = f"{table.misses} miss{'' if table.misses == 1 else 'es'}"
+            said = f"{table.hits} hit{'' if table.hits == 1 else 's'} · {misses}"
+            canvas.text(x + width, y, said, size=12, role="quiet", anchor="end")
+        y += 7
+        canvas.rule(x, y, x + width)
+        for entry in table.entries[:_MOST]:
+            y += 21
+            _entry(canvas, state, table, entry, (x, y, width))
+        y = _rest(canvas, table, (x, y))
+        y += 8
+    if len(shown) > _MOST:
+        y += 18
+        canvas.text(x, y, f"and {len(shown) - _MOST} more vCPUs", size=12, role="quiet")
+    return y
+
+
+def _entry(
+    canvas: Canvas, state: Registered, table: Table, entry: Entry, box: tuple[float, float, float]
+) -> None:
+    x, y, width = box
+    search = state.search
+    answered = (
+        search is not None and search.step.hit and search.step.slot == entry.slot
+        and table.vcpu in (search.step.asked, None)
+    )  # fmt: skip
+    role = "good" if answered else "ink"
+    canvas.text(x + 18, y, f"[{entry.slot}]", size=12.5, role=role)
+    va = spans_of(spell.linear(entry.va.value))
+    canvas.text(x + 50, y, va, size=12.5, role=role)
+    at = x + 56 + width_of(va, 12.5)
+    canvas.text(at, y, fitted(extent_of(entry), 12, 116), size=12, role="quiet")
+    pa = spans_of(spell.physical(entry.pa.value))
+    canvas.text(x + 366, y, pa, size=12.5, role=role, anchor="end")
+    label = fitted(entry.label, 12, width - 380)
+    canvas.text(x + 378, y, label, size=12, role=role)
+
+
+def _rest(canvas: Canvas, table: Table, place: tuple[float, float]) -> float:
+    x, y = place
+    if not table.entries:
+        y += 20
+        canvas.text(x + 18, y, "no entry", size=12, role="quiet")
+    if len(table.entries) > _MOST:
+        y += 20
+        more = len(table.entries) - _MOST
+        canvas.text(x + 18, y, f"and {more} more entries", size=12, role="quiet")
+    if table.gone:
+        y += 20
+        last = table.gone[-1]
+        name = f"[{last.entry.slot}] {last.entry.label}".rstrip()
+        others = f", and {len(table.gone) - 1} more" if len(table.gone) > 1 else ""
+        said = f"gone: {name}, {last.how} at step {last.step}{others}"
+        canvas.text(x + 18, y, said, size=12, role="quiet")
+    return y
