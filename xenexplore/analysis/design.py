@@ -55,15 +55,13 @@ DESIGNS: tuple[Design, ...] = (
     Design("packets", "packets"),
     Design("giant-map", "giant-map"),
     Design("giant-map+image", "giant-map", {"second": "kernel-image"}),
-    Design(
-        "software-tlb", "software-tlb", {"register": ("directmap", "kernel-image", "stacks")}
-    ),
+    Design("software-tlb", "software-tlb", {"register": ("directmap", "kernel-image", "stacks")}),
     Design("gfn-lists", "gfn-lists", {"register": ("directmap", "kernel-image", "stacks")}),
     Design("bounce", "bounce"),
     Design("fastabi", "fastabi"),
     Design("phys-twins", "phys-twins"),
 )
-"""Every option of the registry; those with registered buffers in the forms that the thread names."""
+"""Every option of the registry; registered buffers in the forms that the thread names."""
 
 
 def design(text: str) -> Design:
@@ -84,7 +82,9 @@ def design(text: str) -> Design:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals:
-            raise MachineError(f"design {text!r}: expected key=value after a colon, not {setting!r}")
+            raise MachineError(
+                f"design {text!r}: expected key=value after a colon, not {setting!r}"
+            )
         default = kinds.get(key)
         if isinstance(default, bool):
             values[key] = value.lower() in ("true", "yes", "1")

@@ -13,7 +13,7 @@ from xenexplore.addr import PAGE_SIZE, Gpa, Gva
 from xenexplore.analysis.buffers import BufferTable, buffers_of
 from xenexplore.analysis.design import Design
 from xenexplore.analysis.fit import call_fits
-from xenexplore.analysis.workload import NO_FRAME, AccessTable, Workload
+from xenexplore.analysis.workload import AccessTable, Workload
 from xenexplore.tlb import Entry
 
 __all__ = ["Prepared", "prepare"]
@@ -47,7 +47,7 @@ class Prepared:
     bytes_written: int = 0
 
     @classmethod
-    def nothing(cls, calls: int) -> Prepared:
+    def nothing(cls) -> Prepared:
         """A guest that does nothing (today's interface)."""
         return cls(None, np.zeros(0, np.int64))
 
@@ -57,7 +57,7 @@ class Prepared:
         if self.buffers is None or self.list_of is None or not self.list_of.any():
             return found
         at = _owner(self.buffers, accesses.call[rows], accesses.address[rows])
-        found[:] = (at >= 0) & self.list_of[np.maximum(at, 0)]
+        found |= (at >= 0) & self.list_of[np.maximum(at, 0)]
         return found
 
 
@@ -81,7 +81,7 @@ def prepare(workload: Workload, what: Design, domain: int) -> Prepared:
     """What the guest does for its calls under a design."""
     make = _BY_OPTION.get(what.option)
     if make is None:
-        return Prepared.nothing(0)
+        return Prepared.nothing()
     return make(workload, what, domain)
 
 
@@ -112,10 +112,11 @@ def _flat(workload: Workload, what: Design, domain: int) -> Prepared:
 def _contiguous(workload: Workload, buffers: BufferTable) -> NDArray[np.bool_]:
     """Buffers known to be contiguous: within a page, or in a linear region."""
     linear = np.array([region.linear for region in workload.regions], np.bool_)
-    return (buffers.pages() == 1) | linear[buffers.region]
+    found: NDArray[np.bool_] = (buffers.pages() == 1) | linear[buffers.region]
+    return found
 
 
-def _address_bits(workload: Workload, what: Design, domain: int) -> Prepared:
+def _address_bits(workload: Workload, _: Design, domain: int) -> Prepared:
     buffers = buffers_of(workload, workload.inside(domain))
     crooked = buffers.address & np.uint64(3) != 0
     refused = np.unique(buffers.call[crooked])
@@ -170,7 +171,7 @@ def _gfn_lists(workload: Workload, what: Design, domain: int) -> Prepared:
 _LIST_PAGE = Entry(Gva(0xFFFF_8000_0000_0000), Gpa(0), PAGE_SIZE, True, None, "list page")
 
 
-def _bounce(workload: Workload, what: Design, domain: int) -> Prepared:
+def _bounce(workload: Workload, _: Design, domain: int) -> Prepared:
     buffers = buffers_of(workload, workload.inside(domain))
     room = (buffers.size + 7) & ~7
     calls, group = np.unique(buffers.call, return_inverse=True)
@@ -185,7 +186,7 @@ def _bounce(workload: Workload, what: Design, domain: int) -> Prepared:
     return Prepared(kept, refused, why if len(refused) else (), bytes_copied=copied)
 
 
-def _fastabi(workload: Workload, what: Design, domain: int) -> Prepared:
+def _fastabi(workload: Workload, _: Design, domain: int) -> Prepared:
     rows = workload.calls_of(domain)
     calls = workload.calls.pick(rows)
     reasons: Counter[str] = Counter()

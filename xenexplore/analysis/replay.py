@@ -9,7 +9,7 @@ guest must do per buffer (translate, copy, list) rests on
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,9 +107,7 @@ class _Found:
     list_reads: NDArray[np.int64]
 
 
-def replay(
-    workload: Workload, what: Design, domain: int, shape: Shape | None = None
-) -> Replayed:
+def replay(workload: Workload, what: Design, domain: int, shape: Shape | None = None) -> Replayed:
     """Replay one domain's accesses inside hypercalls under one design.
 
     Each access is judged by itself: a failed one does not stop its hypercall.
@@ -128,7 +126,7 @@ def replay(
         return _result(workload, what, domain, shape, found, None, reason, calls)
     if pv:
         found.verdict[:] = Verdict.DIRECT
-        prepared = Prepared.nothing(calls)
+        prepared = Prepared.nothing()
         return _result(workload, what, domain, shape, found, prepared, "", calls)
     prepared = prepare(workload, what, domain)
     table = None
@@ -137,7 +135,7 @@ def replay(
         _registered(workload, what, rows, found, table)
     else:
         _plain(workload, what, rows, found)
-    _RESOLVE.get(what.option, _leave)(workload, rows, found, prepared)
+    _resolve(workload, what, rows, found, prepared)
     found.verdict[np.isin(workload.accesses.call[rows], prepared.refused)] = Verdict.REFUSED
     return _result(workload, what, domain, shape, found, prepared, "", calls, table)
 
@@ -194,9 +192,7 @@ def _plain(workload: Workload, what: Design, rows: NDArray[np.int64], found: _Fo
         found.walks[user] = found.pieces[user]
 
 
-def _table(
-    workload: Workload, what: Design, domain: int, prepared: Prepared
-) -> StaticTable:
+def _table(workload: Workload, what: Design, domain: int, prepared: Prepared) -> StaticTable:
     option = make_option(what.option, dict(what.values))
     entries = registrations(workload, domain, what.words) + prepared.own_entries
     return StaticTable(
@@ -227,14 +223,22 @@ def _registered(
     )
 
 
-Resolve = Callable[[Workload, NDArray[np.int64], _Found, Prepared], None]
+def _resolve(
+    workload: Workload, what: Design, rows: NDArray[np.int64], found: _Found, prepared: Prepared
+) -> None:
+    """What an option does instead of walking or looking up."""
+    if what.option in ("address-bits", "sg-policy", "gfn-lists"):
+        _list(workload, rows, found, prepared)
+    elif what.option == "fastabi":
+        found.verdict[:] = Verdict.REGISTER
+        found.pieces[:] = 0
+    elif what.option == "bounce":
+        # A page holds all that a carried call copies: no access crosses one.
+        found.verdict[:] = Verdict.BOUNCE
+        found.pieces[:] = 1
 
 
-def _leave(workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared) -> None:
-    """The verdicts stand as they are."""
-
-
-def _listed(workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared) -> None:
+def _list(workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared) -> None:
     """A gfn-array: slot 0 and one slot per page, for each access of a listed buffer."""
     listed = prepared.listed(workload.accesses, rows)
     found.verdict[listed] = Verdict.LIST
@@ -246,30 +250,6 @@ def _listed(workload: Workload, rows: NDArray[np.int64], found: _Found, prepared
         found.lookups[listed] = found.hits[listed] = 1
         found.entry[listed] = prepared.list_slot
         found.compares[listed] = prepared.list_slot + 1
-
-
-def _in_registers(
-    workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared
-) -> None:
-    found.verdict[:] = Verdict.REGISTER
-    found.pieces[:] = 0
-
-
-def _bounced(
-    workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared
-) -> None:
-    """A page holds them all: no access of a carried call crosses one."""
-    found.verdict[:] = Verdict.BOUNCE
-    found.pieces[:] = 1
-
-
-_RESOLVE: dict[str, Resolve] = {
-    "address-bits": _listed,
-    "sg-policy": _listed,
-    "gfn-lists": _listed,
-    "fastabi": _in_registers,
-    "bounce": _bounced,
-}
 
 
 def _result(
@@ -284,7 +264,9 @@ def _result(
     if prepared is None:
         return Replayed(what, domain, calls, calls, ((reason, calls),), verdicts, 0,
                         Counts(), Counts())  # fmt: skip
-    counts = _counts(workload, rows, found, done, shape, prepared, calls)
+    pv = workload.domains[domain].kind == "pv"
+    judged = not pv and not what.encrypted
+    counts = _counts(workload, rows, found, done, shape, prepared, calls, judged=judged)
     setup = Counts(exits=asked, tlb_inserts=asked)
     if what.option == "bounce" and what.encrypted:
         setup = Counts(flips=1)
@@ -294,7 +276,7 @@ def _result(
 
 def _counts(
     workload: Workload, rows: NDArray[np.int64], found: _Found, done: NDArray[np.bool_],
-    shape: Shape, prepared: Prepared, calls: int,
+    shape: Shape, prepared: Prepared, calls: int, *, judged: bool,
 ) -> Counts:  # fmt: skip
     accesses = workload.accesses
     walks = found.walks[done]
@@ -308,7 +290,6 @@ def _counts(
     failed = found.verdict[done] == Verdict.FAIL
     moved = by_memory & ~failed
     unchecked = found.pieces[done].sum() - walks.sum()
-    pv = workload.domains[int(accesses.domain[rows[0]])].kind == "pv" if len(rows) else False
     return Counts(
         exits=calls - len(prepared.refused),
         copies=int(done.sum()),
@@ -326,5 +307,6 @@ def _counts(
         guest_translations=prepared.translations,
         guest_bytes_copied=prepared.bytes_copied,
         guest_bytes_written=prepared.bytes_written,
-        unchecked=0 if pv else int(unchecked),
+        # Encrypted: nobody can say what the walk would have checked.
+        unchecked=int(unchecked) if judged else 0,
     )

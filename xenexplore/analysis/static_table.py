@@ -73,9 +73,7 @@ class StaticTable:
         ordered = [self.held[i] for i in order]
         self._start = np.array([held.entry.va.value for held in ordered], np.uint64)
         self._size = np.array([held.entry.size for held in ordered], np.uint64)
-        self._offset = np.array(
-            [held.entry.pa.value % PAGE_SIZE for held in ordered], np.uint64
-        )
+        self._offset = np.array([held.entry.pa.value % PAGE_SIZE for held in ordered], np.uint64)
         self._slot = np.array([held.slot for held in ordered], np.int32)
         self._rank = np.array(order, np.int64)
         self._hit_probes, self._miss_probes = _probes(len(ordered))

@@ -274,9 +274,7 @@ def _classify(
     region = np.zeros(len(accesses), np.int16)
     for space in spaces:
         mine = np.flatnonzero(accesses.domain == space.domain.index)
-        local = np.array(
-            [names.setdefault(name, len(names)) for name in _names(space)], np.int16
-        )
+        local = np.array([names.setdefault(name, len(names)) for name in _names(space)], np.int16)
         region[mine] = local[space.layout.classify(accesses.address[mine])]
     early = RegionName("identity map (early boot)", RegionKind.IDENTITY, True)
     if identity.any():
