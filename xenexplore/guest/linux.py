@@ -176,14 +176,17 @@ def _top(bases: LinuxBases) -> list[Region]:
     kind = RegionKind
     room = GIB if bases.kaslr_possible else GIB // 2
     modules = KERNEL_MAP + room
+    # Where phys_base is negative, the first bytes of the room map nothing.
+    skip = max(-(bases.phys_base or 0), 0)
     physical = None
-    if bases.phys_base is not None and bases.phys_base >= 0:
-        physical = Gpa(bases.phys_base)
+    if bases.phys_base is not None:
+        physical = Gpa(bases.phys_base + skip)
     return [
         Region("cpu_entry_area", Gva(0xFFFF_FE00_0000_0000), TIB // 2, kind.CPU_ENTRY),
         Region("espfix stacks", Gva(0xFFFF_FF00_0000_0000), TIB // 2, kind.OTHER),
         Region("EFI runtime", Gva(0xFFFF_FFEF_0000_0000), 64 * GIB, kind.OTHER),
-        Region("kernel image", Gva(KERNEL_MAP), room, kind.IMAGE, physical),
+        Region("kernel image", Gva(KERNEL_MAP), skip, kind.IMAGE),
+        Region("kernel image", Gva(KERNEL_MAP + skip), room - skip, kind.IMAGE, physical),
         Region("modules", Gva(modules), _MODULES_END - modules, kind.MODULES),
         # FIXADDR_START depends on the configuration; the fixmap lies in here.
         Region("fixmap", Gva(_MODULES_END), 0xFFFF_FFFF_FF60_0000 - _MODULES_END, kind.FIXMAP),

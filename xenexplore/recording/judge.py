@@ -38,6 +38,9 @@ _DIRECTION = ("from", "to", "clear", "from", "to", "clear")
 _IRET = 23
 # How far to look for a continuation: the guest may take an event in between.
 _SOON = 64
+# Alternatives to try: first few, for the call alone and as a preempted leg,
+# then many.  No call of the shipped recordings needs more than 250.
+_ATTEMPTS = (300, 3000)
 
 # hvm_hypercall() and pv_hypercall() find no handler and return -ENOSYS: no
 # guest access.  The recorder then sees neither number nor arguments.
@@ -165,7 +168,7 @@ class _Tally:
 
 def _element(reason: str) -> str:
     """One name for the same field of every element of an array."""
-    return re.sub(r"\[\d+\]", "[i]", reason)
+    return re.sub(r" > \d+$", " > i", re.sub(r"\[\d+", "[i", reason))
 
 
 def _descending(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
@@ -212,12 +215,40 @@ def _arity(number: int) -> int:
     return known
 
 
-def _explained(seen: SeenCall) -> Explanation:
+def _explained(seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
     if seen.call.number != UNHANDLED:
-        return explain(seen.call, seen.copies)
+        return explain(seen.call, seen.copies, following=leg, attempts=attempts)
     if not seen.copies:
         return _UNHANDLED
     return Explanation("unknown", "unhandled", expected="no access without a handler")
+
+
+class _Judge:
+    """Explains each distinct call once."""
+
+    def __init__(self, calls: Sequence[SeenCall]) -> None:
+        self._calls = calls
+        self._known: dict[object, Explanation] = {}
+
+    def verdict(self, seen: SeenCall) -> Explanation:
+        """The call alone; and where that fails, as a leg that the next call continues."""
+        found = self._try(seen, None, _ATTEMPTS[0])
+        if found.verdict != "unexplained":
+            return found
+        leg = _next_leg(self._calls, seen)
+        for attempts in _ATTEMPTS:
+            for next_call in (None, leg) if leg is not None else (None,):
+                found = self._try(seen, next_call, attempts)
+                if found.verdict != "unexplained":
+                    return found
+        return found
+
+    def _try(self, seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
+        key = (seen.call, seen.copies, leg, attempts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = _explained(seen, leg, attempts)
+        return found
 
 
 def _next_leg(calls: Sequence[SeenCall], seen: SeenCall) -> Call | None:
@@ -230,17 +261,12 @@ def _next_leg(calls: Sequence[SeenCall], seen: SeenCall) -> Call | None:
 
 def judge(recording: Recording) -> Judgement:
     """Explain every hypercall of every domain."""
-    known: dict[tuple[Call, tuple[tuple[str, int, int], ...]], Explanation] = {}
     tallies: dict[int, dict[str, _Tally]] = {domain.index: {} for domain in recording.domains}
     wrong: dict[int, dict[tuple[str, str], Mismatch]] = {}
     calls = list(seen_calls(recording))
+    verdicts = _Judge(calls)
     for seen in calls:
-        key = (seen.call, seen.copies)
-        found = known.get(key)
-        if found is None:
-            found = known[key] = _explained(seen)
-        if found.verdict == "unexplained" and (leg := _next_leg(calls, seen)) is not None:
-            found = explain(seen.call, seen.copies, following=leg)
+        found = verdicts.verdict(seen)
         tallies.setdefault(seen.domain, {}).setdefault(found.name, _Tally()).add(seen, found)
         if found.verdict not in ("exact", "free"):
             _note(wrong.setdefault(seen.domain, {}), seen, found)

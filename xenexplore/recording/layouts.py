@@ -17,6 +17,7 @@ from xenexplore.recording.columns import Domain, Recording
 __all__ = ["GuestSpace", "guest_space", "guest_spaces"]
 
 _LOW_HALF = 1 << 47
+_PLAIN_DIRECTMAP = 0xFFFF_8880_0000_0000
 # Stubs through which Linux makes its hypercalls (arch/x86/xen/xen-asm.S,
 # xen-head.S); KASLR would move them by a multiple of 2 MiB.
 _STUBS = ("xen_hypercall_pv", "xen_hypercall_amd", "xen_hypercall_intel", "xen_iret",
@@ -139,8 +140,11 @@ def guest_space(
     if bases.page_offset is None:
         how = "no walks recorded; the kernel was entered past the code that randomises"
         bases = bases.known("directmap", f"taken as unrandomised: {how}")
-    if bases.vmalloc is None or bases.vmemmap is None:
+    if bases.page_offset in (None, _PLAIN_DIRECTMAP):
         bases = bases.known("vmalloc, vmemmap", "taken as unrandomised, like the directmap")
+    elif bases.vmalloc is None:
+        how = "not known: the directmap was moved, and no walk shows where these went"
+        bases = bases.known("vmalloc, vmemmap", how)
     layout = linux_layout(bases, symbols)
     return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift)
 
@@ -154,13 +158,16 @@ def _from_walks(recording: Recording, domain: Domain) -> LinuxBases:
         return LinuxBases()
     found = bases_from_mappings(pairs[0], pairs[1], np.full(pairs.shape[1], PAGE_SIZE, np.uint64))
     bases = LinuxBases()
+    moved = found.page_offset not in (None, _PLAIN_DIRECTMAP)
     for what, how in found.evidence:
         said = how.replace("page tables", "Xen's walks of its page tables")
         if what == "directmap":
             bases = bases.known(what, said, page_offset=found.page_offset or 0)
         elif what == "kernel image":
             bases = bases.known(what, said, phys_base=found.phys_base or 0)
-        # Walks are too few to be sure of vmalloc's first and vmemmap's page.
+        elif what == "vmalloc" and moved:
+            # Allocations start at its base; few walks may still miss its first GiB.
+            bases = bases.known(what, said, vmalloc=found.vmalloc or 0)
     return bases
 
 

@@ -29,8 +29,9 @@ def _domain(judged: DomainJudgement) -> list[str]:
     domain = judged.domain
     kinds = {"pv": "PV", "hvm": "HVM or PVH"}
     name = f"{domain.name} ({kinds[domain.kind]})" if domain is not None else "domain not recorded"
+    calls = "hypercall" if judged.hypercalls == 1 else "hypercalls"
     lines = heading(
-        f"{name}: {grouped(judged.hypercalls)} hypercalls, {grouped(judged.accesses)} accesses"
+        f"{name}: {grouped(judged.hypercalls)} {calls}, {grouped(judged.accesses)} accesses"
     )
     share = 100 * (1 - judged.unexplained / judged.hypercalls) if judged.hypercalls else 100.0
     lines += paragraph(

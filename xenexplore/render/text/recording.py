@@ -36,15 +36,17 @@ def summary_text(summary: Summary) -> str:
         f"{grouped(summary.walks)} walks recorded."
     )
     if summary.unknown_calls:
+        one = summary.unknown_calls == 1
         lines += paragraph(
-            f"{grouped(summary.unknown_calls)} hypercalls have a number or sub-op that is "
-            "not in the catalogue (shown with ?) or reached no handler."
+            f"{grouped(summary.unknown_calls)} hypercall{' has' if one else 's have'} a number "
+            "or sub-op that is not in the catalogue (shown with ?) or reached no handler."
         )
     for domain in summary.domains:
         lines += ["", *_domain(domain)]
     lines += [""]
     lines += paragraph(
-        "Every figure is this recording's: one workload on one machine, not every system."
+        "A buffer is what adjoining accesses of one hypercall in one direction cover.  Every "
+        "figure is this recording's: one workload on one machine, not every system."
     )
     return "\n".join(lines) + "\n"
 
