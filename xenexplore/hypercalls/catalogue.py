@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -69,6 +69,7 @@ class SubOp:
         notes: what a reader should know besides.
         unbounded: why no fixed limit holds for the bytes that one call copies.
         inner: constants of a further level of sub-ops, inside the struct.
+        most: bytes of the longest buffer, where Xen sets a limit above one page.
     """
 
     family: str
@@ -86,6 +87,7 @@ class SubOp:
     notes: str
     unbounded: str
     inner: Mapping[str, int]
+    most: int
 
     @property
     def title(self) -> str:
@@ -134,6 +136,7 @@ class Hypercall:
         notes: what a reader should know besides.
         struct: what its handle argument points to, without sub-ops.
         unbounded: as for a sub-op.
+        most: as for a sub-op.
     """
 
     name: str
@@ -153,7 +156,7 @@ class Hypercall:
     notes: str
     struct: str
     unbounded: str
-    _parsed: dict[str, Block] = field(default_factory=dict, compare=False)
+    most: int
 
     @property
     def title(self) -> str:
@@ -234,11 +237,11 @@ def _text(name: str) -> str:
 
 _FAMILY_KEYS = {
     "name", "number", "summary", "header", "args", "guests", "who", "sources", "plan", "op",
-    "aliases", "constants", "parts", "missing", "prefix", "notes", "struct", "unbounded", "array",
+    "aliases", "constants", "parts", "missing", "prefix", "notes", "struct", "unbounded", "array", "most",
 }  # fmt: skip
 _OP_KEYS = {
     "constant", "name", "value", "struct", "who", "guests", "summary", "sources", "plan",
-    "missing", "notes", "unbounded", "array", "inner",
+    "missing", "notes", "unbounded", "array", "inner", "most",
 }  # fmt: skip
 
 
@@ -279,6 +282,7 @@ def _load(number: int, name: str) -> Hypercall:
         notes=table.get("notes", ""),
         struct=table.get("struct", ""),
         unbounded=table.get("unbounded", ""),
+        most=table.get("most", 0),
     )
 
 
@@ -309,6 +313,7 @@ def _op(entry: dict[str, Any], table: dict[str, Any], guests: tuple[str, ...], s
         notes=entry.get("notes", ""),
         unbounded=entry.get("unbounded", ""),
         inner=MappingProxyType(entry.get("inner", {})),
+        most=entry.get("most", 0),
     )
 
 

@@ -1,7 +1,7 @@
 """Layouts of the public interface's structs: sizes, offsets, and where the handles are.
 
 The tables in ``data/structs/<arch>/`` are generated from Xen's public headers
-(tests/hypercalls/generate_structs.py) and read one header at a time, when a
+(tests/generate_structs.py) and read one header at a time, when a
 type of it is first asked for.  All sizes and offsets are in bytes.
 """
 
@@ -129,6 +129,7 @@ class Structs:
         self._loaded: dict[str, Layout | tuple[int, bool] | str] = {}
         # Arm64's tables hold only what differs from x86-64's.
         self._base = None if arch == "x86_64" else structs_for("x86_64")
+        self._absent = set(_read(arch, "absent")["names"]) if self._base else set()
         self._headers: set[str] = set()
         self._sizes: dict[str, int] = {}
 
@@ -150,7 +151,9 @@ class Structs:
     def _entry(self, name: str) -> Layout | tuple[int, bool] | str | None:
         stem = self._index.get(name)
         if stem is None:
-            return self._base._entry(name) if self._base else None
+            if self._base is None or name in self._absent:
+                return None
+            return self._base._entry(name)
         if stem not in self._headers:
             self._load(stem)
         return self._loaded[name]
@@ -158,7 +161,7 @@ class Structs:
     def names(self) -> tuple[str, ...]:
         """Every type of the interface, sorted."""
         base = self._base.names() if self._base else ()
-        return tuple(sorted({*self._index, *base}))
+        return tuple(sorted({*self._index, *base} - self._absent))
 
     def get(self, name: str) -> Layout | None:
         """The struct or union of that name (or typedef name), or None if it is a scalar."""
