@@ -82,6 +82,11 @@ class Comparison:
     rows: tuple[Row, ...]
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        """Each option's run, in the scenario's order."""
+        return tuple(row.path for row in self.rows)
+
+    @property
     def failed(self) -> tuple[str, ...]:
         """Every expectation that does not hold."""
         return tuple(text for row in self.rows for text in row.failed)
