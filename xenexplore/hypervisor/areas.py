@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
-from xenexplore.hypervisor.abi import Access, Area
+from xenexplore.hypervisor.abi import Access, Area, GuestCall, Meaning
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.physical import guest_translate
@@ -177,6 +177,7 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
         flag = (_FLAG_BYTE, 1, "XEN_RUNSTATE_UPDATE")
         writes = [flag, *writes, flag]
     done = True
+    stored = _stored(machine, area, current)
     for offset, size, role in writes:
         access = Access(
             direction="to",
@@ -188,5 +189,17 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
             number=None,
             physical_area=area.physical,
         )
-        done = copy_to_guest(machine, access, answer_bytes(role, size)) and done
+        done = copy_to_guest(machine, access, answer_bytes(role, size), stored) and done
     return done
+
+
+def _stored(machine: Xen, area: Area, current: int) -> GuestCall | None:
+    """What a stored handle stands for, for the judge; no call is running.
+
+    None where the handle is the area's own linear address, or a physical one.
+    """
+    if area.physical or area.handle == area.va.value:
+        return None
+    pieces = machine.domain.truth(area.va, RUNSTATE_BYTES, vcpu=area.subject)
+    meaning = Meaning(start=area.handle, size=RUNSTATE_BYTES, va=area.va, pieces=pieces)
+    return GuestCall(vcpu=current, name="update", number=_VCPU_OP, args=(), meanings=(meaning,))
