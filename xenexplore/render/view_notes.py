@@ -67,7 +67,7 @@ def _wrong(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
 
 def _meant(path: Path, meant: Gpa | None) -> str:
     if meant is None:
-        return "an address that is not mapped"
+        return "no frame of the guest"
     return f"gfn {spell.frame(meant.value >> 12)}{_named(path, meant)}"
 
 
