@@ -321,7 +321,7 @@ def moved(direction: str) -> s.Move:
 
 def test_an_update_outside_any_call_tells_nobody_either():
     text = flat(outside_any_call(moved("to")), 1)
-    assert "the caller meant an address that is not mapped. Nobody is told." in text
+    assert "the caller meant no frame of the guest. Nobody is told." in text
 
 
 def test_a_copy_that_fails_later_is_not_called_silent():
