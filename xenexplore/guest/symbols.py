@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import zstandard
 
@@ -16,9 +17,8 @@ from xenexplore.errors import InputError
 __all__ = ["Place", "Symbol", "SymbolTable", "read_kallsyms"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Symbol:
-    """One symbol.
+class Symbol(NamedTuple):
+    """One symbol (a tuple: a kernel has 100,000 of them).
 
     Attributes:
         value: linear address; for a percpu variable (x86-64: values below
@@ -58,17 +58,17 @@ class SymbolTable:
         self._by_name: dict[str, Symbol] = {}
         percpu_end = 0
         everything = list(symbols)
-        for symbol in everything:
-            if symbol.name == "__per_cpu_end" and not symbol.module:
-                percpu_end = symbol.value
-            self._by_name.setdefault(symbol.name, symbol)
+        for symbol in reversed(everything):
+            self._by_name[symbol[1]] = symbol
+        if "__per_cpu_end" in self._by_name:
+            percpu_end = self._by_name["__per_cpu_end"].value
         # x86-64 links percpu variables at 0 (arch/x86/kernel/vmlinux.lds.S:
         # PERCPU_VADDR(.., 0, ..)); every other symbol is in the upper half.
         self.percpu_size = percpu_end if percpu_end < 1 << 32 else 0
-        self._percpu = _sorted_unique(s for s in everything if s.value < self.percpu_size)
-        self._kernel = _sorted_unique(s for s in everything if s.value >= 1 << 63)
-        self._percpu_keys = [symbol.value for symbol in self._percpu]
-        self._kernel_keys = [symbol.value for symbol in self._kernel]
+        self._percpu = _sorted_unique([s for s in everything if s[0] < self.percpu_size])
+        self._kernel = _sorted_unique([s for s in everything if s[0] >> 63])
+        self._percpu_keys = [symbol[0] for symbol in self._percpu]
+        self._kernel_keys = [symbol[0] for symbol in self._kernel]
 
     def __len__(self) -> int:
         return len(self._by_name)
@@ -106,10 +106,10 @@ class SymbolTable:
 def _sorted_unique(symbols: Iterable[Symbol]) -> list[Symbol]:
     first: dict[int, Symbol] = {}
     for symbol in symbols:
-        known = first.get(symbol.value)
+        known = first.setdefault(symbol[0], symbol)
         # A section's bound is a worse name than the variable that starts there.
-        if known is None or (known.name.startswith("__") and not symbol.name.startswith("__")):
-            first[symbol.value] = symbol
+        if known is not symbol and known[1][:2] == "__" != symbol[1][:2]:
+            first[symbol[0]] = symbol
     return [first[value] for value in sorted(first)]
 
 
@@ -132,10 +132,9 @@ def read_kallsyms(path: str | Path) -> SymbolTable:
     if raw[:4] == b"\x28\xb5\x2f\xfd":
         with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)) as stream:
             raw = stream.read()
-    symbols = []
-    for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), 1):
-        symbols.append(_symbol(path, number, line))
-    if not any(symbol.value for symbol in symbols):
+    lines = raw.decode("utf-8", "replace").splitlines()
+    symbols = [_symbol(path, number, line) for number, line in enumerate(lines, 1)]
+    if not any(symbol[0] for symbol in symbols):
         raise InputError(
             path, "", expected="addresses", got="zeros only",
             hint="read /proc/kallsyms as root, with kptr_restrict below 2",
@@ -146,10 +145,10 @@ def read_kallsyms(path: str | Path) -> SymbolTable:
 def _symbol(path: str | Path, number: int, line: str) -> Symbol:
     parts = line.split()
     try:
-        if len(parts) not in (3, 4):
-            raise ValueError  # noqa: TRY301
-        module = parts[3].strip("[]") if len(parts) == 4 else ""
-        return Symbol(int(parts[0], 16), parts[2], parts[1], module)
+        if len(parts) == 3:
+            return Symbol(int(parts[0], 16), parts[2], parts[1])
+        value, kind, name, module = parts
+        return Symbol(int(value, 16), name, kind, module.strip("[]"))
     except ValueError:
         raise InputError(
             path, f"line {number}", expected="ADDRESS TYPE NAME [MODULE]", got=repr(line[:60])
