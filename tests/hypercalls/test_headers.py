@@ -56,7 +56,7 @@ def test_conditional_constants() -> None:
     values = {op.constant: op.value for f in families() for op in f.ops.values()}
     for name, header in CONDITIONAL.items():
         text = (INCLUDE / "xen" / header).read_text()
-        (found,) = re.findall(rf"^#define {name}\s+(\d+)", text, re.M)
+        (found,) = re.findall(rf"^#define {name}\s+(\d+)", text, re.MULTILINE)
         assert int(found) == values[name], name
         assert name not in macros("x86_64")
 
@@ -93,7 +93,9 @@ def test_other_constants_are_the_headers() -> None:
         "mca": "XEN_MCA_INTERFACE_VERSION",
     }
     body = "".join(f'printf("%lld\\n", (long long)({name}));\n' for name in versions.values())
-    ours = [str(f.constants["INTERFACE_VERSION"]) for n in versions for f in families() if f.name == n]
+    ours = [
+        str(f.constants["INTERFACE_VERSION"]) for n in versions for f in families() if f.name == n
+    ]
     assert run_c(body, "x86_64") == ours
     flush = ("UVMF_TLB_FLUSH", "UVMF_INVLPG", "UVMF_ALL")
     body = "".join(f'printf("%lld\\n", (long long)({name}));\n' for name in flush)
@@ -118,12 +120,16 @@ def test_every_size_offset_and_handle(arch: str) -> None:
         for field in layout.fields:
             add_field(body, expected, layout, field, c, structs.sizeof)
     got = run_c("".join(body), arch)
-    different = [(ours, theirs) for ours, theirs in zip(expected, got, strict=True) if ours != theirs]
+    different = [
+        (ours, theirs) for ours, theirs in zip(expected, got, strict=True) if ours != theirs
+    ]
     assert different == []
     assert len(expected) > 2000
 
 
-def add_field(body: list[str], expected: list[str], layout: Layout, field: Field, c: str, sizeof) -> None:
+def add_field(
+    body: list[str], expected: list[str], layout: Layout, field: Field, c: str, sizeof
+) -> None:
     """One probe for one field, and what the catalogue says."""
     label = f"{layout.name}.{field.name}"
     if ":" in field.type:

@@ -30,6 +30,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
     ("map", "map_", "A whole address space as runs of equal pages with equal rights."),
     ("lab", "lab", "Open JupyterLab on the notebooks, in a copy of your own."),
+    ("hypercall", "hypercall", "The catalogue: numbers, registers, structs, handles, copy plans."),
     ("recording", "recording", "What a recording of real hypercalls holds, and what explains it."),
 )
 

@@ -27,6 +27,7 @@ __all__ = [
     "families",
     "family",
     "family_of",
+    "gaps",
     "numbers",
 ]
 
@@ -230,6 +231,15 @@ def families() -> tuple[Hypercall, ...]:
     return tuple(family(name) for _, name in sorted(numbers().items()))
 
 
+@cache
+def gaps() -> Mapping[str, str]:
+    """Constants of the public headers that the catalogue leaves out, and why.
+
+    Names may hold ``*`` and ``?`` (:mod:`fnmatch`).
+    """
+    return MappingProxyType(tomllib.loads(_text("gaps"))["gaps"])
+
+
 def _text(name: str) -> str:
     root = resources.files("xenexplore.hypercalls") / "data"
     return (root / f"{name}.toml").read_text(encoding="utf-8")
@@ -237,7 +247,8 @@ def _text(name: str) -> str:
 
 _FAMILY_KEYS = {
     "name", "number", "summary", "header", "args", "guests", "who", "sources", "plan", "op",
-    "aliases", "constants", "parts", "missing", "prefix", "notes", "struct", "unbounded", "array", "most",
+    "aliases", "constants", "parts", "missing", "prefix", "notes", "struct", "unbounded", "array",
+    "most",
 }  # fmt: skip
 _OP_KEYS = {
     "constant", "name", "value", "struct", "who", "guests", "summary", "sources", "plan",
@@ -268,7 +279,7 @@ def _load(number: int, name: str) -> Hypercall:
         who=table.get("who", ""),
         sources=tuple(table["sources"]),
         text=table.get("plan", "dispatch cmd" if ops else ""),
-        ops=MappingProxyType(ops),
+        ops=MappingProxyType(dict(sorted(ops.items()))),
         aliases=tuple(table.get("aliases", ())),
         constants=MappingProxyType(
             {
@@ -286,7 +297,9 @@ def _load(number: int, name: str) -> Hypercall:
     )
 
 
-def _op(entry: dict[str, Any], table: dict[str, Any], guests: tuple[str, ...], source: str) -> SubOp:
+def _op(
+    entry: dict[str, Any], table: dict[str, Any], guests: tuple[str, ...], source: str
+) -> SubOp:
     constant = entry.get("constant", "?")
     _known(entry, _OP_KEYS, source, constant)
     if ("plan" in entry) == ("missing" in entry):

@@ -18,7 +18,10 @@ GUEST_NAMES = {"hvm": "HVM/PVH", "pv": "PV", "arm": "Arm64"}
 def op_text(op: SubOp) -> str:
     """The repr of a sub-op."""
     one = family(op.family)
-    lines = [f"<{op.title}: {op.summary}", f"  number {one.number}, sub-op {op.value} ({op.constant})"]
+    lines = [
+        f"<{op.title}: {op.summary}",
+        f"  number {one.number}, sub-op {op.value} ({op.constant})",
+    ]
     layout = _layout(op)
     if layout:
         lines.append(f"  {layout.c or layout.name}: {layout.size} bytes")
@@ -134,7 +137,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     cell = "style='text-align:left'"
     top = "".join(f"<th {cell}>{escape(name)}</th>" for name in head)
     body = "".join(
-        "<tr>" + "".join(f"<td {cell}>{escape(text)}</td>" for text in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td {cell}>{escape(text)}</td>" for text in row) + "</tr>"
+        for row in rows
     )
     return f"<table>{f'<tr>{top}</tr>' if head else ''}{body}</table>"
 

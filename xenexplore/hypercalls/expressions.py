@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from xenexplore.errors import InputError
+from xenexplore.hypercalls.conditions import compare, narrow
 from xenexplore.hypercalls.structs import Structs
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, combine, derive, settle
 
@@ -58,7 +59,6 @@ _COMPARES: dict[type[ast.cmpop], tuple[str, Callable[[int, int], bool]]] = {
     ast.GtE: (">=", operator.ge),
 }
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-_SWAPPED = {"==": "==", "!=": "!=", "<": ">", ">=": "<=", ">": "<", "<=": ">="}
 # Fields that Python would take for keywords (struct xen_memory_exchange has an "in").
 _KEYWORD_FIELD = re.compile(r"\.(" + "|".join(keyword.kwlist) + r")\b")
 _SIZEOF = re.compile(r"sizeof\(([^)]*)\)")
@@ -125,7 +125,7 @@ def _path(tree: ast.expr) -> tuple[str, tuple[str | Evaluate, ...]]:
     if isinstance(tree, ast.Subscript):
         base, path = _path(tree.value)
         if isinstance(tree.slice, ast.Constant):
-            return base, (*path, f"[{tree.slice.value}]")
+            return base, (*path, f"[{tree.slice.value!r}]")
         return base, (*path, "[", _value(tree.slice), "]")
     raise _UnsupportedError(ast.dump(tree))
 
@@ -283,36 +283,15 @@ def _truth(tree: ast.expr) -> Truth:
     if isinstance(tree, ast.Compare) and len(tree.ops) == 1:
         sign, work = _COMPARES[type(tree.ops[0])]
         left, right = _value(tree.left), _value(tree.comparators[0])
-        return lambda s: _compare(sign, work, left(s), right(s))
+        return lambda s: compare(sign, work, left(s), right(s))
     if isinstance(tree, ast.Compare):
         raise _UnsupportedError("chained comparison")
     value = _value(tree)
 
     def nonzero(scope: Scope) -> bool | None:
-        return _compare("!=", operator.ne, value(scope), 0)
+        return compare("!=", operator.ne, value(scope), 0)
 
     return nonzero
-
-
-def _compare(
-    sign: str, work: Callable[[int, int], bool], left: Value, right: Value
-) -> bool | None:
-    if isinstance(left, int) and isinstance(right, int):
-        return work(left, right)
-    if isinstance(left, int):
-        left, right, sign = right, left, _SWAPPED[sign]
-    if isinstance(left, int) or not isinstance(right, int):
-        return None
-    low, high = left.bounds()
-    if sign in ("<", "<="):
-        edge = right - (sign == "<")
-        return True if high <= edge else False if low > edge else None
-    if sign in (">", ">="):
-        edge = right + (sign == ">")
-        return True if low >= edge else False if high < edge else None
-    possible = low <= right <= high and (right - left.offset) % left.scale == 0
-    possible = possible and left.variable.admits((right - left.offset) // left.scale)
-    return None if possible else sign == "!="
 
 
 def _assume(tree: ast.expr) -> Assume:
@@ -327,31 +306,6 @@ def _assume(tree: ast.expr) -> Assume:
     if isinstance(tree, ast.Compare):
         sign = _COMPARES[type(tree.ops[0])][0]
         left, right = _value(tree.left), _value(tree.comparators[0])
-        return lambda s, wanted: _narrow(
-            sign if wanted else _NEGATED[sign], left(s), right(s)
-        )
+        return lambda s, wanted: narrow(sign if wanted else _NEGATED[sign], left(s), right(s))
     value = _value(tree)
-    return lambda s, wanted: _narrow("!=" if wanted else "==", value(s), 0)
-
-
-def _narrow(sign: str, left: Value, right: Value) -> bool:
-    """Take a comparison as given: bind, bar or bound the variable behind it."""
-    if isinstance(left, int) and isinstance(right, Free):
-        left, right, sign = right, left, _SWAPPED[sign]
-    if not isinstance(left, Free) or not isinstance(right, int):
-        return True
-    if sign == "==":
-        return left.bind(right)
-    variable = left.variable
-    if sign == "!=":
-        if (right - left.offset) % left.scale == 0:
-            variable.barred.add((right - left.offset) // left.scale)
-        return True
-    if left.scale != 1:
-        return True
-    edge = right - left.offset
-    if sign in ("<", "<="):
-        variable.high = min(variable.high, edge - (sign == "<"))
-    else:
-        variable.low = max(variable.low, edge + (sign == ">"))
-    return variable.low <= variable.high
+    return lambda s, wanted: narrow("!=" if wanted else "==", value(s), 0)

@@ -26,8 +26,7 @@ def find(wanted: str) -> Hypercall | SubOp:
         return found[0]
     if found:
         raise CatalogueError(wanted, tuple(entry.title for entry in found[:5]))
-    everything = [entry for f in families() for entry in (f, *f.ops.values())]
-    names = {entry.title: entry for entry in everything}
+    names = [entry.title for entry in _everything()]
     near = difflib.get_close_matches(wanted.replace(" ", ".").lower(), names, n=3, cutoff=0.5)
     raise CatalogueError(wanted, tuple(near))
 
@@ -40,11 +39,10 @@ def search(wanted: str) -> tuple[Hypercall | SubOp, ...]:
     if len(words) == 1 and words[0] in numbers().values():
         return (family(words[0]),)
     scored: list[tuple[int, Hypercall | SubOp]] = []
-    for one in families():
-        for entry in (one, *one.ops.values()):
-            score = _score(words, one, entry)
-            if score:
-                scored.append((score, entry))
+    for entry in _everything():
+        score = _score(words, entry)
+        if score:
+            scored.append((score, entry))
     if not scored:
         return ()
     best = max(score for score, _ in scored)
@@ -54,8 +52,17 @@ def search(wanted: str) -> tuple[Hypercall | SubOp, ...]:
     return top if len(top) == 1 else tuple(entry for _, entry in ranked)
 
 
-def _score(words: list[str], one: Hypercall, entry: Hypercall | SubOp) -> int:
+def _everything() -> list[Hypercall | SubOp]:
+    """Every hypercall, each followed by its sub-ops."""
+    found: list[Hypercall | SubOp] = []
+    for one in families():
+        found += [one, *one.ops.values()]
+    return found
+
+
+def _score(words: list[str], entry: Hypercall | SubOp) -> int:
     """How well the words name an entry; 0 where one of them does not fit at all."""
+    one = family(entry.family) if isinstance(entry, SubOp) else entry
     kin = {one.name, *one.aliases, f"__hypervisor_{one.name}"}
     if isinstance(entry, SubOp):
         own = {entry.name.lower(), entry.constant.lower()}

@@ -264,7 +264,8 @@ class _Parser:
         return tuple(done)
 
     def branch(self, lines: list[_Line]) -> Branch:
-        arms, otherwise = [], ()
+        arms: list[tuple[Expression, Block]] = []
+        otherwise: Block = ()
         for line in lines:
             if not line.text.endswith(":"):
                 raise self.wrong(line, "a test and a colon")
@@ -320,9 +321,7 @@ class _Parser:
             role=line.role,
         )
 
-    def exit_args(
-        self, match: re.Match[str], line: _Line
-    ) -> tuple[tuple[str, Expression], ...]:
+    def exit_args(self, match: re.Match[str], line: _Line) -> tuple[tuple[str, Expression], ...]:
         if match["args"] is None:
             return ()
         pairs = (part.partition("=") for part in match["args"].split(","))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -31,7 +32,8 @@ class Line:
 
     Attributes:
         depth: nesting.
-        kind: ``"copy"``, ``"test"``, ``"loop"``, ``"state"``, ``"exit"``, ``"value"`` or ``"call"``.
+        kind: ``"copy"``, ``"test"``, ``"loop"``, ``"state"``, ``"exit"``,
+            ``"value"`` or ``"call"``.
         text: the line, in words.
         role: which piece a copy is, in words.
         access: the copy itself.
@@ -66,12 +68,17 @@ def accesses(entry: Hypercall | SubOp, guest: str = "hvm") -> tuple[Line, ...]:
     return tuple(line for line in outline(entry, guest) if line.access is not None)
 
 
+# Numbers of Xen's that no public header names: readers see the number.
+_OWN = re.compile(r"\b(CMD_MASK|MOST_EXTENTS|MOST|PREEMPTED|INTERFACE_VERSION)\b")
+
+
 class _Outliner:
     """Turns statements into lines."""
 
     def __init__(self, one: Hypercall, op: SubOp | None, guest: str) -> None:
         self.family = one
         self.op = op
+        self.guest = guest
         self.structs: Structs = one.structs(guest)
 
     def block_of_family(self) -> Iterator[Line]:
@@ -85,7 +92,7 @@ class _Outliner:
                 case Branch():
                     yield from self.branch(statement, depth)
                 case Loop():
-                    yield Line(depth, "loop", _loop(statement))
+                    yield Line(depth, "loop", self.own(_loop(statement)))
                     yield from self.block(statement.body, depth + 1)
                 case Whim():
                     word = "usually" if statement.usual else "sometimes"
@@ -95,13 +102,13 @@ class _Outliner:
                     # What leaves the scope says so; the scope itself is no step.
                     yield from self.block(statement.body, depth)
                 case Exit():
-                    yield Line(depth, "exit", _exit(statement))
+                    yield Line(depth, "exit", self.own(_exit(statement)))
                 case Let():
-                    yield from _let(statement, depth)
-                case Okay():
+                    yield from self.value(statement, depth)
+                case Okay() if self.guest == "pv":
                     size = f"[{statement.count.text}]" if statement.count else ""
                     text = f"check the range of {statement.address.text}: {statement.type}{size}"
-                    yield Line(depth, "test", f"{text} (PV guests)")
+                    yield Line(depth, "test", text)
                 case Use():
                     yield from self.block(self.family.part(statement.name), depth)
                 case Dispatch():
@@ -121,7 +128,11 @@ class _Outliner:
             what = f"{node.type}.{node.member}"
         where = node.address.text + (f"[{node.index.text}]" if node.index else "")
         if node.count is not None:
-            amount = f"{node.count.text} bytes" if what == "bytes" else f"{node.count.text} x {whole} bytes"
+            amount = (
+                f"{node.count.text} bytes"
+                if what == "bytes"
+                else f"{node.count.text} x {whole} bytes"
+            )
             what = "" if what == "bytes" else what
         else:
             amount = f"{size} byte{'s' if size != 1 else ''}"
@@ -131,12 +142,39 @@ class _Outliner:
     def branch(self, node: Branch, depth: int) -> Iterator[Line]:
         word = "if"
         for test, body in node.arms:
-            yield Line(depth, "test", f"{word} {test.text}:")
+            here = self.settled(test.text)
+            if here is False:
+                continue
+            if here:
+                # Decided by the kind of guest: no test that a reader of this
+                # guest's plan would see.
+                yield from self.block(body, depth)
+                return
+            yield Line(depth, "test", self.own(f"{word} {test.text}:"))
             yield from self.block(body, depth + 1)
             word = "or if"
         if node.otherwise:
+            if word == "if":
+                yield from self.block(node.otherwise, depth)
+                return
             yield Line(depth, "test", "otherwise:")
             yield from self.block(node.otherwise, depth + 1)
+
+    def settled(self, test: str) -> bool | None:
+        """Whether the kind of guest alone decides a test, and how."""
+        kinds = set(test.removeprefix("not ").split(" or "))
+        if not kinds <= {"hvm", "pv", "arm"}:
+            return None
+        return (self.guest in kinds) is not test.startswith("not ")
+
+    def own(self, text: str) -> str:
+        """Numbers in place of names that no public header has."""
+        return _OWN.sub(lambda m: f"{self.family.constants[m[1]]:#x}", text)
+
+    def value(self, node: Let, depth: int) -> Iterator[Line]:
+        # Xen's own answers are not steps a reader needs; computed values are.
+        if node.value is not None and not node.path and node.value.text not in ("0", "1"):
+            yield Line(depth, "value", self.own(f"{node.name} = {node.value.text}"))
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[Line]:
         if self.op is None:
@@ -163,12 +201,9 @@ def _exit(node: Exit) -> str:
     if node.how == "continue":
         leg = ", ".join(f"{name} = {value.text}" for name, value in node.args)
         leg = f"; next leg: {leg}" if leg else "; next leg: the same arguments"
-        return f"{'is preempted' if node.test else 'may be preempted'}{test}{why}{leg}"
+        verb = "is" if node.test else "may be"
+        if node.reason.startswith("preempted"):
+            return f"{verb} {node.reason}{test}{leg}"
+        return f"{verb} preempted{test}{why}{leg}"
     word = {"end": "returns", "leave": "goes on behind this", "break": "leaves the loop"}[node.how]
     return f"{word}{test}{why}"
-
-
-def _let(node: Let, depth: int) -> Iterator[Line]:
-    # Xen's own answers are not steps a reader needs; computed values are.
-    if node.value is not None and not node.path and node.value.text not in ("0", "1"):
-        yield Line(depth, "value", f"{node.name} = {node.value.text}")

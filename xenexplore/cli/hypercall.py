@@ -1,0 +1,76 @@
+"""``xenexplore hypercall``: the catalogue, one entry or a filtered list."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from xenexplore.errors import CatalogueError
+from xenexplore.hypercalls.as_json import entry_json
+from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, families
+from xenexplore.hypercalls.facts import facts_of
+from xenexplore.hypercalls.find import find
+from xenexplore.render.text.hypercall import entry_text, list_text
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "words", metavar="NAME", nargs="*", help="e.g. memory_op populate_physmap, or evtchn send"
+    )
+    parser.add_argument("--list", action="store_true", help="every hypercall and sub-op")
+    parser.add_argument("--json", action="store_true", help="one object per line")
+    parser.add_argument("--guest", choices=GUESTS, help="as this kind of guest sees it")
+    only = parser.add_argument_group("filters, with --list")
+    only.add_argument(
+        "--nested-handles", action="store_true", help="a buffer lies behind the argument's struct"
+    )
+    only.add_argument(
+        "--can-exceed-page", action="store_true", help="a buffer can be longer than 4096 bytes"
+    )
+    only.add_argument(
+        "--unbounded", action="store_true", help="no fixed limit holds for one call's bytes"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one entry, or the list."""
+    if args.list or not args.words:
+        entries = [entry for entry in _everything() if _wanted(entry, args)]
+        if args.json:
+            for entry in entries:
+                print(json.dumps(entry_json(entry, args.guest)))
+        else:
+            print(list_text(entries), end="")
+        return 0
+    found = find(" ".join(args.words))
+    if args.guest and args.guest not in found.guests:
+        raise CatalogueError(f"{found.title} for {args.guest} guests")
+    if args.json:
+        print(json.dumps(entry_json(found, args.guest)))
+    else:
+        print(entry_text(found, args.guest), end="")
+    return 0
+
+
+def _everything() -> list[Hypercall | SubOp]:
+    """Sub-ops; and the hypercalls that have none."""
+    found: list[Hypercall | SubOp] = []
+    for one in families():
+        found += one.ops.values() or [one]
+    return found
+
+
+def _wanted(entry: Hypercall | SubOp, args: argparse.Namespace) -> bool:
+    if args.guest and args.guest not in entry.guests:
+        return False
+    if not (args.nested_handles or args.can_exceed_page or args.unbounded):
+        return True
+    facts = facts_of(entry)
+    return (
+        (facts.nested or not args.nested_handles)
+        and (facts.exceeds_page or not args.can_exceed_page)
+        and (facts.unbounded or not args.unbounded)
+    )

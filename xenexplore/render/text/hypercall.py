@@ -1,0 +1,141 @@
+"""The catalogue in 72 columns: one entry with its structs and copy plan, or a list of entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
+from xenexplore.hypercalls.describe import GUEST_NAMES, registers
+from xenexplore.hypercalls.facts import facts_of
+from xenexplore.hypercalls.outline import Line, outline
+from xenexplore.hypercalls.structs import Layout, Structs
+from xenexplore.render.text.table import heading, paragraph, table
+
+__all__ = ["entry_text", "list_text"]
+
+
+def entry_text(entry: Hypercall | SubOp, guest: str | None = None) -> str:
+    """One hypercall or sub-op.
+
+    Args:
+        entry: what to show.
+        guest: whose registers, layouts and plan; None: the first kind that has it.
+    """
+    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    kinds = tuple(entry.guests)
+    guest = guest or (kinds[0] if kinds else "hvm")
+    lines = heading(entry.title, "=")
+    lines += ["", *paragraph(entry.summary), ""]
+    lines += _facts(entry, one)
+    lines += ["", *heading("Registers")]
+    lines += table(
+        [(register.upper(), what) for register, what in registers(one, guest)], "ll", indent=2
+    )
+    if isinstance(entry, Hypercall) and entry.ops:
+        lines += ["", *heading("Sub-ops"), *_ops(entry.ops.values())]
+    structs = one.structs(guest)
+    layout = structs.get(entry.struct) if entry.struct else None
+    if layout:
+        lines += ["", *_struct(layout, structs)]
+    elif entry.struct:
+        lines += ["", *heading(f"{entry.struct}: {structs.sizeof(entry.struct)} bytes")]
+    lines += ["", *heading("Copy plan"), *_plan(entry, guest)]
+    if entry.notes:
+        lines += ["", *heading("Notes"), *paragraph(" ".join(entry.notes.split()))]
+    return "\n".join(lines) + "\n"
+
+
+def _facts(entry: Hypercall | SubOp, one: Hypercall) -> list[str]:
+    rows = [("Number", str(one.number))]
+    if isinstance(entry, SubOp):
+        rows.append(("Sub-op", f"{entry.value}, {entry.constant}"))
+    guests = ", ".join(
+        f"{GUEST_NAMES[kind]} ({one.guests[kind]})" for kind in GUESTS if kind in entry.guests
+    )
+    rows.append(("Guests", guests or "none"))
+    if entry.who:
+        rows.append(("Caller", entry.who))
+    rows.append(("Header", f"xen/include/public/{one.header}"))
+    rows += [("Source", f"{source} (Xen 4.17)") for source in entry.sources]
+    if entry.unbounded:
+        rows.append(("No limit", entry.unbounded))
+    lines: list[str] = []
+    for name, text in rows:
+        wrapped = paragraph(text, indent=10)
+        wrapped[0] = f"{name:<10}" + wrapped[0][10:]
+        lines += wrapped
+    return lines
+
+
+def _ops(ops: Iterable[SubOp]) -> list[str]:
+    rows = [(str(op.value), op.name, op.struct) for op in ops]
+    return table(rows, "rll", indent=2)
+
+
+def _struct(layout: Layout, structs: Structs) -> list[str]:
+    lines = heading(f"{layout.c or layout.name}: {layout.size} bytes, aligned to {layout.align}")
+    rows = [("offset", "size", "field", "type")]
+    rows += [(str(f.offset), str(f.size), f.name, f.type) for f in layout.fields]
+    lines += table(rows, "rrll", indent=2)
+    handles = structs.handles(layout.name)
+    if handles:
+        lines += ["", *heading("Guest handles in it")]
+        lines += table(
+            [(f"+{h.offset}", h.path, f"to {h.pointee}") for h in handles], "rll", indent=2
+        )
+    return lines
+
+
+def _plan(entry: Hypercall | SubOp, guest: str) -> list[str]:
+    if entry.missing:
+        return paragraph(f"Not modelled: {entry.missing}")
+    lines: list[str] = []
+    number = 0
+    for line in outline(entry, guest):
+        if line.access is not None:
+            number += 1
+        lines += _plan_line(line, number)
+    return lines or ["Xen copies nothing."]
+
+
+def _plan_line(line: Line, number: int) -> list[str]:
+    lead = f"{number:>2}. " if line.access is not None else "    "
+    # Deep nesting must leave room for words.
+    indent = 4 + 2 * min(line.depth, 10)
+    text = paragraph(line.text, indent=indent, hanging=2)
+    text[0] = lead + text[0][4:]
+    if line.role:
+        text += paragraph(f"({line.role})", indent=indent + 2, hanging=1)
+    return text
+
+
+def list_text(entries: Iterable[Hypercall | SubOp]) -> str:
+    """One line for each entry, and what the marks mean."""
+    rows: list[tuple[str, ...]] = [("number", "name", "bytes", "h", "p", "u")]
+    count = 0
+    for entry in entries:
+        rows.append(_row(entry))
+        count += 1
+    lines = table(rows, "rlrlll")
+    lines += ["", f"{count} entries."]
+    lines += paragraph(
+        "bytes: size of the argument's struct. h: a buffer behind it."
+        " p: a buffer can be longer than a page."
+        " u: no fixed limit for one call. -: not modelled."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _row(entry: Hypercall | SubOp) -> tuple[str, ...]:
+    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    facts = facts_of(entry)
+    number = f"{one.number}.{entry.value}" if isinstance(entry, SubOp) else str(one.number)
+    arm_only = tuple(entry.guests) == ("arm",)
+    structs = one.structs("arm" if arm_only else "hvm")
+    size = str(structs.sizeof(entry.struct)) if entry.struct else ""
+    marks = (
+        "h" if facts.nested else "",
+        "p" if facts.exceeds_page else "",
+        "u" if facts.unbounded else "" if facts.modelled else "-",
+    )
+    return (number, entry.title, size, *marks)
