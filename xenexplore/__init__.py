@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run import check, compare, run
     from xenexplore.widgets.comparison import ComparisonView
     from xenexplore.widgets.stepper import Stepper
+    from xenexplore.widgets.workbench import Workbench
 
 __all__ = [
     "ComparisonView",
     "Stepper",
+    "Workbench",
     "__version__",
     "check",
     "compare",
@@ -53,6 +55,7 @@ _ROOMS = ("hypercalls", "recording")
 _NAMES = {
     "ComparisonView": "widgets.comparison:ComparisonView",
     "Stepper": "widgets.stepper:Stepper",
+    "Workbench": "widgets.workbench:Workbench",
     "check": "scenario.run:check",
     "compare": "scenario.run:compare",
     "load": "scenario.builtin:find_scenario",
