@@ -68,6 +68,15 @@ def many_sends() -> Path:
 
 
 @cache
+def longest() -> Path:
+    """Some 60,000 steps; for the benchmark, too slow to make in a test."""
+    actions = "".join(_SEND.format(vcpu=0) for _ in range(3000))
+    return run(
+        parse_scenario(_scenario("longest", "vcpus = 1", _BUFFER, actions, 'use = "giant-map"'))
+    )
+
+
+@cache
 def private() -> Path:
     """An encrypted guest with bounce pages: some frames shared, all others private."""
     text = _scenario(

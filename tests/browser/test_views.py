@@ -42,7 +42,7 @@ def test_the_wrong_frame_is_drawn_and_the_right_one(
     page = open_page(files["wrong"], step=37)
     for cls in (".xe-curve-wrong", ".xe-curve-meant", ".xe-cross", ".xe-meant"):
         assert page.locator(cls).count() == 1, cls
-    expect(page.locator(".xe-rowitem.is-now .xe-side")).to_contain_text("wrong frame")
+    expect(page.locator(".xe-rowitem.is-now .xe-side")).to_contain_text("wrong: meant")
     expect(page.locator(".xe-worth .is-bad").first).to_contain_text("the wrong one")
 
 

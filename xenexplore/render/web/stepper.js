@@ -71,7 +71,7 @@ const WORDS = {
     "bytes",
     `${size(s.size)} ${s.direction === "from" ? "from" : "to"} ${physical(big(s.gpa))}`,
     s.meant !== s.gpa
-      ? `wrong frame: meant ${s.meant ? physical(big(s.meant)) : "nothing mapped"}`
+      ? `wrong: meant ${s.meant ? physical(big(s.meant)) : "nothing mapped"}`
       : s.garbled ? "ciphertext" : "as meant",
     s.meant !== s.gpa || s.garbled ? "bad" : "good",
   ],
@@ -698,6 +698,7 @@ function framesNear(map, focus) {
   for (const gfn of buffer ? buffer.frames.slice(Math.max(0, at - 1), at + 2) : []) found.add(gfn);
   for (const address of [focus.gpa, focus.meant]) if (address !== null) found.add(frameOf(address));
   for (const gfn of [focus.table, focus.frame]) if (gfn !== null && found.size < 5) found.add(gfn);
+  if (found.size === 1) for (const gfn of [...found]) for (const beside of [gfn - 1n, gfn + 1n]) if (beside >= 0n) found.add(beside);
   return [...found].sort((a, b) => (a < b ? -1 : 1));
 }
 
@@ -735,24 +736,21 @@ function marksOf(map, focus, state, tables, zoom) {
   }
   for (const chunk of near.slice(0, MOST_MARKS)) {
     if (chunk.va !== null && !map.bufferAt(chunk.va)) lin.push({ lo: chunk.va, hi: chunk.va + chunk.size, cls: "buf", name: "", keys: `vp:${hex(frameOf(chunk.va))}`, words: "a piece of this copy" });
-    if (chunk.gpa !== null && !map.frames.has(frameOf(chunk.gpa)) && chunk.known <= focus.index) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
+    if (chunk.gpa !== null && !map.frames.has(frameOf(chunk.gpa))) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
   }
-  if (focus.va !== null) lin.push({ lo: focus.va, hi: focus.va + focus.size, cls: "at", name: "", keys: "", words: "" });
-  if (focus.gpa !== null) phys.push({ lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE, cls: "at", name: "", keys: "", words: "" });
-  if (focus.meant !== null) phys.push({ lo: pageOf(focus.meant), hi: pageOf(focus.meant) + PAGE, cls: "meant", name: hex(frameOf(focus.meant), 5), keys: `gfn:${hex(frameOf(focus.meant))}`, words: "the frame that the caller meant" });
-  for (const gfn of [focus.table, focus.frame]) if (gfn !== null) phys.push({ lo: gfn << 12n, hi: (gfn + 1n) << 12n, cls: "table-now", name: hex(gfn, 5), keys: `gfn:${hex(gfn)}`, words: `gfn ${hex(gfn, 5)}` });
   for (const run of map.tables) phys.push({ ...run, cls: "tables", name: "", keys: "", words: `${plural(run.count, "page-table frame")}` });
   for (const mark of map.types) phys.push({ ...mark, keys: "", words: mark.name });
   const entries = tables.flatMap(([key, table]) => table.slots.slice(0, 16).map((slot) => ({ ...slot, key })));
   return { lin, phys, entries };
 }
 
-// Draws the map for one step, as SVG text.
-function drawMap(map, view) {
+// The part of the map that stays while one copy is stepped through, as SVG text, and
+// the scales that the moving part is drawn to.
+function drawGround(map, view) {
   const { focus, state, tables, zoom, width, height, uid, selected } = view;
   const marks = marksOf(map, focus, state, tables, zoom);
   const centre = selected !== null ? { va: selected, size: 1n } : focus.va !== null ? { va: focus.va, size: focus.size } : map.buffers.length ? { va: map.buffers[0].va, size: map.buffers[0].size } : null;
-  const gpaCentre = focus.gpa ?? (focus.table !== null ? focus.table << 12n : focus.frame !== null ? focus.frame << 12n : map.buffers.length ? map.buffers[0].frames[0] << 12n : null);
+  const gpaCentre = focus.gpa ?? (map.buffers.length ? map.buffers[0].frames[0] << 12n : null);
   const top = 18, bottom = height - 8;
   const x0 = 108, linWidth = Math.max(80, Math.min(108, (width - 108 - 96) * 0.42)), x1 = x0 + linWidth;
   const gap = Math.max(44, Math.min(150, width - x1 - 46 - 76)), p0 = x1 + gap, p1 = p0 + 46;
@@ -766,12 +764,7 @@ function drawMap(map, view) {
   const linLow = linBlocks[0].lo, linHigh = linBlocks[linBlocks.length - 1].hi;
   const physLow = physBlocks[0].lo, physHigh = physBlocks[physBlocks.length - 1].hi;
   const inLin = (m) => m.lo < linHigh && m.hi > linLow, inPhys = (m) => m.lo < physHigh && m.hi > physLow;
-  const span = (scale, mark, least = 3) => {
-    const low = scale.y(mark.lo), high = scale.y(mark.hi);
-    return low - high >= least ? [high, low - high] : [(low + high) / 2 - least / 2, least];
-  };
   const out = [], addresses = [], names = [], barNames = [];
-  const tip = (text, keys) => `${keys ? ` data-k="${esc(keys)}"` : ""}${text ? ` data-t="${esc(text)}"` : ""}`;
 
   // Bands: what each registered range joins.
   for (const e of marks.entries.filter((e) => inLin({ lo: e.va, hi: e.va + e.size })).slice(0, 6)) {
@@ -818,60 +811,83 @@ function drawMap(map, view) {
     }
   }
   for (const mark of marks.lin.filter(inLin)) {
-    if (mark.cls === "at") continue;
-    const [y, h] = span(lin, mark, zoom === 2 ? 5 : 5);
-    out.push(`<rect class="xe-mark xe-${mark.cls}" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}"${tip(mark.words, mark.keys)}/>`);
+    const [y, h] = span(lin, mark, 5);
+    out.push(`<rect class="xe-mark xe-${mark.cls}${h > 24 ? " is-large" : ""}" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}"${tip(mark.words, mark.keys)}/>`);
     if (mark.cls === "buf") addresses.unshift({ y: y + h / 2 + 3, parts: linearParts(mark.lo) });
-    if (mark.cls === "buf" && mark.name && h >= 12) barNames.push(`<text class="xe-barname" x="${x0 + 7}" y="${y + h / 2 + 3.5}">${esc(mark.name)}</text>`);
+    if (mark.cls === "buf" && mark.name && h >= 12) barNames.push(`<text class="xe-barname${h > 24 ? " is-large" : ""}" x="${x0 + 7}" y="${y + h / 2 + 3.5}">${esc(mark.name)}</text>`);
   }
   for (const mark of marks.phys.filter(inPhys)) {
-    if (mark.cls === "at") continue;
     const [y, h] = span(phys, mark, mark.cls === "tables" ? 4 : 5);
     if (mark.cls === "tables") out.push(`<path class="xe-tables" d="M${p0 + 4} ${y}v${h}M${p0 + 8} ${y}v${h}M${p0 + 12} ${y}v${h}"/><rect class="xe-hit" x="${p0}" y="${y}" width="16" height="${Math.max(h, 6)}"${tip(mark.words)}/>`);
     else if (mark.cls === "hole" || mark.cls === "type") out.push(`<rect class="xe-p2m xe-p2m-${mark.cls}" x="${p0 + 1}" y="${y}" width="44" height="${h}"${tip(mark.words)}/>`);
     else {
       const state_ = map.encrypted && mark.cls === "buf" ? (mark.shared ? " is-shared" : " is-private") : "";
-      out.push(`<rect class="xe-mark xe-${mark.cls}${state_}" x="${p0 + 1}" y="${y}" width="44" height="${h}"${tip(mark.words, mark.keys)}/>`);
+      out.push(`<rect class="xe-mark xe-${mark.cls}${state_}${h > 24 ? " is-large" : ""}" x="${p0 + 1}" y="${y}" width="44" height="${h}"${tip(mark.words, mark.keys)}/>`);
       if (state_ === " is-private") out.push(`<rect class="xe-private" x="${p0 + 1}" y="${y}" width="44" height="${h}" fill="url(#${uid}-hatch)"/>`);
-      names.push({ y: y + h / 2 + 3, text: mark.name, mono: true, cls: mark.cls, rank: mark.cls === "table-now" ? 0 : 1 });
+      names.push({ y: y + h / 2 + 3, text: mark.name, mono: true, cls: mark.cls, rank: 1 });
     }
     if (mark.cls === "tables" && zoom < 2) names.push({ y: y + h / 2 + 3, text: "page tables", rank: 4 });
   }
-  // Curves: aliases dashed, earlier pieces thin, this piece on top.
-  const curve = (cls, from, to, key) => `<path class="xe-curve xe-curve-${cls}" d="M${x1} ${from}C${x1 + gap * 0.45} ${from} ${p0 - gap * 0.45} ${to} ${p0} ${to}"${key ? ` data-k="${key}"` : ""}/>`;
-  const middle = (scale, mark) => (scale.y(mark.lo) + scale.y(mark.hi)) / 2;
+  const at = { lin, phys, x0, x1, p0, p1, gap, linWidth, inLin, inPhys };
   for (const mark of marks.lin.filter((m) => m.cls === "alias" && inLin(m)).slice(0, MOST_MARKS))
-    out.push(curve("alias", middle(lin, mark), phys.y((mark.gfn << 12n) + 2048n), mark.keys));
-  for (const chunk of focus.chunks.slice(0, MOST_MARKS))
-    if (chunk !== focus.chunk && chunk.gpa !== null && chunk.va !== null && chunk.known <= view.index)
-      out.push(curve("done", middle(lin, { lo: chunk.va, hi: chunk.va + chunk.size }), phys.y(chunk.gpa), `gfn:${hex(frameOf(chunk.gpa))}`));
-  if (focus.va !== null) {
-    const mark = { lo: focus.va, hi: focus.va + focus.size };
-    if (inLin(mark)) {
-      const [y, h] = span(lin, mark, 6);
-      out.push(`<rect class="xe-mark xe-now" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}" data-k="vp:${hex(frameOf(focus.va))}"/><path class="xe-pointer" d="M${x0 - 1} ${y + h / 2}l-6 -4v8z"/>`);
-      if (!map.bufferAt(focus.va)) addresses.unshift({ y: y + h / 2 + 3, parts: linearParts(focus.va), now: true });
-    }
-  }
-  if (focus.gpa !== null) {
-    const mark = zoom === 2 ? { lo: focus.gpa, hi: focus.gpa + focus.size } : { lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE };
-    const [y, h] = span(phys, mark, 6);
-    out.push(`<rect class="xe-mark xe-now${focus.wrong ? " is-wrong" : ""}" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(frameOf(focus.gpa))}"/>`);
-    if (focus.va !== null) out.push(curve(focus.wrong ? "wrong" : "now", middle(lin, { lo: focus.va, hi: focus.va + focus.size }), y + h / 2, ""));
-    else if (view.physical) out.push(`<path class="xe-curve xe-curve-now" d="M${p0 - 34} ${y + h / 2}h30m-6 -4l6 4l-6 4"/><text class="xe-handle" x="${p0 - 36}" y="${y + h / 2 - 5}">handle</text>`);
-    if (focus.wrong) out.push(`<path class="xe-cross" d="M${p1 + 4} ${y + h / 2 - 4}l8 8m0 -8l-8 8"/>`);
-    names.push({ y: y + h / 2 + 3, text: hex(frameOf(focus.gpa), 5), mono: true, cls: focus.wrong ? "wrong" : "now", rank: -1 });
-  }
-  if (focus.meant !== null && focus.va !== null) out.push(curve("meant", middle(lin, { lo: focus.va, hi: focus.va + focus.size }), phys.y(focus.meant), ""));
+    out.push(curve(at, "alias", middle(lin, mark), phys.y((mark.gfn << 12n) + 2048n), mark.keys));
   const order = addresses.sort((a, b) => (a.quiet ? 1 : 0) - (b.quiet ? 1 : 0));
   const once = new Set();
   for (const label of spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 11, top + 6, bottom))
     out.push(`<text class="xe-addr${label.quiet ? " is-quiet" : ""}" x="${x0 - 9}" y="${label.y}" text-anchor="end">${svgNumber(label.parts)}</text>`);
   for (const label of spread(uniqueNames(names), 11, top + 6, bottom))
-    out.push(`<text class="xe-pname ${label.mono ? "is-mono" : ""} xe-pname-${label.cls || "quiet"}" x="${p1 + (label.cls === "wrong" ? 16 : 6)}" y="${label.y}">${esc(label.text)}</text>`);
+    out.push(`<text class="xe-pname ${label.mono ? "is-mono" : ""} xe-pname-${label.cls || "quiet"}" x="${p1 + 6}" y="${label.y}">${esc(label.text)}</text>`);
   const heads = `<text class="xe-axis" x="${x0}" y="11">linear</text><text class="xe-axis" x="${p0}" y="11">guest-physical</text>`;
+  const html = `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${uid}-mt ${uid}-md"><title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title><desc id="${uid}-md"></desc><defs><pattern id="${uid}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="xe-hatchline" d="M0 0v6"/></pattern></defs><g>${out.join("")}${heads}</g><g class="xe-over"></g><g>${barNames.join("")}</g></svg>`;
+  return { html, at };
+}
+const tip = (text, keys) => `${keys ? ` data-k="${esc(keys)}"` : ""}${text ? ` data-t="${esc(text)}"` : ""}`;
+const middle = (scale, mark) => (scale.y(mark.lo) + scale.y(mark.hi)) / 2;
+const curve = ({ x1, p0, gap }, cls, from, to, key) =>
+  `<path class="xe-curve xe-curve-${cls}" d="M${x1} ${from}C${x1 + gap * 0.45} ${from} ${p0 - gap * 0.45} ${to} ${p0} ${to}"${key ? ` data-k="${key}"` : ""}/>`;
+// Top and height of a mark, at least so high that it can be seen.
+function span(scale, mark, least = 3) {
+  const low = scale.y(mark.lo), high = scale.y(mark.hi);
+  return low - high >= least ? [high, low - high] : [(low + high) / 2 - least / 2, least];
+}
+
+// The part that moves: this step's addresses, and the curves between the spaces.
+function drawMoving(map, view, at) {
+  const { focus, zoom, index } = view;
+  const { lin, phys, x0, x1, p0, p1, linWidth, inLin, inPhys } = at;
+  const out = [];
+  const label = (gfn, y, cls) => `<text class="xe-pname is-mono is-over xe-pname-${cls}" x="${p1 + 6}" y="${y + 3}">${hex(gfn, 5)}</text>`;
+  for (const chunk of focus.chunks.slice(0, MOST_MARKS))
+    if (chunk !== focus.chunk && chunk.gpa !== null && chunk.va !== null && chunk.known <= index)
+      out.push(curve(at, "done", middle(lin, { lo: chunk.va, hi: chunk.va + chunk.size }), phys.y(chunk.gpa), `gfn:${hex(frameOf(chunk.gpa))}`));
+  for (const gfn of [focus.table, focus.frame]) {
+    const mark = gfn === null ? null : { lo: gfn << 12n, hi: (gfn + 1n) << 12n };
+    if (!mark || !inPhys(mark) || (focus.gpa !== null && frameOf(focus.gpa) === gfn)) continue;
+    const [y, h] = span(phys, mark, 6);
+    out.push(`<rect class="xe-mark xe-table-now" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(gfn)}"/>${label(gfn, y + h / 2, "table")}`);
+  }
+  if (focus.meant !== null && inPhys({ lo: focus.meant, hi: focus.meant + 1n })) {
+    const [y, h] = span(phys, { lo: pageOf(focus.meant), hi: pageOf(focus.meant) + PAGE }, 6);
+    out.push(`<rect class="xe-mark xe-meant" x="${p0 + 1}" y="${y}" width="44" height="${h}"${tip("the frame that the caller meant", `gfn:${hex(frameOf(focus.meant))}`)}/>`);
+    if (focus.va !== null) out.push(curve(at, "meant", middle(lin, { lo: focus.va, hi: focus.va + focus.size }), phys.y(focus.meant), ""));
+  }
+  const here = focus.va === null ? null : { lo: focus.va, hi: focus.va + focus.size };
+  if (here && inLin(here)) {
+    const [y, h] = span(lin, here, 6);
+    out.push(`<rect class="xe-mark xe-now" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}" data-k="vp:${hex(frameOf(focus.va))}"/><path class="xe-pointer" d="M${x0 - 1} ${y + h / 2}l-6 -4v8z"/>`);
+    out.push(`<rect class="xe-knock" x="0" y="${y + h / 2 - 10}" width="${x0 - 8}" height="20"/><text class="xe-addr is-now" x="${x0 - 9}" y="${y + h / 2 + 3}" text-anchor="end">${svgNumber(linearParts(focus.va))}</text>`);
+  }
+  if (focus.gpa !== null) {
+    const mark = zoom === 2 ? { lo: focus.gpa, hi: focus.gpa + focus.size } : { lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE };
+    const [y, h] = span(phys, mark, 6);
+    out.push(`<rect class="xe-mark xe-now${focus.wrong ? " is-wrong" : ""}" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(frameOf(focus.gpa))}"/>`);
+    if (here) out.push(curve(at, focus.wrong ? "wrong" : "now", middle(lin, here), y + h / 2, ""));
+    else if (focus.chunks.length) out.push(`<path class="xe-curve xe-curve-now" d="M${p0 - 34} ${y + h / 2}h30m-6 -4l6 4l-6 4"/><text class="xe-handle" x="${p0 - 36}" y="${y + h / 2 - 5}">handle</text>`);
+    if (focus.wrong) out.push(`<path class="xe-cross" d="M${p1 + 44} ${y + h / 2 - 4}l8 8m0 -8l-8 8"/>`);
+    out.push(label(frameOf(focus.gpa), y + h / 2, focus.wrong ? "wrong" : "now"));
+  }
   const desc = focus.va === null ? "No address at this step." : `Linear ${hex(focus.va, 16)}${focus.gpa === null ? ", not translated yet" : ` is guest-physical ${hex(focus.gpa, 8)}`}${focus.wrong ? ", the wrong frame" : ""}.`;
-  return `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${uid}-mt ${uid}-md"><title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title><desc id="${uid}-md">${desc}</desc><defs><pattern id="${uid}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="xe-hatchline" d="M0 0v6"/></pattern></defs>${out.join("")}${barNames.join("")}${heads}</svg>`;
+  return { html: out.join(""), desc };
 }
 function uniqueNames(names) {
   const seen = new Set();
@@ -981,6 +997,7 @@ class Stepper {
       const width = Math.round(this.root.clientWidth);
       if (width !== this.width && width > 0) {
         this.width = width;
+        this.measure();
         this.render();
       }
     });
@@ -1114,6 +1131,7 @@ class Stepper {
     this.pinnedText = again ? "" : target.dataset.t || "";
     this.selected = target.dataset.va && !again ? BigInt(`0x${target.dataset.va}`) : null;
     this.drawMap();
+    this.light(this.lit || "");
     this.readout(this.pinnedText);
   }
   unpin() {
@@ -1121,6 +1139,7 @@ class Stepper {
     this.pinnedText = "";
     this.selected = null;
     this.drawMap();
+    this.light("");
     this.readout("");
   }
   readout(text) {
@@ -1137,11 +1156,22 @@ class Stepper {
     this.readout(target.dataset.t);
   }
   // ---- drawing
+  // Sizes are read when they change, not at every step: reading them makes the
+  // browser lay the page out there and then.
+  measure() {
+    const { mapbox, line } = this.parts;
+    this.sizes = {
+      map: Math.max(300, Math.min(520, mapbox.clientWidth || 360)),
+      height: mapbox.clientHeight > 200 ? mapbox.clientHeight : 440,
+      line: Math.max(280, line.clientWidth || 900),
+    };
+  }
   render() {
     if (this.index < 0) return;
     const { run, index } = this;
     this.state = run.foldAt(index);
     this.focus = focusOf(run, index);
+    if (!this.sizes) this.measure();
     this.root.dataset.step = index;
     this.drawStep();
     this.drawRows();
@@ -1151,6 +1181,7 @@ class Stepper {
     this.range.value = index;
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     if (this.pinned) this.light("");
+    this.showRow();
   }
   drawStep() {
     const { run, index, state, parts } = this;
@@ -1243,13 +1274,15 @@ class Stepper {
         g.classList.toggle("is-ahead", row.indices[at] > index);
       });
     });
-    const item = this.shownRows.items[now - from];
-    if (item && parts.rows.scrollHeight > parts.rows.clientHeight + 2) {
-      const above = item.offsetTop - parts.rows.offsetTop;
-      if (above < parts.rows.scrollTop + 40 || above + item.offsetHeight > parts.rows.scrollTop + parts.rows.clientHeight - 40)
-        parts.rows.scrollTop = above - parts.rows.clientHeight / 3;
-    }
+    this.nowRow = this.shownRows.items[now - from];
     this.drawChunks(focus);
+  }
+  // Keep the present row in sight where the rows have a scroll of their own.
+  showRow() {
+    const { rows } = this.parts, item = this.nowRow;
+    if (!item || this.shownRows.items.length < 12 || rows.scrollHeight <= rows.clientHeight + 2) return;
+    const above = item.offsetTop, room = rows.clientHeight;
+    if (above < rows.scrollTop + 40 || above + item.offsetHeight > rows.scrollTop + room - 40) rows.scrollTop = above - room / 3;
   }
   rowHtml(row, previous) {
     const { run } = this;
@@ -1328,13 +1361,24 @@ class Stepper {
     const { run, index, state, focus } = this;
     const step = run.steps[index];
     const box = this.parts.mapbox;
-    const width = Math.max(300, Math.min(520, box.clientWidth || 360));
-    const height = box.clientHeight > 200 ? box.clientHeight : 460;
+    const { map: width, height } = this.sizes;
     // Whose registered ranges: the table that was asked last, or the acting vCPU's.
     let key = step.kind.startsWith("tlb-") ? tableKey(step.asked ?? step.vcpu, step.shared) : null;
     if (key === null) key = state.tables.has("domain") ? "domain" : this.actingVcpu();
     const tables = state.tables.has(key) ? [[key, state.table(key)]] : [];
-    box.innerHTML = drawMap(this.map, { focus, state, tables, zoom: this.zoom, width, height, uid: this.uid, selected: this.selected, index, physical: focus.chunks.length > 0 });
+    const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.uid, selected: this.selected, index };
+    // In the page view the ground follows every address; else it stays for a whole copy.
+    const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : [this.zoom ? focus.va : 0];
+    const ground = [run.unit[index], this.zoom, this.selected, key, width, height, state.shared.size, ...near].join();
+    const slots = tables.length ? tables[0][1].slots : null;
+    if (ground !== this.ground || slots !== this.groundSlots || state.shared !== this.groundShared) {
+      const drawn = drawGround(this.map, view);
+      box.innerHTML = drawn.html;
+      Object.assign(this, { ground, groundSlots: slots, groundShared: state.shared, groundAt: drawn.at });
+    }
+    const moving = drawMoving(this.map, view, this.groundAt);
+    box.querySelector(".xe-over").innerHTML = moving.html;
+    box.querySelector("desc").textContent = moving.desc;
     if (this.pinned || this.lit) this.light(this.lit || "");
   }
   actingVcpu() {
@@ -1370,17 +1414,37 @@ class Stepper {
   }
   drawLine() {
     const { run, index, parts } = this;
-    const width = Math.max(280, parts.line.clientWidth || 900);
+    const width = this.sizes.line;
     const items = this.visible();
     const capacity = Math.max(7, Math.floor(width / 50));
     let now = items.findIndex((item) => item.at === index);
     if (now < 0) now = 0;
-    const from = items.length > capacity ? Math.max(0, Math.min(now - Math.floor(capacity / 2), items.length - capacity)) : 0;
+    // The window stays while the present step is well inside it.
+    const most = Math.max(0, items.length - capacity);
+    let from = Math.min(this.lineFrom ?? 0, most);
+    if (now < from + 3 || now > from + capacity - 4) from = Math.max(0, Math.min(now - Math.floor(capacity / 2), most));
+    this.lineFrom = from;
     const shown = items.slice(from, from + capacity);
     const pitch = Math.min(86, width / shown.length);
     const x = (k) => (k + 0.5) * pitch;
     const out = [];
     const nowAt = now - from;
+    const state = (at) => (at === index ? "is-now" : at < index ? "is-done" : "is-ahead");
+    const key = `${width}:${items.length}:${shown.map((item) => (item.more ? `+${item.more}` : `${item.at}${run.hasChildren(item.at) && !this.isFolded(item.at) ? "o" : ""}`)).join()}`;
+    if (key === this.lineKey) {
+      const [done, ahead] = parts.line.querySelectorAll(".xe-rail");
+      done.setAttribute("d", `M${x(0)} 16H${x(nowAt)}`);
+      ahead.setAttribute("d", `M${x(nowAt)} 16H${x(shown.length - 1)}`);
+      for (const stop of parts.line.querySelectorAll(".xe-stop")) {
+        const wanted = state(Number(stop.dataset.go));
+        if (!stop.classList.contains(wanted)) {
+          stop.classList.remove("is-now", "is-done", "is-ahead");
+          stop.classList.add(wanted);
+        }
+      }
+      return;
+    }
+    this.lineKey = key;
     out.push(`<path class="xe-rail is-done" d="M${x(0)} 16H${x(nowAt)}"/><path class="xe-rail" d="M${x(nowAt)} 16H${x(shown.length - 1)}"/>`);
     if (from > 0) out.push(`<path class="xe-rail is-more" d="M0 16H${x(0)}"/>`);
     if (from + shown.length < items.length) out.push(`<path class="xe-rail is-more" d="M${x(shown.length - 1)} 16H${width}"/>`);
@@ -1391,11 +1455,10 @@ class Stepper {
         return;
       }
       const step = run.steps[item.at];
-      const state = item.at === index ? "is-now" : item.at < index ? "is-done" : "is-ahead";
       const bad = isBad(step) ? " is-bad" : "";
       const folded = run.hasChildren(item.at) && this.isFolded(item.at);
       const label = clip(shortLabel(step), Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
-      out.push(`<g class="xe-stop ${state}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
+      out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
     for (const at of run.ancestors(index)) if (!brackets.some((b) => b.item.at === at) && !this.isFolded(at)) brackets.push({ item: { at, depth: run.steps[at].depth }, k: -1 });
@@ -1411,7 +1474,7 @@ class Stepper {
       const fits = text.length <= room ? text : room > 6 ? `${text.slice(0, room - 1)}…` : "";
       out.push(`<g class="xe-bracket" data-act="fold" data-at="${item.at}"><path d="M${x0} ${y - 4}v4H${x1}v-4"/><rect class="xe-stophit" x="${x0}" y="${y - 8}" width="${Math.max(10, x1 - x0)}" height="15"/><text x="${x0 + 8}" y="${y + 3.5}">▾ ${esc(fits)}</text></g>`);
     }
-    const html = `<svg width="${width}" height="112" viewBox="0 0 ${width} 112" role="img" aria-label="Steps around step ${index}"><title>Steps around step ${index}</title>${out.join("")}</svg>`;
+    const html = `<svg width="${width}" height="112" viewBox="0 0 ${width} 112" role="img" aria-label="Steps around this one"><title>Steps around this one</title>${out.join("")}</svg>`;
     parts.line.innerHTML = html;
   }
 }
@@ -1665,6 +1728,7 @@ export function mount(el, data, options = {}) {
     };
   }
   const view = data.paths ? new Comparison(el, data, given) : new Stepper(el, data, given);
+  if (options.deepLink) view.root.focus({ preventScroll: true });
   if (options.deepLink)
     addEventListener("hashchange", () => { if (linked() >= 0) view.go(linked(), true); }, { signal: view.abort.signal });
   return view;

@@ -1,0 +1,141 @@
+"""How long one step of the stepper takes, from key press to paint, in headless Chromium.
+
+Run it by hand: ``python tests/bench/stepper.py``.  For each path (26 steps, and a
+long one) and for single steps and jumps it prints, as median and 95th percentile:
+
+script   the key's handler, all views drawn, style and layout forced
+paint    from the key event's own time stamp to the first task after the next
+         frame; it includes the wait for that frame (0 to 16.7 ms at 60 Hz)
+
+Beside it, in the same run: what a kernel-side view would have to do for one
+step at least, a matplotlib figure of as many marks drawn into PNG bytes, new
+each time (Output + clear_output) and reused; without the way from the kernel
+to the browser, which comes on top.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browser import made
+from browser.conftest import PLACES
+from playwright.sync_api import Page, sync_playwright
+
+from xenexplore.render.html import path_html
+
+STEPS = 200
+
+WATCH = """() => {
+  window.times = [];
+  const root = document.querySelector(".xe");
+  addEventListener("keydown", event => { window.began = performance.now(); }, true);
+  // Bubbling ends at the stepper, so what comes after its handler is watched on itself.
+  root.addEventListener("keydown", event => {
+    root.getBoundingClientRect();
+    const entry = { script: performance.now() - window.began };
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        entry.paint = performance.now() - event.timeStamp;
+        window.times.push(entry);
+      };
+      channel.port2.postMessage(0);
+    });
+  });
+}"""
+
+
+def measure(page: Page, key: str, back: str, run: int) -> list[dict[str, float]]:
+    page.evaluate("times.length = 0")
+    for number in range(STEPS):
+        page.keyboard.press(key if number // run % 2 == 0 else back)
+        page.wait_for_timeout(5)
+    page.wait_for_timeout(100)
+    return page.evaluate("times")
+
+
+def say(name: str, values: list[float]) -> None:
+    ordered = sorted(values)
+    p95 = ordered[int(0.95 * (len(ordered) - 1))]
+    print(f"  {name:34} median {statistics.median(ordered):7.2f}   p95 {p95:7.2f} ms")
+
+
+def drawn(reuse: bool) -> Callable[[], None]:
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    kept = plt.figure(figsize=(9, 5)) if reuse else None
+
+    def draw() -> None:
+        figure = kept or plt.figure(figsize=(9, 5))
+        figure.clear()
+        axes = figure.add_subplot()
+        for number in range(26):
+            axes.plot([number, number + 1], [1, 1], marker="o")
+            axes.text(number, 1.1, f"step {number}")
+        figure.savefig(io.BytesIO(), format="png")
+        if not reuse:
+            plt.close(figure)
+
+    return draw
+
+
+def main() -> None:
+    """Measure and print."""
+    found = next(place for place in PLACES if Path(place).exists())
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        for name, path in (
+            ("26 steps", made.stack_send()),
+            (f"{len(made.longest())} steps", made.longest()),
+        ):
+            file = Path(folder) / "page.html"
+            began = time.perf_counter()
+            file.write_text(path_html(path), encoding="utf-8")
+            written = time.perf_counter() - began
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            began = time.perf_counter()
+            page.goto(f"file://{file}")
+            page.locator(".xe").focus()
+            opened = time.perf_counter() - began
+            print(
+                f"{name}: {file.stat().st_size:,} bytes, written in {written:.2f} s, "
+                f"opened in {opened:.2f} s"
+            )
+            page.get_by_role("slider").fill(str(len(path) // 2))
+            page.locator(".xe").focus()
+            page.evaluate(WATCH)
+            for title, key, back, run in (
+                ("one step", "ArrowRight", "ArrowLeft", 12),
+                ("one copy or call", "PageDown", "PageUp", 2),
+                ("to the ends", "End", "Home", 1),
+            ):
+                times = measure(page, key, back, run)
+                say(f"{title}, script", [entry["script"] for entry in times])
+                say(f"{title}, to paint", [entry["paint"] for entry in times])
+            page.close()
+        browser.close()
+    print("beside it: matplotlib to PNG, in the kernel, nothing sent yet")
+    for name, reuse in (("a new figure", False), ("a figure reused", True)):
+        draw = drawn(reuse)
+        draw()
+        times_ms = []
+        for _ in range(30):
+            began = time.perf_counter()
+            draw()
+            times_ms.append(1000 * (time.perf_counter() - began))
+        say(name, times_ms)
+
+
+if __name__ == "__main__":
+    main()
