@@ -1,0 +1,263 @@
+"""The figures of the built-in recordings, against other code and against the machine."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+import zstandard
+
+from xenexplore.addr import Gfn, Gva
+from xenexplore.analysis.coverage import coverage
+from xenexplore.analysis.design import DESIGNS, design
+from xenexplore.analysis.entries import entries_needed
+from xenexplore.analysis.fast_coverage import fast_coverage
+from xenexplore.analysis.locality import locality
+from xenexplore.analysis.registrations import registrations
+from xenexplore.analysis.replay import Verdict, replay, replay_all
+from xenexplore.analysis.shape import Shape
+from xenexplore.analysis.sizes import sizes
+from xenexplore.analysis.workload import NO_FRAME, Workload, read_workload
+from xenexplore.guest.domain import Domain
+from xenexplore.guest.regions import RegionKind
+from xenexplore.guest.spec import GuestSpec
+from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.hypervisor.abi import Access
+from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
+from xenexplore.hypervisor.outcome import counts_of
+from xenexplore.hypervisor.xen import Xen
+from xenexplore.options.registry import make_option
+from xenexplore.recording.stream import built_in_path
+
+
+@functools.cache
+def workload(name: str) -> Workload:
+    return read_workload(name, read_kallsyms(built_in_path("kallsyms.dom0")))
+
+
+@functools.cache
+def raw(name: str) -> list[dict]:
+    with built_in_path(name).open("rb") as file:
+        text = zstandard.ZstdDecompressor().stream_reader(file).read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def naive(name: str) -> dict[str, list[tuple[int, int, int]]]:
+    """Second implementation, of its own: (seq, address, bytes) of each domain's accesses.
+
+    Accesses printed twice are told by their walks, as the recording's notes say.
+    """
+    owner: dict[int, str] = {}
+    found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    rows = raw(name)
+    first = next((row["vp"] for row in rows if row.get("k") == "hvm" and "vp" in row), None)
+    for at, row in enumerate(rows):
+        if "k" in row:
+            owner[row["s"]] = (
+                "pv" if row["k"] == "pv" else "none" if "vp" not in row
+                else "first" if row["vp"] == first else "second"
+            )  # fmt: skip
+        elif "c" in row and "s" in row and row["l"]:
+            after = rows[at + 1] if at + 1 < len(rows) else {}
+            twice = row["c"].startswith("H") and after == row
+            if not twice:
+                found[owner[row["s"]]].append((row["s"], row["va"], row["l"]))
+    return found
+
+
+DIRECTMAP = range(0xFFFF_8880_0000_0000, 0xFFFF_C880_0000_0000)
+IMAGE = range(0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_C000_0000)
+VMALLOC = range(0xFFFF_C900_0000_0000, 0xFFFF_E900_0000_0000)
+CASES = [("pvh", 0, "first"), ("pvh", 1, "second")]
+
+
+@pytest.mark.parametrize(("name", "domain", "who"), CASES)
+def test_coverage_and_entries_against_a_naive_count(name: str, domain: int, who: str) -> None:
+    seen = naive(name)[who]
+    got = coverage(workload(name), domain)
+    assert got.accesses == len(seen)
+    total = len(seen)
+    directmap = sum(va in DIRECTMAP for _, va, _ in seen)
+    image = sum(va in IMAGE for _, va, _ in seen)
+    vmalloc = sum(va in VMALLOC for _, va, _ in seen)
+    assert got.directmap == pytest.approx(directmap / total)
+    assert got.with_image == pytest.approx((directmap + image) / total)
+    assert got.with_stacks == pytest.approx((directmap + image + vmalloc) / total)
+    stacks = [va >> 14 for _, va, _ in seen if va in VMALLOC]
+    assert got.stacks.stacks == len(set(stacks))
+    assert got.stacks.changes == sum(a != b for a, b in itertools.pairwise(stacks))
+    pages = Counter(va >> 12 for _, va, _ in seen)
+    needed = entries_needed(workload(name), domain)[0].needed
+    for share, entries in zip((0.9, 0.99, 0.999, 1), needed, strict=True):
+        served, used = 0, 0
+        for _, count in pages.most_common():
+            if served >= share * total:
+                break
+            served, used = served + count, used + 1
+        assert entries == used
+
+
+@pytest.mark.parametrize(("name", "domain", "who"), CASES)
+def test_repeats_within_a_call_against_a_naive_count(name: str, domain: int, who: str) -> None:
+    pieces = [
+        (seq, page)
+        for seq, va, size in naive(name)[who]
+        for page in range(va >> 12, (va + size - 1 >> 12) + 1)
+    ]
+    got = locality(workload(name), domain)
+    assert got.pieces == len(pieces)
+    assert got.saved == sum(a == b for a, b in itertools.pairwise(pieces))
+    assert got.saved_by_all == len(pieces) - len(set(pieces))
+
+
+def test_the_characterisation_made_by_other_code() -> None:
+    """pvh.chars.txt, pv.chars.txt: hypercalls, and distinct pages of each region."""
+    expected = {
+        ("pvh", 0): (38330, {RegionKind.VMALLOC: 15}),
+        ("pvh", 1): (3060, {RegionKind.VMALLOC: 7, RegionKind.STACK: 1}),
+        ("pv", 0): (262337, {RegionKind.VMALLOC: 29, RegionKind.STACK: 1}),
+        ("pv", 1): (4014, {RegionKind.VMALLOC: 7, RegionKind.STACK: 1}),
+    }
+    names = {RegionKind.VMALLOC: "vmalloc (kernel stacks)",
+             RegionKind.STACK: "init_task's stack (image)"}  # fmt: skip
+    for (name, domain), (hypercalls, pages) in expected.items():
+        got = coverage(workload(name), domain)
+        assert got.hypercalls == hypercalls
+        by_name = {group.name: group.pages for group in got.groups}
+        for kind, count in pages.items():
+            assert by_name[names[kind]] == count
+    # "user 478/26/2 (PVH dom0)": two of them are early boot's identity map.
+    dom0 = {group.name: group for group in coverage(workload("pvh"), 0).groups}
+    assert dom0["user (privcmd)"].pages + dom0["identity map, early boot"].pages == 26
+    assert sizes(workload("pvh"), 0).crossing == 2
+    assert sizes(workload("pv"), 0).crossing == 2
+    assert sizes(workload("pvh"), 1).crossing == 0
+
+
+def test_chunks_give_what_the_whole_gives() -> None:
+    small, whole = read_workload("pvh", calls=700), read_workload("pvh")
+    assert small.accesses.equal(whole.accesses)
+    assert small.calls.equal(whole.calls)
+    assert small.regions == whole.regions
+    assert [s.layout.regions for s in small.spaces] == [s.layout.regions for s in whole.spaces]
+
+
+def test_walks_are_those_that_xen_made() -> None:
+    """pvh: one recorded walk for each page that today's interface is said to walk."""
+    rows = raw("pvh")
+    walks = sum("w" in row for row in rows)
+    outside = sum("c" in row and "x" in row for row in rows)
+    # A walk, too, can be printed twice; no access needs the same page twice in a row.
+    twice = sum("w" in row and row == after for row, after in itertools.pairwise(rows))
+    got = sum(replay(workload("pvh"), design("linear-walk"), d).counts.walks for d in (0, 1))
+    assert got == walks - outside - twice
+    assert twice == 1
+
+
+def _sample(name: str, domain: int, count: int) -> np.ndarray:
+    rows = workload(name).inside(domain)
+    picked = np.linspace(0, len(rows) - 1, count).astype(int)
+    # Pages are laid at their recorded frames: an access must lie in one.
+    rows = rows[picked]
+    return rows[workload(name).accesses.pages()[rows] == 1]
+
+
+@pytest.mark.parametrize("order", [0, 9])
+@pytest.mark.parametrize(("name", "domain"), [("pvh", 0), ("pvh", 1), ("pv", 1)])
+def test_a_sample_costs_what_the_machine_counts(name: str, domain: int, order: int) -> None:
+    load, rows = workload(name), _sample(name, domain, 150)
+    kinds = (RegionKind.VMALLOC, RegionKind.STACK, RegionKind.IMAGE, RegionKind.USER)
+    rows = rows[load.kind_mask(rows, *kinds)]
+    for label, words in (
+        ("linear-walk", ()),
+        ("giant-map+image", ("directmap", "kernel-image")),
+        ("software-tlb", ("directmap", "kernel-image", "stacks")),
+    ):
+        what = design(label)
+        guest = Domain(GuestSpec(p2m_order=order, memory=2 << 30))
+        _lay_out(guest, load, rows)
+        option = make_option(what.option, {} if label == "linear-walk" else dict(what.values))
+        machine = Xen(guest, option)
+        if words:
+            option.values["register"] = ()
+            option.setup(machine) if what.option == "software-tlb" else None
+            if what.option == "giant-map":
+                from xenexplore.hypervisor.registered import RegisteredBuffers
+
+                option.tlb = RegisteredBuffers(machine, option)
+            for entry in registrations(load, domain, words):
+                small = _fit(entry, guest)
+                assert option.tlb.insert_quietly(machine, 0, small).result == 0
+        before = len(machine.nodes)
+        for row in rows.tolist():
+            _copy(machine, load, row)
+        seen = counts_of(machine.nodes[before:])
+        got = replay(load, what, domain, Shape(p2m_order=order))
+        at = np.searchsorted(load.inside(domain), rows)
+        assert got.verdicts.walks[at].sum() == seen.walks
+        assert got.verdicts.compares[at].sum() == seen.tlb_compares
+        hits = got.verdicts.verdict[at] == Verdict.HIT
+        assert hits.sum() == seen.tlb_hits
+        leaf = Shape(p2m_order=order).pte_reads(load.regions)[load.accesses.region[rows]]
+        reads = (got.verdicts.walks[at] * leaf).sum()
+        assert reads == seen.pte_reads
+        assert reads + seen.walks + len(rows) == seen.p2m_lookups
+
+
+def _lay_out(guest: Domain, load: Workload, rows: np.ndarray) -> None:
+    """Recorded pages at their recorded frames."""
+    placed: set[int] = set()
+    for row in rows[load.kind_mask(rows, RegionKind.VMALLOC, RegionKind.USER)].tolist():
+        page, gfn = int(load.accesses.page()[row]), int(load.accesses.gfn[row])
+        assert gfn != int(NO_FRAME)
+        if page in placed:
+            continue
+        placed.add(page)
+        guest.place(f"page-{page:x}", "fixed", 4096, address=Gva(page << 12), frames=(Gfn(gfn),))
+
+
+def _fit(entry, guest: Domain):
+    """The recording does not say how much RAM there was: no more than this guest has."""
+    from dataclasses import replace
+
+    return replace(entry, size=min(entry.size, 512 << 20))
+
+
+def _copy(machine: Xen, load: Workload, row: int) -> None:
+    size, way = int(load.accesses.size[row]), int(load.accesses.way[row])
+    user = load.accesses.address[row] < np.uint64(1 << 47)
+    machine.user_access = bool(user)
+    access = Access(
+        direction=("from", "to", "clear")[way], handle=int(load.accesses.address[row]), size=size,
+        role="recorded", current=0, subject=0, number=None,
+    )  # fmt: skip
+    if way:
+        assert copy_to_guest(machine, access, bytes(size))
+    else:
+        assert copy_from_guest(machine, access) is not None
+
+
+def test_every_design_is_replayed_and_adds_up() -> None:
+    load = workload("pvh")
+    for got in replay_all(load, DESIGNS):
+        assert len(got.verdicts) == len(load.inside(got.domain))
+        assert got.counts.exits == got.hypercalls - got.refused
+        refused = got.share(Verdict.REFUSED)
+        assert got.counts.copies == round((1 - refused) * len(got.verdicts))
+    today = replay(load, design("linear-walk"), 0).counts
+    flat = replay(load, design("domain-mode"), 0).counts
+    assert flat.bytes_from_guest == today.bytes_from_guest
+    assert flat.bytes_to_guest == today.bytes_to_guest
+
+
+def test_fast_coverage_agrees_with_the_replay() -> None:
+    load = workload("pvh")
+    for domain in (0, 1):
+        got = fast_coverage(load, domain)
+        assert got.covered == got.calls - replay(load, design("fastabi"), domain).refused
+        assert sum(op.calls for op in got.ops) == got.calls
+        assert sum(op.accesses for op in got.ops) == got.accesses

@@ -1,0 +1,147 @@
+"""How far registrations get: shares of accesses by region, and hit rates as ranges are added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xenexplore.addr import PAGE_SHIFT
+from xenexplore.analysis.locality import pieces_of
+from xenexplore.analysis.places import GROUPS, in_range
+from xenexplore.analysis.workload import Workload
+from xenexplore.guest.linux import KERNEL_STACK
+from xenexplore.guest.regions import RegionKind
+
+__all__ = ["Coverage", "Group", "Stacks", "coverage"]
+
+_STACK_PIECES = KERNEL_STACK >> PAGE_SHIFT
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Accesses in one group of regions.
+
+    Attributes:
+        name: in words; ``accesses``: how many; ``share``: of the domain's, 0 to 1.
+        pages: distinct 4 KiB pages.
+    """
+
+    name: str
+    accesses: int
+    share: float
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stacks:
+    """Kernel stacks that hypercalls used: 16 KiB blocks of vmalloc space.
+
+    Attributes:
+        accesses: accesses there.  That these blocks are stacks is inferred
+            from their addresses.
+        stacks: distinct ones; ``pages``: their pages that were used.
+        changes: how often an access lay on another stack than the one before
+            it on that vCPU.  Tasks that made no hypercall are not seen, so the guest
+            switched at least as often.
+    """
+
+    accesses: int
+    stacks: int
+    pages: int
+    changes: int
+
+    @property
+    def task_entries(self) -> int:
+        """Entries for all stacks, whole: a 16 KiB stack is four frames that need not follow."""
+        return self.stacks * _STACK_PIECES
+
+    @property
+    def vcpu_exits(self) -> int:
+        """Calls to purge and register at each change, one per piece: a lower bound."""
+        return self.changes * (1 + _STACK_PIECES)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """One domain's hypercall accesses by place, and what registering ranges serves.
+
+    Attributes:
+        domain: index; ``name``; ``kind``: ``"pv"`` or ``"hvm"``.
+        hypercalls, accesses: how many; ``outside``: accesses that are not part
+            of a hypercall (registered areas, and for PV emulation).
+        groups: by region, most used first.
+        directmap, with_image: hit rates of one entry over the directmap, and
+            of a second one over the kernel image.
+        with_stacks: with vmalloc'ed stacks registered too, per vCPU and
+            changed at each switch, or per task: the same hits, at the cost in
+            ``stacks``.
+        stacks: what registering them takes.
+    """
+
+    domain: int
+    name: str
+    kind: str
+    hypercalls: int
+    accesses: int
+    outside: int
+    groups: tuple[Group, ...]
+    directmap: float
+    with_image: float
+    with_stacks: float
+    stacks: Stacks
+
+
+def coverage(workload: Workload, domain: int) -> Coverage:
+    """Where one domain's hypercall buffers lie, by access."""
+    rows = workload.inside(domain)
+    accesses = workload.accesses
+    total = max(len(rows), 1)
+    page, owner = pieces_of(workload, rows)
+    at = np.searchsorted(rows, owner)
+    groups, rest = [], np.ones(len(rows), np.bool_)
+    for name, kinds in GROUPS:
+        mask = workload.kind_mask(rows, *kinds)
+        rest &= ~mask
+        groups.append(_group(name, int(mask.sum()), page[mask[at]], total))
+    groups.append(_group("other", int(rest.sum()), page[rest[at]], total))
+    kept = sorted((g for g in groups if g.accesses), key=lambda g: (-g.accesses, g.name))
+    in_directmap = in_range(workload, domain, rows, "directmap")
+    in_image = in_range(workload, domain, rows, "kernel image")
+    vmalloc = workload.kind_mask(rows, RegionKind.VMALLOC)
+    info = workload.domains[domain]
+    both = in_directmap | in_image
+    return Coverage(
+        domain=domain,
+        name=info.name,
+        kind=info.kind,
+        hypercalls=len(workload.calls_of(domain)),
+        accesses=len(rows),
+        outside=int(((accesses.domain == domain) & ~accesses.inside).sum()),
+        groups=tuple(kept),
+        directmap=float(in_directmap.sum() / total),
+        with_image=float(both.sum() / total),
+        with_stacks=float((both | vmalloc).sum() / total),
+        stacks=_stacks(workload, rows[vmalloc]),
+    )
+
+
+def _group(name: str, count: int, page: NDArray[np.uint64], total: int) -> Group:
+    return Group(name, count, count / total, len(np.unique(page)))
+
+
+def _stacks(workload: Workload, rows: NDArray[np.int64]) -> Stacks:
+    accesses = workload.accesses
+    stack = accesses.stack[rows]
+    vcpu = workload.calls.vcpu[accesses.call[rows]]
+    changes = 0
+    for one in np.unique(vcpu).tolist():
+        mine = stack[vcpu == one]
+        changes += int((mine[1:] != mine[:-1]).sum())
+    return Stacks(
+        accesses=len(rows),
+        stacks=len(np.unique(stack)),
+        pages=len(np.unique(accesses.page()[rows])),
+        changes=changes,
+    )

@@ -1,0 +1,110 @@
+"""Everything that a recording says about the designs, computed once for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from xenexplore.analysis.cost import BreakEven, CostTable, break_even
+from xenexplore.analysis.coverage import Coverage, coverage
+from xenexplore.analysis.curve import Curve, miss_curve
+from xenexplore.analysis.design import DESIGNS, Design
+from xenexplore.analysis.entries import EntriesNeeded, entries_needed
+from xenexplore.analysis.fast_coverage import FastCoverage, fast_coverage
+from xenexplore.analysis.locality import Locality, locality, pieces_of
+from xenexplore.analysis.replay import Replayed, replay
+from xenexplore.analysis.shape import Shape
+from xenexplore.analysis.sizes import Sizes, sizes
+from xenexplore.analysis.workload import Workload
+
+__all__ = ["DomainFindings", "Findings", "find"]
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, of how many, what is next)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DomainFindings:
+    """One domain; see the modules named by the fields' types."""
+
+    coverage: Coverage
+    entries: tuple[EntriesNeeded, ...]
+    curves: tuple[Curve, ...]
+    locality: Locality
+    sizes: Sizes
+    fast: FastCoverage
+    replays: tuple[Replayed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A workload.
+
+    Attributes:
+        source: its name; ``recorded``: not synthetic; ``limits``: of every figure.
+        hypercalls: of all domains and of none; ``repeats``: accesses left out
+            because they were logged twice.
+        shape: page sizes assumed; ``costs``: the cost table.
+        break_even: look-up against walk, by page sizes.
+        domains: one each.
+    """
+
+    source: str
+    recorded: bool
+    limits: tuple[str, ...]
+    hypercalls: int
+    repeats: int
+    shape: Shape
+    costs: CostTable
+    break_even: tuple[BreakEven, ...]
+    domains: tuple[DomainFindings, ...]
+
+
+def find(
+    workload: Workload,
+    costs: CostTable,
+    *,
+    designs: Sequence[Design] = DESIGNS,
+    shape: Shape | None = None,
+    progress: Progress | None = None,
+) -> Findings:
+    """Compute every figure for every domain of a workload."""
+    shape = shape if shape is not None else Shape()
+    domains = []
+    total = len(workload.domains)
+    for domain in workload.domains:
+        if progress is not None:
+            progress(domain.index, total, domain.name)
+        domains.append(_domain(workload, domain.index, designs, shape))
+    if progress is not None:
+        progress(total, total, "")
+    return Findings(
+        source=workload.source,
+        recorded=workload.recorded,
+        limits=workload.limits,
+        hypercalls=len(workload.calls),
+        repeats=workload.repeats,
+        shape=shape,
+        costs=costs,
+        break_even=tuple(break_even(costs, order, order) for order in (0, 9, 18)),
+        domains=tuple(domains),
+    )
+
+
+def _domain(
+    workload: Workload, index: int, designs: Sequence[Design], shape: Shape
+) -> DomainFindings:
+    page, row = pieces_of(workload, workload.inside(index))
+    vcpu = workload.calls.vcpu[workload.accesses.call[row]]
+    return DomainFindings(
+        coverage=coverage(workload, index),
+        entries=entries_needed(workload, index),
+        curves=tuple(
+            miss_curve(page, vcpu, policy=policy, scope="vcpu")
+            for policy in ("lru", "fifo", "refuse")
+        ),
+        locality=locality(workload, index),
+        sizes=sizes(workload, index),
+        fast=fast_coverage(workload, index),
+        replays=tuple(replay(workload, what, index, shape) for what in designs),
+    )
