@@ -6,6 +6,7 @@ y downwards.  Colours are roles of a :class:`~xenexplore.render.svg.theme.Theme`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -103,6 +104,11 @@ class Canvas:
 
     def rect(self, x: float, y: float, width: float, height: float, **given: object) -> None:
         """Draw a rectangle; further arguments as for :class:`Rect`."""
+        if "stroke" in given and not given.get("radius"):
+            # Thin outlines on whole pixels are sharp.
+            x, end = math.floor(x) + 0.5, math.floor(x + width) + 0.5
+            y, low = math.floor(y) + 0.5, math.floor(y + height) + 0.5
+            width, height = end - x, max(low - y, 1)
         self.shapes.append(Rect(x=x, y=y, width=width, height=height, **given))  # type: ignore[arg-type]
 
     def circle(self, x: float, y: float, radius: float, **given: object) -> None:
@@ -116,7 +122,8 @@ class Canvas:
     def rule(self, x: float, y: float, end: float, **given: object) -> None:
         """Draw a horizontal line from ``x`` to ``end``."""
         given.setdefault("stroke", "line")
-        self.line(("M", x, y), ("L", end, y), **given)
+        sharp = math.floor(y) + 0.5
+        self.line(("M", x, sharp), ("L", end, sharp), **given)
 
     def text(
         self,

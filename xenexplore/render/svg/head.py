@@ -13,10 +13,10 @@ MARGIN = 24.0
 
 #: Outcome: mark, words, role.
 STATUS = {
-    "right": ("✓", "right", "good"),
-    "wrong": ("✕", "wrong bytes", "bad"),
+    "right": ("\N{CHECK MARK}", "right", "good"),
+    "wrong": ("\N{MULTIPLICATION X}", "wrong bytes", "bad"),
     "error": ("!", "error", "bad"),
-    "refused": ("–", "refused", "bad"),
+    "refused": ("\N{EN DASH}", "refused", "bad"),
 }
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-__all__ = ["Span", "fitted", "plain", "spans_of", "width_of", "wrapped"]
+__all__ = ["MONO_SCALE", "Span", "fitted", "plain", "spans_of", "width_of", "wrapped"]
 
 # Advance widths of the characters 32 to 126, in thousandths of the size.
 # Source: the hmtx tables of DejaVu Sans 2.37, DejaVu Sans Bold 2.37.
@@ -30,12 +30,23 @@ _BOLD = (
     712, 652, 924, 645, 652, 582, 712, 365, 712, 838,
 )  # fmt: skip
 _MONO = 602
-_OTHERS = {"\u00b7": 318, "\u2192": 838, "\u2190": 838, "\u2026": 1000, "\u2713": 838}
+_OTHERS = {
+    "\u00b7": 318,  # middle dot
+    "\u00d7": 838,  # multiplication sign
+    "\u2013": 500,  # en dash
+    "\u2190": 838, "\u2192": 838,  # arrows
+    "\u2019": 318,  # apostrophe
+    "\u2026": 1000,  # ellipsis
+    "\u25b8": 502,  # small triangle
+    "\u2713": 838, "\u2715": 838,  # check mark, cross
+}  # fmt: skip
 _UNKNOWN = 1000  # no character of the fonts named is much wider
 #: Between groups of digits: set apart by space that is not copied with them.
 _GAP = 0.25
 # A number of at least five hexadecimal digits, in groups or not; an 0x number.
-_NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)\b")
+_NUMBER = re.compile(
+    r"\b(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)\b"
+)
 _DRAWN = (("->", "\u2192"), ("<-", "\u2190"), ("...", "\u2026"))
 
 
@@ -166,8 +177,3 @@ def _pieces(text: str, size: float, width: float, *, bold: bool) -> Iterator[str
             yield rest[:low]
             rest = rest[low:]
         yield rest
-
-
-def recoloured(spans: Sequence[Span], role: str) -> tuple[Span, ...]:
-    """The same text in another colour."""
-    return tuple(replace(span, role=role) for span in spans)

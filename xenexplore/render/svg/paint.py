@@ -38,14 +38,14 @@ def painted(canvas: Canvas, kind: str, *, scale: float = 2.0) -> bytes:
         kind: ``"png"`` or ``"pdf"``.
         scale: pixels of a PNG for each pixel of the drawing.
     """
-    import matplotlib
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     # Nothing of the reader's own configuration changes the picture.
     settings = {"pdf.fonttype": 42, "path.simplify": False, "text.hinting": "none"}
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(settings)
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings)
         # A character that the fonts lack is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(canvas.width / _INCH, canvas.height / _INCH))
@@ -53,12 +53,11 @@ def painted(canvas: Canvas, kind: str, *, scale: float = 2.0) -> bytes:
         for shape in canvas.shapes:
             painter.paint(shape)
         output = io.BytesIO()
-        title = canvas.title
+        latin = canvas.title.encode("latin-1", "replace").decode("latin-1")
         metadata = {
-            "png": {"Software": None, "Title": title.encode("latin-1", "replace").decode("latin-1")},
-            "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None,
-                    "Title": title},
-        }[kind]  # fmt: skip
+            "png": {"Software": None, "Title": latin},
+            "pdf": {"CreationDate": None, "Creator": None, "Producer": None, "Title": latin},
+        }[kind]
         figure.savefig(
             output,
             format=kind,

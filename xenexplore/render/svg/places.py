@@ -16,6 +16,9 @@ __all__ = ["Mark", "Places", "places_at"]
 
 # Regions of every kernel that a small map shows although nothing lies in them.
 _KNOWN = ("user", "identity", "directmap", "vmalloc", "vmemmap", "kernel image", "modules")
+# Runs of frames that are drawn one by one; of more than that, a few.
+_MOST = 12
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,9 @@ def places_at(path: Path, space: SpaceMap, focus: Focus, *, whole: bool) -> Plac
         whole: every region of the kernel, not just the well-known ones and
             those with something in them.
     """
-    on_linear = tuple(_on_linear(space))
-    on_physical = tuple(_on_physical(path, space, focus))
+    kept = _kept(space, focus)
+    on_linear = tuple(_on_linear(space, kept))
+    on_physical = tuple(_on_physical(path, space, focus, kept))
     return Places(
         linear=tuple(_linear(space, whole=whole)),
         physical=tuple(_physical(path, on_physical, whole=whole)),
@@ -142,10 +146,42 @@ def _parts(path: Path) -> Iterator[Block]:
             yield Block(extent=extent, name=region.name)
 
 
-def _on_linear(space: SpaceMap) -> Iterator[Mark]:
+def _kept(space: SpaceMap, focus: Focus) -> frozenset[int]:
+    """First frames of the runs that are drawn: those at hand, then as many as there is room for."""
+    firsts = list(dict.fromkeys(run.gfn for run in space.runs))
+    if len(firsts) <= _MOST:
+        return frozenset(firsts)
+    now = [
+        at.value >> PAGE_SHIFT
+        for chunk in focus.chunks[-2:]
+        for at in (chunk.gpa, chunk.meant)
+        if at is not None
+    ]
+    wanted = [run.gfn for gfn in now for run in space.runs if run.gfn <= gfn < run.gfn + run.frames]
+    return frozenset(list(dict.fromkeys([*wanted, *firsts]))[:_FEW])
+
+
+def _on_linear(space: SpaceMap, kept: frozenset[int]) -> Iterator[Mark]:
     links = {run.letter: run.gfn for run in space.runs}
+    many = len(set(links.values())) > len(kept)
     for span in space.linear:
+        whole: dict[str, Mark] = {}
         for item in span.items:
+            if many and item.kind == "alias" and links.get(item.letter) not in kept:
+                continue
+            if many and item.kind == "buffer":
+                # One bar for the pages of a large buffer.
+                low, high = item.va.value, item.va.value + item.size
+                known = whole.get(item.name)
+                if known is not None:
+                    low, high = min(low, known.extent.low), max(high, known.extent.high)
+                whole[item.name] = Mark(
+                    kind="buffer",
+                    extent=Extent(low=low, high=high).pages(),
+                    name=item.name,
+                    now=item.now or (known is not None and known.now),
+                )
+                continue
             extent = Extent(low=item.va.value, high=item.va.value + item.size)
             yield Mark(
                 kind=item.kind,
@@ -154,25 +190,36 @@ def _on_linear(space: SpaceMap) -> Iterator[Mark]:
                 now=item.now,
                 link=links.get(item.letter, -1),
             )
+        yield from whole.values()
 
 
-def _on_physical(path: Path, space: SpaceMap, focus: Focus) -> Iterator[Mark]:
+def _on_physical(path: Path, space: SpaceMap, focus: Focus, kept: frozenset[int]) -> Iterator[Mark]:
     now = {chunk.gpa.value >> PAGE_SHIFT for chunk in focus.chunks if chunk.gpa is not None}
+    latest = focus.chunk
+    meant = set[int]()
+    if latest is not None and latest.wrong and latest.meant not in (None, latest.gpa):
+        assert latest.meant is not None
+        meant.add(latest.meant.value >> PAGE_SHIFT)
     encrypted = path.machine.spec.encrypted
     shared = _shared(path, space.index)
     for letter in dict.fromkeys(run.letter for run in space.runs):
         run = next(run for run in space.runs if run.letter == letter)
         frames = range(run.gfn, run.gfn + run.frames)
+        if run.gfn not in kept:
+            continue
         yield Mark(
             kind="frame",
             extent=_frames(run.gfn, run.frames),
-            name=f"{run.gfn:05x}",
+            name=f"{run.gfn:05x}{' meant' if any(gfn in meant for gfn in frames) else ''}",
             now=any(gfn in now for gfn in frames),
             private=not all(gfn in shared for gfn in frames) if encrypted else None,
             link=run.gfn,
         )
-    known = {gfn for run in space.runs for gfn in range(run.gfn, run.gfn + run.frames)}
-    for gfn in sorted(now - known):
+    known = {
+        gfn for run in space.runs if run.gfn in kept for gfn in range(run.gfn, run.gfn + run.frames)
+    }
+    latest_now = {chunk.gpa.value >> PAGE_SHIFT for chunk in focus.chunks[-_FEW:] if chunk.gpa}
+    for gfn in sorted(latest_now - known):
         private = gfn not in shared if encrypted else None
         yield Mark(kind="frame", extent=_frames(gfn, 1), name=f"{gfn:05x}", now=True,
                    private=private, link=gfn)  # fmt: skip

@@ -25,7 +25,7 @@ __all__ = ["draw_rows"]
 _HEIGHT = 29.0
 _LINE = 17.0
 _LABEL = 30.0
-_MAIN = 104.0
+_MAIN = 116.0
 _SIZE = 12.5
 _MOST = 20
 
@@ -43,9 +43,7 @@ class _Shown:
         return _HEIGHT + (lines - 1) * _LINE
 
 
-def draw_rows(
-    canvas: Canvas, tree: Tree, moment: Moment, box: tuple[float, float, float]
-) -> float:
+def draw_rows(canvas: Canvas, tree: Tree, moment: Moment, box: tuple[float, float, float]) -> float:
     """Draw the rows of a moment.
 
     Args:
@@ -90,7 +88,7 @@ def _laid(tree: Tree, row: Row, width: float) -> _Shown:
     text = "   ".join(parts)
     if words.tone == "miss":
         side = side.lower()
-    aside = words.aside
+    aside = words.aside.replace("p2m ", "P2M ")
     room = width - _MAIN - 10
     used = width_of(spans_of(text), _SIZE)
     both = f"{side} · {aside}" if side and aside else side or aside
@@ -132,15 +130,14 @@ def _draw(
     middle = y + _HEIGHT / 2
     glyph = "bad" if now and tone == "bad" else "line" if ahead else role
     draw_glyph(canvas, tree.steps[row.last].step.kind, x + 17, middle, glyph, filled=now)
-    label = Span(text=fitted(words.label, _SIZE, _MAIN - _LABEL - 6, bold=True), bold=not ahead)
+    name = " ".join(words.label.replace("[ ", "[").replace("[ ", "[").split())
+    label = Span(text=fitted(name, _SIZE, _MAIN - _LABEL - 6, bold=True), bold=not ahead)
     canvas.text(x + _LABEL, middle + 4.5, (label,), size=_SIZE, role="quiet" if ahead else "ink")
     for place, spans in enumerate(shown.main):
         at = middle + 4.5 + place * _LINE
         canvas.text(x + _MAIN, at, spans, size=_SIZE, role="quiet" if ahead else "ink")
     side = "bad" if tone == "bad" else "good" if words.tone == "good" else "quiet"
-    canvas.text(
-        x + width - 10, middle + 4.5, plain(shown.side), size=11.5, role=side, anchor="end"
-    )
+    canvas.text(x + width - 10, middle + 4.5, plain(shown.side), size=11.5, role=side, anchor="end")
     for place, spans in enumerate(shown.more):
         at = middle + 4.5 + (len(shown.main) + place) * _LINE
         canvas.text(x + _MAIN, at, spans, size=11.5, role="quiet")

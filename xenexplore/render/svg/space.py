@@ -93,10 +93,10 @@ class _Drawing:
         self.canvas.text(self.p0, self.top - 9, kind, size=11, role="quiet")
         self._bands()
         self._blocks()
-        for place, found in enumerate(self.space.registered):
-            self._registered(place, found)
         for mark in self.places.on_linear:
             self._on_linear(mark)
+        for place, found in enumerate(self.space.registered):
+            self._registered(place, found)
         for mark in self.places.on_physical:
             self._on_physical(mark)
         self._links()
@@ -157,13 +157,19 @@ class _Drawing:
             self.names.append(_Label(y=y, spans=spans, role=role, rank=rank))
 
     def _registered(self, place: int, found: Covered) -> None:
-        y, height = self.lin.span(self.lin_ranges[place], 4)
+        extent = self.lin_ranges[place]
+        small = extent.high - extent.low <= 64 << 12
+        y, height = self.lin.span(extent.pages() if small else extent, 4)
+        # Around a bar, a frame that stands out; around a region, one that lies on its outline.
+        out = 2.0 if small else 0.0
         self.canvas.rect(
-            self.x0 + 1, y + 0.5, self.x1 - self.x0 - 2, max(3.0, height - 1),
-            stroke="good", thick=1.8,
+            self.x0 + 1 - out, y + 0.5 - out, self.x1 - self.x0 - 2 + 2 * out,
+            max(3.0, height - 1 + 2 * out), stroke="good", thick=1.8,
         )  # fmt: skip
-        if height > 30:
-            slot = f"registered [{found.entry.slot}]"
+        slot = (Span(text=f"registered [{found.entry.slot}]"),)
+        if self.x1 - self.x0 > 150 and height > 18:
+            self.canvas.text(self.x1 - 7, y + 14, slot, size=10, role="good", anchor="end")
+        elif height > 30:
             self.canvas.text(self.x0 + 7, y + 27, slot, size=10, role="good")
 
     def _on_linear(self, mark: Mark) -> None:
@@ -190,9 +196,10 @@ class _Drawing:
 
     def _exact(self, mark: Mark) -> int:
         """The address itself, not its page, where the mark is what the copy is about."""
-        for item in (item for span in self.space.linear for item in span.items):
-            if item.now and mark.now and item.va.value >> 12 == mark.extent.low >> 12:
-                return item.va.value
+        chunk = self.focus.chunk
+        va = None if chunk is None or chunk.va is None else chunk.va.value
+        if mark.now and va is not None and mark.extent.low <= va < mark.extent.high:
+            return va
         for item in (item for span in self.space.linear for item in span.items):
             if item.name == mark.name and item.va.value >> 12 == mark.extent.low >> 12:
                 return item.va.value
@@ -254,7 +261,11 @@ class _Drawing:
         there = self.phys.middle(Extent(low=chunk.gpa.value, high=chunk.gpa.value + 1).pages())
         if chunk.va is None:
             middle = (self.x1 + self.p0) / 2
-            head = (("M", self.p0 - 8, there - 4), ("L", self.p0 - 2, there), ("L", self.p0 - 8, there + 4))  # noqa: E501
+            head = (
+                ("M", self.p0 - 8, there - 4),
+                ("L", self.p0 - 2, there),
+                ("L", self.p0 - 8, there + 4),
+            )
             self.canvas.line(
                 ("M", middle, there), ("L", self.p0 - 2, there), *head, stroke="now", thick=1.8
             )

@@ -83,11 +83,11 @@ def _entry(
     va = spans_of(spell.linear(entry.va.value))
     canvas.text(x + 50, y, va, size=12.5, role=role)
     at = x + 56 + width_of(va, 12.5)
-    canvas.text(at, y, fitted(extent_of(entry), 12, 116), size=12, role="quiet")
+    canvas.text(at, y, fitted(extent_of(entry), 11.5, 136), size=11.5, role="quiet")
     pa = spans_of(spell.physical(entry.pa.value))
-    canvas.text(x + 366, y, pa, size=12.5, role=role, anchor="end")
-    label = fitted(entry.label, 12, width - 380)
-    canvas.text(x + 378, y, label, size=12, role=role)
+    canvas.text(x + 376, y, pa, size=12.5, role=role, anchor="end")
+    label = fitted(entry.label, 12, width - 390)
+    canvas.text(x + 388, y, label, size=12, role=role)
 
 
 def _rest(canvas: Canvas, table: Table, place: tuple[float, float]) -> float:

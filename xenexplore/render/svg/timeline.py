@@ -25,11 +25,10 @@ __all__ = ["draw_timeline", "shown_steps"]
 
 _MOST = 22
 _BRACKETS = 4
+_BRIEF = {"unchecked": "unchk."}
 
 
-def draw_timeline(
-    canvas: Canvas, tree: Tree, index: int, box: tuple[float, float, float]
-) -> float:
+def draw_timeline(canvas: Canvas, tree: Tree, index: int, box: tuple[float, float, float]) -> float:
     """Draw the line of time.
 
     Args:
@@ -55,7 +54,7 @@ def draw_timeline(
         canvas.line(("M", at[shown[-1]], y), ("L", x + width, y), stroke="line", dash=(1, 4))
     for step in shown:
         _mark(canvas, tree, step, index, at[step], y, slot, folded=_folded(tree, shown, step))
-    y = _brackets(canvas, tree, shown, at, (y + 36, slot))
+    y = _brackets(canvas, tree, shown, at, (y + 41, slot))
     return _whole(canvas, tree, index, (x, y + 14, width))
 
 
@@ -106,9 +105,7 @@ def _folded(tree: Tree, shown: Sequence[int], step: int) -> bool:
     return bool(tree.children(step)) and following > tree.end(step)
 
 
-def _line(
-    canvas: Canvas, shown: Sequence[int], at: dict[int, float], index: int, y: float
-) -> None:
+def _line(canvas: Canvas, shown: Sequence[int], at: dict[int, float], index: int, y: float) -> None:
     done = max((step for step in shown if step <= index), default=shown[0])
     first, last = at[shown[0]], at[shown[-1]]
     canvas.line(("M", first, y), ("L", at[done], y), stroke="good", thick=1.6)
@@ -131,8 +128,9 @@ def _mark(
 
 
 def _went_wrong(tree: Tree, step: int, *, folded: bool) -> bool:
-    inside = tree.inside(step) if folded else [tree.steps[step]]
-    return any(words_of(node.step).tone in ("bad", "miss") for node in inside)
+    if not folded:
+        return words_of(tree.steps[step].step).tone in ("bad", "miss")
+    return any(words_of(node.step).tone == "bad" for node in tree.inside(step))
 
 
 def _short(step: Step) -> str:
@@ -154,7 +152,8 @@ def _short(step: Step) -> str:
         case TlbPurge():
             return "purge"
         case _:
-            return words_of(step).label.lower()
+            label = words_of(step).label
+            return label if label == "P2M" else _BRIEF.get(label.lower(), label.lower())
 
 
 def _brackets(

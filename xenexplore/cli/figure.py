@@ -1,0 +1,85 @@
+"""``xenexplore figure``: a view of a scenario as SVG, PNG or PDF."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xenexplore.cli.run import load_line
+from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.errors import InputError
+from xenexplore.render.figure import KINDS, figure_bytes, kind_of
+from xenexplore.render.svg.theme import THEMES
+from xenexplore.render.svg.views import VIEWS
+from xenexplore.scenario.builtin import find_scenario
+from xenexplore.scenario.run import compare
+from xenexplore.scenario.run import run as run_scenario
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
+    parser.add_argument(
+        "--option", metavar="LABEL",
+        help="a label of the scenario or an option's name; default: the scenario's first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--step", metavar="N", type=int,
+        help="the step, from 0; default: where the first copy goes wrong, or else where it ends",
+    )  # fmt: skip
+    parser.add_argument("--view", choices=VIEWS, default="stepper")
+    parser.add_argument("--theme", choices=tuple(THEMES), default="light")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True,
+        help=f"the file to write, its name ending in {', '.join(KINDS)}; - for SVG on output",
+    )  # fmt: skip
+    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the scenario and write the figure."""
+    kind = "svg" if args.output == "-" else kind_of(args.output)
+    for given, name in ((args.option, "--option"), (args.step, "--step")):
+        if args.view == "comparison" and given is not None:
+            raise InputError(
+                args.scenario, name, expected="no such argument with --view comparison",
+                got=str(given), hint="a comparison shows every option, to its end",
+            )  # fmt: skip
+    scenario = find_scenario(args.scenario)
+    if args.code:
+        sys.stdout.write(_code(args))
+        return 0
+    if args.view == "comparison":
+        data = figure_bytes(compare(scenario), kind, view=args.view, theme=args.theme)
+    else:
+        path = run_scenario(scenario, args.option)
+        if args.step is not None and not 0 <= args.step < len(path.steps):
+            raise InputError(
+                args.scenario, "--step", expected=f"0 to {len(path.steps) - 1}", got=str(args.step)
+            )
+        data = figure_bytes(path, kind, index=args.step, view=args.view, theme=args.theme)
+    if args.output == "-":
+        sys.stdout.write(data.decode())
+    else:
+        with open(args.output, "wb") as file:
+            file.write(data)
+    return 0
+
+
+def _code(args: argparse.Namespace) -> str:
+    imported, loaded = load_line(args.scenario)
+    verb = "compare" if args.view == "comparison" else "run"
+    option = "" if args.option is None else f", {args.option!r}"
+    given = f", index={args.step}" if args.step is not None else ""
+    given += f", view={args.view!r}, theme={args.theme!r}"
+    lines = [imported, f"from xenexplore.scenario.run import {verb}", ""]
+    shown = f"{verb}({loaded}{option})"
+    if args.output == "-":
+        lines.insert(0, "from xenexplore.render.svg import svg_of")
+        lines.append(f'print(svg_of({shown}{given}), end="")')
+    else:
+        lines.insert(0, "from xenexplore.render.figure import save_figure")
+        lines.append(f"save_figure({shown}, {args.output!r}{given})")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,121 @@
+"""A view as a file: SVG, PNG or PDF; and the pictures that a notebook keeps without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+
+from xenexplore.errors import InputError
+from xenexplore.render.svg import drawing
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from xenexplore.scenario.comparison import Comparison
+    from xenexplore.scenario.path import Path
+
+__all__ = ["KINDS", "fallback_bundle", "figure_bytes", "kind_of", "save_figure"]
+
+#: Kinds of file, by what a name ends in.
+KINDS = ("svg", "png", "pdf")
+
+
+def kind_of(file: str | PathLike[str]) -> str:
+    """The kind of file that a name asks for.
+
+    Raises:
+        InputError: its ending is none of :data:`KINDS`.
+    """
+    kind = FilePath(file).suffix.lower().removeprefix(".")
+    if kind not in KINDS:
+        raise InputError(
+            str(file), "", expected="a name that ends in .svg, .png or .pdf",
+            got=f".{kind}" if kind else "no ending",
+        )  # fmt: skip
+    return kind
+
+
+def figure_bytes(
+    path: Path | Comparison,
+    kind: str = "svg",
+    *,
+    index: int | None = None,
+    view: str = "",
+    theme: str = "light",
+    scale: float = 2.0,
+) -> bytes:
+    """A view as the bytes of a file; same run, same bytes (PNG, PDF: of one matplotlib).
+
+    Args:
+        path: a run, or a comparison of several.
+        kind: one of :data:`KINDS`.
+        index: the step, from 0; default as for
+            :func:`~xenexplore.render.svg.views.drawing`.
+        view: one of :data:`~xenexplore.render.svg.views.VIEWS`.
+        theme: ``"light"`` or ``"dark"``.
+        scale: pixels of a PNG for each pixel of the SVG.
+
+    Raises:
+        MachineError: there is no such view, theme or step.
+    """
+    canvas = drawing(path, index, view, theme)
+    if kind == "svg":
+        return canvas.svg().encode()
+    from xenexplore.render.svg.paint import painted
+
+    return painted(canvas, kind, scale=scale)
+
+
+def save_figure(
+    path: Path | Comparison,
+    file: str | PathLike[str],
+    *,
+    index: int | None = None,
+    view: str = "",
+    theme: str = "light",
+) -> None:
+    """Write a view to a file whose name ends in ``.svg``, ``.png`` or ``.pdf``.
+
+    Raises:
+        InputError: the name ends in something else.
+        MachineError: there is no such view, theme or step.
+        OSError: the file cannot be written.
+    """
+    data = figure_bytes(path, kind_of(file), index=index, view=view, theme=theme)
+    FilePath(file).write_bytes(data)
+
+
+def fallback_bundle(path: Path | Comparison, index: int | None = None) -> dict[str, str]:
+    """What readers see who have no kernel: by MIME type, the picture and the text.
+
+    The picture is there twice: as SVG, and as an ``<img>`` with a ``data:`` address, which
+    survives where a notebook is not trusted and inline SVG is not shown.
+
+    Args:
+        path: a run, or a comparison of several.
+        index: the step, from 0; default as for
+            :func:`~xenexplore.render.svg.views.drawing`.
+    """
+    canvas = drawing(path, index)
+    svg = canvas.svg()
+    encoded = base64.b64encode(svg.encode()).decode()
+    alt = html.escape(f"{canvas.title}. {canvas.desc}")
+    picture = (
+        f'<img src="data:image/svg+xml;base64,{encoded}" alt="{alt}" '
+        f'width="{canvas.width:.0f}" style="max-width: 100%; height: auto">'
+    )
+    return {"text/html": picture, "image/svg+xml": svg, "text/plain": _text(path)}
+
+
+def _text(path: Path | Comparison) -> str:
+    from xenexplore.scenario.comparison import Comparison
+
+    if isinstance(path, Comparison):
+        from xenexplore.render.text.comparison import comparison_text
+
+        return comparison_text(path)
+    from xenexplore.render.text.path import path_text
+
+    return path_text(path)

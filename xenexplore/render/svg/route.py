@@ -1,0 +1,147 @@
+"""The translation path as a graph: register, handle, look-up, entries, frame, for each piece."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenexplore.render.graph import Place, Spot, copy_shown, laid_out, path_graph
+from xenexplore.render.svg.canvas import Canvas
+from xenexplore.render.svg.glyphs import draw_glyph
+from xenexplore.render.svg.head import MARGIN, draw_head
+from xenexplore.render.svg.metrics import Span, fitted, plain, spans_of, wrapped
+from xenexplore.render.svg.theme import Theme
+from xenexplore.render.view_moment import moment_at
+from xenexplore.render.view_notes import notes_at
+from xenexplore.render.view_tree import Tree
+from xenexplore.render.view_words import words_of
+from xenexplore.scenario.path import Path
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["draw_path"]
+
+_WIDTH = 1170.0
+_ROW = 94.0
+_SIZE = 11.0
+
+
+def draw_path(path: Path, index: int, theme: Theme) -> Canvas:
+    """Draw the way of one copy, as far as it is gone at a step.
+
+    Args:
+        path: the run.
+        index: the step, from 0; outside a copy, the picture is of the copy
+            that :func:`~xenexplore.render.graph.copy_shown` names.
+        theme: its colours.
+    """
+    tree = Tree(path.steps)
+    copy = copy_shown(tree, index)
+    moment = moment_at(path, index, tree)
+    title = f"{path.about.title}: how Xen gets there under {path.option.label}, step {index}"
+    canvas = Canvas(theme, f"xe-{path.about.name}-path-{index}", title, width=_WIDTH)
+    y = draw_head(canvas, path, f"step {index} / {moment.last}") + 34
+    canvas.heading(MARGIN, y, "How Xen gets there")
+    if copy is None:
+        canvas.desc = "Nothing is copied in this run."
+        canvas.text(MARGIN, y + 32, canvas.desc, size=14)
+        canvas.height = round(y + 60)
+        return canvas
+    words = words_of(tree.steps[copy].step)
+    about = f"{words.label}: {words.side}" if words.side else words.label
+    canvas.text(_WIDTH - MARGIN, y, fitted(about, 12, 600), size=12, role="quiet", anchor="end")
+    graph = path_graph(path, copy, tree)
+    y = _draw_graph(canvas, graph, laid_out(graph), index, y + 62)
+    return _finish(canvas, path, tree, copy, index, (graph.graph["left_out"], y))
+
+
+def _draw_graph(
+    canvas: Canvas, graph: nx.DiGraph[str], spots: dict[str, Spot], index: int, top: float
+) -> float:
+    columns = max(spot.layer for spot in spots.values()) + 1
+    slot = (_WIDTH - 2 * MARGIN) / max(columns, 5)
+    at = {
+        key: (MARGIN + slot * (spot.layer + 0.5), top + _ROW * spot.row)
+        for key, spot in spots.items()
+    }
+    for start, end, edge in graph.edges(data=True):
+        _edge(canvas, at[start], at[end], edge, graph.nodes[end]["place"], index)
+    for key, place in graph.nodes(data="place"):
+        _place(canvas, place, at[key], slot - 8, index)
+    return max(y for _, y in at.values()) + 44
+
+
+def _edge(
+    canvas: Canvas, start: tuple[float, float], end: tuple[float, float],
+    edge: dict[str, object], place: Place, index: int,
+) -> None:  # fmt: skip
+    ahead = int(str(edge["first"])) > index
+    missed = edge["way"] == "miss"
+    role = "faint" if ahead else "bad" if missed or place.tone == "bad" else "good"
+    dash = (5.0, 3.0) if missed else (1.0, 4.0) if ahead else ()
+    (x0, y0), (x1, y1) = (start[0] + 9, start[1]), (end[0] - 9, end[1])
+    bend = (x1 - x0) * 0.5
+    if bend <= 0:
+        return
+    # A long way at one height would run through what lies between: it goes above.
+    curve = ("C", x0 + bend, y0, x1 - bend, y1, x1, y1)
+    if y0 == y1 and x1 - x0 > 170:
+        curve = ("C", x0 + 40, y0 - 44, x1 - 40, y1 - 44, x1, y1)
+    canvas.line(("M", x0, y0), curve, stroke=role, dash=dash, thick=1.6)
+
+
+def _place(canvas: Canvas, place: Place, at: tuple[float, float], room: float, index: int) -> None:
+    x, y = at
+    ahead = place.first > index
+    tone = {"bad": "bad", "miss": "bad"}.get(place.tone, "good")
+    role = "line" if ahead else "now" if place.first == index else tone
+    kind = {"frame": "move"}.get(place.kind, place.kind)
+    draw_glyph(canvas, kind, x, y, role, filled=place.first == index)
+    times = (
+        f" \N{MULTIPLICATION SIGN}{place.times}" if place.times > 1 and place.kind != "copy" else ""
+    )
+    label = fitted(place.label + times, 12, room, bold=True)
+    face = (Span(text=label, bold=not ahead),)
+    ink = "quiet" if ahead else "ink"
+    canvas.text(x, y - 15, face, size=12, role=ink, anchor="middle")
+    if ahead:
+        canvas.text(x, y + 21, "…", size=_SIZE, role="quiet", anchor="middle")
+        return
+    lines = wrapped(plain(place.main), _SIZE, room, most=2) if place.main else ()
+    if place.kind == "pte-read":
+        lines = (spans_of(place.main),)
+    down = y + 6
+    for line in lines:
+        down += 15
+        canvas.text(x, down, line, size=_SIZE, role=ink, anchor="middle")
+    shade = tone if place.tone in ("bad", "miss", "good") else "quiet"
+    side = fitted(place.side, _SIZE, room)
+    canvas.text(x, down + 15, side, size=_SIZE, role=shade, anchor="middle")
+
+
+def _finish(
+    canvas: Canvas, path: Path, tree: Tree, copy: int, index: int, place: tuple[int, float]
+) -> Canvas:
+    """What the way means: pieces left out, the step's sentence, notes."""
+    left_out, y = place
+    if left_out:
+        y += 16
+        pieces = "1 more piece goes" if left_out == 1 else f"{left_out:,} more pieces go"
+        canvas.text(MARGIN, y, f"{pieces} the same way.", size=12.5, role="quiet")
+        y += 8
+    canvas.rule(MARGIN, y + 8, _WIDTH - MARGIN)
+    y += 16
+    last = min(max(index, copy), tree.end(copy))
+    says = moment_at(path, last, tree).sentence
+    for line in wrapped(f"Step {last}: {says}", 14, _WIDTH - 2 * MARGIN):
+        y += 20
+        canvas.text(MARGIN, y, line, size=14)
+    notes = notes_at(path, tree, last)
+    for note in notes:
+        y += 6
+        for line in wrapped(note[:1].upper() + note[1:], 12.5, _WIDTH - 2 * MARGIN):
+            y += 18
+            canvas.text(MARGIN, y, line, size=12.5, role="quiet")
+    canvas.desc = " ".join((says, *notes))
+    canvas.height = round(y + MARGIN)
+    return canvas
