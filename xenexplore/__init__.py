@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from xenexplore.scenario.loader import parse_scenario as parse
     from xenexplore.scenario.run import check, compare, run
     from xenexplore.widgets.comparison import ComparisonView
+    from xenexplore.widgets.recording_browser import RecordingBrowser
     from xenexplore.widgets.stepper import Stepper
     from xenexplore.widgets.workbench import Workbench
 
 __all__ = [
     "ComparisonView",
+    "RecordingBrowser",
     "Stepper",
     "Workbench",
     "__version__",
@@ -54,6 +56,7 @@ __version__ = "0.1.0"
 _ROOMS = ("hypercalls", "recording")
 _NAMES = {
     "ComparisonView": "widgets.comparison:ComparisonView",
+    "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
     "Stepper": "widgets.stepper:Stepper",
     "Workbench": "widgets.workbench:Workbench",
     "check": "scenario.run:check",

@@ -1,0 +1,70 @@
+"""The recording browser: filters, a real call under any option, nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from xenexplore.recording.reader import read_recording
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.widgets.recording_browser import PAGE, RecordingBrowser
+
+
+@pytest.fixture(scope="module")
+def recording() -> object:
+    return read_recording("pvh")
+
+
+@pytest.fixture
+def browser(recording: object) -> Iterator[RecordingBrowser]:
+    shown = RecordingBrowser(recording)  # type: ignore[arg-type]
+    yield shown
+    shown.close()
+
+
+def test_filters_fill_the_list(browser: RecordingBrowser) -> None:
+    assert browser._count.value == f"41,391 calls, {PAGE} shown"
+    browser._domain.value = "dom0"
+    browser._name.value = "event_channel_op send"
+    assert browser._count.value == "374 calls, 200 shown"
+    browser._start.value = 300
+    assert browser._count.value == "374 calls, 74 shown"
+    browser._start.value = 0
+    browser._region.value = "image"
+    assert all("image" in label for label, _ in browser._calls.options)
+
+
+def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:
+    row = int(np.flatnonzero(browser.recording.calls.seq == 2621)[0])
+    browser.pick(row)
+    hits = {}
+    for option in browser._option.options:
+        browser._option.value = option
+        (view,) = browser._shown.children
+        assert view.path.option.name == option
+        hits[option] = view.path.outcome.calls.walks
+    assert hits["linear-walk"] == hits["giant-map"] == 1
+    assert hits["number-bit"] == hits["bounce"] == 0
+    assert parse_scenario(browser.text, "x").buffers[0].frames[0].value == 0x6BF7
+
+
+def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:
+    unhandled = int(np.flatnonzero(browser.recording.calls.number < 0)[0])
+    browser.pick(unhandled)
+    assert "expected" in browser._message.value
+    assert browser.text == ""
+
+
+def test_closing_leaves_nothing(recording: object) -> None:
+    before = len(ipywidgets.widget._instances)
+    shown = RecordingBrowser(recording)  # type: ignore[arg-type]
+    data, _ = shown._repr_mimebundle_()
+    assert "41,391 hypercalls" in data["text/plain"]
+    shown.pick(100)
+    data, _ = shown._repr_mimebundle_()
+    assert all(len(line) <= 72 for line in data["text/plain"].splitlines())
+    shown.close()
+    assert len(ipywidgets.widget._instances) == before

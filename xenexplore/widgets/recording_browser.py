@@ -1,0 +1,177 @@
+"""The recording browser: filter recorded hypercalls, pick one, step it under any option."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as ipw
+
+from xenexplore.errors import XenexploreError
+from xenexplore.options.registry import OPTIONS
+from xenexplore.recording.browse import CallIndex
+from xenexplore.recording.columns import Recording
+from xenexplore.recording.reader import read_recording
+from xenexplore.recording.to_scenario import to_scenario
+from xenexplore.render.text.path import path_text
+from xenexplore.scenario.model import OptionSpec, Scenario
+from xenexplore.scenario.run import run
+from xenexplore.scenario.writer import write_scenario
+from xenexplore.widgets.stepper import Stepper
+from xenexplore.widgets.workbench import Workbench
+
+__all__ = ["RecordingBrowser"]
+
+PAGE = 200
+ANY = "any"
+
+
+class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Real hypercalls of real guests: choose one, and an option to step it under.
+
+    Args:
+        recording: a recording, a file, or a built-in's name (``"pvh"``, ``"pv"``).
+
+    Raises:
+        RecordingError: the file is not a recording.
+    """
+
+    def __init__(self, recording: Recording | str = "pvh") -> None:
+        if isinstance(recording, str):
+            recording = read_recording(recording)
+        self.recording = recording
+        self.index = CallIndex(recording)
+        self._scenario: Scenario | None = None
+        self._view: Stepper | None = None
+        wide = {"style": {"description_width": "7em"}, "layout": ipw.Layout(width="26em")}
+        domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
+        self._domain = ipw.Dropdown(options=[(ANY, None), *domains], description="Domain", **wide)
+        self._name = ipw.Dropdown(options=[(ANY, None)], description="Hypercall", **wide)
+        self._region = ipw.Dropdown(
+            options=[(ANY, None), *((name, name) for name in self.index.regions())],
+            description="Buffers in",
+            **wide,
+        )
+        self._start = ipw.BoundedIntText(
+            value=0, min=0, max=0, step=PAGE, description="From match", **wide
+        )
+        self._option = ipw.Dropdown(
+            options=[n for n, o in OPTIONS.items() if o.specified], description="Option", **wide
+        )
+        self._calls = ipw.Select(
+            options=[], rows=11, layout=ipw.Layout(width="44em", max_width="100%")
+        )
+        self._calls.add_class("xe-recorded-calls")
+        self._count = ipw.HTML()
+        self._message = ipw.HTML()
+        self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
+        filters = ipw.VBox(
+            [self._domain, self._name, self._region, self._start, self._option, self._count]
+        )
+        top = ipw.HBox([filters, self._calls], layout=ipw.Layout(flex_flow="row wrap"))
+        super().__init__([top, self._message, self._shown])
+        self._domain.observe(lambda _: self._renamed(), "value")
+        for control in (self._name, self._region, self._start):
+            control.observe(lambda _: self._found(), "value")
+        self._calls.observe(lambda _: self._picked(), "value")
+        self._option.observe(lambda _: self._show(), "value")
+        self._renamed()
+
+    def _renamed(self) -> None:
+        """Another domain: its own hypercalls to choose from."""
+        names = self.index.names(self._domain.value)
+        kept = self._name.value
+        self._name.options = [
+            (ANY, None),
+            *((f"{name} ({count:,})", name) for name, count in names.items()),
+        ]
+        self._name.value = kept if kept in names else None
+        self._found()
+
+    def _found(self) -> None:
+        rows = self.index.find(
+            domain=self._domain.value, name=self._name.value, region=self._region.value
+        )
+        self._start.max = max(0, len(rows) - 1)
+        start = min(self._start.value, self._start.max)
+        page = rows[start : start + PAGE].tolist()
+        self._count.value = f"{len(rows):,} calls, {len(page)} shown"
+        self._calls.options = [(str(self.index.call(row)), row) for row in page]
+
+    def pick(self, row: int) -> None:
+        """Choose a call by its row in the recording's calls.
+
+        Raises:
+            RecordingError: there is no such row.
+        """
+        self._load(row)
+
+    def _picked(self) -> None:
+        if self._calls.value is not None:
+            self._load(self._calls.value)
+
+    def _load(self, row: int) -> None:
+        try:
+            self._scenario = to_scenario(self.recording, row)
+        except XenexploreError as error:
+            self._scenario = None
+            self._say(str(error))
+            return
+        self._show()
+
+    def _show(self) -> None:
+        if self._scenario is None:
+            return
+        self._say("")
+        try:
+            view = Stepper(run(self._under(self._option.value), self._option.value))
+        except XenexploreError as error:
+            self._say(str(error))
+            return
+        before, self._view = self._view, view
+        self._shown.children = (view,)
+        if before is not None:
+            before.close()
+
+    def _under(self, option: str) -> Scenario:
+        """The scenario with the option among its own, so that it can be run under it."""
+        assert self._scenario is not None
+        if any(spec.label == option for spec in self._scenario.options):
+            return self._scenario
+        added = OptionSpec(use=option, label=option)
+        return replace(self._scenario, options=(*self._scenario.options, added))
+
+    @property
+    def text(self) -> str:
+        """The chosen call as a scenario's text, or ``""``."""
+        return "" if self._scenario is None else write_scenario(self._scenario)
+
+    def _say(self, message: str) -> None:
+        self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
+
+    def __repr__(self) -> str:
+        return f"<RecordingBrowser {self.recording.source}: {self._view!r}>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live browser, and the chosen call as text for readers without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        lines = [f"Recording {self.recording.source}: {len(self.recording.calls):,} hypercalls"]
+        if self._view is None:
+            lines += [str(self.index.call(row)) for row in range(min(8, len(self.index.find())))]
+            text = "\n".join(line[:72] for line in lines) + "\n"
+        else:
+            text = lines[0] + "\n\n" + path_text(self._view.path)
+        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        return {**data, **shown}, metadata
+
+    def close(self) -> None:
+        """End the browser and every widget that it is made of."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+        Workbench.close_all_children(self)
+        layout = self.layout
+        super().close()
+        layout.close()
