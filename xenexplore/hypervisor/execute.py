@@ -32,6 +32,10 @@ _CONTINUE = xen("xen/arch/x86/hypercall.c", "hypercall_create_continuation")
 _MULTICALL = xen("xen/common/multicall.c", "do_multicall")
 _NESTED = "-EINVAL: inside a multicall"
 """Why a multicall's plan may fail at its start: _MCSF_in_multicall is set already."""
+_NO_VCPU = "-ENOENT: the domain has no such vCPU"
+"""Of any VCPUOP (do_vcpu_op(), xen/arch/x86/domain.c)."""
+_NOT_CURRENT = "-EINVAL: not the calling vCPU"
+"""Of VCPUOP_set_singleshot_timer (xen/common/domain.c)."""
 
 _MAX_LEGS = 1024
 
@@ -136,9 +140,8 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             return outcome
         if isinstance(step, Choice):
             reply = step.usual
-            if step.reason == _NESTED and not step.ends:
-                _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
-                reply = True
+            if step.kind == "fail":
+                reply = _fails(machine, call, step)
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
@@ -147,6 +150,18 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
         reply = _one(machine, call, step, call.number if of_list else number)
         if of_list and isinstance(reply, bytes) and step.direction == "from":
             reply, number = _entry(machine, call, reply)
+
+
+def _fails(machine: Xen, call: GuestCall, step: Choice) -> bool:
+    """Whether a call fails for a reason that the machine decides; others depend on Xen's state."""
+    if not step.ends:
+        nested = step.reason == _NESTED
+        if nested:
+            _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
+        return nested
+    if step.reason == _NO_VCPU:
+        return call.args[1] >= machine.domain.spec.vcpus
+    return step.reason == _NOT_CURRENT and call.args[1] != call.vcpu
 
 
 def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
