@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.buffers import KINDS
 from xenexplore.guest.frames import FrameAllocator
 from xenexplore.guest.kernels import Area, Kernel
 from xenexplore.guest.process import KERNEL_SPACE
+from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.spec import no_such
 
 __all__ = ["Placer", "Request", "Spot"]
@@ -211,8 +212,18 @@ class Placer:
         self._refuse_frames(request)
         start, end, _ = self._kernel.image_data()
         if request.address is not None:
+            if self._image_maps(request.address, request.size):
+                return Spot(va=request.address)
             return self._inside(request, start, end, "the image's data")
         return Spot(va=self._bump(request, "image", start, end, "the image's data"))
+
+    def _image_maps(self, address: int, size: int) -> bool:
+        """Whether an address lies in a mapped part of the image behind text and rodata."""
+        region = self._kernel.layout().find(Gva(address))
+        if region.kind not in (RegionKind.IMAGE, RegionKind.STACK) or region.name == "kernel image":
+            return False
+        pages = range(address & ~PAGE_MASK, address + size, PAGE_SIZE)
+        return all(self._mapped(page, KERNEL_SPACE) is not None for page in pages)
 
     def _percpu(self, request: Request) -> Spot:
         self._refuse_frames(request)
