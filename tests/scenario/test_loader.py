@@ -60,8 +60,7 @@ MALFORMED = {
     "field value": BUFFER + 'struct = "evtchn_send"\nfields = { port = "five" }\n',
     "field too large": BUFFER + 'struct = "evtchn_send"\nfields = { port = "0x100000000" }\n',
     "field as address": BUFFER + 'struct = "evtchn_send"\nfields = { port = "@b" }\n',
-    "dotted field": BUFFER
-    + 'struct = "xen_memory_reservation"\nfields.domid = 1\nfields.nr = 2\n',
+    "dotted field": BUFFER + 'struct = "xen_memory_reservation"\nfields.domid = 1\nfields.nr = 2\n',
     "field of no buffer": BUFFER
     + 'struct = "xen_memory_reservation"\nfields = { extent_start = "@c" }\n',
     "array empty": BUFFER + 'struct = "xen_pfn_t"\narray = []\n',

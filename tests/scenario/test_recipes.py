@@ -11,7 +11,6 @@ from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.recipes import CALLS, Choices, recipe_text
 from xenexplore.scenario.run import run
 
-
 BOTH = (("linear-walk", ()), ("software-tlb", (("register", ("buffer:buffer",)),)))
 
 
