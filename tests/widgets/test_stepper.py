@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
@@ -12,8 +15,10 @@ import traitlets
 from browser import made
 
 from xenexplore.render.html import comparison_json, path_html
+from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
 from xenexplore.render.text.path import path_text
+from xenexplore.render.text.step import step_text
 from xenexplore.widgets.base import PathWidget
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
@@ -26,7 +31,7 @@ def alive() -> int:
 @pytest.fixture(params=["stepper", "comparison"])
 def widget(request: pytest.FixtureRequest) -> Iterator[PathWidget]:
     if request.param == "stepper":
-        shown: PathWidget = Stepper(made.wrong_vcpu())
+        shown: PathWidget = Stepper(made.wrong_vcpu(), step=37)
     else:
         shown = ComparisonView(made.options())
     yield shown
@@ -75,8 +80,21 @@ def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:
     )
     assert text == expected
     assert max(map(len, text.splitlines())) <= 72
-    assert data["text/html"].startswith("<pre>")
-    assert "&lt;" in data["text/html"] or "<" not in text
+    image = re.match(
+        r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([^"]+)">', data["text/html"]
+    )
+    assert image is not None
+    shown = (made.wrong_vcpu(), 37) if isinstance(widget, Stepper) else (made.options(), None)
+    assert base64.b64decode(image[1]).decode() == svg_of(*shown)
+    assert html.escape(text) in data["text/html"]
+
+
+def test_a_long_path_does_not_fill_the_notebook() -> None:
+    stepper = Stepper(made.many_sends(), step=700)
+    data, _ = stepper._repr_mimebundle_()
+    assert data["text/plain"] == step_text(made.many_sends(), 700)
+    assert len(json.dumps(data)) < 200_000
+    stepper.close()
 
 
 def test_a_closed_view_is_no_live_view(widget: PathWidget) -> None:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from xenexplore.scenario.comparison import Comparison
     from xenexplore.scenario.path import Path
 
-__all__ = ["comparison_json", "html_document", "path_html", "save_html", "web_source"]
+__all__ = [
+    "comparison_json",
+    "html_document",
+    "path_html",
+    "picture_html",
+    "save_html",
+    "web_source",
+]
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -89,20 +96,27 @@ def html_document(
 
 
 def path_html(path: Path | Comparison) -> str:
-    """The offline page of a path or of a comparison, with its text as the fallback."""
+    """The offline page of a path or of a comparison; its picture and text are the fallback."""
+    from xenexplore.render.svg import svg_of
     from xenexplore.scenario.comparison import Comparison
 
+    picture = svg_of(path)
     if isinstance(path, Comparison):
         from xenexplore.render.text.comparison import comparison_text
 
         title = f"{path.about.title}: {len(path.rows)} options"
         return html_document(
-            comparison_json(path), title=title, fallback_text=comparison_text(path)
+            comparison_json(path),
+            title=title,
+            fallback_svg=picture,
+            fallback_text=comparison_text(path),
         )
     from xenexplore.render.text.path import path_text
 
     title = f"{path.about.title}: {path.option.label}"
-    return html_document(path.to_json(), title=title, fallback_text=path_text(path))
+    return html_document(
+        path.to_json(), title=title, fallback_svg=picture, fallback_text=path_text(path)
+    )
 
 
 def save_html(path: Path | Comparison, file: str | PathLike[str]) -> None:
@@ -138,10 +152,17 @@ def _escaped(data: bytes | str) -> str:
 
 
 def _fallback(title: str, svg: str, text: str) -> str:
-    parts = []
-    if svg:
-        encoded = base64.b64encode(svg.encode()).decode()
-        parts.append(f'<img alt="{html.escape(title)}" src="data:image/svg+xml;base64,{encoded}">')
+    parts = [picture_html(svg, title)] if svg else []
     if text:
         parts.append(f"<pre>{html.escape(text)}</pre>")
     return "".join(parts)
+
+
+def picture_html(svg: str, alt: str) -> str:
+    """A picture that survives everywhere: an ``<img>`` that carries its SVG.
+
+    Inline ``<svg>`` is stripped from notebooks that are not trusted, and a page
+    with a policy would refuse its styles.
+    """
+    encoded = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{encoded}">'

@@ -8,7 +8,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.html import web_source
+from xenexplore.render.html import picture_html, web_source
 
 __all__ = ["PathWidget"]
 
@@ -41,16 +41,25 @@ class PathWidget(anywidget.AnyWidget):
         """The view as 72-column text."""
         raise NotImplementedError
 
+    def svg(self) -> str:
+        """The view as a still picture."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._title}, step {self.step}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live view, and the text for readers who have no kernel."""
+        """The live view; for readers who have no kernel, a picture and the text."""
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None, "a widget that is open has a view"
         data, metadata = bundle
         text = self.text()
-        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        picture = picture_html(self.svg(), self._title)
+        shown = {
+            "text/plain": text,
+            "text/html": f"{picture}<details><summary>as text</summary>"
+            f"<pre>{html.escape(text)}</pre></details>",
+        }
         return {**data, **shown}, metadata
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.render.html import comparison_json, save_html
+from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
 from xenexplore.widgets.base import PathWidget
 
@@ -38,6 +39,10 @@ class ComparisonView(PathWidget):
     def text(self) -> str:
         """The comparison as a 72-column table."""
         return comparison_text(self.comparison)
+
+    def svg(self) -> str:
+        """The comparison as a still picture."""
+        return svg_of(self.comparison)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.render.html import save_html
+from xenexplore.render.svg import svg_of
 from xenexplore.render.text.path import path_text
+from xenexplore.render.text.step import step_text
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from xenexplore.scenario.path import Path
 
 __all__ = ["Stepper"]
+
+# A notebook keeps the text of every view in its file.
+_MOST_AS_TEXT = 400
 
 
 class Stepper(PathWidget):
@@ -31,8 +36,14 @@ class Stepper(PathWidget):
         super().__init__(data=path.to_json().decode(), step=min(step, self._last), **kwargs)
 
     def text(self) -> str:
-        """The whole path as 72-column text."""
+        """The path as 72-column text; of a long one, the step on show."""
+        if len(self.path) > _MOST_AS_TEXT:
+            return step_text(self.path, self.step)
         return path_text(self.path)
+
+    def svg(self) -> str:
+        """The stepper as a still picture: the step on show; at the first, the most telling one."""
+        return svg_of(self.path, self.step or None)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.
