@@ -1,9 +1,7 @@
-"""A view as a file: SVG, PNG or PDF; and the pictures that a notebook keeps without a kernel."""
+"""A view as a file: SVG, PNG or PDF."""
 
 from __future__ import annotations
 
-import base64
-import html
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from xenexplore.scenario.comparison import Comparison
     from xenexplore.scenario.path import Path
 
-__all__ = ["KINDS", "fallback_bundle", "figure_bytes", "kind_of", "save_figure"]
+__all__ = ["KINDS", "figure_bytes", "kind_of", "save_figure"]
 
 #: Kinds of file, by what a name ends in.
 KINDS = ("svg", "png", "pdf")
@@ -85,37 +83,3 @@ def save_figure(
     """
     data = figure_bytes(path, kind_of(file), index=index, view=view, theme=theme)
     FilePath(file).write_bytes(data)
-
-
-def fallback_bundle(path: Path | Comparison, index: int | None = None) -> dict[str, str]:
-    """What readers see who have no kernel: by MIME type, the picture and the text.
-
-    The picture is there twice: as SVG, and as an ``<img>`` with a ``data:`` address, which
-    survives where a notebook is not trusted and inline SVG is not shown.
-
-    Args:
-        path: a run, or a comparison of several.
-        index: the step, from 0; default as for
-            :func:`~xenexplore.render.svg.views.drawing`.
-    """
-    canvas = drawing(path, index)
-    svg = canvas.svg()
-    encoded = base64.b64encode(svg.encode()).decode()
-    alt = html.escape(f"{canvas.title}. {canvas.desc}")
-    picture = (
-        f'<img src="data:image/svg+xml;base64,{encoded}" alt="{alt}" '
-        f'width="{canvas.width:.0f}" style="max-width: 100%; height: auto">'
-    )
-    return {"text/html": picture, "image/svg+xml": svg, "text/plain": _text(path)}
-
-
-def _text(path: Path | Comparison) -> str:
-    from xenexplore.scenario.comparison import Comparison
-
-    if isinstance(path, Comparison):
-        from xenexplore.render.text.comparison import comparison_text
-
-        return comparison_text(path)
-    from xenexplore.render.text.path import path_text
-
-    return path_text(path)

@@ -78,6 +78,10 @@ def copy_shown(tree: Tree, index: int) -> int | None:
     for at in tree.around(index):
         if isinstance(tree.steps[at].step, Copy):
             return at
+    return _telling_copy(tree, index)
+
+
+def _telling_copy(tree: Tree, index: int) -> int | None:
     copies = [node.index for node in tree.steps if isinstance(node.step, Copy)]
     begun = [at for at in copies if at <= index]
     bad = [at for at in begun if any(_bad(node.step) for node in tree.inside(at))]
@@ -91,7 +95,7 @@ def telling_step(tree: Tree) -> int:
     copy; else a refusal; else the last step.
     """
     last = len(tree.steps) - 1
-    copy = copy_shown(tree, last)
+    copy = _telling_copy(tree, last)
     if copy is None:
         return next((n.index for n in tree.steps if isinstance(n.step, Refusal)), last)
     moves = [n.index for n in tree.inside(copy) if isinstance(n.step, Move)]
@@ -108,7 +112,7 @@ def path_graph(path: Path, copy: int, tree: Tree | None = None) -> nx.DiGraph[st
 
     Nodes have an attribute ``place`` (:class:`Place`) and ``lanes``, the
     pieces that come by; edges have ``first``, the step at which they are gone
-    along, and ``way``: ``"hit"``, ``"miss"`` or ``""``.  The graph has an attribute
+    along, and ``way``: ``"hit"``, ``"miss"``, ``"meant"`` or ``""``.  The graph has an attribute
     ``left_out``: how many pieces it does not show.
 
     Args:
@@ -256,11 +260,18 @@ class _Graph:
         if step.garbled:
             side = f"{spell.size(step.size)}, ciphertext"
         if step.meant != step.gpa:
-            meant = "nothing" if step.meant is None else spell.frame(step.meant.value >> 12)
-            side = f"WRONG: meant {meant}"
+            side = f"{spell.size(step.size)}, WRONG"
+            self._meant(index, step)
         tone = "good" if step.right and place.tone != "bad" else "bad"
         self.graph.nodes[self.frame]["place"] = replace(place, side=side, tone=tone)
         self.moved = True
+
+    def _meant(self, index: int, step: Move) -> None:
+        """Where the bytes should have gone to, or come from."""
+        frame = "nothing" if step.meant is None else f"gfn {spell.frame(step.meant.value >> 12)}"
+        key = f"meant:{frame}"
+        self._add(key, Place(kind="frame", label="meant", main=frame, first=index))
+        self.graph.add_edge("handle", key, first=index, way="meant")
 
     def _reach(self, key: str, place: Place) -> None:
         """Go on from where the piece is to a place, new or known."""

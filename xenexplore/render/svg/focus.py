@@ -74,7 +74,7 @@ def _chunks(tree: Tree, copy: int, last: int) -> Iterator[Chunk]:
             break
         step = node.step
         if isinstance(step, TlbLookup | Piece):
-            va = step.va if isinstance(step, TlbLookup) else Gva(step.handle)
+            va: Gva | None = step.va if isinstance(step, TlbLookup) else Gva(step.handle)
             # A walk after a miss is about the same piece.
             again = at is not None and not at.moved and at.va == va
             if at is not None and not again:
@@ -94,8 +94,8 @@ def _chunks(tree: Tree, copy: int, last: int) -> Iterator[Chunk]:
             if at is not None and at.moved:
                 yield at
                 # One look-up may serve several pages of a large registered range.
-                va = None if at.va is None else at.va + at.size
-                at = Chunk(first=node.index, va=va, size=step.size)
+                after = None if at.va is None else at.va + at.size
+                at = Chunk(first=node.index, va=after, size=step.size)
             at = at or Chunk(first=node.index, va=None, size=step.size)
             at = replace(
                 at, size=step.size, gpa=step.gpa, meant=step.meant, moved=True,

@@ -32,8 +32,9 @@ def draw_head(canvas: Canvas, path: Path, corner: str) -> float:
         y of the rule below.
     """
     right = canvas.width - MARGIN
-    canvas.text(right, 40, corner, size=13, role="quiet", anchor="end")
-    edge = right - width_of(corner, 13) - 22
+    face = (Span(text=corner),)
+    canvas.text(right, 40, face, size=13, role="quiet", anchor="end")
+    edge = right - width_of(face, 13) - 22
     edge -= draw_status(canvas, path.outcome.status, edge, 40)
     y = 40.0
     for place, line in enumerate(

@@ -45,7 +45,7 @@ _UNKNOWN = 1000  # no character of the fonts named is much wider
 _GAP = 0.25
 # A number of at least five hexadecimal digits, in groups or not; an 0x number.
 _NUMBER = re.compile(
-    r"\b(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)\b"
+    r"(?<![-<@\w])(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)(?![-@\w])"
 )
 _DRAWN = (("->", "\u2192"), ("<-", "\u2190"), ("...", "\u2026"))
 
@@ -138,7 +138,8 @@ def wrapped(
             line = word
         else:
             line = tried
-    lines.append(line)
+    if line:
+        lines.append(line)
     if most and len(lines) > most:
         lines = [*lines[: most - 1], _cut(" ".join(lines[most - 1 :]), size, width, bold=bold)]
     return tuple(spans_of(line, bold=bold, role=role) for line in lines)

@@ -42,7 +42,7 @@ def painted(canvas: Canvas, kind: str, *, scale: float = 2.0) -> bytes:
     from matplotlib.figure import Figure
 
     # Nothing of the reader's own configuration changes the picture.
-    settings = {"pdf.fonttype": 42, "path.simplify": False, "text.hinting": "none"}
+    settings: dict[Any, Any] = {"pdf.fonttype": 42, "path.simplify": False, "text.hinting": "none"}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update(settings)

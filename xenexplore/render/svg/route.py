@@ -65,27 +65,36 @@ def _draw_graph(
         for key, spot in spots.items()
     }
     for start, end, edge in graph.edges(data=True):
-        _edge(canvas, at[start], at[end], edge, graph.nodes[end]["place"], index)
+        far = spots[end].layer - spots[start].layer > 1
+        _edge(canvas, (at[start], at[end]), edge, graph.nodes[end]["place"], index, far=far)
     for key, place in graph.nodes(data="place"):
         _place(canvas, place, at[key], slot - 8, index)
     return max(y for _, y in at.values()) + 44
 
 
 def _edge(
-    canvas: Canvas, start: tuple[float, float], end: tuple[float, float],
-    edge: dict[str, object], place: Place, index: int,
-) -> None:  # fmt: skip
+    canvas: Canvas,
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    edge: dict[str, object],
+    place: Place,
+    index: int,
+    *,
+    far: bool,
+) -> None:
     ahead = int(str(edge["first"])) > index
-    missed = edge["way"] == "miss"
-    role = "faint" if ahead else "bad" if missed or place.tone == "bad" else "good"
-    dash = (5.0, 3.0) if missed else (1.0, 4.0) if ahead else ()
-    (x0, y0), (x1, y1) = (start[0] + 9, start[1]), (end[0] - 9, end[1])
+    way = edge["way"]
+    role = "faint" if ahead else "bad" if way == "miss" or place.tone == "bad" else "good"
+    dash: tuple[float, ...] = (5.0, 3.0) if way == "miss" else (1.0, 4.0) if ahead else ()
+    if way == "meant" and not ahead:
+        role, dash = "now", (1.0, 3.0)
+    (x0, y0), (x1, y1) = ends
+    x0, x1 = x0 + 9, x1 - 9
     bend = (x1 - x0) * 0.5
     if bend <= 0:
         return
     # A long way at one height would run through what lies between: it goes above.
     curve = ("C", x0 + bend, y0, x1 - bend, y1, x1, y1)
-    if y0 == y1 and x1 - x0 > 170:
+    if y0 == y1 and far:
         curve = ("C", x0 + 40, y0 - 44, x1 - 40, y1 - 44, x1, y1)
     canvas.line(("M", x0, y0), curve, stroke=role, dash=dash, thick=1.6)
 

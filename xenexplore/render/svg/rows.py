@@ -96,7 +96,7 @@ def _laid(tree: Tree, row: Row, width: float) -> _Shown:
         side = both
     left = room - (width_of(spans_of(side), 11.5) + 14 if side else 0)
     if used <= left:
-        main = (spans_of(text),)
+        main: tuple[tuple[Span, ...], ...] = (spans_of(text),)
     elif side and used <= room:
         more = (*wrapped(side, 11.5, room), *_more(words.more, room))
         return _Shown(row=row, main=(spans_of(text),), side="", more=more)

@@ -121,7 +121,8 @@ class _Drawing:
                 continue
             self._region(self.x0, self.x1, y, height)
             if height >= 13:
-                self.canvas.text(self.x0 + 7, y + min(height / 2 + 4, 14), block.name, size=11)
+                name = fitted(block.name, 11, self.x1 - self.x0 - 10)
+                self.canvas.text(self.x0 + 7, y + min(height / 2 + 4, 14), name, size=11)
             at = spans_of(spell.linear(block.extent.low))
             self.addresses.append(_Label(y=y + height - 2, spans=at, role="quiet", rank=9))
         for block in self.places.physical:
@@ -211,7 +212,7 @@ class _Drawing:
         middle = y + height / 2 + 3
         if mark.kind == "tables":
             tall = max(4.0, height)
-            for at in (3, 7, 11):
+            for at in (3.0, 7.0, 11.0):
                 ends = (("M", x + at, y), ("L", x + at, y + tall))
                 self.canvas.line(*ends, stroke="quiet", thick=1.4)
             self._name(middle, mark.name, rank=4)
@@ -269,7 +270,8 @@ class _Drawing:
             self.canvas.line(
                 ("M", middle, there), ("L", self.p0 - 2, there), *head, stroke="now", thick=1.8
             )
-            self.canvas.text(middle, there - 5, "handle", size=10, role="now")
+            if chunk == self.focus.chunk:
+                self.canvas.text(middle, there - 5, "handle", size=10, role="now")
             return
         here = self.lin.middle(Extent(low=chunk.va.value, high=chunk.va.value + 1).pages())
         self._curve(here, there, "bad" if chunk.wrong else "now", thick=1.8)

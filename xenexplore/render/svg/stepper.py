@@ -5,6 +5,7 @@ from __future__ import annotations
 from xenexplore.render.svg.canvas import Canvas
 from xenexplore.render.svg.focus import focus_at
 from xenexplore.render.svg.head import MARGIN, draw_head
+from xenexplore.render.svg.metrics import fitted
 from xenexplore.render.svg.rows import draw_rows
 from xenexplore.render.svg.says import draw_says
 from xenexplore.render.svg.space import draw_space
@@ -45,7 +46,8 @@ def draw_stepper(path: Path, index: int, theme: Theme) -> Canvas:
     canvas.heading(_ROWS[0], top, "How Xen gets there")
     canvas.heading(_SAYS[0], top, "This step")
     right = _ROWS[0] + _ROWS[1]
-    canvas.text(right, top, moment.call, size=12, role="quiet", anchor="end")
+    call = fitted(moment.call, 12, 310)
+    canvas.text(right, top, call, size=12, role="quiet", anchor="end")
 
     rows = draw_rows(canvas, tree, moment, (_ROWS[0], top + 16, _ROWS[1]))
     state = registered_at(path.steps, index)
