@@ -22,11 +22,9 @@ __all__ = ["Explanation", "Seen", "explain", "name_of"]
 # An access as recorded: direction ("from", "to", "clear"), linear address, bytes.
 Seen = tuple[str, int, int]
 
-# More alternatives than this in one call, and the search gives up.
-_MOST_ATTEMPTS = 20_000
+_MOST_ATTEMPTS = 20_000  # alternatives in one call, before the search gives up
 
-# The same question this often without an access in between: leave that loop.
-_ROUNDS = 2
+_ROUNDS = 2  # the same question this often without an access in between: leave that loop
 _LOOPING = ("state", "loop", "branch")
 
 
@@ -131,7 +129,7 @@ class _Search:
         self.entries: dict[int, tuple[int, int]] = {}
         self.hopeless: set[tuple[int, int]] = set()
         self.matched = 0
-        self.expected = "nothing was tried"
+        self.expected = ""
         self.pieces: list[Copy] = []
         self.free: dict[str, None] = {}
 
@@ -290,15 +288,16 @@ class _Search:
         return True
 
     def note(self, position: int, expected: str) -> None:
-        """Remember the furthest disagreement."""
-        if position >= self.matched:
+        """Remember the furthest disagreement; of several there, Xen's usual path's."""
+        if position > self.matched or not self.expected:
             self.matched, self.expected = position, expected
 
 
 def _shown(step: Copy) -> str:
     address = f"{step.address:#x}" if isinstance(step.address, int) else str(step.address)
-    length = f"{step.length}"
-    return f"{step.direction} {address}, {length} bytes ({step.title}: {step.role or step.type})"
+    return (
+        f"{step.direction} {address}, {step.length} bytes ({step.title}: {step.role or step.type})"
+    )
 
 
 @lru_cache(maxsize=256)

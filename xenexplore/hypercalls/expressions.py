@@ -207,10 +207,10 @@ def _arith(sign: str, work: Callable[[int, int], int], left: Value, right: Value
         if sign == "*" and left:
             return Free(right.variable, right.scale * left, right.offset * left)
     if sign in "&%" and isinstance(left, Free) and isinstance(right, int) and right > 0:
-        return derive(sign, left, right, 0, right - (sign == "%"))
+        return derive(sign, work, left, right, 0, right - (sign == "%"))
     if sign in (">>", "/") and isinstance(left, Free) and isinstance(right, int):
         low, high = left.bounds()
-        return derive(sign, left, right, max(0, work(low, right)), work(high, right))
+        return derive(sign, work, left, right, max(0, work(low, right)), work(high, right))
     return combine(f"{left}{sign}{right}", work, left, right)
 
 
@@ -253,6 +253,7 @@ def _extreme(name: str, left: Value, right: Value) -> Value:
             f"{name}({left}, {right})",
             pick(ends[0][0], ends[1][0]),
             pick(ends[0][1], ends[1][1]),
+            (pick, left, right),
         )
     )
 

@@ -15,6 +15,7 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``set r.field = EXPR``               Xen changes its own copy; ``?`` is Xen's answer
 ``if``, ``elif``, ``else``           branches
 ``each i in A .. B:``                a loop; ``..  ?`` where Xen's state ends it
+``where EXPR``                       what Xen's answer obeys
 ``usually "why":``                   Xen's state decides; ordinarily it happens
 ``sometimes "why":``                 Xen's state decides; ordinarily it does not
 ``fail "why"``                       Xen may return an error here, of its own
@@ -53,6 +54,7 @@ __all__ = [
     "Scoped",
     "Statement",
     "Use",
+    "Where",
     "Whim",
     "parse_plan",
 ]
@@ -145,6 +147,13 @@ class Dispatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """``where``: what Xen's own answers obey."""
+
+    test: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """``use``: a named part of the family."""
 
@@ -160,7 +169,7 @@ class Inner:
 
 
 Statement: TypeAlias = (
-    "Access | Okay | Let | Branch | Loop | Whim | Exit | Scoped | Dispatch | Use | Inner"
+    "Access | Okay | Let | Branch | Loop | Whim | Exit | Scoped | Dispatch | Use | Where | Inner"
 )
 Block: TypeAlias = "tuple[Statement, ...]"
 
@@ -300,6 +309,8 @@ class _Parser:
         word, _, rest = text.partition(" ")
         if word == "dispatch":
             return Dispatch(self.expression(rest, line))
+        if word == "where":
+            return Where(self.expression(rest, line))
         if word == "use" and rest.isidentifier():
             return Use(rest)
         if word == "hypercall":

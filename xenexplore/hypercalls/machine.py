@@ -29,6 +29,7 @@ from xenexplore.hypercalls.language import (
     Scoped,
     Statement,
     Use,
+    Where,
     Whim,
 )
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, settle
@@ -119,6 +120,10 @@ class _Frame:
                 return (yield from self.block(statement.otherwise))
             case Let():
                 self.let(statement)
+            case Where():
+                test = statement.test
+                if test.truth(self.scope) is False or not test.assume(self.scope, True):
+                    raise ImpossibleError(test.text)
             case Exit():
                 return (yield from self.leave(statement))
             case Loop():
@@ -143,8 +148,7 @@ class _Frame:
 
     def decide(self, test: Expression, usual: bool) -> Generator[Choice, Reply, bool]:
         """A condition's truth, asked for where unknown contents decide it."""
-        known = test.truth(self.scope)
-        if known is not None:
+        if (known := test.truth(self.scope)) is not None:
             return known
         reply = bool((yield Choice("branch", test.text, (usual, not usual))))
         if not test.assume(self.scope, reply):
@@ -208,17 +212,15 @@ class _Frame:
         return None
 
     def let(self, node: Let) -> None:
-        names = self.scope.names
-        value = Free(Variable(f"Xen's {node.name}")) if node.value is None else (
-            node.value.value(self.scope)
-        )  # fmt: skip
-        held = names.get(node.name)
-        if node.path:
-            if not isinstance(held, StructValue):
-                raise TypeError(f"{self.title}: set {node.name}.{node.path} before it was read")
-            held.put(node.path, value)
-        else:
-            names[node.name] = value
+        value: Value = Free(Variable(f"Xen's {node.name}"))
+        if node.value is not None:
+            value = node.value.value(self.scope)
+        if not node.path:
+            self.scope.names[node.name] = value
+            return
+        held = self.scope.names[node.name]
+        assert isinstance(held, StructValue), f"{self.title}: set {node.name}.{node.path}"
+        held.put(node.path, value)
 
     def leave(self, node: Exit) -> _Run:
         if node.test is not None:
@@ -273,11 +275,10 @@ class _Frame:
         if stop is None:
             # With no reason given, only a break inside ends the loop.
             return not node.reason or bool((yield Choice("state", node.reason, (True, False))))
-        stop = settle(stop)
-        if isinstance(stop, int):
+        if isinstance(stop := settle(stop), int):
             return index < stop
         low, high = stop.bounds()
-        if index < low or index >= high:
+        if not low <= index < high:
             return index < low
         text = f"{node.stop.text if node.stop else ''} > {index}"
         if (yield Choice("loop", text, (True, False))):
@@ -345,4 +346,4 @@ def _sum(base: Value, index: Value, scale: int) -> Value:
         return Free(base.variable, base.scale, base.offset + index * scale)
     if isinstance(base, int):
         return Free(index.variable, index.scale * scale, index.offset * scale + base)
-    return Free(Variable(f"{base}[{index}]"))
+    return Free(Variable(f"{base}[{index}]", source=(lambda a, b: a + b * scale, base, index)))

@@ -19,6 +19,7 @@ from xenexplore.hypercalls.language import (
     Okay,
     Scoped,
     Use,
+    Where,
     Whim,
 )
 from xenexplore.hypercalls.structs import Structs
@@ -101,6 +102,8 @@ class _Outliner:
                 case Scoped():
                     # What leaves the scope says so; the scope itself is no step.
                     yield from self.block(statement.body, depth)
+                case Where():
+                    yield Line(depth, "value", self.own(f"where {statement.test.text}"))
                 case Exit():
                     yield Line(depth, "exit", self.own(_exit(statement)))
                 case Let():

@@ -21,10 +21,13 @@ __all__ = ["Free", "StructValue", "Value", "Variable", "choose", "combine", "der
 class Variable:
     """One unknown number, e.g. a field whose content nobody recorded."""
 
-    __slots__ = ("barred", "derived", "high", "low", "name", "value")
+    __slots__ = ("barred", "derived", "high", "low", "name", "source", "value")
 
-    def __init__(self, name: str, low: int = 0, high: int = (1 << 64) - 1) -> None:
+    def __init__(
+        self, name: str, low: int = 0, high: int = (1 << 64) - 1, source: Source | None = None
+    ) -> None:
         self.name = name
+        self.source = source
         self.low = low
         self.high = high
         self.value: int | None = None
@@ -33,9 +36,19 @@ class Variable:
 
     def admits(self, value: int) -> bool:
         """Whether the variable may have that value."""
-        if self.value is not None:
-            return value == self.value
+        known = self.known()
+        if known is not None:
+            return value == known
         return self.low <= value <= self.high and value not in self.barred
+
+    def known(self) -> int | None:
+        """Its value, where it is bound, or where what it is computed from is by now."""
+        if self.value is None and self.source is not None:
+            work, left, right = self.source
+            one, other = settle(left), settle(right)
+            if isinstance(one, int) and isinstance(other, int):
+                self.value = work(one, other)
+        return self.value
 
     def bind(self, value: int) -> bool:
         """Give it a value; False if it cannot have it."""
@@ -58,7 +71,7 @@ class Free:
 
     def resolve(self) -> int | Free:
         """The integer, once the variable is bound."""
-        known = self.variable.value
+        known = self.variable.known()
         return self if known is None else self.scale * known + self.offset
 
     def bind(self, value: int) -> bool:
@@ -85,6 +98,8 @@ class Free:
 
 
 Value: TypeAlias = "int | Free"
+# How a variable is computed from two values, once these are decided.
+Source: TypeAlias = "tuple[Callable[[int, int], int], Value, Value]"
 
 
 def settle(value: Value) -> Value:
@@ -171,12 +186,16 @@ class StructValue:
         return StructValue(f"{self.name}[{index}]", kind, self.structs, address, data)
 
 
-def derive(sign: str, left: Free, right: int, low: int, high: int) -> Free:
+def derive(
+    sign: str, work: Callable[[int, int], int], left: Free, right: int, low: int, high: int
+) -> Free:
     """``left sign right`` as a variable of its own: the same one each time it is asked for."""
     key = (sign, right, left.scale, left.offset)
     made = left.variable.derived.get(key)
     if made is None:
-        made = left.variable.derived[key] = Variable(f"{left}{sign}{right}", low, high)
+        made = left.variable.derived[key] = Variable(
+            f"{left}{sign}{right}", low, high, (work, left, right)
+        )
     return Free(made)
 
 
@@ -184,7 +203,7 @@ def combine(name: str, work: Callable[[int, int], int], left: Value, right: Valu
     """Apply an operator that is not linear: an integer, or a new variable."""
     if isinstance(left, int) and isinstance(right, int):
         return work(left, right)
-    return Free(Variable(name, -(1 << 63)))
+    return Free(Variable(name, -(1 << 63), source=(work, left, right)))
 
 
 def choose(value: Value) -> int:

@@ -1,0 +1,114 @@
+"""Finding entries, and how they show themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from xenexplore.errors import CatalogueError
+from xenexplore.hypercalls import SubOp, facts_of, families, find, search
+from xenexplore.hypercalls.as_json import entry_json
+from xenexplore.hypercalls.outline import accesses, outline
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("evtchn send", "event_channel_op.send"),
+        ("EVTCHNOP_send", "event_channel_op.send"),
+        ("event_channel_op.send", "event_channel_op.send"),
+        ("memory_op populate_physmap", "memory_op.populate_physmap"),
+        ("populate", "memory_op.populate_physmap"),
+        ("XENMEM_exchange", "memory_op.exchange"),
+        ("gnttab copy", "grant_table_op.copy"),
+        ("memory_op", "memory_op"),
+        ("vcpu", "vcpu_op"),
+        ("multicall", "multicall"),
+        ("domctl getdomaininfo", "domctl.getdomaininfo"),
+        ("__HYPERVISOR_sysctl", "sysctl"),
+    ],
+)
+def test_find(words: str, title: str) -> None:
+    assert find(words).title == title
+
+
+def test_what_is_not_there_names_what_is_near() -> None:
+    with pytest.raises(CatalogueError) as error:
+        find("evtchn snd")
+    assert "event_channel_op.send" in error.value.nearest
+    with pytest.raises(CatalogueError, match="unmap_grant_ref"):
+        find("unmap")
+    assert search("") == ()
+
+
+def test_every_entry_is_found_by_its_own_names() -> None:
+    for one in families():
+        assert find(one.name) is one
+        for op in one.ops.values():
+            assert find(op.title) is op
+            assert find(op.constant) is op
+
+
+def test_repr() -> None:
+    assert repr(find("evtchn send")) == (
+        "<event_channel_op.send: Signal the other end of a channel.\n"
+        "  number 32, sub-op 4 (EVTCHNOP_send)\n"
+        "  struct evtchn_send: 4 bytes\n"
+        "  guests: HVM/PVH, PV, Arm64; copy plan of one piece>"
+    )
+    assert repr(find("vm_assist")).startswith("<vm_assist(unsigned int cmd, unsigned int type): ")
+
+
+def test_notebook_view_of_every_entry() -> None:
+    for one in families():
+        for entry in (one, *one.ops.values()):
+            html = entry._repr_html_()
+            assert html.count("<table>") == html.count("</table>") >= 1
+            assert "<script" not in html
+    assert "extent_start" in find("populate")._repr_html_()
+
+
+def test_facts() -> None:
+    facts = facts_of(find("memory_op populate_physmap"))
+    assert facts.nested
+    assert facts.unbounded
+    assert [h.path for h in facts.handles] == ["extent_start"]
+    assert not facts_of(find("evtchn send")).nested
+    assert not facts_of(find("console_io write")).nested
+    # A plain number, which no scan for handles finds.
+    gdbsx = facts_of(find("gdbsx_guestmemio"))
+    assert gdbsx.nested
+    assert gdbsx.handles == ()
+    # Behind an array of buffers, although the family's argument has one handle.
+    assert facts_of(find("dm_op nr_vcpus")).nested
+    vram = facts_of(find("track_dirty_vram"))
+    assert (vram.exceeds_page, vram.unbounded) == (True, False)
+    assert facts_of(find("domctl getvcpucontext")).exceeds_page
+    assert not facts_of(find("coverage_op")).modelled
+
+
+def test_a_plan_as_one_kind_of_guest_sees_it() -> None:
+    hvm = [line.text for line in outline(find("vcpu_op initialise"), "hvm")]
+    pv = [line.text for line in outline(find("vcpu_op initialise"), "pv")]
+    assert any("vcpu_hvm_context" in text for text in hvm)
+    assert not any("vcpu_guest_context" in text for text in hvm)
+    assert any("vcpu_guest_context" in text for text in pv)
+    assert not any("hvm" in text.split() for text in (*hvm, *pv))
+
+
+def test_json() -> None:
+    record = entry_json(find("gnttab unmap_grant_ref"))
+    assert (record["number"], record["sub_op"]) == (20, 1)
+    copies = [line for line in record["plan"] if line["kind"] == "copy"]
+    assert [(c["direction"], c["field"], c["size"]) for c in copies] == [
+        ("from", None, 24),
+        ("to", "status", 2),
+    ]
+    assert record["struct"]["size"] == 24
+    assert [r["register"] for r in record["registers"]] == ["rax", "rdi", "rsi", "rdx"]
+
+
+def test_every_copy_says_what_it_is() -> None:
+    for one in families():
+        for entry in one.ops.values() or [one]:
+            for line in accesses(entry, entry.guests[0] if isinstance(entry, SubOp) else "pv"):
+                assert line.role, entry.title
