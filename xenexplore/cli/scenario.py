@@ -114,10 +114,10 @@ def _check(args: argparse.Namespace) -> int:
 
 def _from_recording(args: argparse.Namespace) -> int:
     from xenexplore.recording.reader import read_recording
-    from xenexplore.recording.to_scenario import find_call, to_scenario
+    from xenexplore.recording.to_scenario import find_row, to_scenario
     from xenexplore.scenario.writer import write_scenario
 
     recording = read_recording(args.file, strict=False)
-    row = find_call(recording, args.number, domain=args.domain)
+    row = find_row(recording, args.number, domain=args.domain)
     sys.stdout.write(write_scenario(to_scenario(recording, row)))
     return 0
