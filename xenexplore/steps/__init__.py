@@ -7,23 +7,18 @@ table, count and verdict of the project is computed from these records.
 from __future__ import annotations
 
 from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, field_json, mail, xen
+from xenexplore.steps.copies import Copy, CopyFailed, ListRead, Move, Piece, UncheckedAccess
 from xenexplore.steps.guest import Flip, GuestCopy, GuestTranslate, GuestWrite
 from xenexplore.steps.hypercall import (
     Action,
-    Copy,
-    CopyFailed,
     Exit,
     Hazard,
     Hypercall,
-    ListRead,
-    Move,
     Note,
     Phase,
-    Piece,
     Refusal,
     RegisterPass,
     Return,
-    UncheckedAccess,
 )
 from xenexplore.steps.tlb import TlbInsert, TlbLookup, TlbPurge, TlbSlot
 from xenexplore.steps.translate import Check, Fault, P2mLookup, PteRead, PteUpdate

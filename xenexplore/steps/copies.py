@@ -1,0 +1,175 @@
+"""Steps of a copy between Xen and a guest: pieces, list elements, moves, lost checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from xenexplore.addr import Gfn, Gpa, Gva, Mfn
+from xenexplore.steps.base import Step
+
+__all__ = [
+    "Copy",
+    "CopyFailed",
+    "ListRead",
+    "Move",
+    "Piece",
+    "UncheckedAccess",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy(Step):
+    """Xen copies one argument from or to the guest; pieces and moves lie under it.
+
+    Attributes:
+        direction: ``"from"`` guest, ``"to"`` guest, or ``"clear"``.
+        handle: the handle's value as Xen has it (an address, or an encoding of one).
+        size: bytes.
+        role: what is copied, e.g. ``"struct evtchn_send"``.
+        current: the vCPU running on this CPU.
+        subject: the vCPU that the copy is about.
+    """
+
+    kind: ClassVar[str] = "copy"
+
+    direction: str
+    handle: int
+    size: int
+    role: str
+    current: int
+    subject: int
+
+    def say(self) -> str:
+        verb = {"from": "copies in", "to": "copies out", "clear": "clears"}[self.direction]
+        cross = f", about vCPU {self.subject}" if self.subject != self.current else ""
+        return f"Xen {verb} {self.role}: {self.size} bytes at {self.handle:#x}{cross}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyFailed(Step):
+    """A copy failed part-way: what moved, and what the helper reports.
+
+    Attributes:
+        moved: bytes that had already moved when a chunk failed.
+        reported: bytes that the helper says were not copied.
+    """
+
+    kind: ClassVar[str] = "copy-failed"
+
+    moved: int
+    reported: int
+
+    def say(self) -> str:
+        moved = f", though {self.moved} have moved" if self.moved else ""
+        return f"The copy helper reports {self.reported} bytes uncopied{moved}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece(Step):
+    """One piece of a copy, within one page; its translation lies under it.
+
+    Attributes:
+        handle: where the piece begins, in the handle's own encoding.
+        size: bytes.
+    """
+
+    kind: ClassVar[str] = "piece"
+
+    handle: int
+    size: int
+
+    def say(self) -> str:
+        return f"The next piece: {self.size} bytes at {self.handle:#x}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRead(Step):
+    """Xen reads one element of a scatter/gather list in guest memory.
+
+    Attributes:
+        gpa: where the element lies.
+        size: bytes read.
+        element: its number in the list.
+        value: what it says.
+        meaning: ``"gfn"``, ``"offset"``, ``"address"`` or ``"length"``.
+    """
+
+    kind: ClassVar[str] = "list-read"
+
+    gpa: Gpa
+    size: int
+    element: int
+    value: int
+    meaning: str
+
+    def say(self) -> str:
+        return (
+            f"Xen reads element {self.element} of the list, at {self.gpa.hex()}: "
+            f"{self.meaning} {self.value:#x}."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move(Step):
+    """Bytes moved between Xen and a frame.
+
+    Attributes:
+        direction: ``"from"`` or ``"to"`` the guest (clearing counts as ``"to"``).
+        gpa: first byte in guest-physical space.
+        mfn: the machine frame.
+        size: bytes.
+        meant: the guest-physical address that the caller meant, or None if it
+            meant nothing mapped.
+        garbled: the bytes passed through encryption on the way.
+    """
+
+    kind: ClassVar[str] = "move"
+
+    direction: str
+    gpa: Gpa
+    mfn: Mfn | None
+    size: int
+    meant: Gpa | None
+    garbled: bool = False
+
+    @property
+    def right(self) -> bool:
+        """Whether these bytes lie where the caller meant them, and are readable there."""
+        return self.meant == self.gpa and not self.garbled
+
+    def say(self) -> str:
+        way = "from" if self.direction == "from" else "to"
+        text = f"{self.size} bytes move {way} guest frame {Gfn(self.gpa.value >> 12).hex()}"
+        if self.meant != self.gpa:
+            meant = "nothing mapped" if self.meant is None else self.meant.hex()
+            return f"{text}: the wrong one, the caller meant {meant}."
+        return f"{text}, as ciphertext." if self.garbled else f"{text}, the right one."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncheckedAccess(Step):
+    """An access that today's walk would have checked was made without the check.
+
+    Attributes:
+        va: the linear address that today's walk would have started from.
+        size: bytes.
+        write: whether Xen writes.
+        would_fail: why today's walk would have refused, or ``""`` where it would not.
+        flags_not_set: Accessed and Dirty bits that the walk would have set, e.g. ``"A D"``.
+    """
+
+    kind: ClassVar[str] = "unchecked"
+
+    va: Gva
+    size: int
+    write: bool
+    would_fail: str
+    flags_not_set: str
+
+    def say(self) -> str:
+        verb = "written" if self.write else "read"
+        if self.would_fail:
+            return f"The page is {verb} though today's walk would refuse: {self.would_fail}."
+        flags = f"; {self.flags_not_set} not set" if self.flags_not_set else ""
+        return f"The page is {verb} without the checks of today's walk{flags}."
