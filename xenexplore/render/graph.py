@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from xenexplore.render import view_address as spell
 from xenexplore.render.view_tree import Tree
-from xenexplore.scenario.path import Path
 from xenexplore.steps import (
     Copy,
     CopyFailed,
@@ -107,7 +106,7 @@ def _bad(step: object) -> bool:
     return isinstance(step, CopyFailed) or (isinstance(step, Move) and not step.right)
 
 
-def path_graph(path: Path, copy: int, tree: Tree | None = None) -> nx.DiGraph[str]:
+def path_graph(tree: Tree, copy: int, index: int | None = None) -> nx.DiGraph[str]:
     """The graph of one copy.
 
     Nodes have an attribute ``place`` (:class:`Place`) and ``lanes``, the
@@ -116,39 +115,56 @@ def path_graph(path: Path, copy: int, tree: Tree | None = None) -> nx.DiGraph[st
     ``left_out``: how many pieces it does not show.
 
     Args:
-        path: the run.
+        tree: the run's steps.
         copy: the index of the copy's step.
-        tree: the run's tree, where it is at hand.
+        index: the step at hand; of many pieces, those up to its own are shown
+            (default: the first ones).
     """
-    return _Graph(tree or Tree(path.steps), copy).build()
+    return _Graph(tree, copy, copy if index is None else index).build()
 
 
 class _Graph:
-    def __init__(self, tree: Tree, copy: int) -> None:
+    def __init__(self, tree: Tree, copy: int, index: int) -> None:
         import networkx as nx
 
-        self.tree, self.copy = tree, copy
+        self.tree, self.copy, self.index = tree, copy, index
         self.graph: nx.DiGraph[str] = nx.DiGraph()
         self.lane = 0
         self.at = "handle"  # where the piece at hand has got to
         self.depth = 0
         self.way = ""
-        self.moved = False
         self.frame = ""
 
     def build(self) -> nx.DiGraph[str]:
-        """All pieces, up to as many as a picture holds."""
+        """The pieces up to the one at hand, as many as a picture holds."""
         self._begin()
-        pieces = 0
-        for node in list(self.tree.inside(self.copy))[1:]:
-            if self._ends(node.step):
-                pieces += 1
-                self.lane = pieces
-                self.at, self.depth, self.way, self.moved, self.frame = "handle", 0, "", False, ""
-            if pieces < _PIECES:
-                self._take(node.index)
-        self.graph.graph["left_out"] = max(0, pieces - _PIECES + 1)
+        pieces = self._pieces()
+        at = next((n for n, piece in enumerate(pieces) if self.index <= piece[-1]), len(pieces) - 1)
+        first = max(0, min(at, len(pieces)) - _PIECES + 1) if at >= _PIECES else 0
+        shown = pieces[first : first + _PIECES]
+        for lane, piece in enumerate(shown):
+            self.lane = lane
+            self.at, self.depth, self.way, self.frame = "handle", 0, "", ""
+            for step in piece:
+                self._take(step)
+        for key in ("call", "handle"):
+            if key in self.graph:
+                self.graph.nodes[key]["lanes"] = list(range(max(1, len(shown))))
+        self.graph.graph["left_out"] = len(pieces) - len(shown)
         return self.graph
+
+    def _pieces(self) -> list[list[int]]:
+        """The steps inside the copy, piece by piece: bytes have moved, and it goes on."""
+        found: list[list[int]] = []
+        moved = True
+        for node in list(self.tree.inside(self.copy))[1:]:
+            begins = isinstance(node.step, TlbLookup | ListRead | Piece | P2mLookup)
+            if not found or (moved and begins):
+                found.append([])
+                moved = False
+            moved = moved or isinstance(node.step, Move)
+            found[-1].append(node.index)
+        return found
 
     def _begin(self) -> None:
         step = self.tree.steps[self.copy].step
@@ -169,10 +185,6 @@ class _Graph:
         self._add("handle", handle)
         if call is not None:
             self.graph.add_edge("call", "handle", first=self.copy, way="")
-
-    def _ends(self, step: object) -> bool:
-        """Whether the piece at hand is over, and ``step`` begins the next one."""
-        return self.moved and isinstance(step, TlbLookup | ListRead | Piece | P2mLookup)
 
     def _take(self, index: int) -> None:
         step = self.tree.steps[index].step
@@ -264,7 +276,6 @@ class _Graph:
             self._meant(index, step)
         tone = "good" if step.right and place.tone != "bad" else "bad"
         self.graph.nodes[self.frame]["place"] = replace(place, side=side, tone=tone)
-        self.moved = True
 
     def _meant(self, index: int, step: Move) -> None:
         """Where the bytes should have gone to, or come from."""

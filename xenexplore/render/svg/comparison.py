@@ -60,7 +60,7 @@ class _Table:
         hazards = [", ".join(dict.fromkeys(s.path.outcome.hazards)) or "none" for s in self.sides]
         if any(text != "none" for text in hazards):
             self._texts("hazards that showed", hazards, ["none"], role="bad")
-        self._texts("how memory is found", [side.way for side in self.sides], [])
+        self._texts("how memory is found", [_way(side) for side in self.sides], [])
         if len(self.sides) > 1:
             texts = [_difference(place, side) for place, side in enumerate(self.sides)]
             self._texts("first step that differs", texts, [texts[0], _SAME])
@@ -114,13 +114,13 @@ class _Table:
             wide = draw_status(self.canvas, side.status, -1000, -1000)
             self.canvas.shapes.pop()
             draw_status(self.canvas, side.status, x + wide, y)
-            for line in wrapped(_detail(side), 11.5, self.column, most=3):
+            for line in wrapped(_detail(side), 11.5, self.column, most=7):
                 y += 15
                 self.canvas.text(x, y, line, size=11.5, role="quiet")
             lower = max(lower, y + 11)
         self.y = lower
         if any(side.result not in ("", "0") for side in self.sides):
-            self._texts("the call returns", [side.result or "–" for side in self.sides], [])  # noqa: RUF001
+            self._texts("the call returns", [side.result or _NONE for side in self.sides], [])
 
     def _name(self, name: str) -> None:
         self.canvas.rule(MARGIN, self.y, self.right, stroke="faint")
@@ -135,7 +135,7 @@ class _Table:
         for place, number in enumerate(values):
             x = self._x(place)
             if refused[place]:
-                self.canvas.text(x, self.y + 20, "–", size=12.5, role="quiet")  # noqa: RUF001
+                self.canvas.text(x, self.y + 20, _NONE, size=12.5, role="quiet")
                 continue
             differs = place > 0 and number != values[0]
             role = "bad" if bad and number else "now" if differs else "quiet"
@@ -164,13 +164,18 @@ class _Table:
 
 
 _SAME = "none, the set-up apart"
+_NONE = "\N{EN DASH}"
+
+
+def _way(side: Side) -> str:
+    return _NONE if side.status == "refused" else side.way
 
 
 def _difference(place: int, side: Side) -> str:
     if place == 0:
         return "the others are compared with this one"
     if side.status == "refused":
-        return "–"  # noqa: RUF001
+        return _NONE
     if side.differs is None:
         return _SAME
     step, says = side.differs

@@ -44,8 +44,10 @@ _UNKNOWN = 1000  # no character of the fonts named is much wider
 #: Between groups of digits: set apart by space that is not copied with them.
 _GAP = 0.25
 # A number of at least five hexadecimal digits, in groups or not; an 0x number.
+# Not a part of a Message-ID, and not a count of bytes.
 _NUMBER = re.compile(
-    r"(?<![-<@\w])(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)(?![-@\w])"
+    r"(?<![-<@\w])(?:0x[0-9a-f]+|(?=[a-f']*[0-9])[0-9a-f]{5,}(?:'[0-9a-f]+)*"
+    r"|[0-9a-f]{1,8}(?:'[0-9a-f]{4,8})+)(?![-@\w]| bytes?\b)"
 )
 _DRAWN = (("->", "\u2192"), ("<-", "\u2190"), ("...", "\u2026"))
 

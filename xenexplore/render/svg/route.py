@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xenexplore.render.graph import Place, Spot, copy_shown, laid_out, path_graph
-from xenexplore.render.svg.canvas import Canvas
+from xenexplore.render.svg.canvas import Canvas, Command
 from xenexplore.render.svg.glyphs import draw_glyph
 from xenexplore.render.svg.head import MARGIN, draw_head
 from xenexplore.render.svg.metrics import Span, fitted, plain, spans_of, wrapped
@@ -50,7 +50,7 @@ def draw_path(path: Path, index: int, theme: Theme) -> Canvas:
     words = words_of(tree.steps[copy].step)
     about = f"{words.label}: {words.side}" if words.side else words.label
     canvas.text(_WIDTH - MARGIN, y, fitted(about, 12, 600), size=12, role="quiet", anchor="end")
-    graph = path_graph(path, copy, tree)
+    graph = path_graph(tree, copy, index)
     y = _draw_graph(canvas, graph, laid_out(graph), index, y + 62)
     return _finish(canvas, path, tree, copy, index, (graph.graph["left_out"], y))
 
@@ -89,14 +89,18 @@ def _edge(
         role, dash = "now", (1.0, 3.0)
     (x0, y0), (x1, y1) = ends
     x0, x1 = x0 + 9, x1 - 9
-    bend = (x1 - x0) * 0.5
-    if bend <= 0:
+    if x1 <= x0:
         return
-    # A long way at one height would run through what lies between: it goes above.
-    curve = ("C", x0 + bend, y0, x1 - bend, y1, x1, y1)
+    # Level between label and address, steep between the columns.
+    flat = min(46.0, (x1 - x0) * 0.4)
+    middle = (x0 + x1) / 2
+    way_on: tuple[Command, ...] = (
+        ("L", x0 + flat, y0), ("C", middle, y0, middle, y1, x1 - flat, y1), ("L", x1, y1),
+    )  # fmt: skip
     if y0 == y1 and far:
-        curve = ("C", x0 + 40, y0 - 44, x1 - 40, y1 - 44, x1, y1)
-    canvas.line(("M", x0, y0), curve, stroke=role, dash=dash, thick=1.6)
+        # What lies between on the same level is passed above.
+        way_on = (("C", x0 + 40, y0 - 44, x1 - 40, y1 - 44, x1, y1),)
+    canvas.line(("M", x0, y0), *way_on, stroke=role, dash=dash, thick=1.6)
 
 
 def _place(canvas: Canvas, place: Place, at: tuple[float, float], room: float, index: int) -> None:
@@ -135,8 +139,8 @@ def _finish(
     left_out, y = place
     if left_out:
         y += 16
-        pieces = "1 more piece goes" if left_out == 1 else f"{left_out:,} more pieces go"
-        canvas.text(MARGIN, y, f"{pieces} the same way.", size=12.5, role="quiet")
+        pieces = "1 more piece" if left_out == 1 else f"{left_out:,} more pieces"
+        canvas.text(MARGIN, y, f"{pieces} of this copy not shown", size=12.5, role="quiet")
         y += 8
     canvas.rule(MARGIN, y + 8, _WIDTH - MARGIN)
     y += 16

@@ -63,7 +63,7 @@ class _Drawing:
         self.top, self.bottom, self.end = y + 22, y + height, x + width
         wide = width > 500
         self.x0 = x + 108
-        self.x1 = self.x0 + max(80.0, min(190.0 if wide else 100.0, (width - 108) * 0.3))
+        self.x1 = self.x0 + max(88.0, min(190.0 if wide else 100.0, (width - 108) * 0.3))
         self.p1 = x + width - (150 if wide else 82)
         self.p0 = self.p1 - (90 if wide else 46)
         ranges = [found.entry for found in space.registered]
