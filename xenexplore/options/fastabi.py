@@ -15,6 +15,7 @@ from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, RegisterPass, mail
 
 if TYPE_CHECKING:
+    from xenexplore.hypercalls.structs import Layout
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["VALUE_REGISTERS", "FastAbi", "fits"]
@@ -52,10 +53,15 @@ def fits(family: Hypercall, op: SubOp | None) -> str:
         return ""
     if any("handle(" in field.type for field in layout.fields):
         return f"{name} has a guest handle inside its struct"
-    words = sum(-(-field.size // 8) for field in layout.fields)
+    words = _words(layout)
     if words > len(VALUE_REGISTERS):
         return f"{name} has {words} words of fields, and {len(VALUE_REGISTERS)} registers are left"
     return ""
+
+
+def _words(layout: Layout) -> int:
+    """Registers that a struct takes: one for each field, more for a long one."""
+    return sum(-(-field.size // 8) for field in layout.fields)
 
 
 class FastAbi(Abi):
@@ -76,6 +82,7 @@ class FastAbi(Abi):
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
         self.passed: list[_Passed] = []
+        self.words = 0
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
@@ -93,6 +100,8 @@ class FastAbi(Abi):
         reason = fits(family, op)
         if reason:
             return Refused(reason)
+        layout = op.layout() if op is not None else None
+        self.words = _words(layout) if layout is not None else 0
         uses = survey(xen.domain, call)
         missing = unmapped(xen.domain, uses, call.vcpu)
         if missing:
@@ -108,7 +117,7 @@ class FastAbi(Abi):
         return replace(call, number=call.number | PHYSICAL_BIT)
 
     def _pass(self, use: BufferUse, way: str) -> RegisterPass:
-        words = -(-use.size // 8)
+        words = self.words or -(-use.size // 8)
         return RegisterPass(
             cite=self.asked,
             way=way,
