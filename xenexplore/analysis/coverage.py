@@ -13,6 +13,8 @@ from xenexplore.analysis.places import GROUPS, in_range
 from xenexplore.analysis.workload import Workload
 from xenexplore.guest.linux import KERNEL_STACK
 from xenexplore.guest.regions import RegionKind
+from xenexplore.recording.columns import UNHANDLED
+from xenexplore.recording.names import call_name
 
 __all__ = ["Coverage", "Group", "Stacks", "coverage"]
 
@@ -78,6 +80,8 @@ class Coverage:
             changed at each switch, or per task: the same hits, at the cost in
             ``stacks``.
         stacks: what registering them takes.
+        busiest: the hypercall with most accesses; ``without_busiest``: the
+            three hit rates (directmap, image, stacks) of all others' accesses.
     """
 
     domain: int
@@ -91,6 +95,8 @@ class Coverage:
     with_image: float
     with_stacks: float
     stacks: Stacks
+    busiest: str
+    without_busiest: tuple[float, float, float]
 
 
 def coverage(workload: Workload, domain: int) -> Coverage:
@@ -112,6 +118,11 @@ def coverage(workload: Workload, domain: int) -> Coverage:
     vmalloc = workload.kind_mask(rows, RegionKind.VMALLOC)
     info = workload.domains[domain]
     both = in_directmap | in_image
+    number = workload.calls.number[accesses.call[rows]]
+    numbers, often = np.unique(number, return_counts=True)
+    busiest = int(numbers[often.argmax()]) if len(numbers) else UNHANDLED
+    others = number != busiest
+    fewer = max(int(others.sum()), 1)
     return Coverage(
         domain=domain,
         name=info.name,
@@ -124,6 +135,12 @@ def coverage(workload: Workload, domain: int) -> Coverage:
         with_image=float(both.sum() / total),
         with_stacks=float((both | vmalloc).sum() / total),
         stacks=_stacks(workload, rows[vmalloc]),
+        busiest=call_name(busiest) if len(numbers) else "",
+        without_busiest=(
+            float((in_directmap & others).sum() / fewer),
+            float((both & others).sum() / fewer),
+            float(((both | vmalloc) & others).sum() / fewer),
+        ),
     )
 
 

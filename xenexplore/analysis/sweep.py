@@ -1,0 +1,254 @@
+"""Sweeps: a grid of parameters over a workload, by whatever executor the caller has.
+
+Every point is a pure function of the grid and the recording, so that threads,
+processes and a cluster give the same rows; a finished row is never computed
+again when a sweep is resumed from its table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from xenexplore.analysis.curve import miss_curve
+from xenexplore.analysis.design import Design
+from xenexplore.analysis.locality import pieces_of
+from xenexplore.analysis.replay import replay
+from xenexplore.analysis.shape import Shape
+from xenexplore.analysis.workload import Workload, read_workload
+from xenexplore.errors import InputError, MachineError
+from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.recording.stream import BUILT_INS, built_in_path
+
+__all__ = ["Grid", "Point", "Row", "read_rows", "sweep", "table_text", "write_parquet"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """One combination.
+
+    Attributes:
+        recording: a path or a built-in's name.
+        domain: index.
+        register: what is registered beforehand, words joined by ``+``; ``""``
+            with ``on-miss``: nothing, each miss registers its page.
+        entries: slots; 0: as many as are registered (beforehand only).
+        policy: what a full table does.
+        scope: ``vcpu`` or ``domain``.
+        p2m_order: log2 of the frames of one P2M entry.
+    """
+
+    recording: str
+    domain: int
+    register: str
+    entries: int
+    policy: str
+    scope: str
+    p2m_order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of a point: counts over all of the domain's recorded hypercalls."""
+
+    recording: str
+    domain: int
+    register: str
+    entries: int
+    policy: str
+    scope: str
+    p2m_order: int
+    pieces: int
+    misses: int
+    registered: int
+    compares: int
+    pte_reads: int
+    p2m_entry_reads: int
+
+    @property
+    def point(self) -> Point:
+        """What it is the answer to."""
+        return Point(*(getattr(self, item.name) for item in fields(Point)))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Every combination of these.
+
+    Attributes:
+        register: combinations of words, and ``"on-miss"``.
+        entries, policies, scopes, p2m_orders: values.
+        domains: indices; empty: all that the recording has.
+    """
+
+    register: tuple[str, ...] = ("directmap+kernel-image+stacks", "on-miss")
+    entries: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    policies: tuple[str, ...] = ("lru", "fifo", "refuse")
+    scopes: tuple[str, ...] = ("vcpu", "domain")
+    p2m_orders: tuple[int, ...] = (0, 9, 18)
+    domains: tuple[int, ...] = ()
+
+    def points(self, recordings: Sequence[str]) -> Iterator[Point]:
+        """The combinations, in a fixed order."""
+        for recording in recordings:
+            workload = _workload(recording)
+            chosen = self.domains or tuple(
+                d.index for d in workload.domains if len(workload.inside(d.index))
+            )
+            yield from itertools.starmap(
+                Point,
+                itertools.product(
+                    (recording,), chosen, self.register, self.entries, self.policies,
+                    self.scopes, self.p2m_orders,
+                ),
+            )  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def _workload(recording: str) -> Workload:
+    """Read once per process."""
+    symbols = None
+    if recording in BUILT_INS and not Path(recording).exists():
+        symbols = read_kallsyms(built_in_path("kallsyms.dom0"))
+    return read_workload(recording, symbols)
+
+
+def measure(point: Point) -> Row:
+    """One point.  A PV domain has no walks to save: its rows count misses only."""
+    workload = _workload(point.recording)
+    shape = Shape(p2m_order=point.p2m_order)
+    if point.register == "on-miss":
+        return _on_miss(workload, point, shape)
+    values: dict[str, object] = {
+        "register": tuple(word for word in point.register.split("+") if word),
+        "entries": point.entries, "policy": point.policy, "scope": point.scope,
+    }  # fmt: skip
+    got = replay(workload, Design("sweep", "software-tlb", values), point.domain, shape)
+    counts = got.counts
+    pages = workload.accesses.pages()[workload.inside(point.domain)]
+    return Row(
+        **asdict(point), pieces=int(pages.sum()), misses=counts.walks, registered=got.entries,
+        compares=counts.tlb_compares, pte_reads=counts.pte_reads,
+        p2m_entry_reads=counts.p2m_entry_reads,
+    )  # fmt: skip
+
+
+def _on_miss(workload: Workload, point: Point, shape: Shape) -> Row:
+    """Each missed page takes a slot: an exit and an insertion for each miss, walks as well."""
+    if not point.entries:
+        raise MachineError("a table that registers on a miss needs a number of entries")
+    page, row = pieces_of(workload, workload.inside(point.domain))
+    vcpu = workload.calls.vcpu[workload.accesses.call[row]]
+    curve = miss_curve(page, vcpu, policy=point.policy, scope=point.scope)  # type: ignore[arg-type]
+    at = min(point.entries, int(curve.capacity[-1])) if len(page) else 1
+    exact = curve.capacity.searchsorted(at)
+    if curve.capacity[exact] != at:
+        raise MachineError(f"this trace has too many pages to simulate FIFO at {at} slots")
+    misses = int(curve.misses[exact])
+    # Which accesses miss depends on the order; what a walk reads is taken as
+    # the domain's mean over all pieces.
+    reads = shape.pte_reads(workload.regions)[workload.accesses.region[row]]
+    mean = float(reads.mean()) if len(reads) else 0.0
+    pte = round(misses * mean)
+    lookups = pte + misses + len(page)
+    return Row(
+        **asdict(point), pieces=len(page), misses=misses, registered=misses, compares=-1,
+        pte_reads=pte, p2m_entry_reads=lookups * shape.entry_reads,
+    )  # fmt: skip
+
+
+def sweep(
+    points: Iterable[Point],
+    executor: Executor,
+    *,
+    known: Mapping[Point, Row] | None = None,
+    finished: Callable[[Row, int, int], None] | None = None,
+) -> tuple[Row, ...]:
+    """Measure every point that is not known yet; rows in the order of the points.
+
+    Args:
+        points: what to measure.
+        executor: any :class:`concurrent.futures.Executor`: threads, processes,
+            or a cluster's (``dask.distributed.Client.get_executor()``).
+        known: rows of an earlier, broken-off sweep (:func:`read_rows`).
+        finished: called for each new row with (row, done, of how many), in
+            order of completion: what a caller writes down to be resumable.
+    """
+    wanted = list(points)
+    rows: dict[Point, Row] = {p: known[p] for p in wanted if known and p in known}
+    missing = [point for point in dict.fromkeys(wanted) if point not in rows]
+    futures = {executor.submit(measure, point): point for point in missing}
+    for count, future in enumerate(as_completed(futures), 1):
+        row = future.result()
+        rows[futures[future]] = row
+        if finished is not None:
+            finished(row, count, len(missing))
+    return tuple(rows[point] for point in wanted)
+
+
+_HEAD = tuple(item.name for item in fields(Row))
+_WORDS = ("recording", "register", "policy", "scope")
+
+
+def table_text(rows: Iterable[Row], *, head: bool = True) -> str:
+    """Rows as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    if head:
+        writer.writerow(_HEAD)
+    writer.writerows([getattr(row, name) for name in _HEAD] for row in rows)
+    return out.getvalue()
+
+
+def read_rows(path: str | Path) -> dict[Point, Row]:
+    """Rows of a table, whole ones only: the last may have been cut short.
+
+    Raises:
+        InputError: it is not a table of this kind.
+        OSError: it cannot be read.
+    """
+    lines = Path(path).read_text("utf-8").splitlines(keepends=True)
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    rows = list(csv.reader(lines))
+    if rows and tuple(rows[0]) != _HEAD:
+        raise InputError(path, "line 1", expected=",".join(_HEAD), got=",".join(rows[0]))
+    found: dict[Point, Row] = {}
+    for number, cells in enumerate(rows[1:], 2):
+        try:
+            values: dict[str, Any] = {
+                name: cell if name in _WORDS else int(cell)
+                for name, cell in zip(_HEAD, cells, strict=True)
+            }
+        except ValueError:
+            raise InputError(
+                path, f"line {number}", expected=f"{len(_HEAD)} cells, numbers where numbers are",
+                got=",".join(cells),
+            ) from None  # fmt: skip
+        row = Row(**values)
+        found[row.point] = row
+    return found
+
+
+def write_parquet(rows: Sequence[Row], path: str | Path) -> None:
+    """Rows as Parquet.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    try:
+        pa, pq = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise InputError(
+            path, "", expected="pyarrow to write Parquet", got="no pyarrow",
+            hint="pip install pyarrow, or name the table .csv",
+        ) from None  # fmt: skip
+    pq.write_table(pa.table({name: [getattr(r, name) for r in rows] for name in _HEAD}), path)

@@ -1,0 +1,72 @@
+"""``xenexplore sweep``: a grid of parameters over recordings, resumable, as CSV or Parquet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from xenexplore.analysis.sweep import Grid, Row, read_rows, sweep, table_text, write_parquet
+from xenexplore.cli.workload_options import ORDERS, progress_on
+from xenexplore.errors import InputError
+
+__all__ = ["add_arguments", "run"]
+
+_GRID = Grid()
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of ``sweep``."""
+    parser.add_argument("recordings", metavar="RECORDING", nargs="+", help="as for report")
+    parser.add_argument(
+        "--register", nargs="+", default=list(_GRID.register), metavar="WORDS",
+        help="directmap+kernel-image+stacks, ..., or on-miss",
+    )  # fmt: skip
+    parser.add_argument("--entries", nargs="+", type=int, default=list(_GRID.entries))
+    parser.add_argument("--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies))
+    parser.add_argument("--scope", nargs="+", choices=_GRID.scopes, default=list(_GRID.scopes))
+    parser.add_argument("--p2m", nargs="+", choices=tuple(ORDERS), default=list(ORDERS))
+    parser.add_argument("--workers", type=int, default=None, help="processes (default: CPUs)")
+    parser.add_argument(
+        "--output", metavar="FILE",
+        help="write the table there (.csv: resumed if it exists; .parquet), not to standard output",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure every point, resuming from the output if it holds some already."""
+    for name in ("entries", "workers"):
+        values = getattr(args, name)
+        if values is not None and any(n < 1 for n in (values if name == "entries" else [values])):
+            raise InputError("command line", f"--{name}", expected="1 or more", got=str(values))
+    grid = Grid(
+        register=tuple(args.register), entries=tuple(args.entries), policies=tuple(args.policy),
+        scopes=tuple(args.scope), p2m_orders=tuple(ORDERS[word] for word in args.p2m),
+    )  # fmt: skip
+    output = Path(args.output) if args.output else None
+    resumable = output is not None and output.suffix != ".parquet"
+    known = read_rows(output) if output is not None and resumable and output.exists() else {}
+    progress = progress_on(sys.stderr)
+
+    def finished(row: Row, done: int, total: int) -> None:
+        if output is not None and resumable:
+            with output.open("a", encoding="utf-8", newline="") as table:
+                table.write(table_text([row], head=False))
+        if progress is not None:
+            progress(done, total, f"{row.register} {row.entries}")
+
+    if output is not None and resumable:
+        # What is known, without a line that was cut short; new rows are appended.
+        output.write_text(table_text(known.values()), "utf-8", newline="")
+    points = list(grid.points(args.recordings))
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        rows = sweep(points, pool, known=known, finished=finished)
+    if output is None:
+        sys.stdout.write(table_text(rows))
+    elif resumable:
+        output.write_text(table_text(rows), "utf-8", newline="")
+    else:
+        write_parquet(rows, output)
+    return 0
