@@ -77,8 +77,9 @@ def test_the_random_walks_end_in_every_way_there_is():
     """Guards the test above: tables that always fault alike would prove nothing."""
     common = set(WalkEnd) - {WalkEnd.PAGED, WalkEnd.SHARED}
     narrow = common - {WalkEnd.NOT_CANONICAL, WalkEnd.PROTECTION_KEY}
-    if not any(SEEN.values()):
-        pytest.skip("the property test did not run in this process")
+    for mode in PAGED_MODES:
+        if not SEEN[mode]:  # run alone: let the property collect its ends first
+            test_every_walk_of_a_batch_is_the_walk(mode)
     assert SEEN[Mode.LEVEL4] == SEEN[Mode.LEVEL5] == common
     assert SEEN[Mode.PAE] == narrow
     assert SEEN[Mode.LEGACY] == narrow - {WalkEnd.NO_EXECUTE}
