@@ -1,0 +1,61 @@
+"""The review matrix as text: options across, questions down, scenarios and reasons below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xenexplore.options.registry import OPTIONS
+from xenexplore.render.text.table import heading, paragraph
+from xenexplore.scenario.matrix import Cell, Question
+
+__all__ = ["matrix_text"]
+
+_LETTERS = {"right": "r", "wrong": "W", "error": "e", "refused": "-", "": "s"}
+_COLUMN = 5
+_LEGEND = (
+    "r right, W wrong without a fault, e an error is reported, - refused; several: variants or "
+    "scenarios differ. A dot: no scenario, and a reason below."
+)
+
+
+def matrix_text(questions: Sequence[Question]) -> str:
+    """The whole matrix.
+
+    Args:
+        questions: its rows; a row's cells are in the registry's order.
+    """
+    idents = [option.ident for option in OPTIONS.values()]
+    head = "    " + "".join(ident.rjust(_COLUMN) for ident in idents)
+    lines = heading("Questions of the thread, and what each option makes of them")
+    lines += [head.rstrip()]
+    lines += [
+        question.name.ljust(4) + "".join(_letters(cell).rjust(_COLUMN) for cell in question.cells)
+        for question in questions
+    ]
+    lines += ["", *paragraph(_LEGEND), ""]
+    for question in questions:
+        lines += _details(question)
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _letters(cell: Cell) -> str:
+    if not cell.shown:
+        return "."
+    found = {_LETTERS[shown.status] for shown in cell.shown}
+    return "".join(letter for letter in "rWe-s" if letter in found)
+
+
+def _details(question: Question) -> list[str]:
+    """Scenarios of a question, and the options without one by their reasons."""
+    lines = [f"{question.name}  {question.title}"]
+    names = dict.fromkeys(shown.scenario for cell in question.cells for shown in cell.shown)
+    if names:
+        lines += paragraph("run: " + ", ".join(names), 4, 5)
+    reasons: dict[str, list[str]] = {}
+    for cell in question.cells:
+        if cell.reason:
+            reasons.setdefault(cell.reason, []).append(OPTIONS[cell.option].ident)
+    for reason, idents in reasons.items():
+        if reason != "never specified":
+            lines += paragraph(f"{' '.join(idents)}: {reason}", 4, 2)
+    return lines
