@@ -1,4 +1,4 @@
-"""``xenexplore scenario``: list, show and check scenarios; make one from a recording."""
+"""``xenexplore scenario``: list, show, check; the review matrix; make one from a recording."""
 
 from __future__ import annotations
 
@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "scenarios", metavar="SCENARIO", nargs="*", help=f"{SCENARIO_HELP}; default: all built-ins"
     )
     checking.add_argument("--json", action="store_true", help="one object a line")
+    cells = commands.add_parser(
+        "matrix", help="options against the thread's questions: what ran, or why not"
+    )
+    cells.add_argument("--json", action="store_true", help="one cell a line")
     made = commands.add_parser("from-recording", help="a recorded hypercall as a scenario's text")
     made.add_argument("file", metavar="FILE", help="a recording, or a built-in one's name")
     made.add_argument("number", metavar="N", type=int, help="the hypercall's sequence number")
@@ -53,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         "list": _list,
         "show": _show,
         "check": _check,
+        "matrix": _matrix,
         "from-recording": _from_recording,
     }[args.action](args)
 
@@ -110,6 +115,20 @@ def _check(args: argparse.Namespace) -> int:
         else:
             sys.stdout.write(check_text(name, count, failed))
     return status
+
+
+def _matrix(args: argparse.Namespace) -> int:
+    from xenexplore.render.text.matrix import matrix_text
+    from xenexplore.scenario.matrix import matrix
+
+    questions = matrix()
+    if not args.json:
+        sys.stdout.write(matrix_text(questions))
+        return 0
+    for question in questions:
+        for cell in question.as_json():
+            print(json.dumps(cell, ensure_ascii=False))
+    return 0
 
 
 def _from_recording(args: argparse.Namespace) -> int:
