@@ -147,6 +147,12 @@ def test_a_preempted_entry_is_written_back_whole() -> None:
     assert (outcome.how, outcome.args) == ("continued", (0x1000, 1))
 
 
+def test_no_multicall_in_a_multicall() -> None:
+    inner = struct.pack("<QQ6Q", 13, 0, 0x5000, 1, 0, 0, 0, 0)
+    copies, _ = Guest({0x1000: inner}).run(Call(13, (0x1000, 1), "hvm"))
+    assert seen(copies) == [("from", 0x1000, 64), ("to", 0x1008, 8)]
+
+
 def test_console_pieces() -> None:
     copies, _ = Guest().run(Call(18, (0, 300, 0x1000), "hvm"))
     assert seen(copies) == [("from", 0x1000, 127), ("from", 0x107F, 127), ("from", 0x10FE, 46)]

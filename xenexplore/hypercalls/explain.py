@@ -23,7 +23,6 @@ __all__ = ["Explanation", "Seen", "explain", "name_of"]
 Seen = tuple[str, int, int]
 
 _MOST_ATTEMPTS = 20_000  # alternatives in one call, before the search gives up
-
 _ROUNDS = 2  # the same question this often without an access in between: leave that loop
 _LOOPING = ("state", "loop", "branch")
 

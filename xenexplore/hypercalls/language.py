@@ -29,6 +29,11 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``use NAME``                         go on with a part of the family's ``[parts]``
 ``hypercall N, A, B, ...``           another hypercall, inside this one
 ===================================  ==========================================
+
+Names: the arguments, what ``as`` and ``let`` named, the constants of the family,
+``hvm``, ``pv`` and ``arm`` (1 for that kind of guest), ``rsp`` (the guest's stack
+pointer), ``inside`` (1 inside another hypercall), ``failed`` and ``preempted``
+(how the last ``try`` and the last inner hypercall ended).
 """
 
 from __future__ import annotations

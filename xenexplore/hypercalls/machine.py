@@ -83,7 +83,7 @@ class _Frame:
         names = self.scope.names
         for kind in ("hvm", "pv", "arm"):
             names[kind] = int(machine.guest == kind)
-        names["rsp"] = machine.rsp
+        names["rsp"], names["inside"] = machine.rsp, int(machine.depth > 0)
         for index, argument in enumerate(found.args):
             given = args[index] if index < len(args) else 0
             names[argument.name] = self._narrow(given, argument.type)
