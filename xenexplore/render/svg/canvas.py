@@ -166,7 +166,8 @@ class Canvas:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{ident}" width="{wide}" '
             f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-            f'aria-labelledby="{ident}-title {ident}-desc" font-family="{SANS}">'
+            f'aria-labelledby="{ident}-title {ident}-desc" xml:space="preserve" '
+            f'font-family="{SANS}">'
         )
         lines = [
             head,
@@ -204,9 +205,12 @@ class Canvas:
             paint += f' text-anchor="{text.anchor}"'
         if text.spaced:
             paint += ' letter-spacing="0.7"'
-        spans = "".join(self._span(span, text.size) for span in text.spans)
         place = f'x="{_number(text.x)}" y="{_number(text.y)}"'
-        return f'<text {place}{paint} xml:space="preserve">{spans}</text>'
+        if text.spans == (Span(text=text.spans[0].text, bold=True),):
+            # Much of every table: worth a shorter form, since notebooks keep their pictures.
+            return f'<text {place}{paint} font-weight="600">{escape(text.spans[0].text)}</text>'
+        spans = "".join(self._span(span, text.size) for span in text.spans)
+        return f"<text {place}{paint}>{spans}</text>"
 
     def _span(self, span: Span, size: float) -> str:
         given = ""
