@@ -9,6 +9,8 @@ import pytest
 
 from xenexplore.hypercalls.catalogue import families
 from xenexplore.hypervisor.outcome import Counts
+from xenexplore.render.text.matrix import matrix_text
+from xenexplore.scenario import matrix as matrix_module
 from xenexplore.scenario.action_records import Call
 from xenexplore.scenario.builtin import builtin_names, builtin_text, load_builtin
 from xenexplore.scenario.comparison import Comparison, Row
@@ -94,6 +96,18 @@ def test_every_specified_option_and_its_variants_are_shown() -> None:
         "linear-walk", "domain-mode", "number-bit", "address-bits", "sg-policy", "software-tlb",
         "gfn-lists", "bounce", "giant-map", "fastabi", "phys-twins",
     }  # fmt: skip
+
+
+def test_the_matrix_shows_what_came_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix_module, "compare", lambda scenario: ran(scenario.about.name))
+    rows = {row.name: row for row in matrix_module.matrix()}
+    statuses = {
+        (cell.option, one.label): one.status for cell in rows["Q1"].cells for one in cell.shown
+    }
+    assert statuses["linear-walk", "linear-walk"] == "wrong"
+    assert statuses["software-tlb", "tlb, subject"] == "right"
+    (line,) = [x for x in matrix_text(tuple(rows.values())).splitlines() if x[:4] == "Q1  "][:1]
+    assert line.split()[1:] == ["W", *["."] * 6, "rW", *["."] * 4, "r"]
 
 
 def test_calls_are_ones_that_a_guest_may_make() -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from xenexplore.cli.main import main
+from xenexplore.errors import ScenarioError
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.matrix import matrix_text
+from xenexplore.scenario import matrix as module
 from xenexplore.scenario.builtin import builtin_names, load_builtin
 from xenexplore.scenario.matrix import matrix
 
@@ -50,3 +57,25 @@ def test_as_json_and_as_text() -> None:
     assert max(map(len, text.splitlines())) <= 72
     assert all(f"\n{row.name}  {row.title}\n" in text for row in rows)
     assert all(name in text for name in builtin_names())
+
+
+def test_a_cell_with_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "builtin_names", tuple)
+    module._shown.cache_clear()
+    with pytest.raises(ScenarioError, match="a scenario or a reason"):
+        matrix(run=False)
+    module._shown.cache_clear()
+
+
+@pytest.mark.parametrize("words", [("scenario", "matrix"), ("scenario", "matrix", "--json")])
+def test_the_command(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "matrix", lambda: matrix(run=False))
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    if "--json" in words:
+        cells = [json.loads(line) for line in out.splitlines()]
+        assert len(cells) == 30 * len(OPTIONS)
+    else:
+        assert out == matrix_text(matrix(run=False))

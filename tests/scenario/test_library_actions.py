@@ -1,0 +1,103 @@
+"""Actions that the library needed: the hypercall page, a migration, a 32-bit caller."""
+
+from __future__ import annotations
+
+import pytest
+
+from xenexplore.errors import ScenarioError
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.run import run
+from xenexplore.scenario.writer import write_scenario
+from xenexplore.steps import Hazard, Move, Note
+
+TEXT = """
+name = "actions"
+title = "Actions"
+
+[[buffer]]
+name = "page"
+place = "kmalloc"
+offset = 0
+size = 4096
+
+[[buffer]]
+name = "struct"
+place = "kmalloc"
+size = 20
+
+[[action]]
+do = "hypercall-page"
+buffer = "page"
+vendor = "intel"
+hypercall = "sched_op yield"
+
+[[action]]
+do = "migrate"
+hypercall = "sched_op yield"
+offset = 5
+landing_pad = true
+
+[[action]]
+do = "compat-call"
+buffer = "struct"
+test_first = false
+"""
+
+
+def test_they_are_read_and_written() -> None:
+    scenario = parse_scenario(TEXT)
+    assert [action.do for action in scenario.actions] == [
+        "hypercall-page", "migrate", "compat-call",
+    ]  # fmt: skip
+    assert parse_scenario(write_scenario(scenario)) == scenario
+
+
+def test_the_page_takes_the_stub_of_its_number() -> None:
+    path = run(parse_scenario(TEXT), "linear-walk")
+    (move,) = [node.step for node in path.steps if isinstance(node.step, Move)][:1]
+    # sched_op is 29; stubs are 32 bytes apart, and this one has 9 bytes.
+    assert (move.direction, move.size, move.gpa.offset) == ("to", 9, 29 * 32)
+    assert [n.step.name for n in path.steps if isinstance(n.step, Hazard)] == [
+        "stub changed under a vCPU"
+    ]
+
+
+def test_fastabi_has_no_page() -> None:
+    path = run(parse_scenario(TEXT), "fastabi")
+    notes = [node.step.text for node in path.steps if isinstance(node.step, Note)]
+    assert sum("has no hypercall page" in text for text in notes) == 2
+    assert not [node for node in path.steps if isinstance(node.step, Hazard)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('vendor = "intel"', 'vendor = "via"', "line 19.*field vendor.*one of intel, amd"),
+        ('hypercall = "sched_op yield"', 'hypercall = "sched_op yeld"', "field hypercall"),
+        ("offset = 5", "offset = 6", "field offset.*begins: 0, 5, 8"),
+        ("offset = 5", "", "offset = a whole number"),
+        ('buffer = "struct"', 'buffer = "strict"', "did you mean 'struct'"),
+        ("test_first = false", 'test_first = "no"', "true or false"),
+        ("landing_pad = true", "landing = true", "field landing"),
+    ],
+)
+def test_what_is_wrong_is_named(old: str, new: str, told: str) -> None:
+    with pytest.raises(ScenarioError, match=told):
+        parse_scenario(TEXT.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("offset = 0\nsize = 4096", "offset = 8\nsize = 64", "does not begin on a page"),
+        ("[[action]]", '[[action]]\ndo = "unmap"\nbuffer = "gone"\n\n[[action]]', "is not mapped"),
+    ],
+)
+def test_what_the_guest_cannot_do(old: str, new: str, told: str) -> None:
+    text = TEXT.replace(old, new, 1)
+    if "gone" in text:
+        text = text.replace('"page"', '"gone"').replace(
+            'name = "gone"\nplace = "kmalloc"', 'name = "gone"\nplace = "vmalloc"'
+        )
+    with pytest.raises(ScenarioError, match=told):
+        run(parse_scenario(text), "linear-walk")
