@@ -26,6 +26,13 @@ place = "kmalloc"
 size = 20
 
 [[action]]
+do = "call"
+hypercall = "grant_table_op map_grant_ref"
+with = { uop = "@page", count = 3 }
+preempt = [1]
+purge_between = "buffer:page"
+
+[[action]]
 do = "hypercall-page"
 buffer = "page"
 vendor = "intel"
@@ -47,19 +54,28 @@ test_first = false
 def test_they_are_read_and_written() -> None:
     scenario = parse_scenario(TEXT)
     assert [action.do for action in scenario.actions] == [
-        "hypercall-page", "migrate", "compat-call",
+        "call", "hypercall-page", "migrate", "compat-call",
     ]  # fmt: skip
     assert parse_scenario(write_scenario(scenario)) == scenario
 
 
 def test_the_page_takes_the_stub_of_its_number() -> None:
     path = run(parse_scenario(TEXT), "linear-walk")
-    (move,) = [node.step for node in path.steps if isinstance(node.step, Move)][:1]
+    (move,) = [n.step for n in path.steps if isinstance(n.step, Move) and n.step.size == 9]
     # sched_op is 29; stubs are 32 bytes apart, and this one has 9 bytes.
     assert (move.direction, move.size, move.gpa.offset) == ("to", 9, 29 * 32)
     assert [n.step.name for n in path.steps if isinstance(n.step, Hazard)] == [
         "stub changed under a vCPU"
     ]
+
+
+def test_another_vcpu_purges_between_two_legs() -> None:
+    path = run(parse_scenario(TEXT), "software-tlb")
+    kinds = [node.step.kind for node in path.steps]
+    first = kinds.index("tlb-purge")
+    legs = [at for at, kind in enumerate(kinds) if kind == "hypercall"]
+    assert legs[0] < first < legs[1]
+    assert kinds.count("tlb-purge") == 1
 
 
 def test_fastabi_has_no_page() -> None:
@@ -72,12 +88,13 @@ def test_fastabi_has_no_page() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('vendor = "intel"', 'vendor = "via"', "line 19.*field vendor.*one of intel, amd"),
+        ('vendor = "intel"', 'vendor = "via"', "line 26.*field vendor.*one of intel, amd"),
         ('hypercall = "sched_op yield"', 'hypercall = "sched_op yeld"', "field hypercall"),
         ("offset = 5", "offset = 6", "field offset.*begins: 0, 5, 8"),
         ("offset = 5", "", "offset = a whole number"),
         ('buffer = "struct"', 'buffer = "strict"', "did you mean 'struct'"),
         ("test_first = false", 'test_first = "no"', "true or false"),
+        ("buffer:page", "buffer:pages", "did you mean 'buffer:page'"),
         ("landing_pad = true", "landing = true", "field landing"),
     ],
 )
@@ -96,7 +113,8 @@ def test_what_is_wrong_is_named(old: str, new: str, told: str) -> None:
 def test_what_the_guest_cannot_do(old: str, new: str, told: str) -> None:
     text = TEXT.replace(old, new, 1)
     if "gone" in text:
-        text = text.replace('"page"', '"gone"').replace(
+        text = text.replace('"page"', '"gone"').replace("@page", "@gone")
+        text = text.replace("buffer:page", "buffer:gone").replace(
             'name = "gone"\nplace = "kmalloc"', 'name = "gone"\nplace = "vmalloc"'
         )
     with pytest.raises(ScenarioError, match=told):

@@ -55,6 +55,7 @@ class Call(ActionSpec):
         cpl: ring it is made from.
         preempt: which of the points where Xen may preempt are taken, counted
             from 1 over the whole call.
+        purge_between: what the next vCPU purges at each preemption, or ``""``.
     """
 
     do: ClassVar[str] = "call"
@@ -65,6 +66,7 @@ class Call(ActionSpec):
     user: bool = False
     cpl: int = 0
     preempt: tuple[int, ...] = ()
+    purge_between: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

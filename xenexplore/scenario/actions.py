@@ -55,8 +55,13 @@ def _title(name: str) -> str:
     return canonical_name(*find_call(name)).replace(" ", ".")
 
 
-def _preempted(points: tuple[int, ...]) -> Preempt | None:
-    """Take the points of preemption that a scenario names, counted over all legs."""
+def _preempted(
+    points: tuple[int, ...], between: Callable[[], None] | None = None
+) -> Preempt | None:
+    """Take the points of preemption that a scenario names, counted over all legs.
+
+    ``between`` is what happens elsewhere meanwhile.
+    """
     if not points:
         return None
     seen = 0
@@ -65,6 +70,8 @@ def _preempted(points: tuple[int, ...]) -> Preempt | None:
         nonlocal seen
         del choice, before
         seen += 1
+        if seen in points and between is not None:
+            between()
         return seen in points
 
     return taken
@@ -79,9 +86,18 @@ def _call(machine: Xen, action: records.Call) -> None:
         args=args,
         cpl=action.cpl,
     )
+
+    def purge() -> None:
+        other = (action.vcpu + 1) % machine.domain.spec.vcpus
+        detail = f"Meanwhile vCPU {other} purges {action.purge_between}"
+        step = Action(cite=_GUEST, name="purge", vcpu=other, detail=detail)
+        with machine.record.under(step):
+            _purge(machine, records.Purge(vcpu=other, what=action.purge_between))
+
+    between = purge if action.purge_between else None
     machine.user_access = action.user
     try:
-        hypercall(machine, call, preempt=_preempted(action.preempt))
+        hypercall(machine, call, preempt=_preempted(action.preempt, between))
     finally:
         machine.user_access = False
 

@@ -66,10 +66,12 @@ class _Reader:
             self.fields.fail("preempt_after", expected="preempt or preempt_after", got="both")
         return (after,) if after is not None else points
 
-    def what(self, extra: tuple[str, ...] = ()) -> str:
+    def what(
+        self, extra: tuple[str, ...] = (), key: str = "what", default: str | None = None
+    ) -> str:
         """A range: a region's word, or a buffer."""
         words = (*_REGIONS, *(f"buffer:{name}" for name in self.names), *extra)
-        return self.fields.word("what", words=words)
+        return self.fields.word(key, default, words=words)
 
     @property
     def line(self) -> int:
@@ -98,6 +100,7 @@ def _call(reader: _Reader) -> records.Call:
         user=fields.flag("user", False),
         cpl=fields.number("cpl", 0, high=3),
         preempt=reader.preempt(),
+        purge_between=reader.what(("all",), "purge_between", ""),
         line=reader.line,
     )
 
