@@ -219,6 +219,10 @@ class Abi:
         """What the guest does before a call; returns the call as it is then made."""
         return call
 
+    def registers(self, call: GuestCall) -> tuple[int, ...]:
+        """What the argument registers hold, as far as a call's step shows them."""
+        return call.args
+
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         """Xen's view of RAX: the hypercall's number with flavour bits taken off."""
         return call.number

@@ -69,8 +69,9 @@ def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
     cite = _PV_HYPERCALL if pv else _HVM_HYPERCALL
     for leg in range(_MAX_LEGS):
         step = Hypercall(
-            cite=cite, vcpu=call.vcpu, name=call.name, number=call.number, args=call.args, leg=leg
-        )
+            cite=cite, vcpu=call.vcpu, name=call.name, number=call.number,
+            args=machine.abi.registers(call), leg=leg,
+        )  # fmt: skip
         with machine.record.under(step):
             machine.emit(
                 Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall")

@@ -118,13 +118,20 @@ class FastAbi(Abi):
 
     def _pass(self, use: BufferUse, way: str) -> RegisterPass:
         words = self.words or -(-use.size // 8)
+        # Values follow what the call passes besides (a vCPU's number); results begin anew.
+        first = (use.register or 1) - 1 if way == "in" else 0
         return RegisterPass(
             cite=self.asked,
             way=way,
-            registers=VALUE_REGISTERS[: min(words, len(VALUE_REGISTERS))],
+            registers=VALUE_REGISTERS[first : first + words],
             size=use.size,
             role=use.role,
         )
+
+    def registers(self, call: GuestCall) -> tuple[int, ...]:
+        """No handle is in a register; values are shown where they are loaded."""
+        handles = [p.use.register for p in self.passed if p.use.register is not None]
+        return call.args[: min(handles)] if handles else call.args
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~PHYSICAL_BIT
