@@ -21,12 +21,6 @@ GROUPS: tuple[tuple[str, tuple[RegionKind, ...]], ...] = (
 )
 """Regions as the thread speaks of them."""
 
-# Where there is no layout (synthetic workloads), kinds decide.
-_KINDS = {
-    "directmap": (RegionKind.DIRECTMAP, RegionKind.PERCPU),
-    "kernel image": (RegionKind.IMAGE, RegionKind.STACK),
-}
-
 
 def in_range(
     workload: Workload, domain: int, rows: NDArray[np.int64], name: str
@@ -40,8 +34,6 @@ def in_range(
         name: ``"directmap"`` or ``"kernel image"``.
     """
     early = workload.kind_mask(rows, RegionKind.IDENTITY)
-    if not workload.spaces:
-        return workload.kind_mask(rows, *_KINDS[name]) & ~early
     layout = workload.spaces[domain].layout
     whole = np.array([name in (r.name, r.part_of) for r in layout.regions], np.bool_)
     found: NDArray[np.bool_] = whole[layout.classify(workload.accesses.address[rows])] & ~early

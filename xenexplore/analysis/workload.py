@@ -106,7 +106,7 @@ class Workload:
         source: the recording's name, or the synthetic model's.
         recorded: whether it was recorded (else synthetic).
         domains: whose accesses these are.
-        spaces: address space of each domain, by index; empty if synthetic.
+        spaces: address space of each domain, by index.
         regions: what the ``region`` column names.
         calls: the hypercalls.
         accesses: the accesses, those logged twice left out.
@@ -144,6 +144,7 @@ class Workload:
 RECORDED_LIMITS = (
     "one boot of one kernel under TCG on one vCPU",
     "no block or network back-end ran",
+    "that vmalloc'ed buffers lie on kernel stacks is inferred from their addresses",
     "proportions are this workload's, not every system's",
 )
 

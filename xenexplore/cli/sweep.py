@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _pool(workers: int | None) -> Executor:
+    """One worker needs no process of its own."""
+    if workers == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure every point, resuming from the output if it holds some already."""
     for name in ("entries", "workers"):
@@ -61,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         # What is known, without a line that was cut short; new rows are appended.
         output.write_text(table_text(known.values()), "utf-8", newline="")
     points = list(grid.points(args.recordings))
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+    with _pool(args.workers) as pool:
         rows = sweep(points, pool, known=known, finished=finished)
     if output is None:
         sys.stdout.write(table_text(rows))

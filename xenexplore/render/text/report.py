@@ -13,6 +13,7 @@ from xenexplore.render.text.table import heading, paragraph, table
 __all__ = ["report_text"]
 
 _TOP_CALLS = 3
+_RARE = 0.001
 _POLICIES = {"lru": "LRU", "fifo": "FIFO", "refuse": "full refuses"}
 
 
@@ -80,13 +81,27 @@ def _places(shown: Sequence[DomainFindings]) -> list[str]:
         for group in domain.coverage.groups:
             order[group.name] = order.get(group.name, 0) + group.accesses
     rows = [["share of accesses (and distinct pages)"] + [d.coverage.name for d in shown]]
+    rare = [name for name in order if not any(_is_seen(domain, name) for domain in shown)]
     for name in sorted(order, key=lambda name: (-order[name], name)):
+        if name in rare:
+            continue
         cells = []
         for domain in shown:
             found = [group for group in domain.coverage.groups if group.name == name]
             cells.append(f"{percent(found[0].share)} ({found[0].pages})" if found else "-")
         rows.append(_row(f"  {name}", cells))
-    return ["", "WHERE THE BUFFERS ARE", *table(rows, "l" + "r" * len(shown), indent=2)]
+    less = paragraph(f"less than 0.1% each: {', '.join(rare)}", 4, 2) if rare else []
+    return [
+        "",
+        "WHERE THE BUFFERS ARE",
+        *table(rows, "l" + "r" * len(shown), indent=2),
+        *less,
+    ]
+
+
+def _is_seen(domain: DomainFindings, name: str) -> bool:
+    """Whether a group has a share that is worth a line."""
+    return any(group.name == name and group.share >= _RARE for group in domain.coverage.groups)
 
 
 def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
@@ -162,4 +177,6 @@ def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
 def _limits(findings: Findings) -> list[str]:
     what = "Recorded" if findings.recorded else "SYNTHETIC, not recorded"
     words = "; ".join(findings.limits)
+    if findings.repeats:
+        words += f"; {findings.repeats} accesses were logged twice, walked once, and count once"
     return ["", *paragraph(f"Limits. {what}: {words}." if words else f"Limits. {what}.")]

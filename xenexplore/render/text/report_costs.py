@@ -34,14 +34,16 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
         f"bytes (P2M of {_ORDERS[shape.p2m_order]} pages; guest: 2 MiB leaves in directmap and "
         "image, else 4 KiB: assumed, not recorded). cmp: entries compared, scanning slots in "
         "order of registration. In brackets: entries; software-tlb and gfn-lists have directmap, "
-        "image and, in hindsight, each stack page used. The guest's own work: --json.",
+        "image and, in hindsight, each stack page used. phys-twins changes only accesses "
+        "outside hypercalls. The guest's own work: --json.",
         2,
     )
     table_ = findings.costs
     if table_.guesses:
         lines += paragraph(
             f"ns: counts times {table_.origin}; {table_.guesses} of its {len(table_.costs)} "
-            "numbers are GUESSES. Compare the counts; change the guesses with --costs.", 2,
+            f"numbers are GUESSES (an exit: {table_.of('exits'):.0f}). Compare the counts; change the "
+            "guesses with --costs.", 2,
         )  # fmt: skip
     else:
         lines += paragraph(f"ns: counts times {table_.origin}.", 2)
@@ -63,13 +65,19 @@ def _table(findings: Findings, domains: Sequence[DomainFindings]) -> list[str]:
         over += [domain.coverage.name, "", "", ""]
         head += ["refused", "reads", "cmp", "ns"]
     rows = [over, head]
+    never = []
     for index, first in enumerate(domains[0].replays):
+        if all(domain.replays[index].refused == domain.coverage.hypercalls for domain in domains):
+            never.append(first.design.label)
+            continue
         cells = [_label(first, domains, index)]
         for domain in domains:
             cells += _cells(findings, domain.replays[index])
         rows.append(cells)
     lines = table(rows, "l" + "rrrr" * len(domains), indent=2, gap=1)
     assert all(len(line) <= WIDTH for line in lines)
+    if never:
+        lines += paragraph(f"{', '.join(never)}: refuse every call (not specified).", 2)
     return lines
 
 
