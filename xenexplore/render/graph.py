@@ -120,14 +120,16 @@ def path_graph(tree: Tree, copy: int, index: int | None = None) -> nx.DiGraph[st
         index: the step at hand; of many pieces, those up to its own are shown
             (default: the first ones).
     """
-    return _Graph(tree, copy, copy if index is None else index).build()
+    return _Graph(tree, copy, index).build()
 
 
 class _Graph:
-    def __init__(self, tree: Tree, copy: int, index: int) -> None:
+    def __init__(self, tree: Tree, copy: int, index: int | None) -> None:
         import networkx as nx
 
-        self.tree, self.copy, self.index = tree, copy, index
+        self.tree, self.copy = tree, copy
+        self.index = copy if index is None else index
+        self.until = tree.end(copy) if index is None else index
         self.graph: nx.DiGraph[str] = nx.DiGraph()
         self.lane = 0
         self.at = "handle"  # where the piece at hand has got to
@@ -263,6 +265,8 @@ class _Graph:
         ))  # fmt: skip
 
     def _move(self, index: int, step: Move) -> None:
+        if index > self.until:
+            return
         frame = step.gpa.value >> 12
         if self.frame != f"gfn:{frame:x}":
             self.at = self.at if self.at != self.frame else "handle"

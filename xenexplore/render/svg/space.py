@@ -13,6 +13,7 @@ from xenexplore.render.svg.places import Mark, Places, places_at
 from xenexplore.render.svg.scale import Extent, Scale
 from xenexplore.render.view_space import Covered, SpaceMap
 from xenexplore.scenario.path import Path
+from xenexplore.steps import Copy
 
 __all__ = ["draw_space"]
 
@@ -271,13 +272,20 @@ class _Drawing:
                 ("M", middle, there), ("L", self.p0 - 2, there), *head, stroke="now", thick=1.8
             )
             if chunk == self.focus.chunk:
-                self.canvas.text(middle, there - 5, "handle", size=10, role="now")
+                name = "handle" if self._is_handle(chunk.gpa.value) else "piece"
+                self.canvas.text(middle, there - 5, name, size=10, role="now")
             return
         here = self.lin.middle(Extent(low=chunk.va.value, high=chunk.va.value + 1).pages())
         self._curve(here, there, "bad" if chunk.wrong else "now", thick=1.8)
         if chunk.wrong and chunk.meant is not None and chunk.meant != chunk.gpa:
             meant = Extent(low=chunk.meant.value, high=chunk.meant.value + 1).pages()
             self._curve(here, self.phys.middle(meant), "now", dash=(1, 3), thick=1.8)
+
+    def _is_handle(self, gpa: int) -> bool:
+        """Whether the copy's own handle lies in a page, not just a piece that a list names."""
+        copy = self.focus.copy
+        step = None if copy is None else self.path.steps[copy].step
+        return isinstance(step, Copy) and step.handle >> 12 == gpa >> 12
 
     def _curve(
         self, here: float, there: float, role: str, *,
