@@ -30,8 +30,6 @@ _PV_HYPERCALL = xen("xen/arch/x86/pv/hypercall.c", "pv_hypercall")
 _CONTINUE = xen("xen/arch/x86/hypercall.c", "hypercall_create_continuation")
 
 _MULTICALL = xen("xen/common/multicall.c", "do_multicall")
-_NESTED = "-EINVAL: inside a multicall"
-"""Why a multicall's plan may fail at its start: _MCSF_in_multicall is set already."""
 _NO_VCPU = "-ENOENT: the domain has no such vCPU"
 """Of any VCPUOP (do_vcpu_op(), xen/arch/x86/domain.c)."""
 _NOT_CURRENT = "-EINVAL: not the calling vCPU"
@@ -156,10 +154,7 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
 def _fails(machine: Xen, call: GuestCall, step: Choice) -> bool:
     """Whether a call fails for a reason that the machine decides; others depend on Xen's state."""
     if not step.ends:
-        nested = step.reason == _NESTED
-        if nested:
-            _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
-        return nested
+        return False
     if step.reason == _NO_VCPU:
         return call.args[1] >= machine.domain.spec.vcpus
     return step.reason == _NOT_CURRENT and call.args[1] != call.vcpu
@@ -173,6 +168,9 @@ def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     guest = "pv" if machine.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
         _check_entry(machine, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
+    elif family.name == "multicall":
+        # The plan refuses it, as do_multicall() does while _MCSF_in_multicall is set.
+        _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
     return dispatched.to_bytes(8, "little") + data[8:], number
 
 
