@@ -3,7 +3,9 @@
 Run it by hand: ``python tests/bench/stepper.py``.  For each path (26 steps, and a
 long one) and for single steps and jumps it prints, as median and 95th percentile:
 
-script   the key's handler, all views drawn, style and layout forced
+cpu      CPU time of the browser's main thread for one step, all of it: script,
+         style, layout, paint; what a machine with nothing else to do would take
+script   the key's handler, all views drawn, style and layout forced (wall clock)
 paint    from the key event's own time stamp to the first task after the next
          frame; it includes the wait for that frame (0 to 16.7 ms at 60 Hz)
 
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -60,6 +63,38 @@ def measure(page: Page, key: str, back: str, run: int) -> list[dict[str, float]]
         page.wait_for_timeout(5)
     page.wait_for_timeout(100)
     return page.evaluate("times")
+
+
+def cpu(page: Page, key: str, back: str, run: int) -> list[float]:
+    """Main-thread CPU milliseconds of each step, as the browser counts them."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def used() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    found = []
+    for number in range(STEPS // 2):
+        before = used()
+        page.keyboard.press(key if number // run % 2 == 0 else back)
+        page.wait_for_timeout(30)
+        found.append(used() - before)
+    session.detach()
+    return found
+
+
+def idle(page: Page) -> float:
+    """What the measuring itself costs: the same without a key."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    metrics = []
+    for _ in range(30):
+        answer = session.send("Performance.getMetrics")["metrics"]
+        metrics.append(1000 * next(m["value"] for m in answer if m["name"] == "TaskDuration"))
+        page.wait_for_timeout(30)
+    session.detach()
+    return statistics.median(b - a for a, b in pairwise(metrics))
 
 
 def say(name: str, values: list[float]) -> None:
@@ -115,12 +150,14 @@ def main() -> None:
             page.get_by_role("slider").fill(str(len(path) // 2))
             page.locator(".xe").focus()
             page.evaluate(WATCH)
+            print(f"  of each cpu figure the measuring itself is {idle(page):.2f} ms")
             for title, key, back, run in (
                 ("one step", "ArrowRight", "ArrowLeft", 12),
                 ("one copy or call", "PageDown", "PageUp", 2),
                 ("to the ends", "End", "Home", 1),
             ):
                 times = measure(page, key, back, run)
+                say(f"{title}, cpu", cpu(page, key, back, run))
                 say(f"{title}, script", [entry["script"] for entry in times])
                 say(f"{title}, to paint", [entry["paint"] for entry in times])
             page.close()

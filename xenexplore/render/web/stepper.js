@@ -49,6 +49,7 @@ function sentence(text) {
     .replace(/\b0x[0-9a-f]{3,8}\b/g, (found) => `<span class="xe-n">${found}</span>`);
 }
 const paragraphs = (text) => text.split(/\n\s*\n/).filter((part) => part.trim()).map((part) => `<p>${esc(part.trim())}</p>`).join("");
+const warned = (bad, text) => (bad ? `<span class="xe-warn" aria-hidden="true">▲</span> ${text}` : text);
 const plain = (html) => html.replace(/<[^>]*>/g, "");
 
 // ---------------------------------------------------------------- words
@@ -65,7 +66,7 @@ const WORDS = {
   phase: (s) => [s.name, sentence(s.detail || ""), s.who === "xen" ? "Xen" : "guest"],
   hypercall: (s) => ["call", esc(s.name), s.leg ? `continuation ${s.leg}` : ""],
   exit: (s) => ["exit", `vCPU ${s.vcpu}`, esc(s.instruction)],
-  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.role.split(":")[0])],
+  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.role.split(":")[0]).replace(/_/g, "_<wbr>")],
   piece: (s) => ["piece", `${handle(big(s.handle))} <small>${size(s.size)}</small>`, ""],
   move: (s) => [
     "bytes",
@@ -864,7 +865,7 @@ function drawMoving(map, view, at) {
     const mark = gfn === null ? null : { lo: gfn << 12n, hi: (gfn + 1n) << 12n };
     if (!mark || !inPhys(mark) || (focus.gpa !== null && frameOf(focus.gpa) === gfn)) continue;
     const [y, h] = span(phys, mark, 6);
-    out.push(`<rect class="xe-mark xe-table-now" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(gfn)}"/>${label(gfn, y + h / 2, "table")}`);
+    out.push(`<rect class="xe-mark xe-table-now" x="${p0 + 1}" y="${y}" width="44" height="${h}" data-k="gfn:${hex(gfn)}"/><text class="xe-pname is-mono is-over xe-pname-table" x="${p0 - 5}" y="${y + h / 2 + 3}" text-anchor="end">${hex(gfn, 5)}</text>`);
   }
   if (focus.meant !== null && inPhys({ lo: focus.meant, hi: focus.meant + 1n })) {
     const [y, h] = span(phys, { lo: pageOf(focus.meant), hi: pageOf(focus.meant) + PAGE }, 6);
@@ -947,7 +948,7 @@ class Stepper {
 <section class="xe-map" aria-labelledby="${uid}-h1"><div class="xe-sectionhead"><h3 id="${uid}-h1">Where the buffer lives</h3><span class="xe-zoom" role="group" aria-label="Zoom">${ZOOMS.map((z, at) => `<button type="button" data-act="zoom" data-zoom="${at}" aria-pressed="${at === 0}">${z}</button>`).join("")}</span></div><div class="xe-mapbox" tabindex="0" role="group" aria-label="Address spaces; up and down select"></div><p class="xe-readout" aria-live="polite"></p></section>
 <section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span></div><div class="xe-chunks"></div><ol class="xe-rows"></ol>
 <div class="xe-tables-view"${this.hasTables ? "" : " hidden"}><h3>Registered buffers</h3><div class="xe-tablelist"></div></div></section>
-<section class="xe-this" aria-labelledby="${uid}-h3"><div class="xe-now-part"><div class="xe-sectionhead"><h3 id="${uid}-h3">This step</h3></div><p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p></div><div class="xe-count-part"><h3>So far</h3><table class="xe-sofar"><thead${this.once ? "" : ' class="xe-hide"'}><tr><th scope="col"><span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead><tbody></tbody></table><h3 class="xe-worthhead">Worth noticing</h3><ul class="xe-worth"></ul></div></section></div>
+<section class="xe-this" aria-labelledby="${uid}-h3"><div class="xe-now-part"><div class="xe-sectionhead"><h3 id="${uid}-h3">This step</h3></div><p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p></div><div class="xe-count-part"><h3>So far</h3><table class="xe-sofar"><thead${this.once ? "" : ' class="xe-hide"'}><tr><th scope="col"><span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead><tbody></tbody></table></div><div class="xe-worth-part"><div class="xe-sectionhead"><h3 class="xe-worthhead">Worth noticing</h3></div><ul class="xe-worth"></ul></div></section></div>
 <div class="xe-time"><div class="xe-line" role="group" aria-label="Line of time"></div>
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="play" aria-label="Play" aria-pressed="false">▷</button><button type="button" data-act="next" aria-label="Next step">›</button>
 <div class="xe-scrub"><svg class="xe-ticks" aria-hidden="true" preserveAspectRatio="none"></svg><input type="range" min="0" max="${this.run.length - 1}" step="1" value="0" aria-label="Step"></div>
@@ -1204,7 +1205,7 @@ class Stepper {
     this.markCounts(step);
     const notes = this.notes();
     parts.worthhead.hidden = !notes.length;
-    parts.worth.innerHTML = notes.map(({ at, text, bad }) => `<li class="${bad ? "is-bad" : ""}">${bad ? '<span class="xe-warn" aria-hidden="true">▲</span> ' : ""}${at === undefined || at === index ? text : `<button type="button" data-go="${at}">${text}</button>`}</li>`).join("");
+    parts.worth.innerHTML = notes.map(({ at, text, bad }) => `<li class="${bad ? "is-bad" : ""}">${at === undefined || at === index ? warned(bad, text) : `<button type="button" data-go="${at}">${warned(bad, text)}</button>`}</li>`).join("");
   }
   // The counts that this step changed.
   markCounts(step) {
