@@ -16,7 +16,7 @@ _DEEPEST = 8
 _STATUS = {
     "right": "right: every byte moved where the caller meant",
     "wrong": "WRONG: bytes moved elsewhere, or as ciphertext, without a fault",
-    "error": "error: a call or a check failed, and says so",
+    "error": "error: a copy, a call or a check failed",
     "refused": "refused: not possible under this option",
 }
 
