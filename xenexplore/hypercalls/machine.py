@@ -37,7 +37,7 @@ from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, set
 __all__ = ["Machine"]
 
 # Xen's own addresses, where a PV guest has none (__addr_ok() in
-# xen/arch/x86/include/asm/uaccess.h; HYPERVISOR_VIRT_END in asm/config.h).
+# xen/arch/x86/include/asm/x86_64/uaccess.h; HYPERVISOR_VIRT_END in asm/config.h).
 _PV_LOW_END = 1 << 47
 _PV_HIGH_START = 0xFFFF_8800_0000_0000
 
