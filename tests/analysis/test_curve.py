@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xenexplore.analysis.curve import miss_curve
-from xenexplore.analysis.curve_kernels import reuse_histogram
+from xenexplore.analysis.curve_kernels import number_keys, reuse_histogram
 from xenexplore.errors import MachineError
 
 
@@ -90,6 +90,20 @@ def test_long_traces_are_packed_and_stay_exact() -> None:
 def test_reuse_distances_by_hand() -> None:
     # a b a c b b: a after {b}: 1; b after {a, c}: 2; b at once: 0.
     assert reuse_histogram(np.array([0, 1, 0, 2, 1, 1]), 3).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("count", [1, 2047, 2048, 2049, 9000])
+def test_keys_are_numbered_by_first_use(count: int) -> None:
+    """More of them than the table of numbers begins with, among them 0 and the largest."""
+    random = np.random.default_rng(count)
+    keys = random.integers(0, 1 << 64, count, np.uint64)
+    keys[0], keys[-1] = 0, (1 << 64) - 1
+    trace = np.concatenate([keys, random.permutation(keys)])
+    codes, found = number_keys(trace)
+    numbers: dict[int, int] = {}
+    expected = [numbers.setdefault(key, len(numbers)) for key in trace.tolist()]
+    assert codes.tolist() == expected
+    assert found == len(numbers)
 
 
 def test_smallest_capacity_for_a_hit_rate() -> None:

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.analysis.curve_kernels import fifo_misses, reuse_histogram
+from xenexplore.analysis.curve_kernels import fifo_misses, number_keys, reuse_histogram
 from xenexplore.errors import MachineError
 
 __all__ = ["Curve", "Policy", "Scope", "miss_curve"]
@@ -89,7 +89,7 @@ def miss_curve(
         order = np.argsort(vcpu, kind="stable")
         edges = np.flatnonzero(np.diff(vcpu[order])) + 1
         traces = [keys[part] for part in np.split(order, edges)]
-    dense = [_dense(trace) for trace in traces]
+    dense = [number_keys(trace) for trace in traces]
     largest = max((count for _, count in dense), default=0)
     capacity = _capacities(policy, largest)
     misses = np.zeros(len(capacity), np.int64)
@@ -97,14 +97,6 @@ def miss_curve(
         misses += _misses(policy, trace, count, capacity)
     total = sum(count for _, count in dense)
     return Curve(policy, scope, len(keys), total, capacity, misses)
-
-
-def _dense(keys: NDArray[np.uint64] | NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    """Keys as numbers in order of first use, and how many there are."""
-    _, first, code = np.unique(keys, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    return rank[code.reshape(-1)], len(first)
 
 
 def _capacities(policy: Policy, largest: int) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The two loops of the miss-ratio curves, compiled by numba when first used."""
+"""The loops of the miss-ratio curves, compiled by numba when first used."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fifo_misses", "reuse_histogram"]
+__all__ = ["fifo_misses", "number_keys", "reuse_histogram"]
 
 # Slots of the timeline of last uses, as a multiple of the number of keys:
 # when it is full it is packed, so that memory follows the keys and not the trace.
 _ROOM = 4
+
+
+def number_keys(
+    keys: NDArray[np.uint64] | NDArray[np.int64],
+) -> tuple[NDArray[np.int64], int]:
+    """Keys as numbers in order of first use, and how many there are."""
+    codes, count = _kernels()[2](np.ascontiguousarray(keys).view(np.uint64))
+    return codes, int(count)
 
 
 def reuse_histogram(trace: NDArray[np.int64], keys: int) -> NDArray[np.int64]:
@@ -37,16 +45,16 @@ def fifo_misses(trace: NDArray[np.int64], keys: int, capacity: int) -> int:
 
 
 @cache
-def _kernels() -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _kernels() -> tuple[Callable[..., Any], ...]:
     import numba
 
     try:
         compiled = numba.njit(cache=True, nogil=True)
-        return compiled(_reuse), compiled(_fifo)
+        return compiled(_reuse), compiled(_fifo), compiled(_number)
     except RuntimeError:
         # "no locator available": neither the package nor the home is writable.
         compiled = numba.njit(nogil=True)
-        return compiled(_reuse), compiled(_fifo)
+        return compiled(_reuse), compiled(_fifo), compiled(_number)
 
 
 def _reuse(trace, keys, room):  # type: ignore[no-untyped-def]
@@ -117,3 +125,37 @@ def _fifo(trace, keys, capacity):  # type: ignore[no-untyped-def]
             inserted[key] = clock
             clock += 1
     return clock
+
+
+def _number(keys):  # type: ignore[no-untyped-def]
+    """An open-addressing hash table that doubles when half full; Fibonacci hashing."""
+    bits = 12
+    slots = np.full(1 << bits, -1, np.int64)
+    known = np.empty(1 << (bits - 1), np.uint64)
+    codes = np.empty(len(keys), np.int64)
+    count = 0
+    for row in range(len(keys)):
+        key = keys[row]
+        at = np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits))
+        while slots[at] >= 0 and known[slots[at]] != key:
+            at = (at + 1) & ((1 << bits) - 1)
+        if slots[at] >= 0:
+            codes[row] = slots[at]
+            continue
+        codes[row] = count
+        slots[at] = count
+        known[count] = key
+        count += 1
+        if count == len(known):
+            bits += 1
+            slots = np.full(1 << bits, -1, np.int64)
+            more = np.empty(1 << (bits - 1), np.uint64)
+            more[:count] = known
+            known = more
+            for code in range(count):
+                again = (known[code] * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)
+                at = np.int64(again)
+                while slots[at] >= 0:
+                    at = (at + 1) & ((1 << bits) - 1)
+                slots[at] = code
+    return codes, count

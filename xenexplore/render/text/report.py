@@ -151,9 +151,8 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
         rows.append(_row(f"  pages, on a miss, {_POLICIES[curve.policy]}", cells))
     lines = ["", "HOW MANY ENTRIES", *table(rows, "l" + "r" * len(shown), indent=2)]
     lines += paragraph(
-        "The first three are chosen in hindsight, most used first: a guest that must "
-        "register beforehand needs at least as many. On a miss: each miss registers its "
-        "page, first uses included. A dash: out of reach.",
+        "The first three: chosen in hindsight, a lower bound for a guest that registers "
+        "beforehand. On a miss: first uses count as misses. A dash: out of reach.",
         2,
     )
     return lines

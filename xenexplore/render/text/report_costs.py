@@ -42,8 +42,8 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
     if table_.guesses:
         lines += paragraph(
             f"ns: counts times {table_.origin}; {table_.guesses} of its {len(table_.costs)} "
-            f"numbers are GUESSES (an exit: {table_.of('exits'):.0f}). Compare the counts; change the "
-            "guesses with --costs.", 2,
+            f"numbers are GUESSES (an exit: {table_.of('exits'):.0f}). Compare the "
+            "counts; change the guesses with --costs.", 2,
         )  # fmt: skip
     else:
         lines += paragraph(f"ns: counts times {table_.origin}.", 2)
