@@ -16,7 +16,7 @@ from xenexplore.errors import MachineError
 from xenexplore.render.svg import VIEWS, drawing, svg_of
 from xenexplore.render.svg.canvas import Canvas, Text
 from xenexplore.render.svg.metrics import width_of
-from xenexplore.render.svg.says import COUNTED
+from xenexplore.render.svg.says import COUNTED, capitalised
 from xenexplore.render.svg.theme import THEMES, theme_of
 from xenexplore.render.view_moment import moment_at
 from xenexplore.render.view_registered import registered_at
@@ -193,6 +193,19 @@ def test_a_moment_says_what_the_records_say(name: str, option: str | None) -> No
                 after = drawn[drawn.index(what) + 1 : drawn.index(what) + 3]
                 assert f"{calls:,}" in after
         assert f"step {index} / {len(path) - 1}" in drawn
+
+
+def test_no_space_is_lost_to_a_browser() -> None:
+    # Of several spaces a browser draws one.
+    for view in OF_PATH:
+        svg = svg_of(path_of("evtchn-send-from-stack", "giant-map"), 15, view)
+        assert not any("  " in line for line in texts(svg))
+    assert "\N{NO-BREAK SPACE}" in svg_of(path_of("straddle", "linear-walk"), 12)
+
+
+def test_a_sentence_begins_with_a_capital_and_a_vcpu_does_not() -> None:
+    assert capitalised("the frame is registered") == "The frame is registered"
+    assert capitalised("vCPU 0 is current") == "vCPU 0 is current"
 
 
 def test_the_frames_of_a_wrong_copy_are_both_drawn() -> None:

@@ -7,6 +7,7 @@ y downwards.  Colours are roles of a :class:`~xenexplore.render.svg.theme.Theme`
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -166,8 +167,7 @@ class Canvas:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{ident}" width="{wide}" '
             f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-            f'aria-labelledby="{ident}-title {ident}-desc" xml:space="preserve" '
-            f'font-family="{SANS}">'
+            f'aria-labelledby="{ident}-title {ident}-desc" font-family="{SANS}">'
         )
         lines = [
             head,
@@ -208,7 +208,7 @@ class Canvas:
         place = f'x="{_number(text.x)}" y="{_number(text.y)}"'
         if text.spans == (Span(text=text.spans[0].text, bold=True),):
             # Much of every table: worth a shorter form, since notebooks keep their pictures.
-            return f'<text {place}{paint} font-weight="600">{escape(text.spans[0].text)}</text>'
+            return f'<text {place}{paint} font-weight="600">{_escaped(text.spans[0].text)}</text>'
         spans = "".join(self._span(span, text.size) for span in text.spans)
         return f"<text {place}{paint}>{spans}</text>"
 
@@ -222,7 +222,13 @@ class Canvas:
             given += ' font-weight="600"'
         if span.role:
             given += f' fill="{self.theme.colour(span.role)}"'
-        return f"<tspan{given}>{escape(span.text)}</tspan>" if given else escape(span.text)
+        words = _escaped(span.text)
+        return f"<tspan{given}>{words}</tspan>" if given else words
+
+
+def _escaped(text: str) -> str:
+    """Text whose spaces all show: of several, browsers draw one, whatever xml:space says."""
+    return escape(re.sub(" (?= )", "\N{NO-BREAK SPACE}", text))
 
 
 def _number(value: float) -> str:

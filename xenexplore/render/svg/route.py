@@ -9,6 +9,7 @@ from xenexplore.render.svg.canvas import Canvas, Command
 from xenexplore.render.svg.glyphs import draw_glyph
 from xenexplore.render.svg.head import MARGIN, draw_head
 from xenexplore.render.svg.metrics import Span, fitted, plain, spans_of, wrapped
+from xenexplore.render.svg.says import capitalised
 from xenexplore.render.svg.theme import Theme
 from xenexplore.render.view_moment import moment_at
 from xenexplore.render.view_notes import notes_at
@@ -152,7 +153,7 @@ def _finish(
     notes = notes_at(path, tree, last)
     for note in notes:
         y += 6
-        for line in wrapped(note[:1].upper() + note[1:], 12.5, _WIDTH - 2 * MARGIN):
+        for line in wrapped(capitalised(note), 12.5, _WIDTH - 2 * MARGIN):
             y += 18
             canvas.text(MARGIN, y, line, size=12.5, role="quiet")
     canvas.desc = " ".join((says, *notes))

@@ -7,7 +7,7 @@ from xenexplore.render.svg.canvas import Canvas
 from xenexplore.render.svg.metrics import Span, wrapped
 from xenexplore.render.view_moment import Moment
 
-__all__ = ["COUNTED", "draw_says"]
+__all__ = ["COUNTED", "capitalised", "draw_says"]
 
 #: Fields of Counts, and what a table calls them.
 COUNTED = (
@@ -63,11 +63,17 @@ def draw_says(
         canvas.heading(x, y, "Worth noticing")
         y += 8
         for note in moment.notes:
-            for line in wrapped(note[:1].upper() + note[1:], 12.5, width):
+            for line in wrapped(capitalised(note), 12.5, width):
                 y += 18
                 canvas.text(x, y, line, size=12.5)
             y += 6
     return y
+
+
+def capitalised(sentence: str) -> str:
+    """A sentence with a capital at its beginning, unless that is a name such as vCPU."""
+    first = sentence.split(" ", 1)[0]
+    return sentence[:1].upper() + sentence[1:] if first.islower() else sentence
 
 
 def _counts(

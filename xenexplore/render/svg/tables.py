@@ -78,7 +78,9 @@ def _entry(
         search is not None and search.step.hit and search.step.slot == entry.slot
         and table.vcpu in (search.step.asked, None)
     )  # fmt: skip
-    role = "good" if answered else "ink"
+    role = "ink"
+    if answered:
+        role = "bad" if search is not None and search.wrong_vcpu else "good"
     canvas.text(x + 18, y, f"[{entry.slot}]", size=12.5, role=role)
     va = spans_of(spell.linear(entry.va.value))
     canvas.text(x + 50, y, va, size=12.5, role=role)

@@ -121,7 +121,9 @@ def _mark(
     bad = step <= index and _went_wrong(tree, step, folded=folded)
     role = "bad" if bad else "now" if now else "good" if step <= index else "quiet"
     draw_glyph(canvas, record.kind, x, y, role, filled=now)
-    label = _short(record) + (" ▸" if folded else "")
+    label = _short(record)
+    if folded and width_of(f"{label} ▸", 10.5) <= slot - 3:
+        label += " ▸"
     text = fitted(label, 10.5, slot - 3, bold=now)
     spans = (Span(text=text, bold=now),)
     canvas.text(x, y + 23, spans, size=10.5, role="ink" if now else "quiet", anchor="middle")
@@ -146,7 +148,7 @@ def _short(step: Step) -> str:
         case Hypercall():
             return step.name.replace(".", " ").split(" ")[-1]
         case Action():
-            return step.name
+            return step.name.split("-")[0]
         case TlbInsert():
             return "register"
         case TlbPurge():
