@@ -1205,6 +1205,7 @@ class Stepper {
     this.markCounts(step);
     const notes = this.notes();
     parts.worthhead.hidden = !notes.length;
+    parts.views.classList.toggle("is-plain", !notes.length);
     parts.worth.innerHTML = notes.map(({ at, text, bad }) => `<li class="${bad ? "is-bad" : ""}">${at === undefined || at === index ? warned(bad, text) : `<button type="button" data-go="${at}">${warned(bad, text)}</button>`}</li>`).join("");
   }
   // The counts that this step changed.
