@@ -7,7 +7,7 @@ import errno
 import pytest
 from calls import MAKERS, Where, run_call, word
 
-from xenexplore.addr import Gpa
+from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec, GuestType
 from xenexplore.hypervisor.abi import Area, GuestCall
@@ -242,3 +242,66 @@ def test_a_page_at_the_end_of_physical_space_is_no_ram() -> None:
         vcpu=0, name="send", number=32 | PHYSICAL_BIT, args=(4, Gpa((1 << 52) - 4096).value)
     )
     assert make_call(ran.machine, call) == -errno.EFAULT
+
+
+def test_an_entry_of_a_multicall_is_asked_nothing_of_the_outer_call() -> None:
+    """A VCPUOP as an entry: the outer call's arguments say nothing of its vCPU."""
+    domain = Domain(GuestSpec())
+    buffer = domain.place("runstate", "kmalloc", 48, offset=0)
+    machine, result = made("linear-walk", entry(24, 4, 0, buffer.va.value), domain)
+    assert result == 0
+    assert ("to", 48) in moved(machine)
+
+
+@pytest.mark.parametrize(("cure", "right"), [("current", False), ("deferred", True)])
+def test_a_registration_for_another_vcpu_as_a_call(cure: str, right: bool) -> None:
+    """VCPUOP_register_runstate_memory_area writes at once; deferring waits for the subject."""
+    domain = Domain(GuestSpec(vcpus=2, smap=False))
+    for vcpu in (0, 1):
+        domain.switch(vcpu, f"on-{vcpu}")
+        domain.place(
+            f"area-{vcpu}", "user", 48, process=f"on-{vcpu}", vcpu=vcpu, address=Gva(0x7FFFF0000000)
+        )
+    area = domain.buffers["area-1"]
+    struct = domain.place("struct", "kmalloc", 8, contents=word(area.va.value))
+    machine = Xen(domain, make_option("linear-walk", {"cross_vcpu": cure}))
+    call = GuestCall(
+        vcpu=0, name="vcpu_op.register_runstate_memory_area", number=24,
+        args=(5, 1, struct.va.value),
+    )  # fmt: skip
+    assert hypercall(machine, call) == 0
+    assert outcome_of(machine.nodes).status == ("right" if right else "wrong")
+
+
+def test_fastabi_leaves_a_registered_area_linear() -> None:
+    domain = Domain(GuestSpec())
+    area = domain.place("area", "percpu", 48)
+    struct = domain.place("struct", "stack", 8, contents=word(area.va.value))
+    machine = Xen(domain, make_option("fastabi"))
+    call = GuestCall(
+        vcpu=0, name="vcpu_op.register_runstate_memory_area", number=24,
+        args=(5, 0, struct.va.value),
+    )  # fmt: skip
+    assert hypercall(machine, call) == 0
+    # The address is passed in a register, the area filled through a walk.
+    assert moved(machine) == [("to", 48)]
+    assert outcome_of(machine.nodes).calls.walks == 1
+
+
+def test_fastabi_values_follow_the_vcpu_s_number() -> None:
+    """VCPUOP_set_singleshot_timer: vcpuid in RSI, timeout and flags after it."""
+    domain = Domain(GuestSpec())
+    timer = domain.place("timer", "stack", 16)
+    machine = Xen(domain, make_option("fastabi"))
+    call = GuestCall(
+        vcpu=0, name="vcpu_op.set_singleshot_timer", number=24, args=(8, 0, timer.va.value)
+    )
+    assert hypercall(machine, call) == 0
+    (passed,) = [n.step for n in machine.nodes if isinstance(n.step, RegisterPass)]
+    assert (passed.way, passed.registers) == ("in", ("r8", "r9"))
+
+
+def test_a_call_without_handles_under_fastabi() -> None:
+    machine = Xen(Domain(GuestSpec()), make_option("fastabi"))
+    assert hypercall(machine, GuestCall(vcpu=0, name="sched_op.yield", number=29, args=(0, 0))) == 0
+    assert not moved(machine)
