@@ -183,3 +183,12 @@ def test_counts_add_up() -> None:
     assert total - ran.outcome.setup == ran.outcome.calls
     assert ran.outcome.setup.exits == ran.outcome.setup.tlb_inserts == 4
     assert ran.outcome.calls.tlb_hits == ran.outcome.calls.tlb_lookups == 6
+
+
+@pytest.mark.parametrize("option", ["linear-walk", "number-bit", "bounce", "fastabi"])
+def test_a_null_handle_faults_or_is_refused(option: str) -> None:
+    def null(domain: Domain, where: Where) -> GuestCall:
+        return GuestCall(vcpu=0, name="event_channel_op.send", number=32, args=(4, 0))
+
+    ran = run_call(option, null)
+    assert ran.outcome.status == ("error" if option == "linear-walk" else "refused")

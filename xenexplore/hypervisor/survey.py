@@ -131,6 +131,8 @@ def _origin(call: GuestCall, step: Copy, fields: dict[int, int]) -> int | Gva:
     for at, value in fields.items():
         if PAGE_SIZE <= value <= address and (best is None or value > best[0]):
             best = (value, Gva(at))
+    if best is None and address in call.args:
+        return call.args.index(address)  # a NULL handle, or one in the first page
     if best is None:
         raise MachineError(f"{call.name}: no register or field holds a handle for {address:#x}")
     return best[1]
