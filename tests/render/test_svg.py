@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from xml.etree import ElementTree as ET
 
@@ -17,6 +18,7 @@ from xenexplore.render.svg import VIEWS, drawing, svg_of
 from xenexplore.render.svg.canvas import Canvas, Text
 from xenexplore.render.svg.metrics import width_of
 from xenexplore.render.svg.says import COUNTED, capitalised
+from xenexplore.render.svg.tables import tone_of
 from xenexplore.render.svg.theme import THEMES, theme_of
 from xenexplore.render.view_moment import moment_at
 from xenexplore.render.view_registered import registered_at
@@ -242,6 +244,19 @@ def test_whose_table_was_asked_and_whose_should_have_been() -> None:
         for entry in table.entries:
             shown = f"{entry.va.value >> 32:08x}{entry.va.value & 0xFFFFFFFF:08x}"
             assert any(line.startswith(shown) for line in drawn)
+
+
+def test_another_vcpus_entry_is_bad_only_where_it_says_something_else() -> None:
+    path = path_of("wrong-vcpu", "software-tlb")
+    wrong = next(n.index for n in path.steps if isinstance(n.step, Move) and not n.step.right)
+    search = registered_at(path.steps, wrong).search
+    assert search is not None
+    assert search.other is not None
+    answered = registered_at(path.steps, wrong).table(search.step.asked).find(search.step.va)
+    assert answered is not None
+    assert tone_of(search, answered) == "bad"
+    assert tone_of(replace(search, other=answered), answered) == "good"
+    assert tone_of(replace(search, other=None), answered) == "bad"
 
 
 def test_without_registered_buffers_the_view_says_so() -> None:

@@ -7,7 +7,7 @@ from xenexplore.render.svg.canvas import Canvas
 from xenexplore.render.svg.glyphs import draw_glyph
 from xenexplore.render.svg.head import MARGIN, draw_head
 from xenexplore.render.svg.metrics import Span, fitted, spans_of, width_of, wrapped
-from xenexplore.render.svg.tables import extent_of, owner_of, tables_of
+from xenexplore.render.svg.tables import extent_of, owner_of, tables_of, tone_of
 from xenexplore.render.svg.theme import Theme
 from xenexplore.render.view_moment import moment_at
 from xenexplore.render.view_registered import Entry, Gone, Registered, Search, Table, registered_at
@@ -117,7 +117,7 @@ def _answered(state: Registered, table: Table, entry: Entry) -> str:
     if search.step.slot == entry.slot and table.vcpu in (search.step.asked, None):
         if not search.step.hit:
             return "bad"
-        return "bad" if search.wrong_vcpu and search.other != entry else "good"
+        return tone_of(search, entry)
     own = search.wrong_vcpu and table.vcpu == search.step.subject and search.other == entry
     return "now" if own else "ink"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from xenexplore.render import view_address as spell
 from xenexplore.render.svg.canvas import Canvas
 from xenexplore.render.svg.metrics import Span, fitted, spans_of, width_of
-from xenexplore.render.view_registered import Entry, Registered, Table
+from xenexplore.render.view_registered import Entry, Registered, Search, Table
 from xenexplore.scenario.path import Path
 
-__all__ = ["draw_tables", "extent_of", "owner_of", "tables_of"]
+__all__ = ["draw_tables", "extent_of", "owner_of", "tables_of", "tone_of"]
 
 _MOST = 4
 
@@ -31,6 +31,15 @@ def extent_of(entry: Entry) -> str:
     if not entry.is_global and entry.space is not None:
         where = f" · CR3 {spell.physical(entry.space)}"
     return f"+{spell.size(entry.size)}{where}"
+
+
+def tone_of(search: Search | None, entry: Entry) -> str:
+    """The colour of the entry that answered: bad where the right vCPU's table says otherwise."""
+    if search is None or not search.wrong_vcpu:
+        return "good"
+    va, other = search.step.va, search.other
+    agree = other is not None and other.to_physical(va) == entry.to_physical(va)
+    return "good" if agree else "bad"
 
 
 def draw_tables(
@@ -80,7 +89,7 @@ def _entry(
     )  # fmt: skip
     role = "ink"
     if answered:
-        role = "bad" if search is not None and search.wrong_vcpu else "good"
+        role = tone_of(search, entry)
     canvas.text(x + 18, y, f"[{entry.slot}]", size=12.5, role=role)
     va = spans_of(spell.linear(entry.va.value))
     canvas.text(x + 50, y, va, size=12.5, role=role)
