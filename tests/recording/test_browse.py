@@ -49,5 +49,5 @@ def test_one_call_in_short(index: CallIndex) -> None:
         4,
     )
     assert call.regions == ("vmalloc",)
-    assert str(call) == "#2621  dom0  event_channel_op send  1 copies  vmalloc"
+    assert str(call) == "#2621  dom0  event_channel_op send  1 copy  vmalloc"
     assert "vmalloc" in index.regions()

@@ -41,7 +41,8 @@ class FoundCall:
 
     def __str__(self) -> str:
         where = ", ".join(self.regions) or "no buffer"
-        return f"#{self.seq}  {self.domain}  {self.name}  {self.copies} copies  {where}"
+        copies = "1 copy" if self.copies == 1 else f"{self.copies} copies"
+        return f"#{self.seq}  {self.domain}  {self.name}  {copies}  {where}"
 
 
 class CallIndex:
@@ -86,8 +87,9 @@ class CallIndex:
         """How many calls have each name, most frequent first."""
         counts: dict[str, int] = {}
         rows = self._rows(domain)
-        pairs = np.stack([self.recording.calls.number[rows], self._sub[rows]], axis=1)
-        _, index, count = np.unique(pairs, axis=0, return_index=True, return_counts=True)
+        _, index, count = np.unique(
+            self._pairs(rows), axis=0, return_index=True, return_counts=True
+        )
         for at, number in zip(index.tolist(), count.tolist(), strict=True):
             name = self.name(int(rows[at]))
             counts[name] = counts.get(name, 0) + number
@@ -103,10 +105,18 @@ class CallIndex:
         """Rows of the calls that fit all that is asked, in the order they were made."""
         rows = self._rows(domain)
         if name is not None:
-            rows = rows[[self.name(row) == name for row in rows.tolist()]]
+            kinds, of = np.unique(self._pairs(rows), axis=0, return_inverse=True)
+            names = (f"{call_name(n)} {sub_op_name(n, s)}".rstrip() for n, s in kinds.tolist())
+            wanted = [found == name for found in names]
+            rows = rows[np.array(wanted, dtype=bool)[of.reshape(-1)]]
         if region is not None:
             rows = rows[[region in self._regions[row] for row in rows.tolist()]]
         return rows
+
+    def _pairs(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Hypercall and sub-op of each call, shape (calls, 2)."""
+        numbers = self.recording.calls.number[rows].astype(np.int64)
+        return np.stack([numbers, self._sub[rows]], axis=1)
 
     def _rows(self, domain: str | None) -> NDArray[np.int64]:
         if domain is None:

@@ -24,7 +24,7 @@ from xenexplore.widgets.workbench import Workbench
 __all__ = ["RecordingBrowser"]
 
 PAGE = 200
-ANY = "any"
+ANY = ("any", "")  # ipywidgets takes None for "nothing is chosen", and shows a blank
 
 
 class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -46,10 +46,10 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self._view: Stepper | None = None
         wide = {"style": {"description_width": "7em"}, "layout": ipw.Layout(width="26em")}
         domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
-        self._domain = ipw.Dropdown(options=[(ANY, None), *domains], description="Domain", **wide)
-        self._name = ipw.Dropdown(options=[(ANY, None)], description="Hypercall", **wide)
+        self._domain = ipw.Dropdown(options=[ANY, *domains], description="Domain", **wide)
+        self._name = ipw.Dropdown(options=[ANY], description="Hypercall", **wide)
         self._region = ipw.Dropdown(
-            options=[(ANY, None), *((name, name) for name in self.index.regions())],
+            options=[ANY, *((name, name) for name in self.index.regions())],
             description="Buffers in",
             **wide,
         )
@@ -80,18 +80,20 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
 
     def _renamed(self) -> None:
         """Another domain: its own hypercalls to choose from."""
-        names = self.index.names(self._domain.value)
+        names = self.index.names(self._domain.value or None)
         kept = self._name.value
         self._name.options = [
-            (ANY, None),
+            ANY,
             *((f"{name} ({count:,})", name) for name, count in names.items()),
         ]
-        self._name.value = kept if kept in names else None
+        self._name.value = kept if kept in names else ""
         self._found()
 
     def _found(self) -> None:
         rows = self.index.find(
-            domain=self._domain.value, name=self._name.value, region=self._region.value
+            domain=self._domain.value or None,
+            name=self._name.value or None,
+            region=self._region.value or None,
         )
         self._start.max = max(0, len(rows) - 1)
         start = min(self._start.value, self._start.max)

@@ -49,7 +49,10 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._quiet = False
         self._controls = self._make_controls()
         self._area = ipw.Textarea(
-            layout=ipw.Layout(width="100%", height="22em"), description="", continuous_update=False
+            layout=ipw.Layout(width="auto", height="35em"),
+            placeholder="a scenario, as text",
+            tooltip="the scenario's text: edit it, then leave the field",
+            continuous_update=False,
         )
         self._area.add_class("xe-scenario-text")
         self._compare = ipw.ToggleButtons(
@@ -60,8 +63,8 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
         bar = ipw.HBox([self._compare, self._code])
         controls = ipw.VBox(list(self._controls.values()), layout=ipw.Layout(min_width="24em"))
-        right = ipw.VBox([self._area], layout=ipw.Layout(flex="1 1 24em"))
-        top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap"))
+        right = ipw.VBox([self._area], layout=ipw.Layout(flex="1 1 24em", min_width="0"))
+        top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap", grid_gap="0 1em"))
         super().__init__([top, bar, self._message, self._shown])
         for control in self._controls.values():
             control.observe(self._chosen, "value")

@@ -1,0 +1,170 @@
+"""A real JupyterLab of its own: a server on a free loopback port, with nobody else's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import nbformat
+import psutil
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+NOTEBOOKS = FilePath(__file__).resolve().parents[2] / "notebooks"
+TOKEN = "of-this-test"
+
+# Open a notebook, wait for its kernel, run every cell, and say what failed.
+RUN_ALL = """async path => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = await app.commands.execute("docmanager:open", { path, factory: "Notebook" });
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+  await app.commands.execute("notebook:run-all-cells");
+  while (panel.sessionContext.session.kernel.status !== "idle")
+    await new Promise(done => setTimeout(done, 50));
+  const cells = panel.content.widgets.filter(cell => cell.model.type === "code");
+  const outputs = cells.flatMap(cell => cell.model.outputs.toJSON());
+  return {
+    cells: cells.length,
+    ran: cells.filter(cell => cell.model.executionCount !== null).length,
+    errors: outputs.filter(o => o.output_type === "error" || o.name === "stderr"),
+    views: outputs.filter(o => "application/vnd.jupyter.widget-view+json" in (o.data || {})).length,
+  };
+}"""
+SHUT_DOWN = """async () => {
+  const app = window.jupyterapp;
+  for (const widget of [...app.shell.widgets("main")]) {
+    if (widget.context?.model) widget.context.model.dirty = false;
+    widget.dispose();
+  }
+  await app.serviceManager.sessions.shutdownAll();
+}"""
+# Said by JupyterLab 4 itself in an empty notebook, whatever is in it.
+NOT_OURS = ("favicon", "preload", "Autofocus processing", "willReadFrequently")
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab; ``folder`` is what it serves."""
+
+    folder: FilePath
+    url: str
+    process: subprocess.Popen[bytes]
+    complaints: list[str] = field(default_factory=list)
+
+    def kernels(self) -> list[dict[str, Any]]:
+        request = f"{self.url}/api/kernels?token={TOKEN}"
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+        return found
+
+    def write(self, name: str, *cells: str) -> str:
+        """A notebook of code cells, in the served folder."""
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+        made.metadata["kernelspec"] = {  # without it the lab asks, and waits
+            "name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"
+        }  # fmt: skip
+        nbformat.write(made, self.folder / name)
+        return name
+
+    def page(self, browser: Browser, *, width: int = 1200, height: int = 900) -> Page:
+        """The lab in a new window, with nothing open."""
+        page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.goto(f"{self.url}/lab?token={TOKEN}&reset")
+        page.wait_for_function("window.jupyterapp !== undefined")
+        page.evaluate("window.jupyterapp.restored")
+        if page.locator(".jp-SideBar .lm-mod-current").count():
+            page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        text = f"console {message.type}: {message.text}"
+        if message.type == "error" and not any(word in text for word in NOT_OURS):
+            self.complaints.append(text)
+
+    def run_all(self, page: Page, path: str) -> dict[str, Any]:
+        """Open a notebook in the lab and run it to its end."""
+        found: dict[str, Any] = page.evaluate(RUN_ALL, path)
+        return found
+
+    def shut_down(self, page: Page) -> None:
+        """Close what is open and end its kernels."""
+        page.evaluate(SHUT_DOWN)
+        page.context.close()
+
+
+@contextmanager
+def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
+    served, own = folder / "notebooks", folder / "own"
+    shutil.copytree(NOTEBOOKS, served, ignore=shutil.ignore_patterns("*.py", "__*", ".*"))
+    settings = {
+        "notebook-extension/tracker": {"windowingMode": "none"},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "apputils-extension/themes": {"theme": theme},
+    }
+    for name, values in settings.items():
+        file = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+    names = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    mine = {f"JUPYTER_{name}": str(own / name.lower()) for name in names}
+    mine |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "IPYTHONDIR": str(own / "ipython"),
+    }
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = [
+        "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
+        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly", "--KernelManager.transport=ipc",
+    ]  # fmt: skip
+    log = (folder / "server.log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *arguments],
+        env=os.environ | mine, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    lab = Lab(served, f"http://127.0.0.1:{port}", process)
+    try:
+        _wait_until_it_answers(lab, folder / "server.log")
+        yield lab
+    finally:
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        process.wait(30)
+        log.close()
+        _, left = psutil.wait_procs(children, timeout=10)
+        for child in left:
+            child.kill()
+        assert not left, "kernels outlived the server"
+
+
+def _wait_until_it_answers(lab: Lab, log: FilePath) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
+        try:
+            lab.kernels()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(log.read_text(encoding="utf-8")[-2000:])
