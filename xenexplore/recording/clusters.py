@@ -11,7 +11,7 @@ from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
 from xenexplore.errors import RecordingError
 from xenexplore.recording.columns import Recording
 
-__all__ = ["Cluster", "clusters_of", "frames_of"]
+__all__ = ["Cluster", "clusters_of", "frames_of", "walks_during"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,27 @@ def clusters_of(copies: Iterable[tuple[str, int, int]]) -> tuple[Cluster, ...]:
     return tuple(Cluster(Gva(start), end - start) for start, end in joined)
 
 
+def walks_during(recording: Recording, row: int) -> tuple[tuple[int, int], ...]:
+    """Xen's walks for the accesses inside a hypercall: (linear address, guest frame), in order.
+
+    Walks for what Xen wrote after it, as runstate areas at a context switch,
+    are not the hypercall's: they may even be another domain's.
+    """
+    walks, inside = recording.walks, recording.accesses.inside
+    return tuple(
+        (int(walks.address[at]), int(walks.gfn[at]))
+        for at in np.flatnonzero((walks.call == row) & (walks.access >= 0))
+        if inside[walks.access[at]]
+    )
+
+
 def frames_of(recording: Recording, row: int, cluster: Cluster) -> tuple[Gfn, ...]:
     """The guest frames that Xen's own walks gave for a cluster's pages during a hypercall.
 
     Raises:
         RecordingError: a page of it was not walked (PV guests are not).
     """
-    walks = recording.walks
-    mine = np.flatnonzero(walks.call == row)
-    known = {
-        int(address) >> PAGE_SHIFT: int(gfn)
-        for address, gfn in zip(walks.address[mine], walks.gfn[mine], strict=True)
-    }
+    known = {address >> PAGE_SHIFT: gfn for address, gfn in walks_during(recording, row)}
     frames = []
     for page in cluster.pages:
         if page not in known:

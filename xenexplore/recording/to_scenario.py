@@ -29,7 +29,7 @@ from xenexplore.scenario.run import run
 from xenexplore.scenario.values import Pairs, Reference, Value
 from xenexplore.steps import Copy
 
-__all__ = ["find_row", "to_scenario"]
+__all__ = ["find_row", "scenario_of", "to_scenario"]
 
 _MEMORY = GuestSpec().memory
 _GRAIN = 2 << 20
@@ -89,11 +89,18 @@ def to_scenario(recording: Recording, row: int) -> Scenario:
         RecordingError: the catalogue does not explain what Xen copied, or a
             page was not walked.
     """
-    seen = next(found for found in seen_calls(recording) if found.row == row)
+    return scenario_of(recording, next(s for s in seen_calls(recording) if s.row == row))
+
+
+def scenario_of(recording: Recording, seen: SeenCall) -> Scenario:
+    """Make a scenario of one of :func:`~xenexplore.recording.judge.seen_calls`.
+
+    As :func:`to_scenario`, for who goes through many of them.
+    """
     if family_of(seen.call.number) is None:
         raise RecordingError(
             recording.source,
-            f"hypercall {int(recording.calls.seq[row])}",
+            f"hypercall {int(recording.calls.seq[seen.row])}",
             expected="a number that the catalogue knows",
             got="an entry that reached no handler" if seen.call.number < 0
             else str(seen.call.number),
@@ -102,7 +109,7 @@ def to_scenario(recording: Recording, row: int) -> Scenario:
     if explanation.verdict not in ("exact", "free") or explanation.outcome is None:
         raise RecordingError(
             recording.source,
-            f"hypercall {int(recording.calls.seq[row])}",
+            f"hypercall {int(recording.calls.seq[seen.row])}",
             expected="copies that the catalogue's plan explains",
             got=f"{explanation.name}: {explanation.verdict}",
             hint=explanation.expected,
