@@ -6,7 +6,7 @@ table, count and verdict of the project is computed from these records.
 
 from __future__ import annotations
 
-from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, field_json, mail, xen
+from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, counted, field_json, mail, xen
 from xenexplore.steps.copies import Copy, CopyFailed, ListRead, Move, Piece, UncheckedAccess
 from xenexplore.steps.guest import Flip, GuestCopy, GuestTranslate, GuestWrite
 from xenexplore.steps.hypercall import (
@@ -57,6 +57,7 @@ __all__ = [
     "TlbPurge",
     "TlbSlot",
     "UncheckedAccess",
+    "counted",
     "field_json",
     "mail",
     "xen",

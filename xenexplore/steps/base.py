@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 
 from xenexplore.addr import Range, Space
 
-__all__ = ["Cite", "Json", "Node", "Recorder", "Step", "field_json", "mail", "xen"]
+__all__ = ["Cite", "Json", "Node", "Recorder", "Step", "counted", "field_json", "mail", "xen"]
 
 Json: TypeAlias = (
     "bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json] | None"
@@ -45,6 +45,11 @@ def xen(where: str, what: str, version: str = "4.17") -> Cite:
 def mail(who: str, date: str, message_id: str) -> Cite:
     """Cite a mail to xen-devel by author, date and Message-ID."""
     return Cite(f"{who}, {date}", f"<{message_id}>")
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``"1 byte"``, ``"4 bytes"``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

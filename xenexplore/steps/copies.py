@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
-from xenexplore.steps.base import Step
+from xenexplore.steps.base import Step, counted
 
 __all__ = [
     "Copy",
@@ -43,7 +43,7 @@ class Copy(Step):
     def say(self) -> str:
         verb = {"from": "copies in", "to": "copies out", "clear": "clears"}[self.direction]
         cross = f", about vCPU {self.subject}" if self.subject != self.current else ""
-        return f"Xen {verb} {self.role}: {self.size} bytes at {self.handle:#x}{cross}."
+        return f"Xen {verb} {self.role}: {counted(self.size, 'byte')} at {self.handle:#x}{cross}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Piece(Step):
     size: int
 
     def say(self) -> str:
-        return f"The next piece: {self.size} bytes at {self.handle:#x}."
+        return f"The next piece: {counted(self.size, 'byte')} at {self.handle:#x}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,8 @@ class Move(Step):
 
     def say(self) -> str:
         way = "from" if self.direction == "from" else "to"
-        text = f"{self.size} bytes move {way} guest frame {Gfn(self.gpa.value >> 12).hex()}"
+        what = f"{counted(self.size, 'byte')} move{'s' if self.size == 1 else ''}"
+        text = f"{what} {way} guest frame {Gfn(self.gpa.value >> 12).hex()}"
         if self.meant != self.gpa:
             meant = "nothing mapped" if self.meant is None else self.meant.hex()
             return f"{text}: the wrong one, the caller meant {meant}."

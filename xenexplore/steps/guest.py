@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva
-from xenexplore.steps.base import Step
+from xenexplore.steps.base import Step, counted
 
 __all__ = ["Flip", "GuestCopy", "GuestTranslate", "GuestWrite"]
 
@@ -52,7 +52,7 @@ class GuestCopy(Step):
 
     def say(self) -> str:
         way = "into its bounce page" if self.inbound else "back from its bounce page"
-        return f"The guest copies {self.size} bytes {way}."
+        return f"The guest copies {counted(self.size, 'byte')} {way}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class GuestWrite(Step):
     what: str
 
     def say(self) -> str:
-        return f"The guest writes {self.what}: {self.size} bytes at {self.gpa.hex()}."
+        return f"The guest writes {self.what}: {counted(self.size, 'byte')} at {self.gpa.hex()}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

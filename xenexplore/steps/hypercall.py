@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xenexplore.steps.base import Step
+from xenexplore.steps.base import Step, counted
 
 __all__ = [
     "Action",
@@ -157,7 +157,8 @@ class RegisterPass(Step):
 
     def say(self) -> str:
         verb = "loads" if self.way == "in" else "stores"
-        return f"The guest {verb} {self.role} ({self.size} bytes) in {', '.join(self.registers)}."
+        size = counted(self.size, "byte")
+        return f"The guest {verb} {self.role} ({size}) in {', '.join(self.registers)}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gpa, Gva, Range
-from xenexplore.steps.base import Step
+from xenexplore.steps.base import Step, counted
 
 __all__ = ["TlbInsert", "TlbLookup", "TlbPurge", "TlbSlot"]
 
@@ -90,8 +90,8 @@ class TlbLookup(Step):
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
         about = f" although vCPU {self.subject} is meant" if self.asked != self.subject else ""
-        looks = f"Xen looks {self.va.hex()} ({_count(self.size, 'byte')}) up in {table}{about}"
-        return f"{looks}: {self._result()} after {_count(self.compares, 'compare')}."
+        looks = f"Xen looks {self.va.hex()} ({counted(self.size, 'byte')}) up in {table}{about}"
+        return f"{looks}: {self._result()} after {counted(self.compares, 'compare')}."
 
     def _result(self) -> str:
         if self.slot is None:
@@ -139,7 +139,7 @@ class TlbInsert(Step):
 
     def say(self) -> str:
         name = f" ({self.label})" if self.label else ""
-        what = f"{_count(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
+        what = f"{counted(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
         table = _table(self.vcpu, self.shared)
         if self.result:
             error = _errno(self.result)
@@ -180,7 +180,7 @@ class TlbPurge(Step):
     def say(self) -> str:
         table = _table(self.vcpu, self.shared)
         if self.va is not None and self.size is not None:
-            what = f"{_count(self.size, 'byte')} at {self.va.hex()}"
+            what = f"{counted(self.size, 'byte')} at {self.va.hex()}"
         else:
             what = "all entries" if self.scope == "all" else "the non-global entries"
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
@@ -197,10 +197,6 @@ _ERRNO = {17: "-EEXIST", 22: "-EINVAL", 28: "-ENOSPC"}
 
 def _errno(result: int) -> str:
     return _ERRNO.get(-result, str(result))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(vcpu: int, shared: bool) -> str:
