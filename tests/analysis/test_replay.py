@@ -26,7 +26,7 @@ from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, make_option
 from xenexplore.paging import READ, walk
 from xenexplore.steps import Copy
-from xenexplore.tlb import Entry
+from xenexplore.tlb import Entry, SoftwareTlb
 
 # What is counted per buffer is a lower bound where buffers adjoin.
 GUEST_SIDE = ("guest_translations", "guest_bytes_copied", "guest_bytes_written", "register_bytes")
@@ -269,3 +269,17 @@ def test_designs_are_named_with_their_parameters() -> None:
         design("software-tlb:entries=few")
     with pytest.raises(MachineError, match="has no parameter 'size'"):
         design("software-tlb:size=4")
+
+
+@given(st.permutations(list(range(70))), st.booleans())
+@settings(max_examples=10)
+def test_a_table_of_many_entries_is_filled_like_the_real_one(order, overlap) -> None:
+    """Beyond some size slots are given without asking the table, if nothing overlaps."""
+    entries = [Entry(Gva(n << 13), Gpa(n << 12), 4096, True) for n in order]
+    if overlap:
+        entries.append(Entry(Gva((5 << 13) + 8), Gpa(0), 8, True))
+    real = SoftwareTlb()
+    for entry in entries:
+        real.insert(entry)
+    assert StaticTable(entries).held == real.entries
+    assert len(StaticTable(entries)) == 70

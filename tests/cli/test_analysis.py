@@ -38,6 +38,9 @@ def test_report_writes_figures_page_and_json(
     ("words", "said"),
     [
         (["replay", "pvh", "--option", "gaint-map"], "did you mean 'giant-map'"),
+        (["report", "synthetic:task=4"], "did you mean 'tasks'"),
+        (["report", "synthetic:tasks=few"], "tasks: expected a whole number, got 'few'"),
+        (["report", "synthetic:tasks=0"], "tasks: expected 1 or more"),
         (["report", "nowhere.zst"], "nowhere.zst: No such file"),
         (["report", "pvh", "--costs", "nowhere.toml"], "nowhere.toml: No such file"),
         (["sweep", "pvh", "--entries", "0"], "--entries: expected 1 or more"),
@@ -51,6 +54,13 @@ def test_bad_input_is_one_line_and_status_2(
     assert out == ""
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_synthetic_workload_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "synthetic:calls=500:tasks=20:vcpus=2:devices=2"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("SYNTHETIC workload")
+    assert "tasks=20" in out
 
 
 def test_sweep_resumes_its_own_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

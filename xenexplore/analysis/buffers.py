@@ -48,42 +48,58 @@ class BufferTable(Columns):
 
 
 def buffers_of(workload: Workload, rows: NDArray[np.int64]) -> BufferTable:
-    """Buffers of the given accesses, all made inside hypercalls."""
+    """Buffers of the given accesses (ascending rows), all made inside hypercalls."""
     accesses = workload.accesses
-    order = rows[np.lexsort((accesses.address[rows], accesses.call[rows]))]
+    order, reach = _by_address(workload, rows)
     call, start = accesses.call[order], accesses.address[order]
     if not len(order):
         empty = np.zeros(0, np.int64)
         none = np.zeros(0, np.bool_)
         return BufferTable(start, empty, call, accesses.region[order], none, none, none)
     fresh = np.ones(len(order), np.bool_)
-    reach = _reach(call, start, accesses.size[order].astype(np.uint64))
     fresh[1:] = (call[1:] != call[:-1]) | (start[1:] > reach[:-1])
     first = np.flatnonzero(fresh)
     last = np.append(first[1:], len(order)) - 1
-    way = accesses.way[order]
-    alone = np.bincount(np.searchsorted(np.unique(call), call[first])) == 1
-    only = alone[np.searchsorted(np.unique(call), call[first])]
-    named = accesses.in_register[order]
+    way, owner = accesses.way[order], call[first]
+    only = np.ones(len(first), np.bool_)
+    only[1:] &= owner[1:] != owner[:-1]
+    only[:-1] &= owner[1:] != owner[:-1]
     return BufferTable(
         address=start[first],
         size=(reach[last] - start[first]).astype(np.int64),
-        call=call[first],
+        call=owner,
         region=accesses.region[order][first],
         reads=np.logical_or.reduceat(way == 0, first),
         writes=np.logical_or.reduceat(way != 0, first),
-        in_register=np.logical_or.reduceat(named, first) | only,
+        in_register=np.logical_or.reduceat(accesses.in_register[order], first) | only,
     )
 
 
-def _reach(
-    call: NDArray[np.int64], start: NDArray[np.uint64], size: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
-    """Furthest end so far within each hypercall (accesses ordered by address)."""
-    end = start + size
-    group = np.unique(call, return_inverse=True)[1].astype(np.int64)
-    # A running maximum that begins anew in each group: ranks of the ends,
-    # lifted group by group.
+def _by_address(
+    workload: Workload, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Rows ordered by address within each hypercall, and the furthest end so far in it.
+
+    Most hypercalls ascend by themselves; only the others are sorted.
+    """
+    accesses = workload.accesses
+    call, start = accesses.call[rows], accesses.address[rows]
+    end = start + accesses.size[rows].astype(np.uint64)
+    same = call[1:] == call[:-1]
+    falls = np.flatnonzero(same & ((start[1:] < start[:-1]) | (end[1:] < end[:-1])))
+    order, reach = rows.copy(), end
+    if len(falls):
+        at = np.flatnonzero(np.isin(call, call[falls]))
+        inner = at[np.lexsort((start[at], call[at]))]
+        order[at] = rows[inner]
+        reach[at] = _reach(call[inner], end[inner])
+    return order, reach
+
+
+def _reach(call: NDArray[np.int64], end: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Running maximum of the ends that begins anew in each hypercall."""
+    group = np.unique(call, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    # Of the ends' ranks, lifted group by group: an end may be near 2**64.
     rank = np.argsort(np.argsort(end, kind="stable"), kind="stable")
     running = np.maximum.accumulate(rank + group * len(end)) - group * len(end)
     return np.sort(end, kind="stable")[running]

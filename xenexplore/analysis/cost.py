@@ -76,7 +76,12 @@ def read_costs(path: str | Path | None = None) -> CostTable:
         text = (resources.files("xenexplore.analysis") / "data" / "cost.toml").read_text("utf-8")
         origin = "the built-in table"
     else:
-        text, origin = Path(path).read_text("utf-8"), str(path)
+        try:
+            text, origin = Path(path).read_text("utf-8"), str(path)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                path, "", expected="a TOML table of costs", got=f"no UTF-8 text ({error.reason})"
+            ) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -6,6 +6,7 @@ search is done a second time here, and held to the first by a property test.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
-from xenexplore.tlb import Entry, SoftwareTlb
+from xenexplore.tlb import Entry, Held, Rules, SoftwareTlb
 from xenexplore.tlb.search import direct_slots
 from xenexplore.tlb.software import Policy, SearchKind, Straddle
 
 __all__ = ["Lookups", "StaticTable"]
+
+
+# Below this many entries the real table is quick enough.
+_MANY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,8 @@ class StaticTable:
         policy: Policy = "refuse",
         search: SearchKind = "scan",
     ) -> None:
-        table = SoftwareTlb(capacity, policy, search)
-        for entry in entries:
-            table.insert(entry)
         self.inserted = len(entries)
-        self.held = table.entries
+        self.held = _filled(entries, capacity, policy, search)
         self._search = search
         order = sorted(range(len(self.held)), key=lambda i: self.held[i].entry.va.value)
         ordered = [self.held[i] for i in order]
@@ -166,6 +168,25 @@ class StaticTable:
         """Pieces of what an entry covers: cut at pages of the guest-*physical* address."""
         offset = (self._offset[index] + (at - self._start[index])) % np.uint64(PAGE_SIZE)
         return _pages(offset, covered)
+
+
+def _filled(
+    entries: Sequence[Entry], capacity: int | None, policy: Policy, search: SearchKind
+) -> tuple[Held, ...]:
+    """What a table holds after the insertions, by slot."""
+    room = capacity is None or len(entries) <= capacity
+    if room and search != "direct" and len(entries) > _MANY:
+        # Each insertion looks for overlaps among all entries.  Where there are
+        # none, and room for all, the slots are the order of insertion.
+        order = sorted(entries, key=lambda entry: entry.va.value)
+        apart = all(one.end <= other.va.value for one, other in itertools.pairwise(order))
+        rules = Rules()
+        if apart and not any(rules.validate_entry(entry) for entry in entries):
+            return tuple(itertools.starmap(Held, enumerate(entries)))
+    table = SoftwareTlb(capacity, policy, search)
+    for entry in entries:
+        table.insert(entry)
+    return table.entries
 
 
 def _pages(offset: NDArray[np.uint64], size: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from xenexplore.analysis.shape import Shape
+from xenexplore.analysis.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload import Workload, read_workload
+from xenexplore.errors import InputError
 from xenexplore.guest.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.stream import BUILT_INS, built_in_path
 
@@ -21,7 +25,8 @@ def add_workload_arguments(parser: argparse.ArgumentParser) -> None:
     """The recording and the page sizes to assume."""
     parser.add_argument(
         "recording", metavar="RECORDING",
-        help=f"a recording (.jsonl or .zst), or a built-in: {', '.join(BUILT_INS)}",
+        help=f"a recording (.jsonl or .zst), a built-in ({', '.join(BUILT_INS)}), or "
+        "synthetic[:NAME=NUMBER...]: made, not recorded",
     )  # fmt: skip
     parser.add_argument(
         "--symbols", metavar="KALLSYMS",
@@ -42,8 +47,29 @@ def symbols_of(recording: str, symbols: str | None) -> SymbolTable | None:
     return None
 
 
+def _made(text: str) -> Workload:
+    """``synthetic:vcpus=256:tasks=1000``: a synthetic workload under these assumptions."""
+    kinds = {item.name: type(item.default) for item in fields(Assumptions)}
+    values: dict[str, Any] = {}
+    for setting in text.split(":")[1:]:
+        name, _, number = setting.partition("=")
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, n=1)
+            raise InputError(text, repr(name), expected=f"one of {', '.join(kinds)}",
+                             got="no such assumption",
+                             hint=f"did you mean {near[0]!r}?" if near else "")  # fmt: skip
+        try:
+            values[name] = kinds[name](number)
+        except ValueError:
+            what = "a whole number" if kinds[name] is int else "a number"
+            raise InputError(text, name, expected=what, got=repr(number)) from None
+    return synthetic(Assumptions(**values))
+
+
 def read_it(args: argparse.Namespace) -> Workload:
-    """The recording as a workload, read in chunks."""
+    """The recording as a workload, read in chunks; or a synthetic one."""
+    if args.recording.split(":")[0] == "synthetic" and not Path(args.recording).exists():
+        return _made(args.recording)
     return read_workload(args.recording, symbols_of(args.recording, args.symbols))
 
 

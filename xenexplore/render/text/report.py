@@ -177,5 +177,5 @@ def _limits(findings: Findings) -> list[str]:
     what = "Recorded" if findings.recorded else "SYNTHETIC, not recorded"
     words = "; ".join(findings.limits)
     if findings.repeats:
-        words += f"; {findings.repeats} accesses were logged twice, walked once, and count once"
+        words += f"; {findings.repeats} accesses, logged twice, count once"
     return ["", *paragraph(f"Limits. {what}: {words}." if words else f"Limits. {what}.")]
