@@ -105,6 +105,39 @@ def test_whole_calls_cost_what_the_machine_counts(
                 assert mine == theirs, item.name
 
 
+@pytest.mark.parametrize("maker", ["send", "alloc_unbound", "runstate", "map_grants", "populate"])
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("bounce", {"mode": "flip"}), ("bounce", {}), ("number-bit", {}), ("fastabi", {}),
+     ("software-tlb", {"register": ["kernel-image"]})],
+)  # fmt: skip
+def test_an_encrypted_guests_calls_cost_what_the_machine_counts(maker, option, values) -> None:
+    domain, calls, shape = _today(maker, "stack", None)
+    spec = GuestSpec(encryption="sev")
+    shared = option == "number-bit"
+    where = Where("stack", None, shared=shared)
+    ran = run_call(option, MAKERS[maker], where, spec=spec, params=dict(values))
+    load = workload_of(domain.layout, calls)
+    got = replay(load, Design("x", option, values, encrypted=True), 0, shape)
+    if option == "software-tlb":
+        # Each access is judged by itself; the machine's call ends with the first.
+        assert ran.result < 0
+        assert got.share(Verdict.FAIL) == 1
+        assert got.counts.walks == ran.outcome.calls.walks == 0
+        assert got.setup == ran.outcome.setup
+        return
+    if ran.outcome.status == "refused":
+        assert got.refused == 1
+        return
+    assert ran.result == 0
+    assert got.counts.flips == ran.outcome.calls.flips
+    assert (got.counts.flips > 0) == (values == {"mode": "flip"})
+    assert got.setup == ran.outcome.setup
+    for name in ("exits", "copies", "walks", "p2m_lookups", "bytes_from_guest", "bytes_to_guest",
+                 "unchecked"):  # fmt: skip
+        assert getattr(got.counts, name) == getattr(ran.outcome.calls, name), name
+
+
 def _access(direction: str, va: int, size: int) -> Access:
     return Access(
         direction=direction, handle=va, size=size, role="bytes", current=0, subject=0, number=None
@@ -258,8 +291,8 @@ def test_an_encrypted_guest_fails_where_it_would_be_walked() -> None:
 
 
 def test_designs_are_named_with_their_parameters() -> None:
-    got = design("software-tlb:register=directmap+stacks:entries=4:global_only=true")
-    assert got.values == {"register": ("directmap", "stacks"), "entries": 4, "global_only": True}
+    got = design("software-tlb:register=directmap+stacks:entries=4:miss=fail")
+    assert got.values == {"register": ("directmap", "stacks"), "entries": 4, "miss": "fail"}
     assert design("giant-map+image").words == ("directmap", "kernel-image")
     with pytest.raises(MachineError, match="did you mean 'giant-map'"):
         design("gaint-map")
@@ -267,6 +300,8 @@ def test_designs_are_named_with_their_parameters() -> None:
         design("software-tlb:entries")
     with pytest.raises(MachineError, match="takes a number"):
         design("software-tlb:entries=few")
+    with pytest.raises(MachineError, match="cannot follow on_switch='tag'"):
+        design("software-tlb:on_switch=tag")
     with pytest.raises(MachineError, match="has no parameter 'size'"):
         design("software-tlb:size=4")
 

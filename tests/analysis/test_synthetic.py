@@ -80,6 +80,14 @@ def test_the_directmap_serves_nothing_there() -> None:
     assert got.share(Verdict.WALK) == 1
 
 
+def test_each_vcpu_registers_for_itself() -> None:
+    load = synthetic(SMALL)
+    one = replay(load, design("giant-map:scope=domain"), 0)
+    own = replay(load, design("giant-map"), 0)
+    assert (one.entries, one.setup.tlb_inserts) == (1, 1)
+    assert (own.entries, own.setup.tlb_inserts, own.setup.exits) == (1, 8, 8)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"calls": 0}, {"send": 0.8, "timer": 0.3}, {"stay": 0.5}, {"migrate": 2.0},

@@ -11,6 +11,20 @@ from xenexplore.options.registry import make_option, option_class
 
 __all__ = ["DESIGNS", "Design", "design"]
 
+# Parameters that a replay of recorded accesses can follow.  The others are
+# about what happens between hypercalls, in a second vCPU, or in frames that were not recorded.
+_TABLE = frozenset({"entries", "policy", "search", "scope", "miss", "straddle"})
+_FOLLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "software-tlb": _TABLE | {"register"},
+        "gfn-lists": _TABLE | {"register"},
+        "giant-map": _TABLE | {"second"},
+        "number-bit": frozenset({"privcmd"}),
+        "sg-policy": frozenset({"policy"}),
+        "bounce": frozenset({"mode"}),
+    }
+)
+
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -24,6 +38,10 @@ class Design:
         values: its parameters, as scenarios spell them; ``register`` holds
             words of :data:`xenexplore.analysis.registrations.WORDS`.
         encrypted: the guest's tables cannot be walked.
+
+    Raises:
+        MachineError: a parameter that the option does not have, or that a replay
+            cannot follow.
     """
 
     label: str
@@ -32,7 +50,16 @@ class Design:
     encrypted: bool = False
 
     def __post_init__(self) -> None:
-        make_option(self.option, dict(self.values))
+        made = make_option(self.option, dict(self.values))
+        defaults = {parameter.name: parameter.default for parameter in made.parameters}
+        followed = _FOLLOWED.get(self.option, frozenset())
+        for key, value in made.values.items():
+            if key not in followed and value != defaults[key]:
+                takes = ", ".join(sorted(followed)) or "none"
+                raise MachineError(
+                    f"replay of {self.option!r} cannot follow {key}={value!r}: "
+                    f"it follows {takes}; run a scenario for the rest"
+                )
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.addr import PAGE_SIZE, Gpa, Gva
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.analysis.buffers import BufferTable, buffers_of
 from xenexplore.analysis.design import Design
 from xenexplore.analysis.fit import call_fits
@@ -32,7 +32,7 @@ class Prepared:
         list_of: bool per buffer: it is passed as a list.
         list_slot: where a registered list page stands in the table, or None.
         own_entries: what the option itself registers.
-        register_bytes, translations, bytes_copied, bytes_written: sums.
+        register_bytes, translations, bytes_copied, bytes_written, flips: sums.
     """
 
     buffers: BufferTable | None
@@ -45,6 +45,7 @@ class Prepared:
     translations: int = 0
     bytes_copied: int = 0
     bytes_written: int = 0
+    flips: int = 0
 
     @classmethod
     def nothing(cls) -> Prepared:
@@ -171,8 +172,27 @@ def _gfn_lists(workload: Workload, what: Design, domain: int) -> Prepared:
 _LIST_PAGE = Entry(Gva(0xFFFF_8000_0000_0000), Gpa(0), PAGE_SIZE, True, None, "list page")
 
 
-def _bounce(workload: Workload, _: Design, domain: int) -> Prepared:
+def _flip(workload: Workload, buffers: BufferTable) -> Prepared:
+    """Each page of a call's buffers is shared before it and made private after it."""
+    counts = buffers.pages()
+    ends = np.cumsum(counts)
+    step = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    page = np.repeat(buffers.address >> np.uint64(PAGE_SHIFT), counts) + step.astype(np.uint64)
+    call = np.repeat(buffers.call, counts).astype(np.uint64)
+    pages = np.unique(np.stack([call, page]), axis=1).shape[1] if len(page) else 0
+    return Prepared(
+        buffers,
+        np.zeros(0, np.int64),
+        translations=_translations(workload, buffers),
+        bytes_written=_HANDLE * _nested(buffers),
+        flips=2 * pages,
+    )
+
+
+def _bounce(workload: Workload, what: Design, domain: int) -> Prepared:
     buffers = buffers_of(workload, workload.inside(domain))
+    if what.values.get("mode") == "flip":
+        return _flip(workload, buffers)
     room = (buffers.size + 7) & ~7
     calls, group = np.unique(buffers.call, return_inverse=True)
     used = np.bincount(group, weights=room, minlength=len(calls)).astype(np.int64)

@@ -71,8 +71,8 @@ class Replayed:
         why: the most frequent reasons for refusal, with counts; a refusal of
             everything has one.
         verdicts: per access.
-        entries: registered buffers (registered once, before the first call).
-        setup: counts of registering them.
+        entries: registered buffers in one table (registered before the first call).
+        setup: counts of registering them in every table.
         counts: counts of the calls that it carries.
     """
 
@@ -163,6 +163,8 @@ def _refuses_all(what: Design, *, pv: bool) -> str:
         return _NO_PV
     if what.option == "giant-map" and what.encrypted:
         return "meant for unencrypted guests: what the entry covers is private memory"
+    if what.values.get("mode") == "flip" and not what.encrypted:
+        return "the guest is not encrypted: there is no state to flip"
     return ""
 
 
@@ -203,6 +205,14 @@ def _table(workload: Workload, what: Design, domain: int, prepared: Prepared) ->
     )
 
 
+def _tables(workload: Workload, what: Design, domain: int) -> int:
+    """How many tables there are to fill: one for each vCPU that makes calls, or one."""
+    if what.values.get("scope", "vcpu") == "domain":
+        return 1
+    vcpu = workload.calls.vcpu[workload.calls_of(domain)]
+    return len(np.unique(vcpu)) if len(vcpu) else 1
+
+
 def _registered(
     workload: Workload, what: Design, rows: NDArray[np.int64], found: _Found, table: StaticTable
 ) -> None:
@@ -232,7 +242,7 @@ def _resolve(
     elif what.option == "fastabi":
         found.verdict[:] = Verdict.REGISTER
         found.pieces[:] = 0
-    elif what.option == "bounce":
+    elif what.option == "bounce" and what.values.get("mode") != "flip":
         # A page holds all that a carried call copies: no access crosses one.
         found.verdict[:] = Verdict.BOUNCE
         found.pieces[:] = 1
@@ -260,7 +270,7 @@ def _result(
     done = found.verdict != Verdict.REFUSED
     verdicts = Verdicts(found.verdict, found.entry, found.walks, found.compares)
     entries = len(table) if table is not None else 0
-    asked = table.inserted if table is not None else 0
+    asked = table.inserted * _tables(workload, what, domain) if table is not None else 0
     if prepared is None:
         return Replayed(what, domain, calls, calls, ((reason, calls),), verdicts, 0,
                         Counts(), Counts())  # fmt: skip
@@ -268,8 +278,8 @@ def _result(
     judged = not pv and not what.encrypted
     counts = _counts(workload, rows, found, done, shape, prepared, calls, judged=judged)
     setup = Counts(exits=asked, tlb_inserts=asked)
-    if what.option == "bounce" and what.encrypted:
-        setup = Counts(flips=1)
+    if what.option == "bounce" and what.encrypted and what.values.get("mode") != "flip":
+        setup = Counts(flips=_tables(workload, what, domain))
     return Replayed(what, domain, calls, len(prepared.refused), prepared.why, verdicts, entries,
                     setup, counts)  # fmt: skip
 
@@ -307,6 +317,7 @@ def _counts(
         guest_translations=prepared.translations,
         guest_bytes_copied=prepared.bytes_copied,
         guest_bytes_written=prepared.bytes_written,
+        flips=prepared.flips,
         # Encrypted: nobody can say what the walk would have checked.
         unchecked=int(unchecked) if judged else 0,
     )

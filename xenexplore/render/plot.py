@@ -140,4 +140,4 @@ def _reads(axes: Axes, shown: list[DomainFindings]) -> None:
     axes.set_yticks([row + 0.4 - height / 2 for row in range(len(labels))], labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("page-table, P2M and list entries read")
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
