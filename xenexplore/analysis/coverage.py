@@ -72,7 +72,8 @@ class Coverage:
     Attributes:
         domain: index; ``name``; ``kind``: ``"pv"`` or ``"hvm"``.
         hypercalls, accesses: how many; ``outside``: accesses that are not part
-            of a hypercall (registered areas, and for PV emulation).
+            of a hypercall (registered areas, and for PV emulation);
+            ``outside_directmap``: the share of those in the directmap.
         groups: by region, most used first.
         directmap, with_image: hit rates of one entry over the directmap, and
             of a second one over the kernel image.
@@ -90,6 +91,7 @@ class Coverage:
     hypercalls: int
     accesses: int
     outside: int
+    outside_directmap: float
     groups: tuple[Group, ...]
     directmap: float
     with_image: float
@@ -117,6 +119,7 @@ def coverage(workload: Workload, domain: int) -> Coverage:
     in_image = in_range(workload, domain, rows, "kernel image")
     vmalloc = workload.kind_mask(rows, RegionKind.VMALLOC)
     info = workload.domains[domain]
+    outer = np.flatnonzero((accesses.domain == domain) & ~accesses.inside)
     both = in_directmap | in_image
     number = workload.calls.number[accesses.call[rows]]
     numbers, often = np.unique(number, return_counts=True)
@@ -129,7 +132,10 @@ def coverage(workload: Workload, domain: int) -> Coverage:
         kind=info.kind,
         hypercalls=len(workload.calls_of(domain)),
         accesses=len(rows),
-        outside=int(((accesses.domain == domain) & ~accesses.inside).sum()),
+        outside=len(outer),
+        outside_directmap=float(
+            in_range(workload, domain, outer, "directmap").sum() / max(len(outer), 1)
+        ),
         groups=tuple(kept),
         directmap=float(in_directmap.sum() / total),
         with_image=float(both.sum() / total),

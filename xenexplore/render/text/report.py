@@ -117,7 +117,7 @@ def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
     ]
     return [
         "",
-        "HOW FAR REGISTERED RANGES GET (share of accesses that need no walk)",
+        "HOW FAR REGISTERED RANGES GET (share of accesses that lie in them)",
         *table(rows, "l" + "r" * len(shown), indent=2),
         *paragraph(f"The three shares without the busiest hypercall: {_without(shown)}.", 2),
     ]
@@ -159,17 +159,19 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
 
 
 def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
-    rows = [["within one hypercall, and sizes"] + [d.coverage.name for d in shown]]
+    rows = [["accesses as 4 KiB pieces, buffers, calls"] + [d.coverage.name for d in shown]]
     near = [percent(d.locality.saved, d.locality.pieces) for d in shown]
-    rows.append(_row("  pieces on the page of the piece before", near))
+    rows.append(_row("  pieces on the same page as the last", near))
     crossing = [f"{d.sizes.crossing} of {_n(d.sizes.buffers)}" for d in shown]
     rows.append(_row("  buffers that cross a page", crossing))
     rows.append(_row("  bytes of a call: 99% / most", [
         f"{_n(d.sizes.percentiles[1])} / {_n(d.sizes.call_bytes)}" for d in shown
     ]))  # fmt: skip
     fast = [percent(d.fast.covered, d.fast.calls) for d in shown]
-    rows.append(_row("  calls that fit registers (our rule)", fast))
-    rows.append(_row("  accesses outside hypercalls", [_n(d.coverage.outside) for d in shown]))
+    rows.append(_row("  calls fit for registers (our rule)", fast))
+    outside = [f"{_n(c.outside)} ({percent(c.outside_directmap)})" for c in
+               (d.coverage for d in shown)]  # fmt: skip
+    rows.append(_row("  outside calls (in directmap)", outside))
     return ["", "REPEATS AND SIZES", *table(rows, "l" + "r" * len(shown), indent=2)]
 
 
