@@ -77,14 +77,24 @@ xe.ComparisonView(xe.compare(scenario))
 # %% [markdown]
 # ## Where to go from here
 #
-# * **New to the topic**: `01_todays_walk`, then `05_encrypted_guests`.
-# * **Reviewing the designs**: `02_directmap`, `03_software_tlb`, `04_whose_tlb`, and the questions after them.
-# * **Working on a guest kernel**: `02_directmap` (what if mine has none?), `06_large_buffers`, `07_privcmd`.
-#
+# * **New to the topic**: [01_todays_walk](01_todays_walk.ipynb), what a walk is and reads; then
+#   [05_encrypted_guests](05_encrypted_guests.ipynb), why Xen cannot always make it.
+# * **Reviewing the designs**: [10_recorded_boot](10_recorded_boot.ipynb) and [11_findings](11_findings.ipynb), what real guests pass;
+#   [02_directmap](02_directmap.ipynb), [03_software_tlb](03_software_tlb.ipynb), [04_whose_tlb](04_whose_tlb.ipynb);
+#   then the questions: [06_large_buffers](06_large_buffers.ipynb),
+#   [08_multicall_continuation](08_multicall_continuation.ipynb), [09_pv](09_pv.ipynb).
+# * **Working on a guest kernel**: [02_directmap](02_directmap.ipynb) (what if mine has none?),
+#   [06_large_buffers](06_large_buffers.ipynb), [07_privcmd](07_privcmd.ipynb).
+# * **Trying one of your own**: the workbench below; its text is the whole scenario, and fits in a mail.
+
+# %%
+xe.Workbench()
+
+# %% [markdown]
 # ## What would change this conclusion
 #
 # * The recorded kernel has `CONFIG_VMAP_STACK`, as x86-64 distributions do. Without it, stacks are in the
 #   directmap and the giant registration hits.
-# * `EVTCHNOP_send` is the call at hand, not the average call: `10_recorded_boot` counts all of them.
+# * `EVTCHNOP_send` is the call at hand, not the average call: [11_findings](11_findings.ipynb) counts all of them.
 # * Counts are not times: a walk that finds its tables in the cache is cheap. The counts are what a design
 #   changes; what they cost depends on the machine.

@@ -82,7 +82,7 @@ xe.Stepper(xe.run(straddle, "linear-walk"))
 # ## What would change this conclusion
 #
 # * Nothing is cached between copies of one hypercall today (`hvm_hypercall()` disables the emulator's cache).
-#   A one-entry cache of the last walk would save what `10_recorded_boot` counts.
+#   A one-entry cache of the last walk would save what [11_findings](11_findings.ipynb) counts: more than half of one guest's walks.
 # * Counts are not times: page-table entries that are in the CPU's cache are cheap to read.
 # * PV guests have no such walk: Xen uses their page tables directly.
 #

@@ -79,4 +79,4 @@ xe.ComparisonView(identity)
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks in the directmap.
 # * Whether frames behind `vmalloc` addresses follow each other is chance: here they never do, in a real kernel after boot most
 #   four-page stacks happened to (37 of 48 in the memory image that this project was checked with). Nothing promises it.
-# * How often each kind of buffer is passed is a question of workload: see `10_recorded_boot`.
+# * How often each kind of buffer is passed is a question of workload: see [10_recorded_boot](10_recorded_boot.ipynb).

@@ -71,7 +71,7 @@ xe.ComparisonView(entries)
 # %% [markdown]
 # ## What would change this conclusion
 #
-# * How many entries a real guest needs is measured in `10_recorded_boot`, not here.
+# * How many entries a real guest needs is measured in [11_findings](11_findings.ipynb), not here.
 # * If the guest's kernel purged on every change of a registered mapping, stale entries would not occur; who changes mappings without knowing
 #   of registrations (module unload, memory hot-unplug, compaction of user pages) is the question.
 # * The choices marked as ours (refuse an overlap, refuse when full) change which error a guest sees, not which bytes move.

@@ -43,7 +43,10 @@ def build(source: Path) -> str:
         }
     )
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(source.parent)}},
     )
     client.execute()
     return canonical(notebook)
@@ -84,7 +87,7 @@ def _output(output: NotebookNode) -> dict[str, object]:
     return record
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Build or check the notebooks that are named (default: all)."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -93,7 +96,7 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 on a difference"
     )
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     wanted = [path for path in sources() if not args.names or path.stem in args.names]
     stale = 0
     for source in wanted:

@@ -1,0 +1,103 @@
+# %% [markdown]
+# # A recorded boot, call by call
+#
+# Terms: a **recording** is what a patched Xen 4.17 wrote down while a guest ran: every hypercall with its registers, every copy
+# to or from the guest, and every walk behind a copy. **dom0** is the first guest, here Linux as PVH; **dom1** is a guest that it started.
+#
+# **Question:** which buffers do real kernels pass, where do these lie, and what becomes of them under another design?
+#
+# ## What was recorded
+
+# %%
+import xenexplore as xe
+from xenexplore.recording.browse import CallIndex
+from xenexplore.recording.to_scenario import to_scenario
+
+recorded = xe.open_recording("pvh")
+index = CallIndex(recorded)
+print(recorded)
+assert len(recorded.calls) == 41_391
+
+# %% [markdown]
+# ## What is called most
+#
+# One workload, not the average one: dom0's tools build a guest, and for that they map its pages into dom0 and unmap them again.
+
+# %%
+names = index.names("dom0")
+for name in list(names)[:8]:
+    print(f"{names[name]:7,}  {name}")
+most = list(names)[:3]
+assert most == ["memory_op remove_from_physmap", "memory_op add_to_physmap_batch", "vcpu_op set_singleshot_timer"]
+
+# %% [markdown]
+# ## Where the buffers lie
+#
+# Calls of dom0 that have a buffer in each region. (A call with buffers in two regions counts in both.) `vmalloc` is where Linux has
+# its kernel stacks; `identity` is boot code that runs before the kernel's own page tables; `user` is a process, by privcmd.
+
+# %%
+where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
+for region, count in sorted(where.items(), key=lambda item: -item[1]):
+    print(f"{count:7,}  {region}")
+assert where["vmalloc"] > 100 * where["directmap"]
+print(f"\nstacks: {where['vmalloc']:,} calls; directmap: {where['directmap']:,}")
+
+# %% [markdown]
+# So what a single registration over the directmap would cover is small: see [02_directmap](02_directmap.ipynb).
+#
+# ## A real call, under today's interface
+#
+# `event_channel_op send`, by which dom0 notifies another guest. Its buffer, its address and its place in the page are those of the
+# recording; the page tables around it are laid out as Linux lays them out, since they were not recorded.
+
+# %%
+row = int(index.find(domain="dom0", name="event_channel_op send")[0])
+print(index.call(row))
+send = to_scenario(recorded, row)
+walked = xe.run(send, "linear-walk")
+assert walked.outcome.calls.walks == 1
+xe.Stepper(walked)
+
+# %% [markdown]
+# ## The same call, with its stack page registered
+
+# %%
+registered = xe.run(send, "software-tlb")
+assert (registered.outcome.calls.walks, registered.outcome.calls.tlb_hits) == (0, 1)
+assert registered.outcome.status == walked.outcome.status == "right"
+xe.Stepper(registered)
+
+# %% [markdown]
+# ## The most frequent calls
+#
+# One recorded call of each kind: walks today, and hits once what it uses is registered. `add_to_physmap_batch` passes a struct with
+# three handles in it, so that one call makes four copies, and Xen walks four times: for one page of the stack.
+
+# %%
+for name in [*most, "console_io write", "event_channel_op send"]:
+    call = to_scenario(recorded, int(index.find(domain="dom0", name=name)[-1]))
+    today, tlb = xe.run(call, "linear-walk").outcome, xe.run(call, "software-tlb").outcome
+    assert today.status == tlb.status == "right"
+    assert tlb.calls.walks == 0
+    assert tlb.calls.tlb_hits == today.calls.walks
+    print(f"{name:32} walks {today.calls.walks}, then {tlb.calls.walks}; hits {tlb.calls.tlb_hits}")
+
+# %% [markdown]
+# ## Choose one yourself
+#
+# Filter by domain, hypercall and region; a call that is chosen is run under the option on the left.
+
+# %%
+browser = xe.RecordingBrowser(recorded)
+browser.pick(row)
+browser
+
+# %% [markdown]
+# ## What would change this conclusion
+#
+# * This is one boot of one kernel, emulated, on one vCPU, with no block or network back-end at work: kinds of buffers are what it shows;
+#   proportions are this workload's. Record your own: the format is described in the package (`recording/FORMAT.md`).
+# * A kernel without `CONFIG_VMAP_STACK` has its stacks, and so nearly all of these buffers, in the directmap.
+# * That a `vmalloc` address is a stack is inferred from where it lies, not recorded.
+# * Contents were not recorded: a call that is chosen is given contents that explain the copies which were.

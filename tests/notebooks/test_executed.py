@@ -1,0 +1,72 @@
+"""Every notebook runs to its end, and what is saved is what its source gives, byte for byte."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_saved_is_what_its_source_gives(source: Path, build: ModuleType) -> None:
+    saved = source.with_suffix(".ipynb").read_text(encoding="utf-8")
+    given = build.build(source)  # runs every cell; a claim that fails raises here
+    changed = difflib.unified_diff(saved.splitlines(), given.splitlines(), lineterm="", n=0)
+    assert saved == given, "python notebooks/build.py\n" + "\n".join(
+        line[:300] for line in list(changed)[:12]
+    )
+
+
+def _written(folder: Path, text: str) -> Path:
+    source = folder / "00_small.py"
+    source.write_text(text, encoding="utf-8")
+    return source
+
+
+SMALL = "# %% [markdown]\n# # Small\n\n# %%\nimport os\nprint('one', 1 + 1)\nassert os\n"
+
+
+def test_a_claim_that_fails_stops_the_build(tmp_path: Path, build: ModuleType) -> None:
+    with pytest.raises(Exception, match="AssertionError"):
+        build.build(_written(tmp_path, "# %%\nassert 1 == 2\n"))
+
+
+def test_a_change_is_noticed_and_nothing_is_written_by_a_check(
+    tmp_path: Path, build: ModuleType, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(build, "HERE", tmp_path)
+    target = _written(tmp_path, SMALL).with_suffix(".ipynb")
+    assert build.main(["--check"]) == 1  # none is saved yet
+    assert not target.exists()
+    assert build.main([]) == 0
+    first = target.read_bytes()
+    target.write_bytes(first.replace(b"one 2", b"one 3"))
+    assert build.main(["--check"]) == 1
+    assert "one 3" in capsys.readouterr().out
+    assert build.main([]) == 0
+    assert target.read_bytes() == first
+
+
+def test_what_differs_between_runs_is_not_kept(build: ModuleType) -> None:
+    def run(ident: str, clock: str, model: str) -> str:
+        cell = nbformat.v4.new_code_cell("x", id=ident, execution_count=1)
+        cell.metadata["execution"] = {"iopub.status.busy": clock}
+        view = {"application/vnd.jupyter.widget-view+json": {"model_id": model}, "text/plain": "x"}
+        cell.outputs = [
+            nbformat.v4.new_output("execute_result", data=view, execution_count=1, metadata={})
+        ]
+        notebook = nbformat.v4.new_notebook(cells=[cell])
+        notebook.metadata["widgets"] = {"state": {model: {}}}
+        return build.canonical(notebook)
+
+    one, two = run("a", "10:00", "m1"), run("b", "11:00", "m2")
+    assert one == two
+    assert json.loads(one)["cells"][0]["outputs"][0]["data"] == {"text/plain": "x"}

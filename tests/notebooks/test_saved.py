@@ -1,0 +1,138 @@
+"""What a reader without a kernel sees, and what a reviewer is asked to read."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import importlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+SAVED = sorted(FOLDER.glob("*.ipynb"))
+LINK = re.compile(r"\]\(([^)]+)\)")
+# What would differ on another machine, or at another time.
+ENVIRONMENT = re.compile(
+    r"/home/|/root/|/work/|/tmp/|site-packages|<\S+ object at 0x|\d\d:\d\d:\d\d|"
+    r"[Pp]ython 3\.\d|\d seconds|ms per"
+)
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+saved = pytest.mark.parametrize("file", SAVED, ids=lambda path: path.stem)
+sources = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def outputs(file: Path) -> Iterator[dict[str, Any]]:
+    for cell in json.loads(file.read_text(encoding="utf-8"))["cells"]:
+        yield from cell.get("outputs", ())
+
+
+def trees(source: Path) -> list[ast.Module]:
+    return [ast.parse(c.source) for c in jupytext.read(source).cells if c.cell_type == "code"]
+
+
+def test_each_source_is_saved_and_nothing_else_is() -> None:
+    assert len(SOURCES) >= 10
+    assert [path.stem for path in SAVED] == [path.stem for path in SOURCES]
+
+
+@saved
+def test_sizes(file: Path) -> None:
+    assert file.stat().st_size <= 200 * 1024
+    for output in outputs(file):
+        png = output.get("data", {}).get("image/png", "")
+        assert len(base64.b64decode(png)) <= 50 * 1024
+
+
+@saved
+def test_every_view_has_its_picture_and_its_text(file: Path) -> None:
+    views = [output["data"] for output in outputs(file) if "data" in output]
+    assert views, "a notebook shows something"
+    for data in views:
+        assert VIEW not in data
+        text = data["text/plain"]
+        assert text.count("\n") >= 4, f"more than a repr: {text}"
+        assert max(map(len, text.splitlines())) <= 72
+        if "<img" in data["text/html"]:
+            picture = re.search(r'<img alt="([^"]+)" src="data:image/svg\+xml;base64,([^"]+)"',
+                                data["text/html"])  # fmt: skip
+            assert picture, "a picture has a name, and its bytes with it"
+            assert base64.b64decode(picture[2]).startswith(b"<svg ")
+        assert "<script" not in data["text/html"]
+
+
+@saved
+def test_nothing_failed_and_nothing_complained(file: Path) -> None:
+    for output in outputs(file):
+        assert output["output_type"] != "error"
+        assert output.get("name") != "stderr", output["text"]
+
+
+@saved
+def test_nothing_tells_where_or_when_it_was_built(file: Path) -> None:
+    for output in outputs(file):
+        data = output.get("data", {})
+        for text in (output.get("text", ""), data.get("text/plain", "")):
+            assert not ENVIRONMENT.search(text), ENVIRONMENT.search(text)
+
+
+@sources
+def test_it_ends_with_what_would_change_its_conclusion(source: Path) -> None:
+    cells = jupytext.read(source).cells
+    assert cells[0].source.startswith("# ")
+    assert cells[-1].cell_type == "markdown"
+    last = re.findall(r"^## (.*)", cells[-1].source, re.MULTILINE)[-1]
+    assert last == "What would change this conclusion"
+
+
+@sources
+def test_cells_are_short_and_hold_no_logic(source: Path) -> None:
+    for cell in jupytext.read(source).cells:
+        assert cell.source.count("\n") < 25
+    for tree in trees(source):
+        for node in ast.walk(tree):
+            made = (ast.FunctionDef, ast.ClassDef, ast.Lambda, ast.While, ast.Try, ast.Global)
+            assert not isinstance(node, made), f"belongs in the package: {ast.unparse(node)}"
+
+
+@sources
+def test_imports_are_public_names(source: Path) -> None:
+    for tree in trees(source):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(str(node.module))
+                assert {name.name for name in node.names} <= set(module.__all__), node.module
+            elif isinstance(node, ast.Import):
+                assert [name.name for name in node.names] == ["xenexplore"]
+            elif isinstance(node, ast.Attribute):
+                assert not node.attr.startswith("_"), node.attr
+
+
+@sources
+def test_claims_are_held(source: Path) -> None:
+    held = [
+        node for tree in trees(source) for node in ast.walk(tree) if isinstance(node, ast.Assert)
+    ]
+    assert len(held) >= 2
+
+
+@sources
+def test_links_lead_somewhere(source: Path) -> None:
+    text = "\n".join(c.source for c in jupytext.read(source).cells if c.cell_type == "markdown")
+    for target in LINK.findall(text):
+        assert target.startswith("https://") or (FOLDER / target).is_file(), target
+    unlinked = re.findall(r"(?<!\[)`(\d\d_\w+)`", text)
+    assert not unlinked, "name another notebook by a link"
+
+
+def test_every_notebook_is_reached_from_the_first() -> None:
+    first = "\n".join(cell.source for cell in jupytext.read(SOURCES[0]).cells)
+    for path in SAVED[1:]:
+        assert f"({path.name})" in first
