@@ -202,6 +202,10 @@ function tally(step, add) {
 
 const tableKey = (vcpu, shared) => (shared ? "domain" : Number(vcpu));
 
+// JupyterLab's single-key shortcuts (a, b, x, d d) look at the focused element itself before its
+// ancestors, so the mark on the root is not enough: a button inside would insert and delete cells.
+const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+
 // Everything that has accumulated up to and including one step.
 class Folded {
   constructor() {
@@ -985,6 +989,7 @@ class Stepper {
     this.abort = new AbortController();
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
     on(root, "keydown", (event) => this.key(event));
+    on(root, "focusin", keepKeys);
     on(root, "click", (event) => this.click(event));
     on(root, "pointerover", (event) => this.hover(event.target.closest?.("[data-k],[data-t]")));
     on(root, "pointerleave", () => this.hover(null));
@@ -1575,6 +1580,7 @@ class Comparison {
     this.abort = new AbortController();
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
     on(this.root, "keydown", (event) => this.key(event));
+    on(this.root, "focusin", keepKeys);
     on(this.root, "click", (event) => this.click(event));
     on(this.range, "input", () => this.go(Number(this.range.value)));
     this.detail = null;
