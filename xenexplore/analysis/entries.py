@@ -71,19 +71,32 @@ Keys = NDArray[np.int64] | NDArray[np.uint64]
 
 
 def _fewest(parts: list[tuple[Keys, int]], total: int) -> tuple[tuple[int | None, ...], float]:
-    """Most accesses per entry first; exact where all entries cost alike, else greedy."""
-    served, cost = [], []
+    """The least number of entries for each share, exactly.
+
+    Of things that cost alike the most used come first; so it is only a choice
+    of how many of each price.
+    """
+    served: dict[int, list[int]] = {}
     for keys, price in parts:
-        counts = np.unique(keys, return_counts=True)[1]
-        served += counts.tolist()
-        cost += [price] * len(counts)
-    order = sorted(range(len(served)), key=lambda i: (-served[i] / cost[i], -served[i]))
-    reached = np.cumsum([served[i] for i in order]) if order else np.zeros(0, np.int64)
-    spent = np.cumsum([cost[i] for i in order]) if order else np.zeros(0, np.int64)
-    needed: list[int | None] = []
-    for share in SHARES:
-        wanted = math.ceil(share * total)
-        at = int(np.searchsorted(reached, wanted))
-        needed.append(0 if not wanted else int(spent[at]) if at < len(spent) else None)
-    reach = float(reached[-1]) / total if len(reached) and total else 0.0
-    return tuple(needed), reach
+        served.setdefault(price, []).extend(np.unique(keys, return_counts=True)[1].tolist())
+    reached = {
+        price: np.concatenate([[0], np.cumsum(sorted(counts, reverse=True))]).astype(np.int64)
+        for price, counts in served.items()
+    }
+    most = sum(int(sums[-1]) for sums in reached.values())
+    needed = tuple(_cheapest(reached, math.ceil(share * total)) for share in SHARES)
+    return needed, most / total if total else 0.0
+
+
+def _cheapest(reached: dict[int, NDArray[np.int64]], wanted: int) -> int | None:
+    """Fewest entries that serve ``wanted`` accesses; ``reached``: sums by price and number."""
+    (price, sums), *others = sorted(reached.items())
+    if not others:
+        at = int(np.searchsorted(sums, wanted))
+        return price * at if at < len(sums) else None
+    rest = dict(others)
+    found = (
+        (price * number, _cheapest(rest, wanted - int(sum_)))
+        for number, sum_ in enumerate(sums.tolist())
+    )
+    return min((cost + more for cost, more in found if more is not None), default=None)

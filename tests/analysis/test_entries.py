@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workloads import Made, workload_of
+
+from xenexplore.analysis.entries import SHARES, entries_needed
+from xenexplore.analysis.registrations import page_entries, registrations
+from xenexplore.analysis.shape import Shape
+from xenexplore.errors import MachineError
+from xenexplore.guest.domain import Domain
+from xenexplore.guest.regions import Layout, RegionKind
+from xenexplore.guest.spec import GuestSpec
+
+VMALLOC, DIRECTMAP, IMAGE, USER = (
+    0xFFFF_C900_0000_0000, 0xFFFF_8880_0300_0000, 0xFFFF_FFFF_8340_0000, 0x7FFF_F000_0000,
+)  # fmt: skip
+# Two stacks of two pages each, two directmap pages, an image page, a user page.
+PAGES = (VMALLOC, VMALLOC + 4096, VMALLOC + (16 << 10), VMALLOC + (20 << 10),
+         DIRECTMAP, DIRECTMAP + 4096, IMAGE, USER)  # fmt: skip
+
+
+@functools.cache
+def _layout() -> Layout:
+    return Domain(GuestSpec()).layout
+
+
+def _brute(things: list[tuple[int, set[int]]], pages: list[int], wanted: int) -> int | None:
+    """Try every set of entries."""
+    best = None
+    for size in range(len(things) + 1):
+        for chosen in itertools.combinations(things, size):
+            covered = set().union(*(served for _, served in chosen))
+            cost = sum(price for price, _ in chosen)
+            enough = sum(page in covered for page in pages) >= wanted
+            if enough and (best is None or cost < best):
+                best = cost
+    return best
+
+
+@given(st.lists(st.sampled_from(PAGES), min_size=1, max_size=40))
+def test_the_fewest_entries_by_trying_every_set(pages: list[int]) -> None:
+    load = workload_of(_layout(), [Made(32, 4, [("from", page + 8, 4)]) for page in pages])
+    single = [(1, {page}) for page in PAGES]
+    regions = [(1, {DIRECTMAP, DIRECTMAP + 4096}), (1, {IMAGE})]
+    stacks = [(4, set(PAGES[0:2])), (4, set(PAGES[2:4]))]
+    units = (single, regions + single, regions + stacks)
+    for found, things in zip(entries_needed(load, 0), units, strict=True):
+        for share, needed in zip(SHARES, found.needed, strict=True):
+            assert needed == _brute(things, pages, math.ceil(share * len(pages))), found.unit
+
+
+def test_pages_whose_frames_follow_share_an_entry() -> None:
+    frames = {VMALLOC >> 12: 70, (VMALLOC >> 12) + 1: 71, (VMALLOC >> 12) + 2: 90}
+    copies = [("from", VMALLOC + 4096 * n, 4) for n in range(3)]
+    load = workload_of(_layout(), [Made(32, 4, copies, frames={
+        address >> 12: frames[address >> 12] for _, address, _ in copies
+    })])  # fmt: skip
+    found = page_entries(load, load.inside(0))
+    assert [(entry.va.value, entry.pa.value, entry.size) for entry in found] == [
+        (VMALLOC, 70 << 12, 8192), (VMALLOC + 8192, 90 << 12, 4096),
+    ]  # fmt: skip
+
+
+def test_unknown_words_and_page_sizes() -> None:
+    load = workload_of(_layout(), [Made(32, 4, [("from", VMALLOC, 4)])])
+    with pytest.raises(MachineError, match="cannot register 'heap': expected one of directmap"):
+        registrations(load, 0, ("heap",))
+    with pytest.raises(MachineError, match="P2M order 3"):
+        Shape(p2m_order=3)
+    with pytest.raises(MachineError, match="leaf order 10"):
+        Shape(leaves={RegionKind.USER: 10})
+    assert Shape(levels=5, leaves={}).pte_reads(load.regions).tolist() == [5] * len(load.regions)
