@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenexplore.addr import Gfn
+from xenexplore.addr import PAGE_SHIFT, Gfn
 from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.scenario.contents import contents_bytes
@@ -29,6 +29,7 @@ def build_domain(scenario: Scenario) -> Domain:
     for spec in scenario.buffers:
         try:
             _place(domain, spec)
+            _refuse_remapped(domain, spec)
         except (MachineError, AddressError) as error:
             raise _cannot(scenario, spec, error) from None
     for spec in scenario.buffers:
@@ -41,6 +42,8 @@ def build_domain(scenario: Scenario) -> Domain:
 
 
 def _place(domain: Domain, spec: BufferSpec) -> None:
+    if spec.length > domain.spec.memory:
+        raise MachineError(f"{spec.length} bytes, more than the guest has")
     domain.place(
         spec.name,
         spec.place,
@@ -53,6 +56,21 @@ def _place(domain: Domain, spec: BufferSpec) -> None:
         shared=spec.shared,
         writable=spec.writable,
     )
+
+
+def _refuse_remapped(domain: Domain, spec: BufferSpec) -> None:
+    """Two buffers may share a page, but then they share its frame."""
+    new = domain.buffers[spec.name]
+    mine = dict(enumerate(new.frames, new.va.value >> PAGE_SHIFT))
+    for other in domain.buffers.values():
+        if other.name == new.name or other.process != new.process:
+            continue
+        for page, frame in enumerate(other.frames, other.va.value >> PAGE_SHIFT):
+            if mine.get(page, frame) != frame:
+                raise MachineError(
+                    f"the page at {page << PAGE_SHIFT:#x} has frame {frame.hex()}, for buffer "
+                    f"{other.name!r}"
+                )
 
 
 def _cannot(scenario: Scenario, spec: BufferSpec, error: Exception) -> ScenarioError:

@@ -12,6 +12,7 @@ import errno
 import re
 import sys
 import tomllib
+import unicodedata
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -46,6 +47,8 @@ def load_scenario(source: str) -> Scenario:
         OSError: the file cannot be read.
     """
     if source == "-":
+        if sys.stdin is None:
+            raise ScenarioError("standard input", "", expected="a scenario", got="a closed one")
         return parse_scenario(sys.stdin.read(), "standard input")
     raw = FilePath(source).read_bytes()
     try:
@@ -70,6 +73,10 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _toml_error(source, text, error) from None
+    except RecursionError:
+        raise ScenarioError(
+            source, "line 1", expected="TOML", got="tables or arrays nested too deeply"
+        ) from None
     reading = Text(source, text)
     top = Fields(reading, tables, (), "")
     about = _about(top)
@@ -101,6 +108,14 @@ def _toml_error(source: str, text: str, error: tomllib.TOMLDecodeError) -> Scena
     lines = text.splitlines()
     shown = repr(lines[number - 1].strip()[:60]) if number <= len(lines) else "the end of the text"
     return ScenarioError(source, f"line {number}", expected="TOML", got=shown, hint=what.lower())
+
+
+def _one_line(top: Fields, key: str) -> str:
+    """A text that is printed as it stands: one line, and nothing that steers a terminal."""
+    word = top.word(key)
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in word):
+        top.fail(key, expected="one line, no control characters", got=repr(word[:60]))
+    return word
 
 
 def _table(text: Text, top: Fields, name: str) -> Fields:
@@ -140,7 +155,7 @@ def _about(top: Fields) -> About:
         top.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
     return About(
         name=name,
-        title=top.word("title"),
+        title=_one_line(top, "title"),
         question=top.words("question"),
         asked=top.word("asked", "").strip("\n"),
         ours=top.word("ours", "").strip("\n"),

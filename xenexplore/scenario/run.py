@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
@@ -93,7 +93,8 @@ def _chosen(scenario: Scenario, wanted: str | None) -> OptionSpec:
         labels = [option.label for option in options]
         near = difflib.get_close_matches(wanted, [*labels, *OPTIONS], n=1, cutoff=0.4)
         raise ScenarioError(
-            scenario.source, "option", expected=f"one of {', '.join(labels)}", got=repr(wanted),
+            scenario.source, "option", got=repr(wanted),
+            expected=f"one of {', '.join(map(repr, labels))}",
             hint=f"did you mean {near[0]!r}?" if near else "or the name of any option",
         ) from None  # fmt: skip
     return next((o for o in options if o.use == used), OptionSpec(use=used, label=used))
@@ -131,12 +132,12 @@ def _carry_out(scenario: Scenario, option: OptionSpec, machine: Xen) -> None:
     for number, action in enumerate(scenario.actions, 1):
         try:
             carry_out(machine, action)
-        except MachineError as error:
+        except (MachineError, AddressError) as error:
             what = f"action {number} ({action.do})"
             raise _impossible(scenario, action.line, what, error) from None
 
 
-def _impossible(scenario: Scenario, line: int, what: str, error: MachineError) -> ScenarioError:
+def _impossible(scenario: Scenario, line: int, what: str, error: Exception) -> ScenarioError:
     place = f"line {line}, {what}" if line else what
     expected = "what this guest can do"
     return ScenarioError(scenario.source, place, expected=expected, got=str(error))

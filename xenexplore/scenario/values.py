@@ -38,18 +38,24 @@ Elements: TypeAlias = "tuple[Pairs | Value, ...]"
 def parse_value(raw: object) -> Value | None:
     """A value as TOML gives it; None where it is none."""
     if isinstance(raw, int) and not isinstance(raw, bool):
-        return raw
+        return _of_64_bits(raw)
     if not isinstance(raw, str):
         return None
     if raw in CONSTANTS:
         return CONSTANTS[raw]
     found = _REFERENCE.fullmatch(raw)
     if found:
-        return Reference(found[1], int(found[2] or "0", 0))
+        offset = _of_64_bits(int(found[2] or "0", 0))
+        return None if offset is None else Reference(found[1], offset)
     try:
-        return int(raw.replace("_", "").replace("'", ""), 16) if raw.startswith("0x") else None
+        digits = raw.replace("_", "").replace("'", "")
+        return _of_64_bits(int(digits, 16)) if raw.startswith("0x") else None
     except ValueError:
         return None
+
+
+def _of_64_bits(value: int) -> int | None:
+    return value if -(1 << 63) <= value < 1 << 64 else None
 
 
 def value_text(value: Value) -> int | str:
