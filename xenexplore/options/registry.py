@@ -42,6 +42,10 @@ OPTIONS: dict[str, type[Abi]] = {
 }
 """Name to class, in the order of the digest's numbers."""
 
+# No number of an option means anything beyond this: a table of so many entries
+# has one for each page of 4 GiB.
+_MOST = 1 << 20
+
 
 def option_class(name: str) -> type[Abi]:
     """The option of that name, or of that number (``"O7"``).
@@ -94,4 +98,6 @@ def _checked(option: str, parameter: Parameter, value: object) -> object:
         raise MachineError(f"{option}: {parameter.name} is one of {takes}, not {value!r}{hint}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:
         raise MachineError(f"{option}: {parameter.name} takes 0 or more, not {value}")
+    if isinstance(value, int) and value > _MOST:
+        raise MachineError(f"{option}: {parameter.name} takes at most {_MOST}, not {value}")
     return value
