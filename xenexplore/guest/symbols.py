@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,8 +129,7 @@ def read_kallsyms(path: str | Path) -> SymbolTable:
     """
     raw = Path(path).read_bytes()
     if raw[:4] == b"\x28\xb5\x2f\xfd":
-        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)) as stream:
-            raw = stream.read()
+        raw = _unpacked(path, raw)
     lines = raw.decode("utf-8", "replace").splitlines()
     symbols = [_symbol(path, number, line) for number, line in enumerate(lines, 1)]
     if not any(symbol[0] for symbol in symbols):
@@ -140,6 +138,17 @@ def read_kallsyms(path: str | Path) -> SymbolTable:
             hint="read /proc/kallsyms as root, with kptr_restrict below 2",
         )  # fmt: skip
     return SymbolTable(symbols)
+
+
+def _unpacked(path: str | Path, packed: bytes) -> bytes:
+    unpacking = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        raw = unpacking.decompress(packed)
+    except zstandard.ZstdError as error:
+        raise InputError(path, "", expected="zstd data", got=str(error)) from None
+    if not unpacking.eof:
+        raise InputError(path, "", expected="whole zstd data", got="a file that was cut short")
+    return raw
 
 
 def _symbol(path: str | Path, number: int, line: str) -> Symbol:

@@ -94,8 +94,11 @@ def blocks(source: str | Path) -> Iterator[bytes]:
 
     Raises:
         Cut: the compressed stream is damaged here.
+        RecordingError: standard input is closed.
         OSError: the file cannot be read.
     """
+    if str(source) == "-" and sys.stdin is None:
+        raise RecordingError("standard input", "", expected="a recording", got="a closed one")
     context: Any = (
         nullcontext(sys.stdin.buffer) if str(source) == "-" else _resolve(source).open("rb")
     )

@@ -54,6 +54,8 @@ def find_row(recording: Recording, number: int, *, domain: str | None = None) ->
         RecordingError: there is no such hypercall or domain.
     """
     calls = recording.calls
+    if not len(calls):
+        raise _no_such(recording, "a recording with hypercalls", "none")
     if domain is None:
         rows = np.flatnonzero(calls.seq == number)
         if not len(rows):
