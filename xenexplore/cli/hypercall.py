@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from xenexplore.errors import CatalogueError
+from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.as_json import entry_json
 from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, families
 from xenexplore.hypercalls.facts import facts_of
@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one entry, or the list."""
+    if args.list and args.words:
+        raise InputError(
+            "command line", "--list", expected="filters only", got=repr(" ".join(args.words)),
+            hint="without --list, a name shows one entry",
+        )  # fmt: skip
     if args.list or not args.words:
         entries = [entry for entry in _everything() if _wanted(entry, args)]
         if args.json:

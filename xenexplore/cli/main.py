@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from xenexplore import __version__
 from xenexplore.errors import XenexploreError
@@ -39,9 +40,16 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The argument parser; with ``only``, just that command's arguments are filled in."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="xenexplore",
         description="Step through Xen's hypercall-buffer designs on real recorded hypercalls.",
     )
@@ -72,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # from complaining about it while it shuts down.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"xenexplore: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"xenexplore: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every option, or one."""
-    chosen = [option_class(args.name)] if args.name else list(OPTIONS.values())
+    chosen = [option_class(args.name)] if args.name is not None else list(OPTIONS.values())
     if args.json:
         for option in chosen:
             print(json.dumps(_record(option), ensure_ascii=False))
@@ -31,7 +31,11 @@ def run(args: argparse.Namespace) -> int:
     from xenexplore.render.text.options import option_text, options_text
 
     unicode = args.unicode
-    text = option_text(chosen[0], unicode=unicode) if args.name else options_text(unicode=unicode)
+    text = (
+        option_text(chosen[0], unicode=unicode)
+        if args.name is not None
+        else options_text(unicode=unicode)
+    )
     sys.stdout.write(text)
     return 0
 

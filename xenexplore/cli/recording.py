@@ -12,7 +12,7 @@ from xenexplore.recording.columns import Recording
 from xenexplore.recording.reader import read_recording
 from xenexplore.recording.stream import BUILT_INS, built_in_path
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "report_damage", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one of the ``recording`` commands."""
     recording = read_recording(args.file, strict=args.strict)
-    status = _report_damage(recording)
+    status = report_damage(recording)
     if args.action == "explain":
         from xenexplore.recording.judge import judge
         from xenexplore.recording.judge_json import judgement_json
@@ -63,7 +63,7 @@ def _print(what: object) -> None:
     sys.stdout.write(what if isinstance(what, str) else json.dumps(what) + "\n")
 
 
-def _report_damage(recording: Recording) -> int:
+def report_damage(recording: Recording) -> int:
     """Say where reading stopped; a lost tail is survivable, a wrong record is bad input."""
     damage = recording.damage
     if damage is None:

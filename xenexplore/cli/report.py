@@ -26,10 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, compute, print."""
+    costs = read_costs(args.costs)
     workload = read_it(args)
-    findings = find(
-        workload, read_costs(args.costs), shape=shape_of(args), progress=progress_on(sys.stderr)
-    )
+    findings = find(workload, costs, shape=shape_of(args), progress=progress_on(sys.stderr))
     if args.figures or args.html:
         from xenexplore.render.plot import figures_of
         from xenexplore.render.report_html import report_html

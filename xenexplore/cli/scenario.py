@@ -132,11 +132,14 @@ def _matrix(args: argparse.Namespace) -> int:
 
 
 def _from_recording(args: argparse.Namespace) -> int:
+    from xenexplore.cli.recording import report_damage
     from xenexplore.recording.reader import read_recording
     from xenexplore.recording.to_scenario import find_row, to_scenario
     from xenexplore.scenario.writer import write_scenario
 
     recording = read_recording(args.file, strict=False)
     row = find_row(recording, args.number, domain=args.domain)
-    sys.stdout.write(write_scenario(to_scenario(recording, row)))
-    return 0
+    text = write_scenario(to_scenario(recording, row))
+    status = report_damage(recording)
+    sys.stdout.write(text)
+    return status

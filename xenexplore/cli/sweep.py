@@ -15,6 +15,8 @@ from xenexplore.errors import InputError
 __all__ = ["add_arguments", "run"]
 
 _GRID = Grid()
+# Entries of one table: one for every page of 4 GiB.
+_MOST = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +50,10 @@ def run(args: argparse.Namespace) -> int:
         values = getattr(args, name)
         if values is not None and any(n < 1 for n in (values if name == "entries" else [values])):
             raise InputError("command line", f"--{name}", expected="1 or more", got=str(values))
+    if max(args.entries) > _MOST:
+        raise InputError(
+            "command line", "--entries", expected=f"at most {_MOST}", got=str(max(args.entries))
+        )
     grid = Grid(
         register=tuple(args.register), entries=tuple(args.entries), policies=tuple(args.policy),
         scopes=tuple(args.scope), p2m_orders=tuple(ORDERS[word] for word in args.p2m),
