@@ -18,6 +18,7 @@ from xenexplore.render.text.path import path_text
 from xenexplore.scenario.model import OptionSpec, Scenario
 from xenexplore.scenario.run import run
 from xenexplore.scenario.writer import write_scenario
+from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
 from xenexplore.widgets.stepper import Stepper
 from xenexplore.widgets.workbench import Workbench
 
@@ -70,7 +71,8 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
             [self._domain, self._name, self._region, self._start, self._option, self._count]
         )
         top = ipw.HBox([filters, self._calls], layout=ipw.Layout(flex_flow="row wrap"))
-        super().__init__([top, self._message, self._shown])
+        super().__init__([top, self._message, self._shown, KeepKeys()])
+        self.add_class(FORM_CLASS)
         self._domain.observe(lambda _: self._renamed(), "value")
         for control in (self._name, self._region, self._start):
             control.observe(lambda _: self._found(), "value")

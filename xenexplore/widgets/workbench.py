@@ -18,6 +18,7 @@ from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.recipes import CALLS, Choices, recipe_text
 from xenexplore.scenario.run import compare, run
 from xenexplore.widgets.comparison import ComparisonView
+from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
 from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["Workbench"]
@@ -65,7 +66,8 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         controls = ipw.VBox(list(self._controls.values()), layout=ipw.Layout(min_width="24em"))
         right = ipw.VBox([self._area], layout=ipw.Layout(flex="1 1 24em", min_width="0"))
         top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap", grid_gap="0 1em"))
-        super().__init__([top, bar, self._message, self._shown])
+        super().__init__([top, bar, self._message, self._shown, KeepKeys()])
+        self.add_class(FORM_CLASS)
         for control in self._controls.values():
             control.observe(self._chosen, "value")
         self._area.observe(lambda change: self.set_trait("text", change["new"]), "value")

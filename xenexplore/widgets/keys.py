@@ -1,0 +1,39 @@
+"""Keys that are pressed in a form stay in the form: JupyterLab has shortcuts on single ones."""
+
+from __future__ import annotations
+
+import anywidget
+
+__all__ = ["FORM_CLASS", "KeepKeys"]
+
+#: The class of a box whose keys are kept.
+FORM_CLASS = "xe-form"
+
+_ESM = f"""
+const keep = event => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+export default {{
+  render({{ el }}) {{
+    const end = new AbortController();
+    const find = () => {{
+      if (end.signal.aborted) return;
+      const form = el.closest(".{FORM_CLASS}");
+      if (form) form.addEventListener("focusin", keep, {{ signal: end.signal }});
+      else requestAnimationFrame(find);
+    }};
+    el.style.display = "none";
+    find();
+    return () => end.abort();
+  }},
+}};
+"""
+
+
+class KeepKeys(anywidget.AnyWidget):
+    """A child that is not seen: in the box around it, a list's arrow keys move in the list.
+
+    In a notebook's command mode JupyterLab takes arrows and letters from every
+    focused element that is no text field, lists and buttons of ipywidgets
+    included: an arrow leaves the cell, and ``d d`` deletes it.
+    """
+
+    _esm = _ESM
