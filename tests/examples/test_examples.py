@@ -1,0 +1,33 @@
+"""Each example runs by itself, and prints what lies beside it, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+def test_each_has_its_output() -> None:
+    assert len(SCRIPTS) >= 5
+    assert sorted(path.stem for path in FOLDER.glob("*.out")) == [path.stem for path in SCRIPTS]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_prints_what_is_saved(script: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        capture_output=True, check=False, cwd=tmp_path, timeout=300,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    saved = script.with_suffix(".out")
+    if os.environ.get("XENEXPLORE_UPDATE_GOLDEN") == "1":
+        saved.write_bytes(done.stdout)
+    assert done.stdout == saved.read_bytes()
+    assert list(tmp_path.iterdir()) == []
