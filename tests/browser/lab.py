@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from typing import Any
 import nbformat
 import psutil
 from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from xenexplore.cli.lab import update_copy
 
 NOTEBOOKS = FilePath(__file__).resolve().parents[2] / "notebooks"
 TOKEN = "of-this-test"
@@ -111,7 +112,7 @@ class Lab:
 def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
     served, own = folder / "notebooks", folder / "own"
-    shutil.copytree(NOTEBOOKS, served, ignore=shutil.ignore_patterns("*.py", "__*", ".*"))
+    update_copy(NOTEBOOKS, served)
     settings = {
         "notebook-extension/tracker": {"windowingMode": "none"},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -135,7 +136,7 @@ def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]
         "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
         f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly", "--KernelManager.transport=ipc",
+        "--LabApp.extension_manager=readonly",
     ]  # fmt: skip
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(

@@ -1,0 +1,160 @@
+"""The notebooks and the widgets in a real JupyterLab, in Chromium: run, then operated by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+
+import pytest
+from browser import lab as jupyter
+from browser.lab import Lab
+from playwright.sync_api import Browser, Locator, Page, expect
+
+PATIENCE = 30_000  # ms; two cores may be busy with something else
+
+SEND = 'xe.load("evtchn-send-from-stack")'
+WIDGETS = (
+    f'import xenexplore as xe\nxe.Stepper(xe.run({SEND}, "giant-map"))',
+    f"xe.ComparisonView(xe.compare({SEND}))",
+    "xe.Workbench()",
+    'xe.RecordingBrowser("pvh")',
+)
+
+
+@pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with jupyter.serve(tmp_path_factory.mktemp("lab"), theme=request.param) as running:
+        yield running
+        assert running.complaints == []
+
+
+def view(page: Page, cell: int) -> Locator:
+    return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-child")
+
+
+def step(root: Locator) -> int:
+    return int(root.get_attribute("data-step") or -1)
+
+
+def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
+    """One session for all: starting a kernel is what costs."""
+    page = lab.page(browser)
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    lab.write("widgets.ipynb", *WIDGETS)
+    found = lab.run_all(page, "widgets.ipynb")
+    assert (found["errors"], found["ran"], found["views"]) == ([], len(WIDGETS), len(WIDGETS))
+    in_the_theme(lab, page)
+    the_stepper(page)
+    the_comparison(page)
+    the_workbench(page)
+    the_recording_browser(page)
+    lab.shut_down(page)
+    assert lab.kernels() == []
+
+
+def in_the_theme(lab: Lab, page: Page) -> None:
+    light = page.locator("body").get_attribute("data-jp-theme-light") == "true"
+    root = view(page, 0).locator(".xe")
+    root.wait_for()
+    scheme = root.evaluate("el => getComputedStyle(el).colorScheme")
+    assert scheme == ("light" if light else "dark")
+    paper = root.evaluate("el => getComputedStyle(el).backgroundColor")
+    shade = sum(int(part) for part in paper.strip("rgb()").split(",")[:3]) / 3
+    assert shade > 200 if light else shade < 60
+
+
+def the_stepper(page: Page) -> None:
+    root = view(page, 0).locator(".xe")
+    before, cells = step(root), page.locator(".jp-Cell").count()
+    root.get_by_role("button", name="Next step").click()
+    expect(root).to_have_attribute("data-step", str(before + 1))
+    page.keyboard.press("ArrowRight")
+    expect(root).to_have_attribute("data-step", str(before + 2))
+    page.keyboard.press("j")
+    page.keyboard.press("a")  # would insert a cell above, if the lab heard it
+    expect(root).to_have_attribute("data-step", str(before + 3))
+    said = re.compile(f"^step {before + 3} of ")
+    expect(root.get_by_role("slider")).to_have_attribute("aria-valuetext", said)
+    page.keyboard.press("End")
+    last = int(root.get_by_role("slider").get_attribute("max") or 0)
+    expect(root).to_have_attribute("data-step", str(last))
+    assert page.locator(".jp-Cell").count() == cells
+
+
+def the_comparison(page: Page) -> None:
+    root = view(page, 1).locator(".xe-comparison")
+    root.get_by_role("button", name="at their ends").click()
+    walks = root.locator(
+        ".xe-sheet tr", has=page.get_by_role("rowheader", name="walks", exact=True)
+    )
+    assert walks.locator("td").first.inner_text() == "1"
+    root.get_by_role("button", name="in lockstep").click()
+    root.get_by_role("button", name="Next step").first.focus()
+    before = step(root)
+    page.keyboard.press("ArrowRight")
+    expect(root).to_have_attribute("data-step", str(before + 1))
+
+
+def the_workbench(page: Page) -> None:
+    cell = view(page, 2)
+    text, root = cell.locator("textarea"), cell.locator(".xe")
+    cell.get_by_label("Option", exact=True).select_option("number-bit")
+    expect(root).to_contain_text("O2")
+    assert 'use = "number-bit"' in text.input_value()
+    # By keyboard: the list takes the next option, and text is typed.
+    cell.get_by_label("Option", exact=True).focus()
+    cells = page.locator(".jp-Cell").count()
+    page.keyboard.press("Home")
+    expect(root).to_contain_text("O0")
+    cell.get_by_role("button", name="Python").focus()
+    page.keyboard.press("a")
+    assert page.locator(".jp-Cell").count() == cells
+    text.fill(text.input_value().replace('title = "', 'title = "Typed: '))
+    page.keyboard.press("Tab")
+    expect(root.locator("h2").first).to_contain_text("Typed: ")
+    text.fill(text.input_value().replace('place = "stack"', 'place = "stak"'))
+    page.keyboard.press("Tab")
+    expect(cell.get_by_role("status")).to_contain_text("stak")
+    expect(root.locator("h2").first).to_contain_text("Typed: ")  # the last good one stays
+
+
+def the_recording_browser(page: Page) -> None:
+    cell = view(page, 3)
+    cell.get_by_label("Hypercall", exact=True).select_option(label="event_channel_op send (1,389)")
+    expect(cell).to_contain_text("1,389 calls, 200 shown")
+    calls = cell.locator(".xe-recorded-calls select")
+    calls.select_option(index=0)
+    root = cell.locator(".xe")
+    expect(root).to_contain_text("Recorded: event_channel_op")
+    expect(root).to_contain_text("O0")
+    cell.get_by_label("Option", exact=True).select_option("software-tlb")
+    expect(root).to_contain_text("O7")
+    calls.focus()
+    page.keyboard.press("ArrowDown")
+    expect(calls).to_have_js_property("selectedIndex", 1)
+    expect(root).to_contain_text("O7")
+    root.get_by_role("button", name="Next step").click()
+    expect(root).to_have_attribute("data-step", "1")
+
+
+def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:
+    """One in each theme; ``python -m browser.lab_all`` runs them all."""
+    page = lab.page(browser, width=900)
+    page.set_default_timeout(PATIENCE)
+    light = page.locator("body[data-jp-theme-light=true]").count()
+    name = "00_start_here" if light else "04_whose_tlb"
+    found = lab.run_all(page, f"{name}.ipynb")
+    assert found["errors"] == []
+    assert found["ran"] == found["cells"] > 0
+    expect(page.locator(".xe").nth(found["views"] - 1)).to_be_attached(timeout=PATIENCE)
+    assert page.locator(".xe").count() >= found["views"] > 0
+    assert page.get_by_text("Error displaying widget").count() == 0
+    assert page.get_by_text("Loading widget").count() == 0
+    lab.shut_down(page)
+    assert lab.kernels() == []
+
+
+def test_the_server_serves_a_copy(lab: Lab) -> None:
+    assert FilePath(lab.folder).resolve() != jupyter.NOTEBOOKS
