@@ -10,6 +10,8 @@ from browser.conftest import Open
 from playwright.sync_api import expect
 
 from xenexplore.render.html import save_html
+from xenexplore.scenario.builtin import find_scenario
+from xenexplore.scenario.run import compare, run
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +170,20 @@ def test_no_motion_for_those_who_want_none(open_page: Open, files: dict[str, Fil
     page = open_page(files["stack"], step=12, motion="reduce")
     css = "el => getComputedStyle(el).transitionDuration"
     assert page.locator(".xe-rowitem").first.evaluate(css) == "0s"
+
+
+@pytest.mark.parametrize("kind", ["path", "comparison"])
+def test_the_python_that_shows_the_same_runs(
+    kind: str, open_page: Open, tmp_path: FilePath
+) -> None:
+    scenario = find_scenario("wrong-vcpu")
+    shown = run(scenario, "tlb, subject") if kind == "path" else compare(scenario)
+    file = tmp_path / "page.html"
+    save_html(shown, file)
+    page = open_page(file)
+    page.locator("details.xe-about > summary").first.click()
+    code = page.locator(".xe-python pre").first
+    assert code.is_visible()
+    names: dict[str, object] = {}
+    exec(code.inner_text().rpartition("\n")[0], names)
+    assert names.get("path", names.get("comparison")).to_json() == shown.to_json()  # type: ignore[union-attr]

@@ -907,6 +907,11 @@ const KEYS = "← → step · PgUp PgDn copy or call · Home End · space play �
 const ROWS_MOST = 30;
 const STATUS = { right: ["✓", "right"], wrong: ["✕", "wrong bytes"], error: ["!", "error"], refused: ["–", "refused"] };
 
+// The Python that shows the same: for a built-in scenario, or one loaded from its file.
+const quoted = (text) => JSON.stringify(text);
+const python = (...lines) => `<div class="xe-python"><p>The Python that shows this (a built-in's name, or your file's):</p><pre>${esc(["import xenexplore as xe", "", ...lines].join("\n"))}</pre></div>`;
+
+
 class Stepper {
   constructor(el, data, options = {}) {
     this.run = new Run(data);
@@ -947,7 +952,7 @@ class Stepper {
     root.innerHTML = `<div class="xe-body">
 <header class="xe-head">${this.options.embedded ? "" : `<h2>${esc(data.scenario.title)}</h2>`}<p class="xe-option"><b>${esc(data.option.ident)}</b> ${esc(data.option.title)}${given ? ` <small>${esc(given)}</small>` : ""}</p>
 <p class="xe-right"><span class="xe-status xe-status-${data.outcome.status}"><span aria-hidden="true">${mark}</span> ${word}</span><span class="xe-count" aria-hidden="true"></span></p></header>
-<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}<p>${esc(KEYS)}</p></details>
+<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${this.options.embedded ? "" : python(`path = xe.run(xe.load(${quoted(data.scenario.name)}), ${quoted(data.option.label)})`, "xe.Stepper(path)")}<p>${esc(KEYS)}</p></details>
 <div class="xe-views">
 <section class="xe-map" aria-labelledby="${uid}-h1"><div class="xe-sectionhead"><h3 id="${uid}-h1">Where the buffer lives</h3><span class="xe-zoom" role="group" aria-label="Zoom">${ZOOMS.map((z, at) => `<button type="button" data-act="zoom" data-zoom="${at}" aria-pressed="${at === 0}">${z}</button>`).join("")}</span></div><div class="xe-mapbox" tabindex="0" role="group" aria-label="Address spaces; up and down select"></div><p class="xe-readout" aria-live="polite"></p></section>
 <section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span></div><div class="xe-chunks"></div><ol class="xe-rows"></ol>
@@ -1609,7 +1614,7 @@ class Comparison {
     const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${sentence(d.other_says || "The run is over.")}</button>`}</td>`;
     const counts = this.used.map(([, name]) => row(name, "xe-crow", each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
     root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
-<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}</details>
+<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(`comparison = xe.compare(xe.load(${quoted(data.scenario.name)}))`, "xe.ComparisonView(comparison)")}</details>
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
 <div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
 ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
