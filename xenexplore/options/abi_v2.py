@@ -23,8 +23,8 @@ class AbiV2(Abi):
         "Cooper's plan of 2022: not the old calls with other conventions but a clean "
         "interface, with no "
         "hypercall page, reworked continuations, and operations split so that a kernel "
-        "can let user "
-        "space make the harmless ones. No text of it was published, so it cannot be "
+        "can leave those of "
+        'mere "logical control" to user space. No text of it was published, so it cannot be '
         "stepped through."
     )
     asked: ClassVar[Cite] = mail(
