@@ -70,6 +70,10 @@ xe.Stepper(giant, step=8)
 
 # %% [markdown]
 # ## All of them, side by side
+#
+# The designs have numbers of this project: **O0** is today's interface; `xenexplore options` says what each of the others
+# is, who proposed it, and what it refuses. Walks and entry reads are of the guest's page tables; "once" is what is done a single time,
+# beforehand, such as registering.
 
 # %%
 xe.ComparisonView(xe.compare(scenario))
