@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-from calls import MAKERS, Where, run_call
+from calls import MAKERS, Where, populate, run_call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from workloads import Made, workload_of
@@ -318,3 +318,35 @@ def test_a_table_of_many_entries_is_filled_like_the_real_one(order, overlap) -> 
         real.insert(entry)
     assert StaticTable(entries).held == real.entries
     assert len(StaticTable(entries)) == 70
+
+
+@pytest.mark.parametrize("extents", [507, 508])
+def test_the_bounce_pages_limit_is_the_machines(extents: int) -> None:
+    """32 bytes of struct and 8 for each extent: 4,088 bytes fit, 4,096 do not."""
+    maker = functools.partial(populate, extents=extents)
+    ran = run_call("bounce", maker, Where("vmalloc", 0))
+    call = maker(Domain(GuestSpec()), Where("vmalloc", 0))
+    today = run_call("linear-walk", maker, Where("vmalloc", 0))
+    copies = [
+        (s.direction, s.handle, s.size) for s in (n.step for n in today.machine.nodes)
+        if isinstance(s, Copy)
+    ]  # fmt: skip
+    load = workload_of(today.domain.layout, [Made(12, 6, copies, call.args)])
+    got = replay(load, design("bounce"), 0)
+    assert (got.refused == 1) == (ran.outcome.status == "refused") == (extents == 508)
+
+
+@pytest.mark.parametrize("privcmd", ["linear", "physical"])
+def test_calls_from_user_space_under_the_number_bit(privcmd: str) -> None:
+    values: dict[str, object] = {"privcmd": privcmd}
+    where = Where("user")
+    ran = run_call("number-bit", MAKERS["alloc_unbound"], where, params=dict(values), user=True)
+    call = MAKERS["alloc_unbound"](Domain(GuestSpec()), where)
+    copies = [
+        (s.direction, call.args[1], s.size) for s in (n.step for n in ran.machine.nodes)
+        if isinstance(s, Copy)
+    ]  # fmt: skip
+    made = Made(32, 6, copies, call.args, user=True)
+    got = replay(workload_of(ran.domain.layout, [made]), Design("x", "number-bit", values), 0)
+    assert got.counts == ran.outcome.calls
+    assert (got.counts.walks > 0) == (privcmd == "linear")
