@@ -38,8 +38,8 @@ assert most == ["memory_op remove_from_physmap", "memory_op add_to_physmap_batch
 
 # %%
 where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
-for region, count in sorted(where.items(), key=lambda item: -item[1]):
-    print(f"{count:7,}  {region}")
+for region in sorted(where, key=where.get, reverse=True):
+    print(f"{where[region]:7,}  {region}")
 assert where["vmalloc"] > 100 * where["directmap"]
 print(f"\nstacks: {where['vmalloc']:,} calls; directmap: {where['directmap']:,}")
 
