@@ -49,7 +49,7 @@ def symbols_of(recording: str, symbols: str | None) -> SymbolTable | None:
 
 def _made(text: str) -> Workload:
     """``synthetic:vcpus=256:tasks=1000``: a synthetic workload under these assumptions."""
-    kinds = {item.name: type(item.default) for item in fields(Assumptions)}
+    kinds: dict[str, type[Any]] = {item.name: type(item.default) for item in fields(Assumptions)}
     values: dict[str, Any] = {}
     for setting in text.split(":")[1:]:
         name, _, number = setting.partition("=")
