@@ -101,7 +101,14 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         start = min(self._start.value, self._start.max)
         page = rows[start : start + PAGE].tolist()
         self._count.value = f"{len(rows):,} calls, {len(page)} shown"
-        self._calls.options = [(str(self.index.call(row)), row) for row in page]
+        self._calls.options = [(self._line(row), row) for row in page]
+
+    def _line(self, row: int) -> str:
+        """A call as a line of the list, in columns."""
+        call = self.index.call(row)
+        copies = "1 copy  " if call.copies == 1 else f"{call.copies} copies"
+        where = ", ".join(call.regions)
+        return f"#{call.seq:<7}{call.domain:6}{call.name:32}{copies:>10}  {where}"
 
     def pick(self, row: int) -> None:
         """Choose a call by its row in the recording's calls.
@@ -109,7 +116,10 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         Raises:
             RecordingError: there is no such row.
         """
-        self._load(row)
+        if row != self._calls.value and row in dict(self._calls.options).values():
+            self._calls.value = row  # and that loads it
+        else:
+            self._load(row)
 
     def _picked(self) -> None:
         if self._calls.value is not None:

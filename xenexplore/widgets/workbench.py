@@ -62,7 +62,7 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._code = ipw.Button(description="Python", tooltip="the Python that does the same")
         self._message = ipw.HTML()
         self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
-        bar = ipw.HBox([self._compare, self._code])
+        bar = ipw.HBox([self._compare, self._code], layout=ipw.Layout(align_items="baseline"))
         controls = ipw.VBox(list(self._controls.values()), layout=ipw.Layout(min_width="24em"))
         right = ipw.VBox([self._area], layout=ipw.Layout(flex="1 1 24em", min_width="0"))
         top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap", grid_gap="0 1em"))
