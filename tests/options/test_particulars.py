@@ -287,3 +287,15 @@ def test_a_buffer_that_the_guest_has_not_mapped_is_refused(option: str) -> None:
 def test_a_walks_fault_is_told_once() -> None:
     ran = run_call("linear-walk", MAKERS["send"], before=lambda m: m.domain.unmap("send"))
     assert sum(n.step.kind == "fault" for n in ran.machine.nodes) == 1
+
+
+@pytest.mark.parametrize(
+    "option", ["address-bits", "sg-policy", "gfn-lists", "bounce", "domain-mode"]
+)
+@pytest.mark.parametrize("maker", ["sends", "same_twice"])
+@pytest.mark.parametrize("kind", ["kmalloc", "stack"])
+def test_multicall_entries_are_encoded_with_their_list(option: str, maker: str, kind: str) -> None:
+    ran = run_call(option, MAKERS[maker], Where(kind))
+    assert ran.outcome.status == "right", ran.outcome
+    today = run_call("linear-walk", MAKERS[maker], Where(kind))
+    assert ran.contents() == today.contents()

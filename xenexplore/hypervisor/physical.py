@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = [
+    "MULTICALL",
     "PHYSICAL_BIT",
     "contiguous",
     "encode_handle",
     "flat_call",
     "guest_translate",
     "locate_physical",
+    "mark_entries",
     "ram_range",
 ]
 
@@ -137,7 +139,7 @@ def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> 
         meanings.append(meaning_of(machine.domain, use, first.value, call.vcpu))
         call = encode_handle(machine, call, use, first.value)
     if call.number == MULTICALL and call.inner == "as-option":
-        _mark_entries(machine, call, uses[0], bit)
+        mark_entries(machine, call, uses[0], bit)
     outer = 0 if call.number == MULTICALL and call.outer == "linear" else bit
     return replace(call, number=call.number | outer, meanings=(*call.meanings, *meanings))
 
@@ -149,7 +151,7 @@ def _encoded(call: GuestCall, use: BufferUse) -> bool:
     return (call.inner if use.register is None else call.outer) == "as-option"
 
 
-def _mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) -> None:
+def mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) -> None:
     """Set the flavour bits in the number of every entry of a multicall."""
     for start in range(0, entries.size, MULTICALL_ENTRY):
         at = entries.va + start

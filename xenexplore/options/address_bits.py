@@ -10,11 +10,13 @@ from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUTS, ListHandles
 from xenexplore.hypervisor.physical import (
+    MULTICALL,
     PHYSICAL_BIT,
     contiguous,
     encode_handle,
     guest_translate,
     locate_physical,
+    mark_entries,
 )
 from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Fault, mail
@@ -64,7 +66,8 @@ class AddressBits(Abi):
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
         self.lists.clear()
         meanings = []
-        for use in survey(xen.domain, call):
+        uses = survey(xen.domain, call)
+        for use in uses:
             if use.va.value & _DESCRIPTOR:
                 return Refused(
                     f"{use.role} at {use.va.hex()} is not 4-byte aligned: its low bits are not free"
@@ -81,10 +84,15 @@ class AddressBits(Abi):
                 self.lists.bind(value, use.size, made)
             meanings.append(meaning_of(xen.domain, use, value, call.vcpu))
             call = encode_handle(xen, call, use, value)
+        if call.number == MULTICALL:
+            mark_entries(xen, call, uses[0], PHYSICAL_BIT)
         return replace(call, number=call.number | PHYSICAL_BIT, meanings=tuple(meanings))
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~PHYSICAL_BIT
+
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        return op & ~PHYSICAL_BIT, op
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         if access.number is None or not access.number & PHYSICAL_BIT:

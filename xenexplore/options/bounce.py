@@ -134,7 +134,7 @@ class Bounce(Abi):
                 continue
             outer = next(o for o in self.bounced if self._holds(o.use, place))
             where = page.va + outer.at + (place.value - outer.use.va.value)
-            xen.domain.write(where, value.to_bytes(8, "little"), vcpu=call.vcpu)
+            xen.rewrite(where, value, vcpu=call.vcpu)
         return call
 
     @staticmethod
@@ -171,6 +171,10 @@ class Bounce(Abi):
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~PHYSICAL_BIT
 
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        # Entries are bounced with the list: their handles are physical as the call's are.
+        return op, call.number
+
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         if access.number is not None and access.number & PHYSICAL_BIT:
             return locate_physical(access)
@@ -181,6 +185,7 @@ class Bounce(Abi):
 
     def finish(self, xen: Xen, call: GuestCall) -> None:
         page = self.pages.get(call.vcpu)
+        xen.restore()  # the copy back leaves the caller's own handles as they were
         for item in self.bounced:
             if page is not None and item.use.writes:
                 data = xen.domain.read(page.va + item.at, item.use.size, vcpu=call.vcpu)

@@ -113,6 +113,9 @@ class GfnLists(Abi):
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~INDIRECT_BIT
 
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        return op, op | (call.number & INDIRECT_BIT)
+
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         for start, size, lst in self.lists:
             if (

@@ -11,11 +11,13 @@ from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUTS, ListHandles, capacity
 from xenexplore.hypervisor.physical import (
+    MULTICALL,
     PHYSICAL_BIT,
     encode_handle,
     flat_call,
     guest_translate,
     locate_physical,
+    mark_entries,
 )
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
 from xenexplore.steps import Cite, Fault, Note, mail
@@ -87,7 +89,8 @@ class ScatterGatherPolicy(Abi):
         if self.text("policy") == "flat":
             return flat_call(xen, call, bit=bits, whole_pages=False)
         meanings = []
-        for use in survey(xen.domain, call):
+        uses = survey(xen.domain, call)
+        for use in uses:
             pieces = guest_translate(xen, use.va, use.size, call.vcpu)
             levels = self.levels(use)
             if levels:
@@ -102,6 +105,8 @@ class ScatterGatherPolicy(Abi):
                 value = pieces[0][0].value
             meanings.append(meaning_of(xen.domain, use, value, call.vcpu))
             call = encode_handle(xen, call, use, value)
+        if call.number == MULTICALL:
+            mark_entries(xen, call, uses[0], bits)
         if self.text("policy") == "by-size":
             xen.emit(
                 Note(
@@ -114,6 +119,9 @@ class ScatterGatherPolicy(Abi):
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~_MASK
+
+    def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
+        return op & ~_MASK, op
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         if access.number is None or not access.number & PHYSICAL_BIT:
