@@ -121,9 +121,8 @@ def _run(scenario: Scenario, option: OptionSpec) -> Path:
 
 def _carry_out(scenario: Scenario, option: OptionSpec, machine: Xen) -> None:
     abi = machine.abi
-    setup = Phase(
-        cite=abi.asked, name="setup", who="guest", detail=f"What {option.use} does once, before."
-    )
+    once = f"Set-up, once: what {option.use} asks of the guest."
+    setup = Phase(cite=abi.asked, name="setup", who="guest", detail=once)
     try:
         with machine.record.under(setup):
             abi.setup(machine)
