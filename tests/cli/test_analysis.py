@@ -29,7 +29,8 @@ def test_report_writes_figures_page_and_json(
     assert found["domains"][0]["coverage"]["accesses"] == 84_971
     assert found["assumed"]["p2m_order"] == 0
     assert sorted(path.name for path in figures.iterdir()) == [
-        "misses.svg", "ranges.svg", "reads.svg", "regions.svg",
+        "break-even.svg", "entries.svg", "fastabi.svg", "misses.svg", "ranges.svg",
+        "reads.svg", "regions.svg", "repeats.svg", "sizes.svg",
     ]  # fmt: skip
     assert page.read_text().startswith("<!DOCTYPE html>")
 

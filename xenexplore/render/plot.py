@@ -1,4 +1,4 @@
-"""The analysis as plots: SVG text, the same bytes every time.  The only plots that need matplotlib.
+"""The analysis as plots: SVG text, the same bytes every time.
 
 Every figure carries its workload and limits in its caption.
 """
@@ -11,6 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.render.plot_counts import (
+    draw_break_even,
+    draw_entries,
+    draw_fastabi,
+    draw_repeats,
+    draw_sizes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +46,7 @@ class PlotFigure:
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
-    """Where buffers are, how far ranges get, misses by slots, cost of each design."""
+    """A plot for each of the report's questions."""
     shown = [domain for domain in findings.domains if domain.coverage.accesses]
     plots: list[tuple[str, str, Callable[[Axes], None]]] = [
         ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),
@@ -48,6 +55,15 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
          lambda axes: _misses(axes, shown)),
         ("reads", "Reads by Xen to find the bytes, per hypercall carried",
          lambda axes: _reads(axes, shown)),
+        ("entries", "Pages to register for a share of the accesses",
+         lambda axes: draw_entries(axes, shown)),
+        ("sizes", "Bytes that a hypercall passes", lambda axes: draw_sizes(axes, shown)),
+        ("repeats", "Walks that repeat within one hypercall",
+         lambda axes: draw_repeats(axes, shown)),
+        ("fastabi", "Hypercalls that registers could carry",
+         lambda axes: draw_fastabi(axes, shown)),
+        ("break-even", "Looking up against walking",
+         lambda axes: draw_break_even(axes, findings.break_even)),
     ]  # fmt: skip
     return tuple(_figure(findings, *plot) for plot in plots)
 
