@@ -102,7 +102,7 @@ def test_figures_are_the_same_bytes_and_carry_their_limits() -> None:
 
 def test_the_html_page_is_whole_and_alone() -> None:
     page = report_html(findings("pvh"), figures_of(findings("pvh")))
-    assert page.count("<figure>") == page.count("</svg>") == 4
+    assert page.count("<figure>") == page.count("</svg>") == 9
     for line in report_text(findings("pvh")).splitlines()[:3]:
         assert line in page
     ids = re.findall(r'\bid="([^"]+)"', page)
