@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
-from typing import Any
 
 import ipywidgets as ipw
 
@@ -18,9 +16,9 @@ from xenexplore.render.text.path import path_text
 from xenexplore.scenario.model import OptionSpec, Scenario
 from xenexplore.scenario.run import run
 from xenexplore.scenario.writer import write_scenario
-from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
+from xenexplore.widgets.form import Form
+from xenexplore.widgets.keys import FORM_CLASS
 from xenexplore.widgets.stepper import Stepper
-from xenexplore.widgets.workbench import Workbench
 
 __all__ = ["RecordingBrowser"]
 
@@ -28,7 +26,7 @@ PAGE = 200
 ANY = ("any", "")  # ipywidgets takes None for "nothing is chosen", and shows a blank
 
 
-class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class RecordingBrowser(Form):
     """Real hypercalls of real guests: choose one, and an option to step it under.
 
     Args:
@@ -44,7 +42,6 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         self.recording = recording
         self.index = CallIndex(recording)
         self._scenario: Scenario | None = None
-        self._view: Stepper | None = None
         wide = {"style": {"description_width": "7em"}, "layout": ipw.Layout(width="26em")}
         domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
         self._domain = ipw.Dropdown(options=[ANY, *domains], description="Domain", **wide)
@@ -65,13 +62,11 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         )
         self._calls.add_class("xe-recorded-calls")
         self._count = ipw.HTML()
-        self._message = ipw.HTML()
-        self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
         filters = ipw.VBox(
             [self._domain, self._name, self._region, self._start, self._option, self._count]
         )
         top = ipw.HBox([filters, self._calls], layout=ipw.Layout(flex_flow="row wrap"))
-        super().__init__([top, self._message, self._shown, KeepKeys()])
+        super().__init__([top])
         self.add_class(FORM_CLASS)
         self._domain.observe(lambda _: self._renamed(), "value")
         for control in (self._name, self._region, self._start):
@@ -143,10 +138,7 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         except XenexploreError as error:
             self._say(str(error))
             return
-        before, self._view = self._view, view
-        self._shown.children = (view,)
-        if before is not None:
-            before.close()
+        self._put(view)
 
     def _under(self, option: str) -> Scenario:
         """The scenario with the option among its own, so that it can be run under it."""
@@ -161,31 +153,13 @@ class RecordingBrowser(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no typ
         """The chosen call as a scenario's text, or ``""``."""
         return "" if self._scenario is None else write_scenario(self._scenario)
 
-    def _say(self, message: str) -> None:
-        self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
-
     def __repr__(self) -> str:
         return f"<RecordingBrowser {self.recording.source}: {self._view!r}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live browser, and the chosen call as text for readers without a kernel."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+    def static_text(self) -> str:
+        """The chosen call's path, or the first calls of the recording."""
         lines = [f"Recording {self.recording.source}: {len(self.recording.calls):,} hypercalls"]
-        if self._view is None:
-            lines += [str(self.index.call(row)) for row in range(min(8, len(self.index.find())))]
-            text = "\n".join(line[:72] for line in lines) + "\n"
-        else:
-            text = lines[0] + "\n\n" + path_text(self._view.path)
-        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
-        return {**data, **shown}, metadata
-
-    def close(self) -> None:
-        """End the browser and every widget that it is made of."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None
-        Workbench.close_all_children(self)
-        layout = self.layout
-        super().close()
-        layout.close()
+        if isinstance(self._view, Stepper):
+            return lines[0] + "\n\n" + path_text(self._view.path)
+        lines += [str(self.index.call(row)) for row in range(min(8, len(self.index.find())))]
+        return "\n".join(line[:72] for line in lines) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,8 @@ from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.recipes import CALLS, Choices, recipe_text
 from xenexplore.scenario.run import compare, run
 from xenexplore.widgets.comparison import ComparisonView
-from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
+from xenexplore.widgets.form import Form
+from xenexplore.widgets.keys import FORM_CLASS
 from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["Workbench"]
@@ -28,7 +28,7 @@ _REGISTRATIONS = ("directmap", "kernel-image", "percpu", "stack", "buffer:buffer
 _PLACES = tuple(kind for kind in KINDS if kind != "fixed")
 
 
-class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Workbench(Form):
     """Choose a guest, a buffer, a call and an option; step through what comes of it.
 
     The scenario's text is the whole state: what the controls say is written
@@ -46,7 +46,6 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(self, text: str | None = None, *, choices: Choices | None = None) -> None:
         self._choices = choices or Choices()
-        self._view: Stepper | ComparisonView | None = None
         self._quiet = False
         self._controls = self._make_controls()
         self._area = ipw.Textarea(
@@ -60,13 +59,11 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             options=[("one option", False), ("all options", True)], value=False
         )
         self._code = ipw.Button(description="Python", tooltip="the Python that does the same")
-        self._message = ipw.HTML()
-        self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
         bar = ipw.HBox([self._compare, self._code], layout=ipw.Layout(align_items="baseline"))
         controls = ipw.VBox(list(self._controls.values()), layout=ipw.Layout(min_width="24em"))
         right = ipw.VBox([self._area], layout=ipw.Layout(flex="1 1 24em", min_width="0"))
         top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap", grid_gap="0 1em"))
-        super().__init__([top, bar, self._message, self._shown, KeepKeys()])
+        super().__init__([top, bar])
         self.add_class(FORM_CLASS)
         for control in self._controls.values():
             control.observe(self._chosen, "value")
@@ -174,13 +171,7 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         except XenexploreError as error:
             self._say(str(error))
             return
-        before, self._view = self._view, view
-        self._shown.children = (view,)
-        if before is not None:
-            before.close()
-
-    def _say(self, message: str) -> None:
-        self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
+        self._put(view)
 
     def code(self) -> str:
         """The Python that shows the same."""
@@ -195,35 +186,10 @@ class Workbench(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def __repr__(self) -> str:
         return f"<Workbench {self._view!r}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live controls, and for readers without a kernel the text with what came of it."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+    def static_text(self) -> str:
+        """The scenario's text, with what came of it."""
         try:
             outcome = comparison_text(compare(parse_scenario(self.text, "the scenario")))
         except XenexploreError as error:
             outcome = str(error)
-        text = f"{self.text}\n{outcome}"
-        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
-        return {**data, **shown}, metadata
-
-    def close(self) -> None:
-        """End the workbench and every widget that it is made of."""
-        if self._view is not None:
-            self._view.close()
-            self._view = None
-        self.close_all_children(self)
-        layout = self.layout
-        super().close()
-        layout.close()
-
-    @staticmethod
-    def close_all_children(box: Any) -> None:
-        """Close the widgets of a box, innermost first, with their layouts and styles."""
-        for child in getattr(box, "children", ()):
-            Workbench.close_all_children(child)
-            for part in ("layout", "style"):
-                held = getattr(child, part, None)
-                if isinstance(held, ipw.Widget):
-                    held.close()
-            child.close()
+        return f"{self.text}\n{outcome}"
