@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from xenexplore.addr import PAGE_MASK, PAGE_SIZE, Gfn, Gpa
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Access, Located, Refused
+from xenexplore.hypervisor.abi import Access, Located, Parameter, Refused
 from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = [
+    "LAYOUT",
     "LAYOUTS",
     "Layout",
     "ListHandles",
@@ -28,6 +29,15 @@ Layout = Literal["gfn-array", "tuples", "aligned-array"]
 LAYOUTS: tuple[Layout, ...] = ("gfn-array", "tuples", "aligned-array")
 
 LISTS: Cite = mail("Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com")
+
+LAYOUT = Parameter(
+    name="layout",
+    default="gfn-array",
+    choices=LAYOUTS,
+    help="Layout of the lists.",
+    source="Beulich, 28 Sep 2022",
+)
+"""The knob of every option that has lists."""
 
 _WORD = 8
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Refused
+from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
 from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MULTICALL",
+    "NOT_CONTIGUOUS",
     "PHYSICAL_BIT",
     "contiguous",
     "encode_handle",
@@ -35,6 +36,14 @@ MULTICALL = 13
 
 MULTICALL_ENTRY = 64
 """sizeof(multicall_entry_t): op, result, six arguments (xen/include/public/xen.h)."""
+
+NOT_CONTIGUOUS = Parameter(
+    name="not_contiguous",
+    default="send",
+    choices=("send", "refuse"),
+    help="A guest that does not check its buffers' frames, or one that does.",
+)
+"""The knob of the options whose physical addresses are flat."""
 
 _ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
 _TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")

@@ -158,6 +158,11 @@ class RegisteredBuffers:
         miss = abi.text("miss")
         self.walks = miss == "walk" or (miss == "auto" and spec.encryption == "none")
 
+    @property
+    def owners(self) -> range:
+        """The vCPUs in whose name each table is filled once: all, or the first of a domain's."""
+        return range(1) if self.tables.shared else range(self.tables.vcpus)
+
     def _space(self, machine: Xen, vcpu: int) -> int | None:
         if self.abi.text("on_switch") != "tag":
             return None

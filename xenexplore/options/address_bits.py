@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
-from xenexplore.hypervisor.lists import LAYOUTS, ListHandles
+from xenexplore.hypervisor.lists import LAYOUT, ListHandles
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
@@ -44,15 +44,7 @@ class AddressBits(Abi):
     asked: ClassVar[Cite] = mail(
         "Beulich (idea: Gross)", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter(
-            name="layout",
-            default="gfn-array",
-            choices=LAYOUTS,
-            help="Layout of the lists.",
-            source="Beulich, 28 Sep 2022",
-        ),
-    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (LAYOUT,)
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)

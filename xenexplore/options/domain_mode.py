@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
-from xenexplore.hypervisor.physical import flat_call, locate_physical
+from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, flat_call, locate_physical
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
@@ -31,14 +31,7 @@ class DomainMode(Abi):
     asked: ClassVar[Cite] = mail(
         "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"
     )
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter(
-            name="not_contiguous",
-            default="send",
-            choices=("send", "refuse"),
-            help="A guest that does not check its buffers' frames, or one that does.",
-        ),
-    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (NOT_CONTIGUOUS,)
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":

@@ -58,8 +58,7 @@ class GiantMap(Abi):
         words = ["directmap"]
         if self.text("second") != "none":
             words.append(self.text("second"))
-        tables = range(1) if self.text("scope") == "domain" else range(xen.domain.spec.vcpus)
-        for vcpu in tables:
+        for vcpu in self.tlb.owners:
             for word in words:
                 for entry in ranges_of(xen, word, vcpu):
                     self.tlb.insert(xen, vcpu, entry)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
-from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ class NumberBit(Abi):
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
     parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter(
-            name="not_contiguous",
-            default="send",
-            choices=("send", "refuse"),
-            help="A guest that does not check its buffers' frames, or one that does.",
-        ),
+        NOT_CONTIGUOUS,
         Parameter(
             name="continuation",
             default="keep",

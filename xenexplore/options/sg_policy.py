@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
-from xenexplore.hypervisor.lists import LAYOUTS, ListHandles, capacity
+from xenexplore.hypervisor.lists import LAYOUT, ListHandles, capacity
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
@@ -55,13 +55,7 @@ class ScatterGatherPolicy(Abi):
             help="What the number's bits say.",
             source="Beulich, 28 Sep 2022",
         ),
-        Parameter(
-            name="layout",
-            default="gfn-array",
-            choices=LAYOUTS,
-            help="Layout of the lists.",
-            source="Beulich, 28 Sep 2022",
-        ),
+        LAYOUT,
     )
 
     def __init__(self, **values: object) -> None:

@@ -65,8 +65,7 @@ class SoftwareTlb(Abi):
         self.tlb = RegisteredBuffers(xen, self)
         words = self.values["register"]
         assert isinstance(words, tuple)
-        tables = range(1) if self.text("scope") == "domain" else range(xen.domain.spec.vcpus)
-        for vcpu in tables:
+        for vcpu in self.tlb.owners:
             entries = [entry for word in words for entry in ranges_of(xen, str(word), vcpu)]
             if self.text("form") == "table":
                 self._register_table(xen, vcpu, entries)
