@@ -19,9 +19,10 @@ SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 SAVED = sorted(FOLDER.glob("*.ipynb"))
 LINK = re.compile(r"\]\(([^)]+)\)")
 # What would differ on another machine, or at another time.
+AROUND = FOLDER.parents[1] if FOLDER.parents[1].name else FOLDER.parent
 ENVIRONMENT = re.compile(
-    r"/home/|/root/|/work/|/tmp/|site-packages|<\S+ object at 0x|\d\d:\d\d:\d\d|"
-    r"[Pp]ython 3\.\d|\d seconds|ms per"
+    re.escape(f"{AROUND}/") + r"|/home/|/root/|/tmp/|site-packages|"
+    r"<\S+ object at 0x|\d\d:\d\d:\d\d|[Pp]ython 3\.\d|\d seconds|ms per"
 )
 VIEW = "application/vnd.jupyter.widget-view+json"
 
