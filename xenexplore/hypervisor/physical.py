@@ -28,8 +28,7 @@ __all__ = [
 ]
 
 PHYSICAL_BIT = 1 << 30
-"""Flavour bit of the number, where the 2025 patch has it; bit 31 is Viridian's "
-"(hvm_hypercall())."""
+"""Flavour bit of the number, as in the 2025 patch; bit 31 is Viridian's (hvm_hypercall())."""
 
 MULTICALL = 13
 """__HYPERVISOR_multicall (xen/include/public/xen.h)."""

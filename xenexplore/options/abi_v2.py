@@ -20,12 +20,10 @@ class AbiV2(Abi):
     name: ClassVar[str] = "abi-v2"
     title: ClassVar[str] = "A second ABI, from hypercall number 64 (not specified)"
     summary: ClassVar[str] = (
-        "Cooper's plan of 2022: not the old calls with other conventions but a clean "
-        "interface, with no "
-        "hypercall page, reworked continuations, and operations split so that a kernel "
-        "can leave those of "
-        'mere "logical control" to user space. No text of it was published, so it cannot be '
-        "stepped through."
+        "Cooper's plan of 2022: not the old calls with other conventions but a clean interface, "
+        "with no hypercall page, reworked continuations, and operations split so that a kernel "
+        'can leave those of mere "logical control" to user space. No text of it was published, '
+        "so it cannot be stepped through."
     )
     asked: ClassVar[Cite] = mail(
         "Cooper", "28 Sep 2022", "850214fa-7e26-8a19-c318-9ded849fffda@citrix.com"

@@ -22,11 +22,10 @@ class DomainMode(Abi):
     name: ClassVar[str] = "domain-mode"
     title: ClassVar[str] = "Physical addresses for a whole domain, chosen at its creation"
     summary: ClassVar[str] = (
-        "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen "
-        "take every "
-        "handle as a guest-physical address. No number bit, no walk; but everything that "
-        "runs in the "
-        "domain, firmware and kexec kernels too, must agree, and PV is refused with -EINVAL."
+        "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen take "
+        "every handle as a guest-physical address. No number bit, no walk; but everything that "
+        "runs in the domain, firmware and kexec kernels too, must agree, and PV is refused with "
+        "-EINVAL."
     )
     asked: ClassVar[Cite] = mail(
         "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"

@@ -34,9 +34,8 @@ class GfnLists(Abi):
     title: ClassVar[str] = "GFN lists for large buffers, inside registered buffers"
     summary: ClassVar[str] = (
         "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
-        "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads "
-        "the GFNs, and "
-        "copies by guest-physical address. How the indirect variant is marked is ours."
+        "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the "
+        "GFNs, and copies by guest-physical address. How the indirect variant is marked is ours."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"

@@ -24,9 +24,8 @@ class GiantMap(Abi):
     summary: ClassVar[str] = (
         "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
         "physical address 0, as long as RAM. Everything kmalloc() gives is covered by one entry. "
-        "second=kernel-image adds the range that Beulich names. Stacks that are "
-        "vmalloc'ed, modules "
-        "and user space stay outside."
+        "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, "
+        "modules and user space stay outside."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"

@@ -22,12 +22,10 @@ class LinearWalk(Abi):
     name: ClassVar[str] = "linear-walk"
     title: ClassVar[str] = "Linear addresses, walked by Xen on every copy (today)"
     summary: ClassVar[str] = (
-        "The guest passes linear addresses. For each piece of each copy Xen reads the guest's page "
-        "tables, checks permissions as the CPU would, sets Accessed and Dirty bits, and "
-        "looks every "
-        "table and the final frame up in the P2M. Nothing is cached between copies. "
-        "Impossible when "
-        "the tables are encrypted."
+        "The guest passes linear addresses. For each piece of each copy Xen reads the guest's "
+        "page tables, checks permissions as the CPU would, sets Accessed and Dirty bits, and "
+        "looks every table and the final frame up in the P2M. Nothing is cached between copies. "
+        "Impossible when the tables are encrypted."
     )
     asked: ClassVar[Cite] = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
     parameters: ClassVar[tuple[Parameter, ...]] = (

@@ -25,9 +25,8 @@ class NumberBit(Abi):
     title: ClassVar[str] = "A bit in the hypercall number: physical addresses, flat"
     summary: ClassVar[str] = (
         "The guest sets a bit in RAX and passes the guest-physical address of each buffer, in "
-        "registers and inside structs alike. Per call, so old and new mix in one kernel. "
-        "Each buffer "
-        "must be contiguous in guest-physical space."
+        "registers and inside structs alike. Per call, so old and new mix in one kernel. Each "
+        "buffer must be contiguous in guest-physical space."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"

@@ -21,9 +21,9 @@ class Packets(Abi):
     title: ClassVar[str] = "Type-length-value packets, netlink-like (not specified)"
     summary: ClassVar[str] = (
         "Smith's idea of 2022: free-form packets of type, length and value instead of versioned "
-        "structs, tolerant of unknown elements, with asynchronous completion and "
-        "batching, and perhaps "
-        "a shared ring. It went no further than two mails, so it cannot be stepped through."
+        "structs, tolerant of unknown elements, with asynchronous completion and batching, and "
+        "perhaps a shared ring. It went no further than two mails, so it cannot be stepped "
+        "through."
     )
     asked: ClassVar[Cite] = mail(
         "Smith", "28 Sep 2022", "9340769a-d3cf-a7bb-f8f4-dc9bde463c02@gmail.com"

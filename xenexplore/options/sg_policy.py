@@ -39,10 +39,10 @@ class ScatterGatherPolicy(Abi):
     name: ClassVar[str] = "sg-policy"
     title: ClassVar[str] = "Number bits select a scatter/gather policy for the call"
     summary: ClassVar[str] = (
-        "Two more bits of the number choose for all buffers of the call: flat, single-level lists "
-        "throughout, or levels derived from each buffer's size (0 while it fits the flat "
-        "case, then "
-        "1, then 2). Deriving levels needs the buffer's total size in every copy helper."
+        "Two more bits of the number choose for all buffers of the call: flat, single-level "
+        "lists throughout, or levels derived from each buffer's size (0 while it fits the flat "
+        "case, then 1, then 2). Deriving levels needs the buffer's total size in every copy "
+        "helper."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"

@@ -119,9 +119,8 @@ def list_text(entries: Iterable[Hypercall | SubOp]) -> str:
     lines = table(rows, "rlrlll")
     lines += ["", f"{count} entries."]
     lines += paragraph(
-        "bytes: size of the argument's struct. h: a buffer behind it."
-        " p: a buffer can be longer than a page."
-        " u: no fixed limit for one call. -: not modelled."
+        "bytes: size of the argument's struct. h: a buffer behind it. p: a buffer can be longer "
+        "than a page. u: no fixed limit for one call. -: not modelled."
     )
     return "\n".join(lines) + "\n"
 
