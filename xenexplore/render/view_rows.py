@@ -112,33 +112,43 @@ def siblings(tree: Tree, children: Sequence[int], depth: int) -> Iterator[Row]:
     """Steps side by side as rows, without what is inside them.
 
     A P2M look-up and the entry then read from that table are one row; so are
-    the Accessed and Dirty bits that one walk sets.
+    the Accessed and Dirty bits that one walk sets.  A step with others inside it
+    has a row of its own.
     """
     at = 0
     while at < len(children):
         index = children[at]
         step = tree.steps[index].step
-        following = tree.steps[children[at + 1]].step if at + 1 < len(children) else None
-        if _looks_for(step, following):
-            assert following is not None
-            yield Row(first=index, last=children[at + 1], depth=depth, words=words_of(following))
-            at += 2
-        elif isinstance(step, PteUpdate):
-            until = at
-            while until < len(children) and isinstance(tree.steps[children[until]].step, PteUpdate):
-                until += 1
-            run = [tree.steps[child].step for child in children[at:until]]
-            yield Row(first=index, last=children[until - 1], depth=depth, words=updates_of(run))
-            at = until
-        else:
+        joined = 1
+        if not tree.children(index):
+            joined = _joined(tree, children, at)
+        if joined == 1:
             words = words_of(step)
             if isinstance(step, Piece) and tree.children(index):
                 words = replace(words, label="walk")
-            yield Row(first=index, last=index, depth=depth, words=words)
-            at += 1
+        elif isinstance(step, PteUpdate):
+            words = updates_of([tree.steps[child].step for child in children[at : at + joined]])
+        else:
+            words = words_of(tree.steps[children[at + 1]].step)
+        yield Row(first=index, last=children[at + joined - 1], depth=depth, words=words)
+        at += joined
 
 
-def _looks_for(step: Step, following: Step | None) -> bool:
+def _joined(tree: Tree, children: Sequence[int], at: int) -> int:
+    """How many of the steps from here on are one row."""
+    first = tree.steps[children[at]].step
+    until = at + 1
+    while until < len(children) and not tree.children(children[until]):
+        step = tree.steps[children[until]].step
+        if _looks_for(first, step):
+            return 2
+        if not (isinstance(first, PteUpdate) and isinstance(step, PteUpdate)):
+            break
+        until += 1
+    return until - at
+
+
+def _looks_for(step: Step, following: Step) -> bool:
     """Whether a step is the P2M look-up of the table that the next step reads."""
     return (
         isinstance(step, P2mLookup)
