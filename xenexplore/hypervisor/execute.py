@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xenexplore.errors import MachineError
 from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
@@ -42,23 +43,34 @@ def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
     """One hypercall from the guest's preparation to its finish; returns RAX, signed.
 
     A refusal by the option is recorded and counts as ``-EOPNOTSUPP``: the
-    call is not made.
+    call is not made.  What the guest cannot do for the option, before the call
+    or after it, is a refusal too: other options may not need it.
     """
     with machine.record.under(
         Phase(cite=machine.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
     ):
-        made = machine.abi.prepare(machine, call)
+        try:
+            made = machine.abi.prepare(machine, call)
+        except MachineError as error:
+            made = Refused(str(error))
         if isinstance(made, Refused):
-            machine.emit(Refusal(cite=machine.abi.asked, reason=made.reason))
-            machine.restore()
-            return -errno.EOPNOTSUPP
+            return _refused(machine, made.reason)
     value = make_call(machine, made, preempt=preempt)
     with machine.record.under(
         Phase(cite=machine.abi.asked, name="finish", who="guest", detail="The guest finishes.")
     ):
-        machine.abi.finish(machine, made)
+        try:
+            machine.abi.finish(machine, made)
+        except MachineError as error:
+            return _refused(machine, str(error))
     machine.restore()
     return value
+
+
+def _refused(machine: Xen, reason: str) -> int:
+    machine.emit(Refusal(cite=machine.abi.asked, reason=reason))
+    machine.restore()
+    return -errno.EOPNOTSUPP
 
 
 def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
