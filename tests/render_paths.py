@@ -149,7 +149,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "mfn": st.none() | mfns(),
         "size": sizes,
         "meant": st.none() | gpas(),
-        "garbled": st.booleans(),
+        "spoilt": st.sampled_from(["", "ciphertext", "garbage", "dropped"]),
     },
     s.UncheckedAccess: {
         "va": gvas(),

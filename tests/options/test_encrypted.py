@@ -29,7 +29,7 @@ def test_todays_walk_fails_on_what_it_reads(spec: GuestSpec) -> None:
 def test_a_physical_address_of_a_private_page_reads_ciphertext(option: str) -> None:
     ran = run_call(option, MAKERS["send"], PRIVATE, spec=SEV)
     moves = [n.step for n in ran.machine.nodes if isinstance(n.step, Move)]
-    assert [(move.garbled, move.right) for move in moves] == [(True, False)]
+    assert [(move.spoilt, move.right) for move in moves] == [("ciphertext", False)]
     assert ran.outcome.status == "wrong"
     shared = run_call(option, MAKERS["send"], SHARED, spec=SEV)
     assert shared.outcome.status == "right"

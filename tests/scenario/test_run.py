@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 from scenario_texts import EVERYTHING, NESTED, SEND, example
 
 from xenexplore.errors import ScenarioError
 from xenexplore.options.registry import OPTIONS
+from xenexplore.render.text.path import path_text
 from xenexplore.scenario.builtin import builtin_names, builtin_text, load_builtin
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.run import check, compare, options_of, run
@@ -144,6 +147,36 @@ def test_an_option_that_refuses_the_guest_does_nothing_else():
     (node,) = path.steps
     assert isinstance(node.step, Refusal)
     assert path.outcome.status == "refused"
+
+
+def test_what_only_some_options_ask_of_the_guest_is_refused_by_those():
+    """No RAM behind the buffer: Xen fails the copy; a guest that would bounce cannot even begin."""
+    mmio = '[[action]]\ndo = "p2m"\nbuffer = "op"\ntype = "p2m_mmio_direct"\n'
+    found = compare(example(SEND.replace("[[action]]", mmio + "[[action]]", 1)))
+    outcomes = {path.option.name: path.outcome for path in found.paths}
+    refused = {name for name, outcome in outcomes.items() if outcome.status == "refused"}
+    assert refused == {"bounce", "fastabi"}
+    assert "cannot read 4 bytes" in outcomes["bounce"].refusals[0]
+    assert {outcomes[name].status for name in outcomes.keys() - refused} == {"error"}
+    assert {outcomes[name].result for name in outcomes.keys() - refused} == {-errno.EFAULT}
+
+
+def test_a_write_to_a_read_only_frame_is_dropped_and_reported_as_done():
+    """__hvm_copy() leaves out the memcpy() of p2m_is_discard_write() types and says okay."""
+    text = SEND.replace("evtchn_send", "evtchn_alloc_unbound").replace(
+        "_op send", "_op alloc_unbound"
+    )
+    text = text.replace("port = 5", 'dom = "DOMID_SELF"')
+    read_only = '[[action]]\ndo = "p2m"\nbuffer = "op"\ntype = "p2m_ram_ro"\n'
+    path = run(example(text.replace("[[action]]", read_only + "[[action]]", 1)), "linear-walk")
+    read, written = steps(path, Move)
+    assert (read.spoilt, read.right) == ("", True)
+    assert (written.spoilt, written.right) == ("dropped", False)
+    assert "dropped, the page is read-only; Xen reports success" in written.say()
+    outcome = path.outcome
+    assert (outcome.status, outcome.result, outcome.wrong_bytes) == ("wrong", 0, 8)
+    assert (outcome.calls.bytes_from_guest, outcome.calls.bytes_to_guest) == (8, 0)
+    assert "WRONG: bytes dropped, without a fault (returns 0)" in path_text(path)
 
 
 def test_what_cannot_be_built_names_its_line():

@@ -92,7 +92,7 @@ def _move(
                 mfn=outcome.mfn,
                 size=size,
                 meant=gpa,
-                garbled=outcome.garbled,
+                spoilt=outcome.spoilt,
             )
         )
         where = where + size

@@ -89,6 +89,8 @@ def _tally(step: Step) -> dict[str, int]:
             return {"tlb_purges": 1}
         case ListRead():
             return {"list_reads": 1}
+        case Move(spoilt="dropped"):
+            return {}
         case Move():
             way = "bytes_from_guest" if step.direction == "from" else "bytes_to_guest"
             return {way: step.size}
@@ -135,12 +137,13 @@ class Outcome:
 
     Attributes:
         status: ``"right"``: all bytes moved where the caller meant;
-            ``"wrong"``: some moved elsewhere, or as ciphertext, without an error;
+            ``"wrong"``: some moved elsewhere, as ciphertext, or not at all, without an error;
             ``"error"``: a call, a multicall's entry or a check failed;
             ``"refused"``: the option cannot do it.
         result: RAX of the last hypercall (0 or -errno), or None if there was none.
         right_bytes: bytes that moved where the caller meant.
-        wrong_bytes: bytes that moved from or to another frame, or as ciphertext.
+        wrong_bytes: bytes that moved from or to another frame, that are ciphertext
+            or garbage where they lie, or that Xen dropped.
         lost_checks: unchecked accesses that today's walk would have refused.
         hazards: names of the hazards that showed, in order.
         refusals: the reasons of refusals.

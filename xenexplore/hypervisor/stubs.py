@@ -85,7 +85,7 @@ def write_hypercall_page(machine: Xen, page: Gpa, vendor: str, number: int) -> b
             mfn=touched.mfn,
             size=len(stub.code),
             meant=page + number * STUB_BYTES,
-            garbled=touched.garbled,
+            spoilt=touched.spoilt,
         )
     )
     return True

@@ -27,15 +27,16 @@ __all__ = ["CopyHelper", "Touched", "Xen"]
 CopyHelper = Literal["x86", "arm"]
 
 _TRANSLATE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
+_SPOILT = {Stored.DAMAGED: "garbage", Stored.DISCARDED: "dropped"}
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What came of reading or writing one piece of a frame."""
+    """What came of reading or writing one piece of a frame; ``spoilt`` as in a Move."""
 
     mfn: Mfn | None
     data: bytes
-    garbled: bool
+    spoilt: str
 
 
 class Xen:
@@ -109,7 +110,7 @@ class Xen:
         return Touched(
             outcome.lookup.mfn if outcome.lookup is not None else None,
             outcome.data or b"",
-            outcome.ciphertext or outcome.stored in (Stored.DAMAGED, Stored.DISCARDED),
+            "ciphertext" if outcome.ciphertext else _SPOILT.get(outcome.stored, ""),
         )
 
     def rewrite(self, field: Gva, value: int, *, vcpu: int) -> None:

@@ -273,8 +273,8 @@ class _Graph:
             self._guest_frame(index, frame)
         place: Place = self.graph.nodes[self.frame]["place"]
         side = f"{spell.size(step.size)}, right"
-        if step.garbled:
-            side = f"{spell.size(step.size)}, ciphertext"
+        if step.spoilt:
+            side = f"{spell.size(step.size)}, {step.spoilt}"
         if step.meant != step.gpa:
             side = f"{spell.size(step.size)}, WRONG"
             self._meant(index, step)

@@ -78,7 +78,7 @@ _MEASURES = (
             value=lambda o: o.calls.list_reads),
     Measure(head=("bytes", "moved"), what="bytes that Xen copied",
             value=lambda o: o.calls.bytes_from_guest + o.calls.bytes_to_guest),
-    Measure(head=("bytes", "wrong"), what="bytes to or from another frame, or ciphertext",
+    Measure(head=("bytes", "wrong"), what="bytes to or from another frame, ciphertext, or dropped",
             value=lambda o: o.wrong_bytes),
     Measure(head=("un-", "checked"), what="accesses without today's checks",
             value=lambda o: o.calls.unchecked),
@@ -244,7 +244,7 @@ def _inside(tree: Tree, copy: int) -> list[str]:
         if isinstance(step, Move):
             frame = spell.frame(step.gpa.value >> 12)
             if not step.right:
-                verdict = "WRONG" if step.meant != step.gpa else "CIPHERTEXT"
+                verdict = "WRONG" if step.meant != step.gpa else step.spoilt.upper()
                 return [*_times(found), f"gfn {frame} ({verdict})"]
             frames[frame] = None
         word = _word(tree, node)

@@ -107,7 +107,7 @@ _ALIKE: dict[type[Step], tuple[str, ...]] = {
     Hazard: ("name",),
     Hypercall: ("vcpu", "name"),
     ListRead: ("meaning",),
-    Move: ("direction",),
+    Move: ("direction", "spoilt"),
     Note: ("text",),
     P2mLookup: ("purpose",),
     Phase: ("name",),

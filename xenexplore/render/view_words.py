@@ -252,8 +252,8 @@ def _move(step: s.Move) -> Words:
         meant = "nothing mapped" if wanted is None else f"gpa {spell.physical(wanted.value)}"
         more = (f"the caller meant {meant}",)
         return Words(label="bytes", main=main, side="WRONG", aside=aside, more=more, tone="bad")
-    if step.garbled:
-        return Words(label="bytes", main=main, side="CIPHERTEXT", aside=aside, tone="bad")
+    if step.spoilt:
+        return Words(label="bytes", main=main, side=step.spoilt.upper(), aside=aside, tone="bad")
     return Words(label="bytes", main=main, side="right", aside=aside, tone="good")
 
 

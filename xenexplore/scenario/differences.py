@@ -85,7 +85,7 @@ def _key(step: Step) -> tuple[object, ...]:
         case P2mLookup():
             return step.kind, step.gfn
         case Move():
-            return step.kind, step.direction, step.gpa, step.size, step.meant, step.garbled
+            return step.kind, step.direction, step.gpa, step.size, step.meant, step.spoilt
         case Return():
             return step.kind, step.vcpu, step.value
         case _:

@@ -121,7 +121,10 @@ class Move(Step):
         size: bytes.
         meant: the guest-physical address that the caller meant, or None if it
             meant nothing mapped.
-        garbled: the bytes passed through encryption on the way.
+        spoilt: why the bytes are no use where they lie, or ``""``: ``"ciphertext"``,
+            Xen read a private page; ``"garbage"``, Xen wrote over one, and the guest
+            will decrypt what it never encrypted; ``"dropped"``, the frame is
+            read-only, and Xen drops the write and reports success.
     """
 
     kind: ClassVar[str] = "move"
@@ -131,21 +134,26 @@ class Move(Step):
     mfn: Mfn | None
     size: int
     meant: Gpa | None
-    garbled: bool = False
+    spoilt: str = ""
 
     @property
     def right(self) -> bool:
         """Whether these bytes lie where the caller meant them, and are readable there."""
-        return self.meant == self.gpa and not self.garbled
+        return self.meant == self.gpa and not self.spoilt
 
     def say(self) -> str:
         way = "from" if self.direction == "from" else "to"
-        what = f"{counted(self.size, 'byte')} move{'s' if self.size == 1 else ''}"
-        text = f"{what} {way} guest frame {Gfn(self.gpa.value >> 12).hex()}"
+        what = counted(self.size, "byte")
+        frame = f"guest frame {Gfn(self.gpa.value >> 12).hex()}"
+        if self.spoilt == "dropped":
+            return f"{what} for {frame}: dropped, the page is read-only; Xen reports success."
+        text = f"{what} move{'s' if self.size == 1 else ''} {way} {frame}"
         if self.meant != self.gpa:
             meant = "nothing mapped" if self.meant is None else self.meant.hex()
             return f"{text}: the wrong one, the caller meant {meant}."
-        return f"{text}, as ciphertext." if self.garbled else f"{text}, the right one."
+        if self.spoilt == "garbage":
+            return f"{text}, a private one: the guest will decrypt garbage."
+        return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ class Chunk:
         gpa: guest-physical address, or None as long as it is not known.
         meant: what the caller meant, or None as long as nothing has moved.
         moved: whether its bytes have moved.
-        wrong: whether they moved to or from another frame, or as ciphertext.
+        wrong: whether they moved to or from another frame, or are no use there.
     """
 
     first: int

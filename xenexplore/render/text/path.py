@@ -9,13 +9,14 @@ from xenexplore.render.text.box import Ink
 from xenexplore.render.view_rows import Row, rows_of
 from xenexplore.render.view_tree import Tree
 from xenexplore.scenario.path import OptionView, Path
+from xenexplore.steps import Move
 
 __all__ = ["guest_line", "option_line", "option_name", "path_text", "verdict_lines"]
 
 _DEEPEST = 8
 _STATUS = {
     "right": "right: every byte moved where the caller meant",
-    "wrong": "WRONG: bytes moved elsewhere, or as ciphertext, without a fault",
+    "wrong": "WRONG: bytes {how}, without a fault",
     "error": "error: a copy, a call or a check failed",
     "refused": "refused: not possible under this option",
 }
@@ -86,10 +87,29 @@ def verdict_lines(ink: Ink, path: Path) -> list[str]:
     return [line for text, lead in _verdict(path) for line in ink.paragraph(text, lead)]
 
 
+_SPOILT = {
+    "ciphertext": "read as ciphertext",
+    "garbage": "written over private memory",
+    "dropped": "dropped",
+}
+
+
+def _how(path: Path) -> dict[str, None]:
+    """What became of bytes that are wrong, in words, in the order in which it first happened."""
+    moves = [node.step for node in path.steps if isinstance(node.step, Move)]
+    elsewhere = "moved elsewhere"
+    return dict.fromkeys(
+        elsewhere if move.meant != move.gpa else _SPOILT[move.spoilt]
+        for move in moves
+        if not move.right
+    )
+
+
 def _verdict(path: Path) -> Iterator[tuple[str, str]]:
     outcome = path.outcome
     result = "" if outcome.result is None else f" (returns {spell.errno_name(outcome.result)})"
-    yield _STATUS.get(outcome.status, outcome.status) + result, "outcome: "
+    status = _STATUS.get(outcome.status, outcome.status).format(how=" and ".join(_how(path)))
+    yield status + result, "outcome: "
     if outcome.wrong_bytes:
         yield f"{outcome.wrong_bytes:,} wrong, {outcome.right_bytes:,} right", "bytes:   "
     if outcome.lost_checks:

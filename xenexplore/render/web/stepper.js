@@ -73,8 +73,8 @@ const WORDS = {
     `${size(s.size)} ${s.direction === "from" ? "from" : "to"} ${physical(big(s.gpa))}`,
     s.meant !== s.gpa
       ? `wrong: meant ${s.meant ? physical(big(s.meant)) : "nothing mapped"}`
-      : s.garbled ? "ciphertext" : "as meant",
-    s.meant !== s.gpa || s.garbled ? "bad" : "good",
+      : s.spoilt || "as meant",
+    s.meant !== s.gpa || s.spoilt ? "bad" : "good",
   ],
   "copy-failed": (s) => ["failed", `${size(s.reported)} reported uncopied`, `${size(s.moved)} moved`, "bad"],
   "list-read": (s) => [`list [${s.element}]`, `${physical(big(s.gpa))} → ${s.meaning} ${s.meaning === "address" ? physical(big(s.value)) : `<span class="xe-n">${hex(big(s.value))}</span>`}`, ""],
@@ -190,7 +190,7 @@ function tally(step, add) {
     case "tlb-insert": return add("tlb_inserts", 1);
     case "tlb-purge": return add("tlb_purges", 1);
     case "list-read": return add("list_reads", 1);
-    case "move": return add(step.direction === "from" ? "bytes_from_guest" : "bytes_to_guest", step.size);
+    case "move": return step.spoilt === "dropped" ? undefined : add(step.direction === "from" ? "bytes_from_guest" : "bytes_to_guest", step.size);
     case "registers": return add("register_bytes", step.size);
     case "guest-translate": return add("guest_translations", 1);
     case "guest-copy": return add("guest_bytes_copied", step.size);
@@ -263,7 +263,7 @@ const WORTH = new Set(["hazard", "unchecked", "refusal", "check", "copy-failed",
 const worthNoticing = (s) =>
   s.kind === "hazard" || s.kind === "refusal" || s.kind === "note" || s.kind === "copy-failed" ||
   (s.kind === "unchecked" && Boolean(s.would_fail)) || (s.kind === "check" && !s.passed) ||
-  (s.kind === "move" && (s.meant !== s.gpa || s.garbled)) || s.kind === "fault" ||
+  (s.kind === "move" && (s.meant !== s.gpa || Boolean(s.spoilt))) || s.kind === "fault" ||
   (s.kind === "tlb-insert" && Boolean(s.result));
 
 const UNITS_OF = new Set(["action", "hypercall", "phase", "copy"]);
