@@ -32,7 +32,11 @@ def positions(page: Page) -> list[str]:
 
 def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: FilePath) -> None:
     page = open_page(file)
-    page.get_by_role("button", name="at their ends").click()
+    ends = page.get_by_role("button", name="at their ends")
+    expect(ends).to_have_attribute("aria-pressed", "true")  # so it opens
+    page.keyboard.press("ArrowRight")
+    expect(ends).to_have_attribute("aria-pressed", "false")
+    ends.click()
     rows = made.options().rows
     outcomes = [row.path.outcome for row in rows]
     assert cells(page, "walks") == [str(o.calls.walks) for o in outcomes]
@@ -101,7 +105,7 @@ def test_the_first_difference_takes_one_there(open_page: Open, file: FilePath) -
 def test_the_chosen_option_steps_below_and_the_others_follow(
     open_page: Open, file: FilePath
 ) -> None:
-    page = open_page(file)
+    page = open_page(file, step=0)
     page.get_by_role("button", name="O9 bounce").click()
     detail = page.locator(".xe-detail .xe")
     detail.focus()
@@ -113,6 +117,36 @@ def test_the_chosen_option_steps_below_and_the_others_follow(
     page.locator(".xe-comparison > .xe-body > .xe-controls").get_by_label("Previous step").click()
     page.keyboard.press("Home")
     expect(detail).to_have_attribute("data-step", "0")
+
+
+def test_forwards_from_their_ends_is_the_beginning(open_page: Open, file: FilePath) -> None:
+    root = open_page(file).locator(".xe-comparison")
+    expect(root).to_have_attribute("data-step", "-1")
+    slider = root.get_by_role("slider").first
+    last = slider.get_attribute("max")
+    for keys, step in (
+        (["ArrowRight"], "0"), (["End", "ArrowRight"], last), (["PageDown"], "0"),
+        (["ArrowLeft"], last), (["Home"], "0"),
+    ):  # fmt: skip
+        root.get_by_role("button", name="at their ends").click()
+        expect(root).to_have_attribute("data-step", "-1")
+        expect(slider).to_have_attribute("aria-valuetext", "all at their ends")
+        root.focus()
+        for key in keys:
+            root.page.keyboard.press(key)
+        expect(root).to_have_attribute("data-step", str(step))
+
+
+def test_links_to_a_common_step_and_to_the_ends(open_page: Open, file: FilePath) -> None:
+    page = open_page(file, step=12)
+    root = page.locator(".xe-comparison")
+    expect(root).to_have_attribute("data-step", "12")
+    root.get_by_role("button", name="at their ends").click()
+    page.wait_for_function("location.hash === '#step=end'")
+    page.evaluate("location.hash = '#step=3'")
+    expect(root).to_have_attribute("data-step", "3")
+    page.evaluate("location.hash = '#step=end'")
+    expect(root).to_have_attribute("data-step", "-1")
 
 
 @pytest.mark.parametrize("width", [600, 1200])

@@ -12,7 +12,8 @@ from browser.conftest import Open
 from playwright.sync_api import Page, expect
 
 from xenexplore.hypervisor.outcome import counts_of
-from xenexplore.render.html import save_html
+from xenexplore.render.html import opening_step, save_html
+from xenexplore.render.svg import svg_of
 from xenexplore.scenario.path import Path
 from xenexplore.steps import Phase
 
@@ -117,7 +118,7 @@ def expected_counts(path: Path, index: int) -> dict[str, list[int]]:
 
 def test_stepping_through_by_key(open_page: Open, files: dict[str, FilePath]) -> None:
     path = made.stack_send()
-    page = open_page(files["stack"])
+    page = open_page(files["stack"], step=0)
     page.locator(".xe").focus()
     for index in range(len(path)):
         assert said(page) == saying(path, index)
@@ -168,7 +169,7 @@ def test_a_long_path_makes_no_larger_page_than_a_short_one(
     ],
 )  # fmt: skip
 def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], index: int) -> None:
-    page = open_page(files["stack"])
+    page = open_page(files["stack"], step=0)
     page.locator(".xe").focus()
     for key in keys:
         page.keyboard.press(key)
@@ -197,11 +198,30 @@ def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> Non
     assert shown(page) == 13
     page.locator(".xe").focus()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.hash") == "#step=14"
+    page.wait_for_function("location.hash === '#step=14'")
     page.evaluate("location.hash = '#step=4'")
     at(page, 4)
     page.evaluate("location.hash = '#step=999999'")
     at(page, 25)
+    page.evaluate("location.hash = '#step=2'")
+    at(page, 2)
+    page.evaluate("location.hash = '#step=end'")
+    at(page, 25)
+
+
+@pytest.mark.parametrize("name", ["stack", "wrong", "private", "straddle"])
+def test_without_a_link_it_opens_where_the_still_picture_is(
+    open_page: Open, files: dict[str, FilePath], name: str
+) -> None:
+    made_of = {
+        "stack": made.stack_send, "wrong": made.wrong_vcpu, "private": made.private,
+        "straddle": made.straddling,
+    }  # fmt: skip
+    path = made_of[name]()
+    page = open_page(files[name])
+    at(page, opening_step(path))
+    assert page.evaluate("location.hash") == ""
+    assert f"step {opening_step(path)} of " in svg_of(path)
 
 
 def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, FilePath]) -> None:

@@ -84,7 +84,7 @@ def test_registrations_arrive_one_by_one(open_page: Open, files: dict[str, FileP
 def test_private_and_shared_pages_are_told_apart(
     open_page: Open, files: dict[str, FilePath]
 ) -> None:
-    page = open_page(files["private"])
+    page = open_page(files["private"], step=0)
     assert page.locator(".xe-mapsvg pattern").count() == 1
     assert page.locator("rect.xe-private").count() > 0
     before = page.locator(".xe-buf.is-shared").count()

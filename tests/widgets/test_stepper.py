@@ -14,7 +14,7 @@ import pytest
 import traitlets
 from browser import made
 
-from xenexplore.render.html import comparison_json, path_html
+from xenexplore.render.html import comparison_json, opening_step, path_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
 from xenexplore.render.text.path import path_text
@@ -67,6 +67,19 @@ def test_a_step_past_the_end_is_the_last(wanted: int, got: int) -> None:
         stepper.step = -1
     assert stepper.step == got
     stepper.close()
+
+
+def test_it_opens_where_the_still_picture_is() -> None:
+    stepper, view = Stepper(made.wrong_vcpu()), ComparisonView(made.options())
+    assert stepper.step == opening_step(made.wrong_vcpu()) == 37
+    assert stepper.svg() == svg_of(made.wrong_vcpu())
+    assert view.step == -1  # all at their ends, as its picture
+    view.step = 3
+    with pytest.raises(traitlets.TraitError, match="expected -1 to"):
+        view.step = -2
+    assert view.step == 3
+    stepper.close()
+    view.close()
 
 
 def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:

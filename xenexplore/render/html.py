@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "comparison_json",
     "html_document",
+    "opening_step",
     "path_html",
     "picture_html",
     "save_html",
@@ -39,8 +40,9 @@ noscript pre { margin: 24px; font: 13px/1.4 monospace; color: light-dark(#17191c
 noscript img { display: block; max-width: 100%; margin: 24px; }
 """
 _MOUNT = """
-mount(document.querySelector("main"), JSON.parse(document.getElementById("data").textContent),
-  { deepLink: true });
+const main = document.querySelector("main");
+mount(main, JSON.parse(document.getElementById("data").textContent),
+  { deepLink: true, step: Number(main.dataset.step) });
 """
 # What may not stand in a data block: the end of the element, and what opens a comment.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -53,13 +55,14 @@ def web_source(name: str) -> str:
 
 
 def html_document(
-    data: bytes | str, *, title: str, fallback_svg: str = "", fallback_text: str = ""
+    data: bytes | str, *, title: str, step: int = 0, fallback_svg: str = "", fallback_text: str = ""
 ) -> str:
     """One HTML file around a path or a comparison; same arguments, same text.
 
     Args:
         data: JSON as :meth:`Path.to_json` or :func:`comparison_json` write it.
         title: of the page.
+        step: where it opens, from 0; of a comparison -1: all options at their ends.
         fallback_svg: a picture for readers without scripts, or ``""``.
         fallback_text: text for them, or ``""``.
     """
@@ -84,7 +87,7 @@ def html_document(
             f"<style>{style}</style>",
             "</head>",
             "<body>",
-            "<main></main>",
+            f'<main data-step="{step}"></main>',
             f"<noscript>{_fallback(title, fallback_svg, fallback_text)}</noscript>",
             f'<script type="application/json" id="data">{_escaped(data)}</script>',
             f'<script type="module">{script}</script>',
@@ -95,8 +98,20 @@ def html_document(
     )
 
 
+def opening_step(path: Path) -> int:
+    """Where a stepper opens when nobody says where: at the step that its still picture shows."""
+    from xenexplore.render.graph import telling_step
+    from xenexplore.render.view_tree import Tree
+
+    return telling_step(Tree(path.steps))
+
+
 def path_html(path: Path | Comparison) -> str:
-    """The offline page of a path or of a comparison; its picture and text are the fallback."""
+    """The offline page of a path or of a comparison; its picture and text are the fallback.
+
+    It opens at the step that says most, a comparison with all options at their
+    ends; a link with ``#step=N`` (or ``#step=end``) opens it elsewhere.
+    """
     from xenexplore.render.svg import svg_of
     from xenexplore.scenario.comparison import Comparison
 
@@ -108,14 +123,18 @@ def path_html(path: Path | Comparison) -> str:
         return html_document(
             comparison_json(path),
             title=title,
+            step=-1,
             fallback_svg=picture,
             fallback_text=comparison_text(path),
         )
     from xenexplore.render.text.path import path_text
 
-    title = f"{path.about.title}: {path.option.label}"
     return html_document(
-        path.to_json(), title=title, fallback_svg=picture, fallback_text=path_text(path)
+        path.to_json(),
+        title=f"{path.about.title}: {path.option.label}",
+        step=opening_step(path),
+        fallback_svg=picture,
+        fallback_text=path_text(path),
     )
 
 

@@ -21,21 +21,28 @@ class PathWidget(anywidget.AnyWidget):
 
     Attributes:
         step: the step on show, from 0; set it to move the view.
+
+    Raises:
+        TraitError: a step before the first one.
     """
 
     _esm = web_source("stepper.js")
     _css = web_source("stepper.css")
 
     data = traitlets.Unicode().tag(sync=True)
-    step = traitlets.Int(0, min=0).tag(sync=True)
+    step = traitlets.Int(0).tag(sync=True)
 
     #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
     _title = ""
+    _first = 0
     _last = 0
 
     @traitlets.validate("step")
     def _within(self, proposal: dict[str, Any]) -> int:
-        return min(int(proposal["value"]), self._last)
+        step = int(proposal["value"])
+        if step < self._first:
+            raise traitlets.TraitError(f"step: expected {self._first} to {self._last}, got {step}")
+        return min(step, self._last)
 
     def text(self) -> str:
         """The view as 72-column text."""

@@ -25,10 +25,12 @@ class ComparisonView(PathWidget):
 
     Args:
         comparison: what to show.
-        step: the common time to begin with, from 0.
+        step: the common time to begin with, from 0; -1: all options at their ends.
     """
 
-    def __init__(self, comparison: Comparison, *, step: int = 0, **kwargs: Any) -> None:
+    _first = -1
+
+    def __init__(self, comparison: Comparison, *, step: int = -1, **kwargs: Any) -> None:
         self.comparison = comparison
         # The common time is at least the longest run's and at most the sum of all.
         self._last = max(0, sum(len(row.path) for row in comparison.rows) - 1)

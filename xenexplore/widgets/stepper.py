@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.html import save_html
+from xenexplore.render.html import opening_step, save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.path import path_text
 from xenexplore.render.text.step import step_text
@@ -26,14 +26,16 @@ class Stepper(PathWidget):
 
     Args:
         path: the run to show.
-        step: the step to begin with, from 0.
+        step: the step to begin with, from 0; by default the one that says most
+            (:func:`~xenexplore.render.html.opening_step`).
     """
 
-    def __init__(self, path: Path, *, step: int = 0, **kwargs: Any) -> None:
+    def __init__(self, path: Path, *, step: int | None = None, **kwargs: Any) -> None:
         self.path = path
         self._last = max(0, len(path) - 1)
         self._title = f"{path.about.name} under {path.option.label}: {len(path)} steps"
-        super().__init__(data=path.to_json().decode(), step=min(step, self._last), **kwargs)
+        at = opening_step(path) if step is None else min(step, self._last)
+        super().__init__(data=path.to_json().decode(), step=at, **kwargs)
 
     def text(self) -> str:
         """The path as 72-column text; of a long one, the step on show."""
@@ -42,8 +44,8 @@ class Stepper(PathWidget):
         return path_text(self.path)
 
     def svg(self) -> str:
-        """The stepper as a still picture: the step on show; at the first, the most telling one."""
-        return svg_of(self.path, self.step or None)
+        """The step on show, as a still picture."""
+        return svg_of(self.path, self.step)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.

@@ -215,10 +215,12 @@ class Folded {
     this.tables = new Map(); // key -> {slots, lookups, hits}; never changed in place
     this.shared = new Map(); // gfn (hex) -> true where a flip made it shared
     this.worth = []; // indices of steps that stay worth noticing
+    this.changed = -1; // the last step that changed a table's entries or a page's encryption
   }
   copy() {
     const twin = new Folded();
     twin.at = this.at;
+    twin.changed = this.changed;
     twin.setup.set(this.setup);
     twin.calls.set(this.calls);
     twin.tables = new Map(this.tables);
@@ -235,7 +237,10 @@ class Folded {
     tally(step, (name, value) => { sums[COUNT_AT[name]] += value; });
     if (run.walkBegins[index]) sums[COUNT_AT.walks] += 1;
     if (step.kind.startsWith("tlb-")) this.takeTlb(step, index);
-    else if (step.kind === "flip") this.shared.set(hex(big(step.gfn)), step.shared);
+    else if (step.kind === "flip") {
+      this.shared.set(hex(big(step.gfn)), step.shared);
+      this.changed = index;
+    }
     if (WORTH.has(step.kind) && worthNoticing(step)) this.worth.push(index);
     this.at = index;
   }
@@ -249,6 +254,7 @@ class Folded {
       return;
     }
     if (step.result) return;
+    this.changed = index;
     const gone = new Set((step.kind === "tlb-insert" ? step.replaced : step.removed).map((s) => s.slot));
     const kept = slots.filter((s) => !gone.has(s.slot) && s.slot !== step.slot);
     if (step.kind === "tlb-insert") {
@@ -1068,6 +1074,9 @@ class Stepper {
     if (around !== undefined) next = way > 0 ? this.run.end[around] : around;
     this.go(next);
   }
+  show(step) {
+    this.go(step, true);
+  }
   go(index, first = false) {
     const to = Math.min(Math.max(0, index), this.run.length - 1);
     if (to === this.index) return;
@@ -1199,7 +1208,8 @@ class Stepper {
     const step = run.steps[index];
     parts.count.innerHTML = `step <b>${index.toLocaleString("en")}</b> / ${(run.length - 1).toLocaleString("en")}`;
     parts.say.innerHTML = sentence(step.say);
-    parts.cite.textContent = run.cite(index);
+    const cite = run.cite(index);
+    if (cite !== this.citeText) parts.cite.textContent = this.citeText = cite;
     const before = this.counted || [];
     this.counted = [];
     this.used.forEach(([at], row) => {
@@ -1214,9 +1224,11 @@ class Stepper {
     });
     this.markCounts(step);
     const notes = this.notes();
+    const worth = notes.map(({ at, text, bad }) => `<li class="${bad ? "is-bad" : ""}">${at === undefined || at === index ? warned(bad, text) : `<button type="button" data-go="${at}">${warned(bad, text)}</button>`}</li>`).join("");
+    if (worth === this.worthHtml) return;
     parts.worthhead.hidden = !notes.length;
     parts.views.classList.toggle("is-plain", !notes.length);
-    parts.worth.innerHTML = notes.map(({ at, text, bad }) => `<li class="${bad ? "is-bad" : ""}">${at === undefined || at === index ? warned(bad, text) : `<button type="button" data-go="${at}">${warned(bad, text)}</button>`}</li>`).join("");
+    parts.worth.innerHTML = this.worthHtml = worth;
   }
   // The counts that this step changed.
   markCounts(step) {
@@ -1274,6 +1286,9 @@ class Stepper {
     this.shownRows.items.forEach((item, k) => {
       const row = rows[from + k];
       const isNow = from + k === now;
+      const key = `${isNow}${row.indices.map((at) => Math.sign(at - index))}`;
+      if (item.xeState === key) return;
+      item.xeState = key;
       item.classList.toggle("is-now", isNow);
       item.classList.toggle("is-done", !isNow && row.indices[0] < index);
       item.classList.toggle("is-ahead", row.indices[0] > index);
@@ -1381,16 +1396,17 @@ class Stepper {
     const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.uid, selected: this.selected, index };
     // In the page view the ground follows every address; else it stays for a whole copy.
     const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : [this.zoom ? focus.va : 0];
-    const ground = [run.unit[index], this.zoom, this.selected, key, width, height, state.shared.size, ...near].join();
-    const slots = tables.length ? tables[0][1].slots : null;
-    if (ground !== this.ground || slots !== this.groundSlots || state.shared !== this.groundShared) {
+    const ground = [run.unit[index], this.zoom, this.selected, key, width, height, state.changed, ...near].join();
+    if (ground !== this.ground) {
       const drawn = drawGround(this.map, view);
       box.innerHTML = drawn.html;
-      Object.assign(this, { ground, groundSlots: slots, groundShared: state.shared, groundAt: drawn.at });
+      Object.assign(this, { ground, groundAt: drawn.at, movingHtml: "", movingDesc: "" });
+      this.groundOver = box.querySelector(".xe-over");
+      this.groundDesc = box.querySelector("desc");
     }
     const moving = drawMoving(this.map, view, this.groundAt);
-    box.querySelector(".xe-over").innerHTML = moving.html;
-    box.querySelector("desc").textContent = moving.desc;
+    if (moving.html !== this.movingHtml) this.groundOver.innerHTML = this.movingHtml = moving.html;
+    if (moving.desc !== this.movingDesc) this.groundDesc.textContent = this.movingDesc = moving.desc;
     if (this.pinned || this.lit) this.light(this.lit || "");
   }
   actingVcpu() {
@@ -1575,9 +1591,9 @@ class Comparison {
     this.lockstep = new Lockstep(this.runs);
     this.used = COUNTS.map(([, name], at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls[at] || run.last.setup[at]));
     this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls[at])));
-    this.time = -1;
+    this.time = 0;
     this.chosen = 0;
-    this.ends = false;
+    this.ends = true;
     this.root = document.createElement("div");
     this.root.className = "xe xe-comparison";
     this.build();
@@ -1589,11 +1605,13 @@ class Comparison {
     on(this.root, "click", (event) => this.click(event));
     on(this.range, "input", () => this.go(Number(this.range.value)));
     this.detail = null;
-    this.go(options.step ?? 0, true);
+    this.show(options.step ?? -1);
     this.choose(0);
   }
-  get index() {
-    return this.time;
+  // The common time, or -1 where all are at their ends.
+  show(step) {
+    if (step < 0) this.setEnds(true);
+    else this.go(step, true);
   }
   build() {
     const { data, root } = this;
@@ -1631,7 +1649,7 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
     const act = {
-      ArrowRight: () => this.go(this.time + 1), j: () => this.go(this.time + 1), ArrowLeft: () => this.go(this.time - 1), k: () => this.go(this.time - 1),
+      ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
       Home: () => this.go(0), End: () => this.go(this.lockstep.length - 1),
       PageDown: () => this.go(this.beat(1)), PageUp: () => this.go(this.beat(-1)),
     }[event.key];
@@ -1640,31 +1658,38 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     event.stopPropagation();
     act();
   }
+  // Forwards from their ends is the beginning, backwards the last common step.
+  step(way) {
+    if (!this.ends) this.go(this.time + way);
+    else this.go(way > 0 ? 0 : this.lockstep.length - 1);
+  }
   beat(way) {
-    const { beats } = this.lockstep;
-    if (way > 0) return (beats.find((b) => b.time > this.time) || { time: this.lockstep.length - 1 }).time;
-    return ([...beats].reverse().find((b) => b.time < this.time) || { time: 0 }).time;
+    const { beats, length } = this.lockstep;
+    const time = !this.ends ? this.time : way > 0 ? -1 : length;
+    if (way > 0) return (beats.find((b) => b.time > time) || { time: length - 1 }).time;
+    return ([...beats].reverse().find((b) => b.time < time) || { time: 0 }).time;
   }
   click(event) {
     const act = event.target.closest("[data-act]");
     if (!act || this.root.querySelector(".xe-detail").contains(act)) return;
     const at = Number(act.dataset.at);
-    if (act.dataset.act === "prev") this.go(this.time - 1);
-    else if (act.dataset.act === "next") this.go(this.time + 1);
+    if (act.dataset.act === "prev") this.step(-1);
+    else if (act.dataset.act === "next") this.step(1);
     else if (act.dataset.act === "choose") this.choose(at);
-    else if (act.dataset.act === "mode") this.setEnds(act.dataset.ends === "1");
-    else if (act.dataset.act === "difference") {
+    else if (act.dataset.act === "mode") {
+      this.setEnds(act.dataset.ends === "1");
+      this.options.onStep?.(this.ends ? -1 : this.time);
+    } else if (act.dataset.act === "difference") {
       const { other } = this.data.options[at].difference;
-      this.setEnds(false);
       this.go(this.lockstep.timeOf(at, other ?? this.runs[at].length - 1));
       this.choose(at);
     }
   }
-  setEnds(ends) {
+  setEnds(ends, fromDetail = false) {
     this.ends = ends;
     this.root.querySelectorAll('[data-act="mode"]').forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.ends === "1") === ends)));
     this.draw();
-    this.detail?.go(this.positions[this.chosen].index, true);
+    if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
   }
   choose(at) {
     this.chosen = at;
@@ -1681,16 +1706,18 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     const to = Math.min(Math.max(0, time), this.lockstep.length - 1);
     if (to === this.time && !this.ends) return;
     this.time = to;
-    if (this.ends) this.setEnds(false);
-    else this.draw();
-    if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
+    if (this.ends) this.setEnds(false, fromDetail);
+    else {
+      this.draw();
+      if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
+    }
     if (!first) this.options.onStep?.(to);
   }
   draw() {
     this.positions = this.ends ? this.runs.map((run) => ({ index: run.length - 1, waits: false })) : this.lockstep.at(this.time);
-    this.root.dataset.step = this.time;
-    this.range.value = this.time;
-    this.range.setAttribute("aria-valuetext", `step ${this.time} of ${this.lockstep.length - 1}`);
+    this.root.dataset.step = this.ends ? -1 : this.time;
+    this.range.value = this.ends ? this.lockstep.length - 1 : this.time;
+    this.range.setAttribute("aria-valuetext", this.ends ? "all at their ends" : `step ${this.time} of ${this.lockstep.length - 1}`);
     this.root.querySelector(".xe-count").innerHTML = this.ends ? "at their ends" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
     const folded = this.runs.map((run, k) => run.foldAt(this.positions[k].index));
     this.positions.forEach(({ index, waits }, k) => {
@@ -1724,26 +1751,34 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
 
 // ---------------------------------------------------------------- mounting
 
-// Show a path or a comparison in `el`.  Options: `step` (from 0), `onStep(step)`, `deepLink` (keep
-// `#step=N` in the page's address, and follow it).
+// Show a path or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
+// ends), `onStep(step)`, `deepLink` (keep `#step=N` or `#step=end` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
-  const linked = () => Number((/(?:^#|&)step=(\d+)/.exec(location.hash) || [])[1]);
+  const linked = () => {
+    const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
+    return at === undefined ? null : at === "end" ? (data.paths ? -1 : Infinity) : Number(at);
+  };
   const given = { ...options };
   if (options.deepLink) {
-    if (linked() >= 0) given.step = linked();
+    given.step = linked() ?? options.step;
+    let waiting = 0;
     given.onStep = (step) => {
-      try {
-        history.replaceState(null, "", `#step=${step}`);
-      } catch {
-        // A frame made from srcdoc has no address of its own.
-      }
+      // Not within the step itself: the browser takes as long for it as for drawing a view.
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        try {
+          history.replaceState(null, "", `#step=${step < 0 ? "end" : step}`);
+        } catch {
+          // A frame made from srcdoc has no address of its own.
+        }
+      }, 40);
       options.onStep?.(step);
     };
   }
   const view = data.paths ? new Comparison(el, data, given) : new Stepper(el, data, given);
   if (options.deepLink) view.root.focus({ preventScroll: true });
   if (options.deepLink)
-    addEventListener("hashchange", () => { if (linked() >= 0) view.go(linked(), true); }, { signal: view.abort.signal });
+    addEventListener("hashchange", () => { if (linked() !== null) view.show(linked()); }, { signal: view.abort.signal });
   return view;
 }
 
@@ -1757,7 +1792,7 @@ function render({ model, el }) {
       if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);
     },
   });
-  const follow = () => view.go(model.get("step"), true);
+  const follow = () => view.show(model.get("step"));
   model.on("change:step", follow);
   return () => {
     clearTimeout(pending);
