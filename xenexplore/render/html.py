@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 from functools import cache
 from importlib import resources
 from pathlib import Path as FilePath
@@ -150,12 +151,14 @@ def save_html(path: Path | Comparison, file: str | PathLike[str]) -> None:
 def comparison_json(comparison: Comparison) -> bytes:
     """A comparison with the whole path of each option: what the comparison view is drawn from.
 
-    ``Comparison.to_json()`` with one more member, ``paths``, in the order of ``options``.
+    ``Comparison.to_json()`` with two more members, in the order of ``options``: ``paths``, and
+    ``opens``, the step of each that says most.
     """
     head = comparison.to_json().rstrip()
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
     paths = b",\n".join(row.path.to_json().rstrip() for row in comparison.rows)
-    return head[:-1] + b',\n"paths":[\n' + paths + b"\n]}\n"
+    opens = json.dumps([opening_step(row.path) for row in comparison.rows]).encode()
+    return head[:-1] + b',\n"opens":' + opens + b',\n"paths":[\n' + paths + b"\n]}\n"
 
 
 def _hash(text: str) -> str:

@@ -839,14 +839,16 @@ function drawGround(map, view) {
     }
     if (mark.cls === "tables" && zoom < 2) names.push({ y: y + h / 2 + 3, text: "page tables", rank: 4 });
   }
-  const at = { lin, phys, x0, x1, p0, p1, gap, linWidth, inLin, inPhys };
-  for (const mark of marks.lin.filter((m) => m.cls === "alias" && inLin(m)).slice(0, MOST_MARKS))
-    out.push(curve(at, "alias", middle(lin, mark), phys.y((mark.gfn << 12n) + 2048n), mark.keys));
   const order = addresses.sort((a, b) => (a.quiet ? 1 : 0) - (b.quiet ? 1 : 0));
   const once = new Set();
-  for (const label of spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 11, top + 6, bottom))
+  const starts = spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 11, top + 6, bottom);
+  const labels = spread(uniqueNames(names), 11, top + 6, bottom);
+  const at = { lin, phys, x0, x1, p0, p1, gap, linWidth, inLin, inPhys, starts, labels, top, bottom };
+  for (const mark of marks.lin.filter((m) => m.cls === "alias" && inLin(m)).slice(0, MOST_MARKS))
+    out.push(curve(at, "alias", middle(lin, mark), phys.y((mark.gfn << 12n) + 2048n), mark.keys));
+  for (const label of starts)
     out.push(`<text class="xe-addr${label.quiet ? " is-quiet" : ""}" x="${x0 - 9}" y="${label.y}" text-anchor="end">${svgNumber(label.parts)}</text>`);
-  for (const label of spread(uniqueNames(names), 11, top + 6, bottom))
+  for (const label of labels)
     out.push(`<text class="xe-pname ${label.mono ? "is-mono" : ""} xe-pname-${label.cls || "quiet"}" x="${p1 + 6}" y="${label.y}">${esc(label.text)}</text>`);
   const heads = `<text class="xe-axis" x="${x0}" y="11">linear</text><text class="xe-axis" x="${p0}" y="11">guest-physical</text>`;
   const html = `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="${uid}-mt ${uid}-md"><title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title><desc id="${uid}-md"></desc><defs><pattern id="${uid}-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="xe-hatchline" d="M0 0v6"/></pattern></defs><g>${out.join("")}${heads}</g><g class="xe-over"></g><g>${barNames.join("")}</g></svg>`;
@@ -867,7 +869,14 @@ function drawMoving(map, view, at) {
   const { focus, zoom, index } = view;
   const { lin, phys, x0, x1, p0, p1, linWidth, inLin, inPhys } = at;
   const out = [];
-  const label = (gfn, y, cls) => `<text class="xe-pname is-mono is-over xe-pname-${cls}" x="${p1 + 6}" y="${y + 3}">${hex(gfn, 5)}</text>`;
+  // Over the label that the frame has already; else beside it, clear of the others.
+  const label = (gfn, middle_, cls) => {
+    const text = hex(gfn, 5);
+    const { labels, top, bottom } = at;
+    const own = labels.find((other) => other.text === text);
+    const { y } = own || spread([...labels, { y: middle_ + 3, text }], 11, top + 6, bottom)[labels.length] || { y: middle_ + 3 };
+    return `<text class="xe-pname is-mono is-over xe-pname-${cls}" x="${p1 + 6}" y="${y}">${text}</text>`;
+  };
   for (const chunk of focus.chunks.slice(0, MOST_MARKS))
     if (chunk !== focus.chunk && chunk.gpa !== null && chunk.va !== null && chunk.known <= index)
       out.push(curve(at, "done", middle(lin, { lo: chunk.va, hi: chunk.va + chunk.size }), phys.y(chunk.gpa), `gfn:${hex(frameOf(chunk.gpa))}`));
@@ -886,7 +895,11 @@ function drawMoving(map, view, at) {
   if (here && inLin(here)) {
     const [y, h] = span(lin, here, 6);
     out.push(`<rect class="xe-mark xe-now" x="${x0 + 1}" y="${y}" width="${linWidth - 2}" height="${h}" data-k="vp:${hex(frameOf(focus.va))}"/><path class="xe-pointer" d="M${x0 - 1} ${y + h / 2}l-6 -4v8z"/>`);
-    out.push(`<rect class="xe-knock" x="0" y="${y + h / 2 - 10}" width="${x0 - 8}" height="20"/><text class="xe-addr is-now" x="${x0 - 9}" y="${y + h / 2 + 3}" text-anchor="end">${svgNumber(linearParts(focus.va))}</text>`);
+    // In the place of the nearest label, so that none is cut by it.
+    const base = y + h / 2 + 3, off = (label_) => Math.abs(label_.y - base);
+    const nearest = [...at.starts].sort((a, b) => off(a) - off(b))[0];
+    const line = nearest && off(nearest) < 11 ? nearest.y : base;
+    out.push(`<rect class="xe-knock" x="0" y="${line - 9}" width="${x0 - 8}" height="11"/><text class="xe-addr is-now" x="${x0 - 9}" y="${line}" text-anchor="end">${svgNumber(linearParts(focus.va))}</text>`);
   }
   if (focus.gpa !== null) {
     const mark = zoom === 2 ? { lo: focus.gpa, hi: focus.gpa + focus.size } : { lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE };
@@ -1689,7 +1702,11 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     this.ends = ends;
     this.root.querySelectorAll('[data-act="mode"]').forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.ends === "1") === ends)));
     this.draw();
-    if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
+    if (!fromDetail) this.detail?.go(this.detailStep(this.chosen), true);
+  }
+  // Of a run at its end, its most telling step is what is worth a look.
+  detailStep(at) {
+    return this.ends ? this.data.opens[at] : this.positions[at].index;
   }
   choose(at) {
     this.chosen = at;
@@ -1697,7 +1714,7 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     this.root.querySelectorAll(".xe-sheet tr").forEach((tr) => [...tr.cells].forEach((cell, k) => cell.classList.toggle("is-chosen", k === at + 1)));
     this.detail?.destroy();
     this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.paths[at], {
-      step: this.positions[at].index,
+      step: this.detailStep(at),
       embedded: true,
       onStep: (step) => this.go(this.lockstep.timeOf(this.chosen, step), false, true),
     });
@@ -1718,7 +1735,8 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     this.root.dataset.step = this.ends ? -1 : this.time;
     this.range.value = this.ends ? this.lockstep.length - 1 : this.time;
     this.range.setAttribute("aria-valuetext", this.ends ? "all at their ends" : `step ${this.time} of ${this.lockstep.length - 1}`);
-    this.root.querySelector(".xe-count").innerHTML = this.ends ? "at their ends" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
+    this.root.querySelector(".xe-nowrow").hidden = this.ends;
+    this.root.querySelector(".xe-count").innerHTML = this.ends ? "" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
     const folded = this.runs.map((run, k) => run.foldAt(this.positions[k].index));
     this.positions.forEach(({ index, waits }, k) => {
       const step = this.runs[k].steps[index];
