@@ -30,10 +30,10 @@ DEPTH = 0.12
 SHARE = 0.02
 
 VIEWS = {
-    "stepper-light-1200": ("wrong-vcpu", "software-tlb", 37, 1200, "light"),
-    "stepper-dark-600": ("wrong-vcpu", "software-tlb", 37, 600, "dark"),
-    "stepper-walk-light-1200": ("evtchn-send-from-stack", "giant-map", 14, 1200, "light"),
-    "comparison-light-1200": ("wrong-vcpu", "", 30, 1200, "light"),
+    "stepper-light-1200": ("wrong-vcpu", "software-tlb", 35, 1200, "light"),
+    "stepper-dark-600": ("wrong-vcpu", "software-tlb", 35, 600, "dark"),
+    "stepper-walk-light-1200": ("evtchn-send-from-stack", "giant-map", 13, 1200, "light"),
+    "comparison-light-1200": ("wrong-vcpu", "", 28, 1200, "light"),
 }
 
 

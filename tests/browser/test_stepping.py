@@ -162,10 +162,10 @@ def test_a_long_path_makes_no_larger_page_than_a_short_one(
 @pytest.mark.parametrize(
     ("keys", "index"),
     [
-        (["End"], 25), (["End", "Home"], 0), (["j", "j", "j"], 3), (["j", "j", "k"], 1),
-        (["ArrowLeft"], 0), (["End", "ArrowRight"], 25), (["ArrowRight", "ArrowLeft"], 0),
-        (["PageDown"], 3), (["PageDown", "PageDown"], 5), (["PageDown"] * 3, 7),
-        (["End", "PageUp"], 7), (["End", "PageUp", "PageUp"], 5),
+        (["End"], 23), (["End", "Home"], 0), (["j", "j", "j"], 3), (["j", "j", "k"], 1),
+        (["ArrowLeft"], 0), (["End", "ArrowRight"], 23), (["ArrowRight", "ArrowLeft"], 0),
+        (["PageDown"], 3), (["PageDown", "PageDown"], 4), (["PageDown"] * 3, 6),
+        (["End", "PageUp"], 6), (["End", "PageUp", "PageUp"], 4),
     ],
 )  # fmt: skip
 def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], index: int) -> None:
@@ -178,15 +178,15 @@ def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], inde
 
 def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, FilePath]) -> None:
     path = made.stack_send()
-    page = open_page(files["stack"], step=7)
+    page = open_page(files["stack"], step=6)
     page.get_by_role("button", name="Next step").click()
-    assert said(page) == saying(path, 8)
+    assert said(page) == saying(path, 7)
     page.get_by_role("button", name="Previous step").click()
-    assert shown(page) == 7
+    assert shown(page) == 6
     page.locator(".xe-row", has_text="L2 [3]").click()
-    assert shown(page) == 15
+    assert shown(page) == 14
     expect(page.locator(".xe-rowitem.is-now .xe-label")).to_have_text("L2 [3]")
-    page.locator('.xe-stop[data-go="17"]').click()
+    page.locator('.xe-stop[data-go="16"]').click()
     expect(page.locator(".xe-rowitem.is-now .xe-label")).to_have_text("L1 [19]")
     expect(page.locator(".xe-stop.is-now text")).to_have_text("L1")
     page.locator(".xe-scrub input").click(position={"x": 3, "y": 10})
@@ -202,11 +202,11 @@ def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> Non
     page.evaluate("location.hash = '#step=4'")
     at(page, 4)
     page.evaluate("location.hash = '#step=999999'")
-    at(page, 25)
+    at(page, 23)
     page.evaluate("location.hash = '#step=2'")
     at(page, 2)
     page.evaluate("location.hash = '#step=end'")
-    at(page, 25)
+    at(page, 23)
 
 
 @pytest.mark.parametrize("name", ["stack", "wrong", "private", "straddle"])
@@ -225,24 +225,25 @@ def test_without_a_link_it_opens_where_the_still_picture_is(
 
 
 def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, FilePath]) -> None:
-    page = open_page(files["private"])
+    last = len(made.private()) - 1
+    page = open_page(files["private"], step=0)
     page.get_by_label("Speed").select_option("20")
     page.locator(".xe").focus()
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    at(page, 11)
+    at(page, last)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     page.get_by_role("button", name="Play").click()  # from the end it begins again
     page.get_by_role("button", name="Pause").click()
-    assert shown(page) < 11
+    assert shown(page) < last
 
 
 def test_entry_bits_on_demand(open_page: Open, files: dict[str, FilePath]) -> None:
-    page = open_page(files["stack"], step=17)
+    page = open_page(files["stack"], step=16)
     page.locator(".xe").focus()
     assert page.locator(".xe-bits").count() == 0
     page.keyboard.press("Enter")
-    entry = made.stack_send().steps[17].step.entry  # type: ignore[attr-defined]
+    entry = made.stack_send().steps[16].step.entry  # type: ignore[attr-defined]
     on = page.locator(".xe-bits .xe-bit").evaluate_all(
         "bits => bits.map(bit => bit.classList.contains('is-on') ? 1 : 0)"
     )
@@ -252,26 +253,26 @@ def test_entry_bits_on_demand(open_page: Open, files: dict[str, FilePath]) -> No
     assert page.locator(".xe-bits").count() == 0
     page.get_by_role("button", name="Bits of the level 3 entry").click()
     assert page.locator(".xe-bits").count() == 1
-    assert shown(page) == 17
+    assert shown(page) == 16
 
 
 def test_groups_fold_and_are_stepped_over(open_page: Open, files: dict[str, FilePath]) -> None:
-    page = open_page(files["stack"], step=12)
+    page = open_page(files["stack"], step=11)
     page.locator(".xe-bracket", has_text="copy in").click()
-    assert shown(page) == 7  # the group that we were inside of
-    assert page.locator('.xe-stop[data-go="12"]').count() == 0
+    assert shown(page) == 6  # the group that we were inside of
+    assert page.locator('.xe-stop[data-go="11"]').count() == 0
     page.locator(".xe").focus()
     page.keyboard.press("ArrowRight")
-    assert shown(page) == 24
+    assert shown(page) == 23
     page.keyboard.press("ArrowLeft")
-    assert shown(page) == 7
+    assert shown(page) == 6
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowRight")
-    assert shown(page) == 8
+    assert shown(page) == 7
 
 
 def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, FilePath]) -> None:
-    page = open_page(files["stack"], step=13)
+    page = open_page(files["stack"], step=12)
     rows = page.locator(".xe-rowitem").evaluate_all(
         "rows => rows.map(r => [r.querySelector('.xe-label').textContent,"
         " ['is-done', 'is-now', 'is-ahead'].filter(c => r.classList.contains(c)).join()])"

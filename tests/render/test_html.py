@@ -18,6 +18,7 @@ from xenexplore.cli.main import main
 from xenexplore.render.html import (
     comparison_json,
     html_document,
+    opening_step,
     path_html,
     save_html,
     web_source,
@@ -127,6 +128,7 @@ def test_a_comparison_carries_every_path() -> None:
     comparison = made.options()
     data = json.loads(comparison_json(comparison))
     paths = data.pop("paths")
+    assert data.pop("opens") == [opening_step(row.path) for row in comparison.rows]
     assert data == json.loads(comparison.to_json())
     assert paths == [json.loads(row.path.to_json()) for row in comparison.rows]
 

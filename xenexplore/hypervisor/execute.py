@@ -46,7 +46,7 @@ def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
     call is not made.  What the guest cannot do for the option, before the call
     or after it, is a refusal too: other options may not need it.
     """
-    with machine.record.under(
+    with machine.record.headed(
         Phase(cite=machine.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
     ):
         try:
@@ -56,7 +56,7 @@ def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
         if isinstance(made, Refused):
             return _refused(machine, made.reason)
     value = make_call(machine, made, preempt=preempt)
-    with machine.record.under(
+    with machine.record.headed(
         Phase(cite=machine.abi.asked, name="finish", who="guest", detail="The guest finishes.")
     ):
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from xenexplore.render.view_tree import Tree
 from xenexplore.render.view_words import Words, words_of
-from xenexplore.steps import P2mLookup, Phase, Piece, PteRead, PteUpdate, Step
+from xenexplore.steps import P2mLookup, Piece, PteRead, PteUpdate, Step
 
 __all__ = ["Row", "rows_of", "siblings", "updates_of"]
 
@@ -59,13 +59,8 @@ class _Rows:
 
     def _run(self, children: Sequence[int], depth: int) -> Iterator[Row]:
         for row in siblings(self.tree, children, depth):
-            index = row.first
-            inner = self.tree.children(index)
-            if isinstance(self.tree.steps[index].step, Phase) and not inner:
-                continue
             yield row
-            if inner:
-                yield from self.under(index, depth + 1)
+            yield from self.under(row.first, depth + 1)
 
     def _repetition(self, children: Sequence[int], at: int) -> tuple[int, int]:
         """Period and rounds of the repetition that begins here; ``(n, 1)`` if none does.

@@ -124,7 +124,7 @@ def _carry_out(scenario: Scenario, option: OptionSpec, machine: Xen) -> None:
     once = f"Set-up, once: what {option.use} asks of the guest."
     setup = Phase(cite=abi.asked, name="setup", who="guest", detail=once)
     try:
-        with machine.record.under(setup):
+        with machine.record.headed(setup):
             abi.setup(machine)
     except MachineError as error:
         raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None

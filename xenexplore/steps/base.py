@@ -121,14 +121,21 @@ class Node:
 class Recorder:
     """Collects steps as a tree, in order.  Mutable while recording; its nodes are not."""
 
-    __slots__ = ("_nodes", "_open")
+    __slots__ = ("_nodes", "_open", "_waiting")
 
     def __init__(self) -> None:
         self._nodes: list[Node] = []
         self._open: list[int] = []
+        self._waiting: list[Step] = []
 
     def add(self, step: Step) -> int:
         """Record a step under whatever is open; returns its index."""
+        for heading in self._waiting:
+            self._open.append(self._put(heading))
+        self._waiting.clear()
+        return self._put(step)
+
+    def _put(self, step: Step) -> int:
         index = len(self._nodes)
         parent = self._open[-1] if self._open else -1
         self._nodes.append(Node(index, parent, len(self._open), step))
@@ -143,6 +150,18 @@ class Recorder:
             yield index
         finally:
             self._open.pop()
+
+    @contextmanager
+    def headed(self, step: Step) -> Iterator[None]:
+        """Like :meth:`under`, but without anything inside the step is not recorded either."""
+        self._waiting.append(step)
+        try:
+            yield
+        finally:
+            if self._waiting:
+                self._waiting.pop()
+            else:
+                self._open.pop()
 
     @property
     def nodes(self) -> tuple[Node, ...]:
