@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from xenexplore.cli.main import main
+
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
+README = FOLDER.parent / "README.md"
+PICTURE = ("evtchn-send-from-stack", "--option", "giant-map", "--step", "7")
 
 
 def test_each_has_its_output() -> None:
@@ -31,3 +35,15 @@ def test_prints_what_is_saved(script: Path, tmp_path: Path) -> None:
         saved.write_bytes(done.stdout)
     assert done.stdout == saved.read_bytes()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_s_picture_is_what_its_command_draws(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    saved = FOLDER / "stepper.svg"
+    assert f"](examples/{saved.name})" in README.read_text(encoding="utf-8")
+    assert main(["figure", *PICTURE, "-o", "-"]) == 0
+    drawn = capsys.readouterr().out
+    if os.environ.get("XENEXPLORE_UPDATE_GOLDEN") == "1":
+        saved.write_text(drawn, encoding="utf-8", newline="\n")
+    assert drawn == saved.read_text(encoding="utf-8")
