@@ -10,7 +10,7 @@ from browser import made
 from browser.conftest import Open
 from playwright.sync_api import Page, expect
 
-from xenexplore.render.html import comparison_json, web_source
+from xenexplore.render.html import comparison_json, web_module, web_style
 
 # A model like anywidget's, in memory.
 MODEL = """
@@ -34,12 +34,12 @@ window.cleanup = view.render({ model: window.model, el: document.getElementById(
 
 
 def page_of(data: bytes, start: int, folder: FilePath) -> FilePath:
-    module = web_source("stepper.js").replace("export default {", "const view = {")
+    module = web_module().replace("export default {", "const view = {")
     escaped = data.decode().replace("<", "\\u003c")
     file = folder / "notebook.html"
     file.write_text(
         "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>cell</title>"
-        f"<style>{web_source('stepper.css')}</style><body data-jp-theme-light=false>"
+        f"<style>{web_style()}</style><body data-jp-theme-light=false>"
         f'<div id=here></div><script type="application/json" id=data>{escaped}</script>'
         f"<script type=module>{module}{MODEL.replace('START', str(start))}</script></body></html>",
         encoding="utf-8",

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path as FilePath
 
 import pytest
@@ -21,7 +22,8 @@ from xenexplore.render.html import (
     opening_step,
     path_html,
     save_html,
-    web_source,
+    web_module,
+    web_style,
 )
 
 
@@ -115,11 +117,11 @@ def test_a_picture_for_readers_without_scripts() -> None:
 
 
 def test_the_stepper_needs_no_build_and_no_network() -> None:
-    script = web_source("stepper.js")
+    script = web_module()
     assert not re.search(r"^\s*import\b", script, re.MULTILINE)
     for word in ("fetch(", "XMLHttpRequest", "WebSocket", "eval(", "http://", "https://"):
         assert word not in script
-    assert "http" not in web_source("stepper.css")
+    assert "http" not in web_style()
     # What the policy would refuse: styles in attributes.
     assert 'style="' not in script
 
@@ -174,3 +176,13 @@ def test_bad_input_is_one_line(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_part_of_the_module_is_in_it_once() -> None:
+    folder = resources.files("xenexplore.render") / "web" / "stepper"
+    parts = {part.name: part.read_text(encoding="utf-8") for part in folder.iterdir()}
+    assert len(parts) > 15
+    for name, text in parts.items():
+        assert name.endswith(".js")
+        assert web_module().count(text) == 1, name
+        assert len(text.splitlines()) <= 300, f"{name}: one noun each"

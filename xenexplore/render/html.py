@@ -30,7 +30,8 @@ __all__ = [
     "path_html",
     "picture_html",
     "save_html",
-    "web_source",
+    "web_module",
+    "web_style",
 ]
 
 _PAGE_STYLE = """
@@ -49,10 +50,52 @@ mount(main, JSON.parse(document.getElementById("data").textContent),
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
+#: The stepper's parts, in order: one module's text when joined, so that it needs no build step.
+_PARTS = (
+    "numbers",
+    "words",
+    "glyphs",
+    "folded",
+    "rows",
+    "run",
+    "focus",
+    "scale",
+    "machine",
+    "ground",
+    "moving",
+    "view",
+    "says",
+    "rows_view",
+    "tables_view",
+    "map_view",
+    "timeline",
+    "stepper",
+    "lockstep",
+    "comparison",
+    "mount",
+)
+_ABOUT = """\
+// The stepper: one recorded path, its linked views, and several paths side by side.
+//
+// One plain ES module: no imports, no build step.  JupyterLab runs it as an
+// anywidget (the default export); a one-file export calls mount().  All that is
+// shown comes from the recorded steps of "xenexplore.path/1"; nothing here
+// decides what Xen does.
+"""
+
+
 @cache
-def web_source(name: str) -> str:
-    """The text of ``stepper.js`` or ``stepper.css``, as it is served everywhere."""
-    return (resources.files("xenexplore.render") / "web" / name).read_text(encoding="utf-8")
+def web_module() -> str:
+    """The stepper's ES module, as it is served everywhere: its parts, joined."""
+    folder = resources.files("xenexplore.render") / "web" / "stepper"
+    texts = ((folder / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS)
+    return "\n".join((_ABOUT, *texts))
+
+
+@cache
+def web_style() -> str:
+    """The stepper's style sheet."""
+    return (resources.files("xenexplore.render") / "web" / "stepper.css").read_text("utf-8")
 
 
 def html_document(
@@ -67,8 +110,8 @@ def html_document(
         fallback_svg: a picture for readers without scripts, or ``""``.
         fallback_text: text for them, or ``""``.
     """
-    script = web_source("stepper.js") + _MOUNT
-    style = web_source("stepper.css") + _PAGE_STYLE
+    script = web_module() + _MOUNT
+    style = web_style() + _PAGE_STYLE
     assert "</script" not in script, "the script would end its own element"
     assert "</style" not in style, "the style would end its own element"
     policy = (

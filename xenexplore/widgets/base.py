@@ -8,7 +8,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.html import picture_html, web_source
+from xenexplore.render.html import picture_html, web_module, web_style
 
 __all__ = ["PathWidget"]
 
@@ -26,8 +26,8 @@ class PathWidget(anywidget.AnyWidget):
         TraitError: a step before the first one.
     """
 
-    _esm = web_source("stepper.js")
-    _css = web_source("stepper.css")
+    _esm = web_module()
+    _css = web_style()
 
     data = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)

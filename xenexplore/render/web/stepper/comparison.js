@@ -1,0 +1,172 @@
+// Several options side by side, in lockstep or at their ends.
+
+class Comparison {
+  constructor(el, data, options = {}) {
+    this.data = data;
+    this.options = options;
+    this.runs = data.paths.map((path) => new Run(path));
+    this.lockstep = new Lockstep(this.runs);
+    this.used = COUNTS.map(([, name], at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls[at] || run.last.setup[at]));
+    this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls[at])));
+    this.time = 0;
+    this.chosen = 0;
+    this.ends = true;
+    this.root = document.createElement("div");
+    this.root.className = "xe xe-comparison";
+    this.build();
+    el.append(this.root);
+    this.abort = new AbortController();
+    const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
+    on(this.root, "keydown", (event) => this.key(event));
+    on(this.root, "focusin", keepKeys);
+    on(this.root, "click", (event) => this.click(event));
+    on(this.range, "input", () => this.go(Number(this.range.value)));
+    this.detail = null;
+    this.show(options.step ?? -1);
+    this.choose(0);
+  }
+  // The common time, or -1 where all are at their ends.
+  show(step) {
+    if (step < 0) this.setEnds(true);
+    else this.go(step, true);
+  }
+  build() {
+    const { data, root } = this;
+    root.tabIndex = 0;
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", `Comparison: ${data.scenario.title}`);
+    root.setAttribute("data-lm-suppress-shortcuts", "true");
+    const row = (name, cls, cells) => `<tr class="${cls}"><th scope="row">${name}</th>${cells.join("")}</tr>`;
+    const each = (make) => data.options.map(make);
+    const heads = each(({ option }, k) => `<th scope="col"><button type="button" data-act="choose" data-at="${k}" aria-pressed="${k === 0}" title="${esc(option.title)}"><b>${esc(option.ident)}</b> ${esc(option.label)}</button></th>`);
+    const outcome = ({ outcome: o }) => {
+      const [mark, word] = STATUS[o.status] || ["", o.status];
+      const bytes = o.wrong_bytes ? `<br><small>${size(o.wrong_bytes)} wrong, ${size(o.right_bytes)} right</small>` : "";
+      return `<td class="xe-status-${o.status}"><b><span aria-hidden="true">${mark}</span> ${word}</b>${bytes}${o.refusals.length ? `<br><small>${sentence(o.refusals[0])}</small>` : ""}</td>`;
+    };
+    const result = ({ outcome: o }, k) => `<td>${o.result === null ? "none" : o.result ? esc(this.errnoOf(k)) : "0"}</td>`;
+    const list = (items) => `<td>${items.length ? [...new Set(items)].map((item) => `<span class="xe-warn" aria-hidden="true">▲</span> ${esc(item)}`).join("<br>") : "<small>none</small>"}</td>`;
+    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${sentence(d.other_says || "The run is over.")}</button>`}</td>`;
+    const counts = this.used.map(([, name]) => row(name, "xe-crow", each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
+    root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
+<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(`comparison = xe.compare(xe.load(${quoted(data.scenario.name)}))`, "xe.ComparisonView(comparison)")}</details>
+<div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
+<div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
+${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
+<p class="xe-sr" aria-live="polite"></p><div class="xe-detail"></div></div>`;
+    this.range = root.querySelector("input");
+    this.nowCells = [...root.querySelector(".xe-nowrow").querySelectorAll("td")];
+    this.countCells = [...root.querySelectorAll(".xe-crow")].map((tr) => [...tr.querySelectorAll("td")]);
+    this.live = root.querySelector(".xe-body > .xe-sr");
+  }
+  errnoOf(k) {
+    const returns = this.runs[k].steps.filter((step) => step.kind === "return");
+    return returns.length ? errno(returns[returns.length - 1]) : this.data.options[k].outcome.result;
+  }
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
+    const act = {
+      ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
+      Home: () => this.go(0), End: () => this.go(this.lockstep.length - 1),
+      PageDown: () => this.go(this.beat(1)), PageUp: () => this.go(this.beat(-1)),
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+  // Forwards from their ends is the beginning, backwards the last common step.
+  step(way) {
+    if (!this.ends) this.go(this.time + way);
+    else this.go(way > 0 ? 0 : this.lockstep.length - 1);
+  }
+  beat(way) {
+    const { beats, length } = this.lockstep;
+    const time = !this.ends ? this.time : way > 0 ? -1 : length;
+    if (way > 0) return (beats.find((b) => b.time > time) || { time: length - 1 }).time;
+    return ([...beats].reverse().find((b) => b.time < time) || { time: 0 }).time;
+  }
+  click(event) {
+    const act = event.target.closest("[data-act]");
+    if (!act || this.root.querySelector(".xe-detail").contains(act)) return;
+    const at = Number(act.dataset.at);
+    if (act.dataset.act === "prev") this.step(-1);
+    else if (act.dataset.act === "next") this.step(1);
+    else if (act.dataset.act === "choose") this.choose(at);
+    else if (act.dataset.act === "mode") {
+      this.setEnds(act.dataset.ends === "1");
+      this.options.onStep?.(this.ends ? -1 : this.time);
+    } else if (act.dataset.act === "difference") {
+      const { other } = this.data.options[at].difference;
+      this.go(this.lockstep.timeOf(at, other ?? this.runs[at].length - 1));
+      this.choose(at);
+    }
+  }
+  setEnds(ends, fromDetail = false) {
+    this.ends = ends;
+    this.root.querySelectorAll('[data-act="mode"]').forEach((b) => b.setAttribute("aria-pressed", String((b.dataset.ends === "1") === ends)));
+    this.draw();
+    if (!fromDetail) this.detail?.go(this.detailStep(this.chosen), true);
+  }
+  // Of a run at its end, its most telling step is what is worth a look.
+  detailStep(at) {
+    return this.ends ? this.data.opens[at] : this.positions[at].index;
+  }
+  choose(at) {
+    this.chosen = at;
+    this.root.querySelectorAll('[data-act="choose"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.at) === at)));
+    this.root.querySelectorAll(".xe-sheet tr").forEach((tr) => [...tr.cells].forEach((cell, k) => cell.classList.toggle("is-chosen", k === at + 1)));
+    this.detail?.destroy();
+    this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.paths[at], {
+      step: this.detailStep(at),
+      embedded: true,
+      onStep: (step) => this.go(this.lockstep.timeOf(this.chosen, step), false, true),
+    });
+  }
+  go(time, first = false, fromDetail = false) {
+    const to = Math.min(Math.max(0, time), this.lockstep.length - 1);
+    if (to === this.time && !this.ends) return;
+    this.time = to;
+    if (this.ends) this.setEnds(false, fromDetail);
+    else {
+      this.draw();
+      if (!fromDetail) this.detail?.go(this.positions[this.chosen].index, true);
+    }
+    if (!first) this.options.onStep?.(to);
+  }
+  draw() {
+    this.positions = this.ends ? this.runs.map((run) => ({ index: run.length - 1, waits: false })) : this.lockstep.at(this.time);
+    this.root.dataset.step = this.ends ? -1 : this.time;
+    this.range.value = this.ends ? this.lockstep.length - 1 : this.time;
+    this.range.setAttribute("aria-valuetext", this.ends ? "all at their ends" : `step ${this.time} of ${this.lockstep.length - 1}`);
+    this.root.querySelector(".xe-nowrow").hidden = this.ends;
+    this.root.querySelector(".xe-count").innerHTML = this.ends ? "" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
+    const folded = this.runs.map((run, k) => run.foldAt(this.positions[k].index));
+    this.positions.forEach(({ index, waits }, k) => {
+      const step = this.runs[k].steps[index];
+      const found = words(step);
+      const over = index === this.runs[k].length - 1 && (waits || this.ends);
+      const html = `<span class="xe-cellhead">${glyph(step, waits ? "is-ahead" : "is-now")} <b>${found.label}</b> <small>${over ? "over" : waits ? "waits" : index}</small></span><span class="xe-cellmain">${found.main}</span>${found.tone === "bad" ? `<span class="xe-cellbad">${found.side}</span>` : ""}`;
+      const cell = this.nowCells[k];
+      cell.classList.toggle("is-waiting", waits);
+      if (cell.xeHtml !== html) cell.innerHTML = cell.xeHtml = html;
+    });
+    this.used.forEach(([at], r) => folded.forEach((state, k) => {
+      const cell = this.countCells[r][k];
+      const once = state.setup[at], calls = state.calls[at];
+      const text = `${calls.toLocaleString("en")}${once ? ` + ${once.toLocaleString("en")} once` : ""}`;
+      const [span, svg] = cell.children;
+      if (span.textContent !== text) {
+        span.textContent = text;
+        svg.firstElementChild.setAttribute("d", `M0 1.5H${((calls / this.most[r]) * 100).toFixed(1)}`);
+      }
+      cell.classList.toggle("is-other", k > 0 && calls !== folded[0].calls[at]);
+    }));
+    this.live.textContent = this.ends ? "All options at their ends." : `Step ${this.time}. ${this.runs[this.chosen].steps[this.positions[this.chosen].index].say}`;
+  }
+  destroy() {
+    this.abort.abort();
+    this.detail?.destroy();
+    this.root.remove();
+  }
+}

@@ -1,0 +1,49 @@
+// Where the buffer lives: linear and guest-physical space side by side.
+
+class MapView extends View {
+  constructor(stepper) {
+    super(stepper);
+    this.zoom = 0;
+    this.selected = null; // a linear address picked on the map
+  }
+  draw() {
+    const { run, index, state, focus } = this;
+    const step = run.steps[index];
+    const box = this.parts.mapbox;
+    const { map: width, height } = this.stepper.sizes;
+    // Whose registered ranges: the table that was asked last, or the acting vCPU's.
+    let key = step.kind.startsWith("tlb-") ? tableKey(step.asked ?? step.vcpu, step.shared) : null;
+    if (key === null) key = state.tables.has("domain") ? "domain" : this.actingVcpu();
+    const tables = state.tables.has(key) ? [[key, state.table(key)]] : [];
+    const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.stepper.uid, selected: this.selected, index };
+    // In the page view the ground follows every address; else it stays for a whole copy.
+    const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : [this.zoom ? focus.va : 0];
+    const ground = [run.unit[index], this.zoom, this.selected, key, width, height, state.changed, ...near].join();
+    if (ground !== this.ground) {
+      const drawn = drawGround(this.machine, view);
+      box.innerHTML = drawn.html;
+      Object.assign(this, { ground, groundAt: drawn.at, movingHtml: "", movingDesc: "" });
+      this.groundOver = box.querySelector(".xe-over");
+      this.groundDesc = box.querySelector("desc");
+    }
+    const moving = drawMoving(this.machine, view, this.groundAt);
+    if (moving.html !== this.movingHtml) this.groundOver.innerHTML = this.movingHtml = moving.html;
+    if (moving.desc !== this.movingDesc) this.groundDesc.textContent = this.movingDesc = moving.desc;
+  }
+  setZoom(zoom) {
+    this.zoom = Math.min(2, Math.max(0, zoom));
+    this.stepper.root.querySelectorAll('[data-act="zoom"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.zoom) === this.zoom)));
+    this.draw();
+    this.stepper.relight();
+  }
+  // Up and down over what the map shows, for those without a pointer.
+  cycle(way) {
+    const all = [...this.parts.mapbox.querySelectorAll("[data-t]")];
+    if (!all.length) return;
+    this.cursor = ((this.cursor ?? (way > 0 ? -1 : 0)) + way + all.length) % all.length;
+    const target = all[this.cursor];
+    this.stepper.light(target.dataset.k || "");
+    all.forEach((item) => item.classList.toggle("is-cursor", item === target));
+    this.stepper.readout(target.dataset.t);
+  }
+}

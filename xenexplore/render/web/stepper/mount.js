@@ -1,0 +1,53 @@
+// The module's exports: mount() for a page, the default for anywidget.
+
+// Show a path or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
+// ends), `onStep(step)`, `deepLink` (keep `#step=N` or `#step=end` in the page's address, and follow it).
+export function mount(el, data, options = {}) {
+  const linked = () => {
+    const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
+    return at === undefined ? null : at === "end" ? (data.paths ? -1 : Infinity) : Number(at);
+  };
+  const given = { ...options };
+  if (options.deepLink) {
+    given.step = linked() ?? options.step;
+    let waiting = 0;
+    given.onStep = (step) => {
+      // Not within the step itself: the browser takes as long for it as for drawing a view.
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        try {
+          history.replaceState(null, "", `#step=${step < 0 ? "end" : step}`);
+        } catch {
+          // A frame made from srcdoc has no address of its own.
+        }
+      }, 40);
+      options.onStep?.(step);
+    };
+  }
+  const view = data.paths ? new Comparison(el, data, given) : new Stepper(el, data, given);
+  if (options.deepLink) view.root.focus({ preventScroll: true });
+  if (options.deepLink)
+    addEventListener("hashchange", () => { if (linked() !== null) view.show(linked()); }, { signal: view.abort.signal });
+  return view;
+}
+
+// anywidget: the path comes once, the step goes both ways.
+function render({ model, el }) {
+  let pending = 0;
+  const view = mount(el, JSON.parse(model.get("data")), {
+    step: model.get("step"),
+    onStep: (step) => {
+      model.set("step", step);
+      if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);
+    },
+  });
+  const follow = () => view.show(model.get("step"));
+  model.on("change:step", follow);
+  return () => {
+    clearTimeout(pending);
+    model.off("change:step", follow);
+    view.destroy();
+  };
+}
+
+export default { render };

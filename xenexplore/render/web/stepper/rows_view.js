@@ -1,0 +1,96 @@
+// How Xen gets there: the rows of the unit around a step, and the pieces of its copy.
+
+const ROWS_MOST = 30;
+
+class Rows extends View {
+  constructor(stepper) {
+    super(stepper);
+    this.open = new Set(); // page-table entries shown bit by bit
+  }
+  draw() {
+    const { run, index, parts, focus } = this;
+    const unit = run.unit[index];
+    const rows = run.rows(unit);
+    let now = rows.findIndex((row) => row.indices.includes(index) || (row.indices[0] <= index && index < row.until));
+    if (now < 0) now = 0;
+    let from = 0, to = rows.length;
+    if (rows.length > ROWS_MOST) {
+      from = Math.max(0, Math.min(now - 12, rows.length - ROWS_MOST));
+      to = from + ROWS_MOST;
+      if (this.shownRows && this.shownRows.unit === unit && now >= this.shownRows.from + 3 && now < this.shownRows.to - 3) ({ from, to } = this.shownRows);
+    }
+    const same = this.shownRows && this.shownRows.unit === unit && this.shownRows.from === from && this.shownRows.to === to;
+    if (!same) {
+      const html = [];
+      if (from > 0) html.push(`<li class="xe-more"><button type="button" data-go="${rows[Math.max(0, from - 8)].indices[0]}">${plural(from, "row")} above</button></li>`);
+      for (let r = from; r < to; r++) html.push(this.rowHtml(rows[r], rows[r - 1]));
+      if (to < rows.length) html.push(`<li class="xe-more"><button type="button" data-go="${rows[Math.min(rows.length - 1, to + 7)].indices[0]}">${plural(rows.length - to, "row")} below</button></li>`);
+      parts.rows.innerHTML = html.join("");
+      this.shownRows = { unit, from, to, items: [...parts.rows.querySelectorAll(".xe-rowitem")] };
+      parts.where.innerHTML = unit < 0 ? "" : `${esc(run.steps[unit].vcpu !== undefined ? `vCPU ${run.steps[unit].vcpu}` : run.steps[unit].current !== undefined ? `vCPU ${run.steps[unit].current}` : "")}`;
+    }
+    this.shownRows.items.forEach((item, k) => {
+      const row = rows[from + k];
+      const isNow = from + k === now;
+      const key = `${isNow}${row.indices.map((at) => Math.sign(at - index))}`;
+      if (item.xeState === key) return;
+      item.xeState = key;
+      item.classList.toggle("is-now", isNow);
+      item.classList.toggle("is-done", !isNow && row.indices[0] < index);
+      item.classList.toggle("is-ahead", row.indices[0] > index);
+      const button = item.firstElementChild;
+      button.tabIndex = isNow ? 0 : -1;
+      if (isNow) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
+      item.querySelectorAll(".xe-glyph").forEach((g, at) => {
+        g.classList.toggle("is-now", row.indices[at] === index);
+        g.classList.toggle("is-ahead", row.indices[at] > index);
+      });
+    });
+    this.nowRow = this.shownRows.items[now - from];
+    this.drawChunks(focus);
+  }
+  // Keep the present row in sight where the rows have a scroll of their own.
+  keepInSight() {
+    const { rows } = this.parts, item = this.nowRow;
+    if (!item || this.shownRows.items.length < 12 || rows.scrollHeight <= rows.clientHeight + 2) return;
+    const above = item.offsetTop, room = rows.clientHeight;
+    if (above < rows.scrollTop + 40 || above + item.offsetHeight > rows.scrollTop + room - 40) rows.scrollTop = above - room / 3;
+  }
+  rowHtml(row, previous) {
+    const { run } = this;
+    const found = rowWords(run, row);
+    const first = run.steps[row.indices[0]];
+    const entry = row.indices.find((i) => run.steps[i].kind === "pte-read");
+    const open = entry !== undefined && this.open.has(entry);
+    const depth = row.head ? "is-head" : "";
+    const glyphs = row.indices.length > 1 && row.step.kind !== "pte-update" ? row.indices.map((i) => glyph(run.steps[i])).join("") : glyph(first);
+    const begins = row.step.kind === "piece" && previous ? "is-begin" : "";
+    const go = row.indices[row.indices.length - 1];
+    const more = row.until > row.indices[row.indices.length - 1] + 1 && !row.head ? `<small>${plural(row.until - row.indices[0] - 1, "step")} inside</small>` : "";
+    const cBit = this.guest.encryption === "sev" ? 47 : this.guest.encryption === "snp" ? 51 : 0;
+    return `<li class="xe-rowitem ${depth} ${begins} ${found.tone === "bad" ? "is-bad" : ""}"><button type="button" class="xe-row" data-go="${go}"><span class="xe-marks">${glyphs}</span><span class="xe-label">${found.label}</span><span class="xe-main">${found.main}${more}</span><span class="xe-side">${found.side}</span></button>${entry === undefined ? '<span class="xe-nobits"></span>' : `<button type="button" class="xe-bitsbutton" data-act="bits" data-at="${entry}" aria-expanded="${open}" aria-label="Bits of the level ${row.step.level} entry" tabindex="-1">${open ? "−" : "+"}</button>`}${found.below ? `<div class="xe-below">${found.below}</div>` : ""}${open ? bits(run.steps[entry], cBit) : ""}</li>`;
+  }
+  // The pieces of a copy as a strip: where this one is among them.
+  drawChunks(focus) {
+    const { chunks } = focus;
+    const html = chunks.length < 2 ? "" : this.chunkStrip(chunks, focus.chunk);
+    if (html !== this.chunkHtml) this.parts.chunks.innerHTML = this.chunkHtml = html;
+  }
+  chunkStrip(chunks, current) {
+    const at = chunks.indexOf(current);
+    const from = Math.max(0, Math.min(at - 8, chunks.length - 16)), to = Math.min(chunks.length, from + 16);
+    const cells = [];
+    for (let k = from; k < to; k++) {
+      const bad = chunks[k].moves.some((i) => isBad(this.run.steps[i]));
+      cells.push(`<button type="button" data-go="${chunks[k].first}" class="${k === at ? "is-now" : k < at ? "is-done" : ""} ${bad ? "is-bad" : ""}"${k === at ? ' aria-current="true"' : ""}><span class="xe-sr">piece </span>${k + 1}${bad ? '<span aria-label="wrong"> ✕</span>' : ""}</button>`);
+    }
+    return `<span>piece</span>${cells.join("")}<span>of ${chunks.length.toLocaleString("en")}</span>`;
+  }
+  toggleBits(index) {
+    if (this.open.has(index)) this.open.delete(index);
+    else this.open.add(index);
+    this.shownRows = null;
+    this.draw();
+  }
+}
