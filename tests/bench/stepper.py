@@ -6,18 +6,21 @@ long one) and for single steps and jumps it prints, as median and 95th percentil
 cpu      CPU time of the browser's main thread for one step, all of it: script,
          style, layout, paint; what a machine with nothing else to do would take
 script   the key's handler, all views drawn, style and layout forced (wall clock)
-paint    from the key event's own time stamp to the first task after the next
-         frame; it includes the wait for that frame (0 to 16.7 ms at 60 Hz)
+paint    from the key event's own time stamp to the first task after the frame in
+         which the step is painted
 
-Beside it, in the same run: what a kernel-side view would have to do for one
-step at least, a matplotlib figure of as many marks drawn into PNG bytes, new
-each time (Output + clear_output) and reused; without the way from the kernel
-to the browser, which comes on top.
+Keys are pressed as by a person, 40 to 90 ms apart; "held down" has them as fast as
+the browser takes them.  Beside it, in the same run: a page that only counts in one
+line of text, which is what any page needs at least; and what a kernel-side view would
+have to do for one step at least, a matplotlib figure of as many marks drawn into PNG
+bytes, new each time (Output + clear_output) and reused; without the way from the
+kernel to the browser, which comes on top.
 """
 
 from __future__ import annotations
 
 import io
+import random
 import statistics
 import sys
 import tempfile
@@ -30,11 +33,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import made
 from browser.conftest import PLACES
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from xenexplore.render.html import path_html
 
 STEPS = 200
+LEAST = """<!DOCTYPE html><title>least</title><div class="xe" tabindex="0">0</div><script>
+let count = 0;
+const line = document.querySelector(".xe");
+line.addEventListener("keydown", () => { line.firstChild.data = String(count += 1); });
+</script>"""
 
 WATCH = """() => {
   window.times = [];
@@ -56,13 +64,18 @@ WATCH = """() => {
 }"""
 
 
-def measure(page: Page, key: str, back: str, run: int) -> list[dict[str, float]]:
+def measure(
+    page: Page, key: str, back: str, run: int, apart: tuple[float, float] = (40, 90)
+) -> list[dict[str, float]]:
+    """Press keys, ``run`` times forwards and as often back, ``apart`` milliseconds."""
     page.evaluate("times.length = 0")
+    pauses = random.Random(1)
     for number in range(STEPS):
         page.keyboard.press(key if number // run % 2 == 0 else back)
-        page.wait_for_timeout(5)
+        page.wait_for_timeout(pauses.uniform(*apart))
     page.wait_for_timeout(100)
-    return page.evaluate("times")
+    found: list[dict[str, float]] = page.evaluate("times")
+    return found
 
 
 def cpu(page: Page, key: str, back: str, run: int) -> list[float]:
@@ -95,6 +108,20 @@ def idle(page: Page) -> float:
         page.wait_for_timeout(30)
     session.detach()
     return statistics.median(b - a for a, b in pairwise(metrics))
+
+
+def least(browser: Browser, file: Path) -> None:
+    """What the smallest page needs from key press to paint."""
+    file.write_text(LEAST, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"file://{file}")
+    page.locator(".xe").focus()
+    page.evaluate(WATCH)
+    print("the smallest page:")
+    for title, apart in (("one step", (40, 90)), ("held down", (0, 0))):
+        times = measure(page, "ArrowRight", "ArrowRight", 12, apart)
+        say(f"{title}, to paint", [entry["paint"] for entry in times])
+    page.close()
 
 
 def say(name: str, values: list[float]) -> None:
@@ -160,7 +187,10 @@ def main() -> None:
                 say(f"{title}, cpu", cpu(page, key, back, run))
                 say(f"{title}, script", [entry["script"] for entry in times])
                 say(f"{title}, to paint", [entry["paint"] for entry in times])
+            held = measure(page, "ArrowRight", "ArrowLeft", 12, (0, 0))
+            say("held down, to paint", [entry["paint"] for entry in held])
             page.close()
+        least(browser, Path(folder) / "least.html")
         browser.close()
     print("beside it: matplotlib to PNG, in the kernel, nothing sent yet")
     for name, reuse in (("a new figure", False), ("a figure reused", True)):
