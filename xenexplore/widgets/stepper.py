@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xenexplore.render.graph import telling_step
 from xenexplore.render.html import save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.path import path_text
 from xenexplore.render.text.step import step_text
+from xenexplore.render.view_tree import Tree
+from xenexplore.widgets.as_python import path_python
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -43,7 +46,15 @@ class Stepper(PathWidget):
 
     def svg(self) -> str:
         """The stepper as a still picture: the step on show; at the first, the most telling one."""
-        return svg_of(self.path, self.step or None)
+        return svg_of(self.path, self._pictured)
+
+    @property
+    def _pictured(self) -> int:
+        return self.step or telling_step(Tree(self.path.steps))
+
+    def python(self) -> str:
+        """The line that shows this path at the step of the picture."""
+        return path_python(self.path, self._pictured)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.
