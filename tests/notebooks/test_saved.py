@@ -69,6 +69,14 @@ def test_every_view_has_its_picture_and_its_text(file: Path) -> None:
 
 
 @saved
+def test_what_is_printed_fits_a_mail(file: Path) -> None:
+    for output in outputs(file):
+        if output["output_type"] == "stream":
+            for line in "".join(output["text"]).splitlines():
+                assert len(line) <= 72, line
+
+
+@saved
 def test_nothing_failed_and_nothing_complained(file: Path) -> None:
     for output in outputs(file):
         assert output["output_type"] != "error"
@@ -84,12 +92,13 @@ def test_nothing_tells_where_or_when_it_was_built(file: Path) -> None:
 
 
 @sources
-def test_it_ends_with_what_would_change_its_conclusion(source: Path) -> None:
+def test_it_ends_with_its_conclusion_and_what_would_change_it(source: Path) -> None:
     cells = jupytext.read(source).cells
     assert cells[0].source.startswith("# ")
     assert cells[-1].cell_type == "markdown"
-    last = re.findall(r"^## (.*)", cells[-1].source, re.MULTILINE)[-1]
-    assert last == "What would change this conclusion"
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    *_, conclusion, last = re.findall(r"^## (.*)", text, re.MULTILINE)
+    assert (conclusion, last) == ("Conclusion", "What would change this conclusion")
 
 
 @sources
