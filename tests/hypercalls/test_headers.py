@@ -10,6 +10,7 @@ from xen_headers import INCLUDE, handle_fields, macros, require_headers, run_c
 
 from xenexplore.hypercalls import families
 from xenexplore.hypercalls.structs import ARCHES, Field, Layout, structs_for
+from xenexplore.steps import ERRNOS, errno_name
 
 # Names that Xen's own tree gives to architecture-specific numbers; the public
 # headers only have the number.
@@ -30,6 +31,17 @@ def named(layout: Layout, arch: str) -> str:
     outer = structs_for(arch).layout(parent)
     array = "[0]" if outer.field(field).type.endswith("]") else ""
     return f"typeof((({named(outer, arch)} *)0)->{field}{array})"
+
+
+def test_errnos() -> None:
+    """XEN_ERRNO(name, value), each once and with its alias; two are Xen's own."""
+    require_headers()
+    text = (INCLUDE / "xen" / "errno.h").read_text()
+    found = re.findall(r"^XEN_ERRNO\((\w+),\s*(\d+)\)", text, re.MULTILINE)
+    assert {name: int(value) for name, value in found} == ERRNOS
+    for name in ERRNOS.keys() - {"EWOULDBLOCK", "EDEADLOCK"}:
+        assert errno_name(-ERRNOS[name]) == name
+    assert [errno_name(value) for value in (0, 14, -4096)] == ["", "", ""]
 
 
 def test_hypercall_numbers() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from xenexplore.errors import InputError
 from xenexplore.hypercalls.expressions import Scope, compile_expression
-from xenexplore.hypercalls.language import Access, Branch, Exit, Loop, Whim, parse_plan
+from xenexplore.hypercalls.language import Access, Branch, Exit, Let, Loop, Okay, Whim, parse_plan
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypercalls.values import Free, StructValue, Variable
 
@@ -36,6 +36,23 @@ clear map + 8 : bytes[n * 2]
     assert (three.tolerated, three.type, three.member) == (True, "xen_domctl", "u.shadow_op")
     assert isinstance(four, Access)
     assert (four.type, four.count.text) == ("uint8_t", "n * 2")
+
+
+def test_what_a_call_returns() -> None:
+    okay, count, errno = parse_plan(
+        """
+try okay r.extent_start : xen_pfn_t[n]
+let returns = i # extents done
+let returns = -EFAULT
+""",
+        "test",
+    )
+    assert isinstance(okay, Okay)
+    assert (okay.tolerated, okay.count.text) == (True, "n")
+    assert isinstance(count, Let)
+    assert (count.name, count.role) == ("returns", "extents done")
+    assert isinstance(errno, Let)
+    assert errno.value.value(Scope(structs_for("x86_64"), {})) == -14
 
 
 def test_blocks() -> None:

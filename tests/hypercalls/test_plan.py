@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xenexplore.hypercalls import FAULT, Call, Choice, Copy, Free, Outcome, families, predict
 
@@ -100,6 +102,104 @@ def test_a_tolerated_fault_does_not() -> None:
     copies, outcome = guest.run(Call(24, (5, 0, 0x1000), "hvm"))
     assert outcome.how == "returned"
     assert seen(copies) == [("from", 0x1000, 8), ("to", 0x3000, 48)]
+
+
+@given(
+    op=st.sampled_from([0, 1, 6]),
+    pv=st.booleans(),
+    count=st.integers(1, 12),
+    start=st.integers(0, 12),
+    fault=st.integers(-1, 12),
+)
+def test_extents_that_are_done_are_counted(
+    op: int, pv: bool, count: int, start: int, fault: int
+) -> None:
+    """do_memory_op() returns how far it came, whatever fails, and no errno.
+
+    ``fault``: the extent whose copy fails; -1: the struct's.
+    """
+    at = 0x1000 if fault < 0 else 0x2000 + 8 * fault
+    guest = Guest({0x1000: reservation(0x2000, count)}, faults={at})
+    _, outcome = guest.run(Call(12, (op | start << 6, 0x1000), "pv" if pv else "hvm"))
+    done = count
+    if fault < 0 or start >= count:
+        done = start
+    elif start <= fault < count and (pv or op):
+        # increase_reservation only writes frames, and only for a PV guest.
+        done = fault
+    assert (outcome.how, outcome.what, outcome.value) == ("returned", "extents done", done)
+
+
+def test_extents_of_a_handle_into_xen() -> None:
+    data = reservation(0xFFFF_8000_0000_0000, 4)
+    for op in (0, 1, 6):
+        _, outcome = Guest({0x1000: data}).run(Call(12, (op | 3 << 6, 0x1000), "pv"))
+        assert (outcome.how, outcome.value) == ("returned", 3)
+
+
+EXCHANGE = struct.pack("<QQIIHxxxxxx", 0x2000, 2, 0, 0, 0x7FF0)
+EXCHANGE += struct.pack("<QQIIHxxxxxx", 0x3000, 2, 0, 0, 0x7FF0) + bytes(8)
+
+
+@pytest.mark.parametrize(
+    ("number", "args", "memory", "fault", "copies", "result"),
+    [
+        # memory_exchange(): nr_exchanged is written all the same; a failed copy of
+        # where a page goes does not keep the others of its chunk from their turn.
+        (12, (11, 0x1000), {0x1000: EXCHANGE}, 0x1000, 1, "-EFAULT"),
+        (12, (11, 0x1000), {0x1000: EXCHANGE}, 0x2008, 5, "-EFAULT"),
+        (12, (11, 0x1000), {0x1000: EXCHANGE}, 0x3000, 4, "-EFAULT"),
+        # gnttab_setup_table(): the status says GNTST_bad_virt_addr, the call returns 0.
+        (20, (2, 0x1000, 1), {0x1000: struct.pack("<HHIhxxxxxxQ", 0x7FF0, 0, 2, 0, 0x2000)[:24]},
+         0x2000, 4, ""),
+        (12, (3, 0x1000), {0x1000: bytes(8)}, 0x1000, 1, "-EFAULT"),
+        (12, (15, 0x1000), {0x1000: bytes(16)}, 0x1000, 1, "-EFAULT"),
+        (18, (0, 10, 0x1000), {}, 0x1000, 1, "-EFAULT"),
+        (13, (0x1000, 1), {}, 0x1000, 1, "-EFAULT"),
+        (41, (1, 1, 0x1000), {}, 0x1000, 1, "-EFAULT"),
+    ],
+)  # fmt: skip
+def test_what_a_failed_copy_makes_of_a_call(
+    number: int, args: tuple[int, ...], memory: dict[int, bytes], fault: int, copies: int,
+    result: str,
+) -> None:  # fmt: skip
+    made, outcome = Guest(memory, faults={fault}).run(Call(number, args, "hvm"))
+    assert len(made) == copies
+    assert (outcome.how, outcome.reason) == (("failed", result) if result else ("returned", ""))
+
+
+def test_a_failed_request_is_an_errno_though_the_count_is_written() -> None:
+    """do_mmu_update(): rc is -EFAULT, and done is copied out before it is returned."""
+    memory = {0x1000: bytes(16)}
+    copies, outcome = Guest(memory, faults={0x1010}).run(Call(1, (0x1000, 2, 0x3000, 0), "pv"))
+    assert seen(copies)[-1] == ("to", 0x3000, 4)
+    assert (outcome.how, outcome.reason) == ("failed", "-EFAULT")
+    # That write itself may fail, and nobody is told.
+    _, outcome = Guest(memory, faults={0x3000}).run(Call(1, (0x1000, 1, 0x3000, 0), "pv"))
+    assert outcome.how == "returned"
+
+
+def test_answers_of_xen_s_own_are_named() -> None:
+    for call in (Call(12, (2, 0), "hvm"), Call(17, (0, 0), "hvm"), Call(9, (7,), "pv")):
+        _, outcome = Guest().run(call)
+        assert isinstance(outcome.value, Free)
+        assert outcome.what
+    assert Guest().run(Call(17, (7, 0), "hvm"))[1].value == 4096
+
+
+def test_bytes_read_from_the_console_are_counted() -> None:
+    steps = predict(Call(18, (1, 100, 0x1000), "hvm"))
+    step, waits = next(steps), True
+    try:
+        while True:
+            if isinstance(step, Copy):
+                assert step.accepts(0x1000, 60)
+                waits, step = False, steps.send(None)
+            else:
+                step = steps.send(step.kind == "state" and waits)
+    except StopIteration as stop:
+        outcome = stop.value
+    assert (outcome.value, outcome.what) == (60, "bytes read")
 
 
 def test_written_back_is_what_was_read() -> None:

@@ -22,7 +22,7 @@ from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.fastabi import fits
 from xenexplore.options.registry import make_option
 from xenexplore.scenario.naming import find_call
-from xenexplore.steps import CopyFailed, Hypercall, TlbLookup
+from xenexplore.steps import Copy, CopyFailed, Hypercall, TlbLookup
 
 
 def once() -> Preempt:
@@ -59,7 +59,7 @@ def test_a_restarted_call_keeps_its_flavour(option: str, params: dict[str, objec
     )
     legs = [n.step for n in ran.machine.nodes if isinstance(n.step, Hypercall)]
     assert [leg.number for leg in legs] == [legs[0].number] * 2
-    assert (ran.result, ran.outcome.status) == (0, "right")
+    assert (ran.result, ran.outcome.status) == (600, "right")
     assert ran.outcome.calls.exits == 2
 
 
@@ -251,15 +251,19 @@ def test_a_stub_s_instructions() -> None:
 @pytest.mark.parametrize(
     ("start", "count", "first", "result"),
     [
-        (0x900040, 2, True, 0),
-        (0x900040, 0, False, -errno.EFAULT),  # Xen's own area is not mapped in the guest
-        (0xFF000000, 1, True, -errno.EFAULT),
+        (0x900040, 2, True, 2),
+        (0x900040, 2, False, 0),  # Xen's own area is not mapped in the guest
+        (0xFF000000, 1, True, 0),  # nor is the array
+        (0x2FFFFFF8, 5, True, 2),  # the third of five is on a page that is not
+        (0x900040, 0, True, 0),
+        (0x900040, 1 << 26, True, 0),  # too many to encode a continuation
     ],
 )
 def test_a_32_bit_caller(start: int, count: int, first: bool, result: int) -> None:
+    """It is told how many extents are done, and no errno."""
     domain = Domain(GuestSpec(kernel="unikernel"))
     data = word(start, 4) + word(count, 4) + bytes(COMPAT_RESERVATION_BYTES - 8)
-    domain.place("extents", "kmalloc", 8, address=Gva(0x900040), contents=word(0x1000, 8))
+    domain.place("extents", "kmalloc", 0xFC0, address=Gva(0x900040), contents=bytes(0xFC0))
     struct = domain.place("struct", "kmalloc", len(data), contents=data)
     machine = Xen(domain, make_option("linear-walk"))
     assert compat_populate(machine, 0, struct.va, test_first=first) == result
@@ -267,7 +271,22 @@ def test_a_32_bit_caller(start: int, count: int, first: bool, result: int) -> No
 
 def test_a_32_bit_caller_whose_struct_is_nowhere() -> None:
     machine = Xen(Domain(GuestSpec(kernel="unikernel")), make_option("linear-walk"))
-    assert compat_populate(machine, 0, Gva(0xFF000000)) == -errno.EFAULT
+    assert compat_populate(machine, 0, Gva(0xFF000000)) == 0
+
+
+def test_a_32_bit_caller_with_more_extents_than_the_area_holds() -> None:
+    """One batch after the other, each with the struct fetched anew; the numbers go back."""
+    domain = Domain(GuestSpec(kernel="unikernel"))
+    frames = b"".join(word(0x1000 + n, 4) for n in range(1500))
+    domain.place("extents", "kmalloc", len(frames), address=Gva(0x900000), contents=frames)
+    data = word(0x900000, 4) + word(1500, 4) + bytes(COMPAT_RESERVATION_BYTES - 8)
+    struct = domain.place("struct", "kmalloc", len(data), address=Gva(0x910000), contents=data)
+    machine = Xen(domain, make_option("linear-walk"))
+    assert compat_populate(machine, 0, struct.va) == 1500
+    copies = [n.step for n in machine.nodes if isinstance(n.step, Copy)]
+    assert sum(copy.handle == struct.va.value for copy in copies) == 2
+    back = [copy.handle for copy in copies if copy.direction == "to"]
+    assert back == [0x900000 + 4 * n for n in range(1500)]
 
 
 def test_an_outcome_as_json() -> None:

@@ -100,7 +100,7 @@ MALFORMED = {
     "expect status": OPTION + '[[expect]]\nstatus = "rigth"\n',
     "expect nothing": OPTION + "[[expect]]\n",
     "expect result": OPTION + '[[expect]]\nresult = "EFALT"\n',
-    "expect result above zero": OPTION + "[[expect]]\nresult = 5\n",
+    "expect result that is a flag": OPTION + "[[expect]]\nresult = true\n",
     "expect count": OPTION + "[[expect]]\ncounts = { walk = 1 }\n",
     "expect count below zero": OPTION + "[[expect]]\ncounts = { walks = -1 }\n",
 }

@@ -124,6 +124,24 @@ def test_a_multicall_is_preempted_where_the_text_says():
     assert legs[1].args[0] == legs[0].args[0] + 64
 
 
+def test_a_call_that_stops_halfway_says_how_far_it_came():
+    """Its number is in RAX, with no errno; the views say what it is."""
+    done = steps(run(example(NESTED)), Return)
+    assert [(step.value, step.what) for step in done] == [(4, "extents done")]
+    lost = '[[option]]\nuse = "number-bit"\ncontinuation = "lost"\n'
+    path = run(example(NESTED + "preempt = [2]\n" + lost))
+    assert (path.outcome.status, path.outcome.result) == ("error", 2)
+    assert "2, extents done" in path_text(path)
+    assert "(returns 2)" in path_text(path)
+
+
+def test_answers_that_are_not_modelled_are_not_called_success():
+    version = SEND.replace("event_channel_op send", "xen_version version")
+    (step,) = steps(run(example(version.replace('{ arg = "@op" }', "{ arg = 0 }"))), Return)
+    assert step.value == 0
+    assert step.what.startswith("in place of the major number")
+
+
 def test_user_access_and_rings():
     text = SEND.replace('place = "stack"', 'place = "user"')
     faulted = run(example(text))

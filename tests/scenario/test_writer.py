@@ -153,7 +153,7 @@ def scenarios(draw):
         Expectation,
         options=st.lists(st.sampled_from(labels), max_size=2).map(tuple),
         status=st.sampled_from(STATUSES),
-        result=st.none() | st.sampled_from([0, -14, -22]),
+        result=st.none() | st.sampled_from([0, 2, 600, -14, -95, -22]),
         wrong_bytes=st.none() | st.integers(0, 99),
         hazards=st.none() | st.lists(prose, max_size=2).map(tuple),
         reason=st.none() | prose,

@@ -129,12 +129,16 @@ class Outcome:
         args: the argument registers of the next leg, if it was preempted.
         contents: what was copied in and given a name, in order; where contents
             were not known, with what the accesses decided about them.
+        value: what it returned, if it did; free where that is Xen's own answer.
+        what: what the value is, in words, e.g. ``"extents done"``; empty: 0 is success.
     """
 
     how: str
     reason: str = ""
     args: tuple[Value, ...] | None = None
     contents: tuple[StructValue, ...] = ()
+    value: Value = 0
+    what: str = ""
 
 
 Reply: TypeAlias = "bytes | Fault | bool | int | None"

@@ -19,6 +19,7 @@ from xenexplore.errors import InputError
 from xenexplore.hypercalls.conditions import compare, narrow
 from xenexplore.hypercalls.structs import Structs
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, combine, derive, settle
+from xenexplore.steps import ERRNOS
 
 __all__ = ["Assume", "Evaluate", "Expression", "Scope", "compile_expression"]
 
@@ -178,7 +179,7 @@ def _named(name: str, path: tuple[str | Evaluate, ...]) -> Evaluate:
     def look_up(scope: Scope) -> Value:
         held = scope.names.get(name)
         if held is None:
-            return scope.constants[name]
+            return ERRNOS[name] if name in ERRNOS else scope.constants[name]
         if not isinstance(held, StructValue):
             return settle(held)
         if not moving:

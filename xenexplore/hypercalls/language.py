@@ -24,7 +24,7 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``continue "why" with a = EXPR``     Xen may be preempted: the next leg's arguments
 ``scope:``, ``leave``                ``leave`` goes on after the innermost scope
 ``break``                            leaves the innermost loop
-``okay ADDR : TYPE[n]``              guest_handle_okay()
+``okay ADDR : TYPE[n]``              guest_handle_okay(); with ``try``, as for a copy
 ``dispatch EXPR``                    go on with that sub-op's plan
 ``use NAME``                         go on with a part of the family's ``[parts]``
 ``hypercall N, A, B, ...``           another hypercall, inside this one
@@ -33,7 +33,10 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 Names: the arguments, what ``as`` and ``let`` named, the constants of the family,
 ``hvm``, ``pv`` and ``arm`` (1 for that kind of guest), ``rsp`` (the guest's stack
 pointer), ``inside`` (1 inside another hypercall), ``failed`` and ``preempted``
-(how the last ``try`` and the last inner hypercall ended).
+(how the last ``try`` and the last inner hypercall ended), and errnos (``-EFAULT``).
+
+``let returns = EXPR`` is what the call returns wherever the plan ends from there on
+(0 before); what follows ``#`` says what the number is.  Less than 0 is an errno.
 """
 
 from __future__ import annotations
@@ -85,6 +88,7 @@ class Access:
 class Okay:
     """``okay``: the range check of a handle; always passes for HVM guests."""
 
+    tolerated: bool
     address: Expression
     type: str
     count: Expression | None
@@ -97,6 +101,7 @@ class Let:
     name: str
     path: str
     value: Expression | None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,9 @@ _ACCESS = re.compile(
     r" : (?P<type>[A-Za-z_][\w ]*?)(?:\.(?P<member>[\w.]+))?(?:\[(?P<count>.+)\])?"
     r"(?: as (?P<name>\w+))?$"
 )
-_OKAY = re.compile(r"^okay (?P<at>.+?) : (?P<type>[A-Za-z_][\w ]*?)(?:\[(?P<count>.+)\])?$")
+_OKAY = re.compile(
+    r"^(?P<try>try )?okay (?P<at>.+?) : (?P<type>[A-Za-z_][\w ]*?)(?:\[(?P<count>.+)\])?$"
+)
 _SET = re.compile(r"^(?:let|set) (?P<name>\w+)(?:\.(?P<path>[\w.]+))? = (?P<value>.+)$")
 _EACH = re.compile(r'^each (?P<name>\w+) in (?P<start>.+?) \.\. (?P<stop>.+?)(?: "(?P<why>.*)")?:$')
 _EXIT = re.compile(
@@ -296,7 +303,7 @@ class _Parser:
             return self.access(match, line)
         if match := _SET.match(text):
             value = None if match["value"] == "?" else self.expression(match["value"], line)
-            return Let(match["name"], match["path"] or "", value)
+            return Let(match["name"], match["path"] or "", value, line.role)
         if match := _EACH.match(text):
             stop = None if match["stop"] == "?" else self.expression(match["stop"], line)
             start = self.expression(match["start"], line)
@@ -308,7 +315,8 @@ class _Parser:
             return Exit(match["how"], test, match["why"] or "", self.exit_args(match, line))
         if match := _OKAY.match(text):
             count = self.optional(match["count"], line)
-            return Okay(self.expression(match["at"], line), match["type"], count)
+            tolerated = match["try"] is not None
+            return Okay(tolerated, self.expression(match["at"], line), match["type"], count)
         if text == "scope:":
             return Scoped(self.block(line.block))
         word, _, rest = text.partition(" ")

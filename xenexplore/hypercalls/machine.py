@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of, numbers
@@ -33,6 +34,7 @@ from xenexplore.hypercalls.language import (
     Whim,
 )
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, settle
+from xenexplore.steps import errno_name
 
 __all__ = ["Machine"]
 
@@ -45,6 +47,7 @@ _Signal: TypeAlias = "str | Outcome | None"
 _Run: TypeAlias = "Generator[Copy | Choice, Reply, _Signal]"
 
 _RETURNED = Outcome("returned")
+_RETURNS = "returns"
 
 
 class Machine:
@@ -65,7 +68,8 @@ class Machine:
             return Outcome("unmodelled", found.missing)
         frame = _Frame(self, found, args, prefix)
         ended = yield from frame.block(found.plan)
-        return ended if isinstance(ended, Outcome) else _RETURNED
+        outcome = ended if isinstance(ended, Outcome) else _RETURNED
+        return frame.returned(outcome) if outcome.how == "returned" else outcome
 
 
 class _Frame:
@@ -80,7 +84,9 @@ class _Frame:
         self.prefix = prefix
         self.scope = Scope(found.structs(machine.guest), found.constants)
         self.element = -1
+        self.returns_what = ""
         names = self.scope.names
+        names[_RETURNS] = 0
         for kind in ("hvm", "pv", "arm"):
             names[kind] = int(machine.guest == kind)
         names["rsp"], names["inside"] = machine.rsp, int(machine.depth > 0)
@@ -101,6 +107,17 @@ class _Frame:
     @property
     def title(self) -> str:
         return self.prefix + (self.op.title if self.op else self.family.name)
+
+    def returned(self, ended: Outcome) -> Outcome:
+        """With what the handler returns; an errno is a failure."""
+        held = self.scope.names[_RETURNS]
+        assert not isinstance(held, StructValue), f"{self.title}: it returns a number"
+        value = settle(held)
+        if isinstance(value, int) and value < 0:
+            return Outcome("failed", f"-{errno_name(value)}")
+        if not value and not self.returns_what:
+            return ended
+        return replace(ended, value=value, what=self.returns_what)
 
     def block(self, statements: Block) -> _Run:
         for statement in statements:
@@ -217,6 +234,8 @@ class _Frame:
             value = node.value.value(self.scope)
         if not node.path:
             self.scope.names[node.name] = value
+            if node.name == _RETURNS:
+                self.returns_what = node.role
             return
         held = self.scope.names[node.name]
         assert isinstance(held, StructValue), f"{self.title}: set {node.name}.{node.path}"
@@ -292,9 +311,11 @@ class _Frame:
     def okay(self, node: Okay) -> _Signal:
         """guest_handle_okay(): only PV guests can hand over an address of Xen's own."""
         address = node.address.value(self.scope)
-        if self.machine.guest != "pv" or not isinstance(address, int):
-            return None
-        if _PV_LOW_END <= address < _PV_HIGH_START:
+        pv = self.machine.guest == "pv"
+        lies_in_xen = pv and isinstance(address, int) and _PV_LOW_END <= address < _PV_HIGH_START
+        if node.tolerated:
+            self.scope.names["failed"] = int(lies_in_xen)
+        elif lies_in_xen:
             return Outcome("failed", "-EFAULT: the handle points into Xen's address range")
         return None
 

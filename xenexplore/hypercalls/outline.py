@@ -176,7 +176,11 @@ class _Outliner:
 
     def value(self, node: Let, depth: int) -> Iterator[Line]:
         # Xen's own answers are not steps a reader needs; computed values are.
-        if node.value is not None and not node.path and node.value.text not in ("0", "1"):
+        if node.name == "returns":
+            value = "Xen's answer" if node.value is None else node.value.text
+            what = f" ({node.role})" if node.role else ""
+            yield Line(depth, "value", self.own(f"the return value is {value}{what}"))
+        elif node.value is not None and not node.path and node.value.text not in ("0", "1"):
             yield Line(depth, "value", self.own(f"{node.name} = {node.value.text}"))
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[Line]:

@@ -11,13 +11,12 @@ Source: xen/common/compat/memory.c compat_memory_op(); copy_from_user_hvm()
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
-from xenexplore.hypervisor.copying import copy_from_guest
-from xenexplore.steps import Check, Exit, Hazard, Hypercall, Return, xen
+from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
+from xenexplore.steps import Check, Exit, Hazard, Hypercall, returned, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -34,7 +33,14 @@ _VA_SHIFT = 14
 COMPAT_RESERVATION_BYTES = 20
 """sizeof(struct compat_memory_reservation): three 32-bit words, flags, a domid, padding."""
 
+_PFN_BYTES = 4
 _NATIVE_BYTES = 32
+_ROOM = (XLAT_SIZE - _NATIVE_BYTES) // 8
+"""Frame numbers that the area has room for, behind the struct."""
+
+_MOST_EXTENTS = 0xFFFF_FFFF >> 6
+"""UINT_MAX >> MEMOP_EXTENT_SHIFT: with more, no continuation could be encoded."""
+
 _MEMORY_OP = 12
 _POPULATE = 6
 
@@ -52,7 +58,9 @@ def xlat_base(vcpu: int) -> Gva:
 
 
 def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
-    """XENMEM_populate_physmap by a 32-bit caller; returns 0 or -errno.
+    """XENMEM_populate_physmap by a 32-bit caller; returns how many extents are done.
+
+    A copy that fails ends the call, and shows in that number alone.
 
     Args:
         machine: the domain under an option.
@@ -71,31 +79,54 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
     with machine.record.under(step):
         machine.emit(Exit(cite=_ENTRY, vcpu=vcpu, instruction="vmmcall"))
         value = _populate(machine, vcpu, struct, test_first=test_first)
-        name = errno.errorcode.get(-value, "") if value < 0 else ""
-        machine.emit(Return(cite=_ENTRY, vcpu=vcpu, value=value, name=name))
+        machine.emit(returned(_ENTRY, vcpu, value, "extents done"))
     return value
 
 
 def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
-    data = _copy(machine, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
-    if data is None:
-        return -errno.EFAULT
-    start, count = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
-    room = (XLAT_SIZE - _NATIVE_BYTES) // 8
+    """compat_memory_op(): as many extents at a time as the area has room for; returns how many."""
+    done = 0
+    while True:
+        data = _copy(machine, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
+        if data is None:
+            return done
+        array, count = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
+        if count > _MOST_EXTENTS:
+            return done
+        native = _translate(machine, vcpu, array, range(done, min(count, done + _ROOM)))
+        ends = done + len(native)
+        reached = done + _handler(machine, vcpu, native, test_first=test_first)
+        for index in range(done, reached):
+            pfn = native[index - done][:_PFN_BYTES]
+            if not _back(machine, vcpu, Gva(array + _PFN_BYTES * index), pfn):
+                return index
+        # A batch that was full, and was done, is followed by the next one.
+        if reached < ends or len(native) < _ROOM or ends >= count:
+            return reached
+        done = reached
+
+
+def _translate(machine: Xen, vcpu: int, array: int, extents: range) -> list[bytes]:
+    """The 32-bit frame numbers as 64-bit ones, up to the first that cannot be read."""
     native = []
-    for index in range(min(count, room)):
-        extent = _copy(machine, vcpu, Gva(start + 4 * index), 4, "compat_pfn_t")
-        if extent is None:
-            return -errno.EFAULT
-        native.append(extent + bytes(4))
+    for index in extents:
+        pfn = _copy(machine, vcpu, Gva(array + _PFN_BYTES * index), _PFN_BYTES, "compat_pfn_t")
+        if pfn is None:
+            break
+        native.append(pfn + bytes(8 - _PFN_BYTES))
+    return native
+
+
+def _handler(machine: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> int:
+    """do_memory_op() on what the area holds: how many extents it does before a copy fails."""
     base = xlat_base(vcpu)
     reservation = (base + _NATIVE_BYTES).value.to_bytes(8, "little") + bytes(_NATIVE_BYTES - 8)
     pieces = [(base, reservation, "xen_memory_reservation")]
     pieces += [(base + _NATIVE_BYTES + 8 * i, pfn, "xen_pfn_t") for i, pfn in enumerate(native)]
-    for address, expected, role in pieces:
+    for at, (address, expected, role) in enumerate(pieces):
         if not _native(machine, vcpu, address, expected, role, test_first=test_first):
-            return -errno.EFAULT
-    return 0
+            return max(at - 1, 0)
+    return len(native)
 
 
 def _native(
@@ -124,6 +155,20 @@ def _native(
             )
         )
     return data is not None
+
+
+def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
+    """A frame number back into the guest's array: the compat layer does so for every guest."""
+    access = Access(
+        direction="to",
+        handle=address.value,
+        size=len(pfn),
+        role="compat_pfn_t: back from the translation area",
+        current=vcpu,
+        subject=vcpu,
+        number=_MEMORY_OP,
+    )
+    return copy_to_guest(machine, access, pfn)
 
 
 def _copy(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,12 +10,12 @@ from xenexplore.errors import MachineError
 from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
-from xenexplore.hypercalls.values import choose
+from xenexplore.hypercalls.values import choose, settle
 from xenexplore.hypervisor.abi import Access, GuestCall, Refused
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
-from xenexplore.steps import Check, Exit, Hypercall, Note, Phase, Refusal, Return, xen
+from xenexplore.steps import ERRNOS, Check, Exit, Hypercall, Note, Phase, Refusal, returned, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -70,7 +69,7 @@ def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
 def _refused(machine: Xen, reason: str) -> int:
     machine.emit(Refusal(cite=machine.abi.asked, reason=reason))
     machine.restore()
-    return -errno.EOPNOTSUPP
+    return -ERRNOS["EOPNOTSUPP"]
 
 
 def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
@@ -86,24 +85,24 @@ def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
             machine.emit(
                 Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall")
             )
-            value, following = _leg(machine, call, preempt)
-            if following is None:
-                name = errno.errorcode.get(-value, "") if value < 0 else ""
-                machine.emit(Return(cite=cite, vcpu=call.vcpu, value=value, name=name))
+            ended = _leg(machine, call, preempt)
+            if not isinstance(ended, GuestCall):
+                value, what = ended
+                machine.emit(returned(cite, call.vcpu, value, what))
                 return value
-            call = following
+            call = ended
     raise AssertionError(f"a call that continues {_MAX_LEGS} times makes no progress")
 
 
-def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, GuestCall | None]:
-    """One execution: the value of RAX, and the call to be made next if it was preempted."""
+def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] | GuestCall:
+    """One execution: RAX and what that is, or the call to be made next if it was preempted."""
     if call.cpl:
         machine.emit(
             Check(
                 cite=_HVM_HYPERCALL, name="made from ring 0", passed=False, detail=f"CPL {call.cpl}"
             )
         )
-        return -errno.EPERM, None
+        return -ERRNOS["EPERM"], ""
     number = machine.abi.dispatch(machine, call)
     plan = predict(
         Call(
@@ -112,7 +111,7 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, G
     )
     outcome = _drive(machine, call, plan, preempt)
     if outcome.how in ("failed", "unmodelled"):
-        return _error(outcome), None
+        return _error(outcome), ""
     if outcome.how == "continued":
         assert outcome.args is not None
         args = tuple(value for value in outcome.args if isinstance(value, int))
@@ -125,17 +124,25 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, G
                 f"{following.number:#x} into RAX, and the instruction will execute again.",
             )
         )
-        return 0, following
-    return 0, None
+        return following
+    return _answer(outcome)
+
+
+def _answer(outcome: Outcome) -> tuple[int, str]:
+    """What a handler returned, and what that number is."""
+    value = settle(outcome.value)
+    if isinstance(value, int):
+        return value, outcome.what
+    return 0, f"in place of {outcome.what}, which is not modelled"
 
 
 def _error(outcome: Outcome) -> int:
     """The errno in an outcome's reason, e.g. ``-EFAULT``."""
     for word in outcome.reason.replace(":", " ").split():
         name = word.strip(".,()").removeprefix("-")
-        if name in errno.__dict__:
-            return -int(getattr(errno, name))
-    return -errno.ENOSYS if outcome.how == "unmodelled" else -errno.EINVAL
+        if name in ERRNOS:
+            return -ERRNOS[name]
+    return -ERRNOS["ENOSYS" if outcome.how == "unmodelled" else "EINVAL"]
 
 
 def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> Outcome:

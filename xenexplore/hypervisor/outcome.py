@@ -140,7 +140,7 @@ class Outcome:
             ``"wrong"``: some moved elsewhere, as ciphertext, or not at all, without an error;
             ``"error"``: a call, a multicall's entry or a check failed;
             ``"refused"``: the option cannot do it.
-        result: RAX of the last hypercall (0 or -errno), or None if there was none.
+        result: RAX of the last hypercall (0, a number, or -errno), or None if there was none.
         right_bytes: bytes that moved where the caller meant.
         wrong_bytes: bytes that moved from or to another frame, that are ciphertext
             or garbage where they lie, or that Xen dropped.

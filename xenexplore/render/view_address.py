@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from xenexplore import steps
+
 __all__ = [
     "entry",
     "errno_name",
@@ -18,12 +20,6 @@ __all__ = [
 
 _LONG = re.compile(r"\b0x([0-9a-fA-F]{9,16})\b")
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-# Source: xen/include/public/errno.h.
-_ERRNO = {
-    1: "EPERM", 2: "ENOENT", 4: "EINTR", 6: "ENXIO", 7: "E2BIG", 11: "EAGAIN", 12: "ENOMEM",
-    13: "EACCES", 14: "EFAULT", 16: "EBUSY", 17: "EEXIST", 19: "ENODEV", 22: "EINVAL",
-    28: "ENOSPC", 34: "ERANGE", 38: "ENOSYS", 85: "ERESTART", 95: "EOPNOTSUPP",
-}  # fmt: skip
 
 
 def linear(value: int) -> str:
@@ -68,7 +64,7 @@ def size(value: int) -> str:
 
 def errno_name(value: int) -> str:
     """``-14`` as ``-EFAULT``; 0 and anything that is no errno as a number."""
-    name = _ERRNO.get(-value)
+    name = steps.errno_name(value)
     return f"-{name}" if name else str(value)
 
 

@@ -89,7 +89,7 @@ def _silent(tree: Tree, copy: int, move: Move) -> str:
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
-            if ends and ends[-1].value == 0:
+            if ends and ends[-1].value == 0 and not ends[-1].what:
                 return " Nobody is told: the call returns 0."
             return ""
     return " Nobody is told."

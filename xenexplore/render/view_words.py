@@ -282,7 +282,8 @@ def _registers(step: s.RegisterPass) -> Words:
 
 def _return(step: s.Return) -> Words:
     name = f" (-{step.name})" if step.name else ""
-    main = f"{step.value}{name}" if step.value else "0, success"
+    what = step.what or ("" if step.value else "success")
+    main = f"{step.value}{name}{f', {what}' if what else ''}"
     return Words(label="return", main=main, tone="bad" if step.value < 0 else "plain")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.scenario.model import Expectation, Scenario
 from xenexplore.scenario.path import Path
+from xenexplore.steps import errno_name
 
 __all__ = ["unmet"]
 
@@ -47,7 +47,7 @@ def _counts(what: str, wanted: tuple[tuple[str, int], ...], got: Counts) -> Iter
 
 def _shown(name: str, value: object) -> str:
     if name == "result" and isinstance(value, int) and value < 0:
-        return f"-{errno.errorcode.get(-value, -value)}"
+        return f"-{errno_name(value) or -value}"
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -8,7 +8,6 @@ default in silence.
 
 from __future__ import annotations
 
-import errno
 import re
 import sys
 import tomllib
@@ -26,6 +25,7 @@ from xenexplore.scenario.load_actions import read_action
 from xenexplore.scenario.load_buffers import read_buffer
 from xenexplore.scenario.model import Expectation, OptionSpec, Scenario
 from xenexplore.scenario.path import About
+from xenexplore.steps import ERRNOS
 
 __all__ = ["STATUSES", "load_scenario", "parse_scenario"]
 
@@ -273,17 +273,16 @@ def _expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
 
 
 def _result(fields: Fields) -> int | None:
-    """0, -14, or the errno's name as Xen's headers spell it."""
+    """0, 5, -14, or the errno's name as Xen's headers spell it."""
     value = fields.raw("result")
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value <= 0):
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
-    names = set(errno.errorcode.values())
-    if not isinstance(value, str) or value.removeprefix("-") not in names:
+    if not isinstance(value, str) or value.removeprefix("-") not in ERRNOS:
         fields.fail(
-            "result", expected='0 or an errno, e.g. "EFAULT"', got=repr(value),
-            hint=nearest(value, names) if isinstance(value, str) else "",
+            "result", expected='a number, or an errno, e.g. "EFAULT"', got=repr(value),
+            hint=nearest(value, ERRNOS) if isinstance(value, str) else "",
         )  # fmt: skip
-    return -int(getattr(errno, value.removeprefix("-")))
+    return -ERRNOS[value.removeprefix("-")]
 
 
 def _counts(fields: Fields, key: str) -> tuple[tuple[str, int], ...]:

@@ -117,7 +117,7 @@ class Expectation:
     Attributes:
         options: labels that it is about; empty: all of them.
         status: ``"right"``, ``"wrong"``, ``"error"`` or ``"refused"``.
-        result: RAX of the last hypercall: 0, or -errno.
+        result: RAX of the last hypercall: 0, a number that it returns, or -errno.
         right_bytes: bytes that reached the frames that the caller meant.
         wrong_bytes: bytes that went to or came from others.
         lost_checks: accesses that today's walk would have refused.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from xenexplore.guest.spec import GuestSpec
 from xenexplore.scenario.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
 from xenexplore.scenario.values import Elements, Pairs, Value, value_text
+from xenexplore.steps import errno_name
 
 __all__ = ["write_scenario"]
 
@@ -127,7 +127,7 @@ def _expect(expect: Expectation) -> list[str]:
         if field.name in ("options", "line") or value is None:
             continue
         if field.name == "result":
-            lines += _field("result", errno.errorcode.get(-value, value) if value else 0)
+            lines += _field("result", errno_name(value) or value)
         elif field.name in ("counts", "setup"):
             lines += _counts(field.name, value) if value else []
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, counted, field_json, mail, xen
 from xenexplore.steps.copies import Copy, CopyFailed, ListRead, Move, Piece, UncheckedAccess
+from xenexplore.steps.errnos import ERRNOS, errno_name
 from xenexplore.steps.guest import Flip, GuestCopy, GuestTranslate, GuestWrite
 from xenexplore.steps.hypercall import (
     Action,
@@ -19,11 +20,13 @@ from xenexplore.steps.hypercall import (
     Refusal,
     RegisterPass,
     Return,
+    returned,
 )
 from xenexplore.steps.tlb import TlbInsert, TlbLookup, TlbPurge, TlbSlot
 from xenexplore.steps.translate import Check, Fault, P2mLookup, PteRead, PteUpdate
 
 __all__ = [
+    "ERRNOS",
     "Action",
     "Check",
     "Cite",
@@ -58,7 +61,9 @@ __all__ = [
     "TlbSlot",
     "UncheckedAccess",
     "counted",
+    "errno_name",
     "field_json",
     "mail",
+    "returned",
     "xen",
 ]

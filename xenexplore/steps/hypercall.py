@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from xenexplore.steps.base import Step, counted
+from xenexplore.steps.base import Cite, Step, counted
+from xenexplore.steps.errnos import errno_name
 
 __all__ = [
     "Action",
@@ -17,6 +18,7 @@ __all__ = [
     "Refusal",
     "RegisterPass",
     "Return",
+    "returned",
 ]
 
 
@@ -167,8 +169,9 @@ class Return(Step):
 
     Attributes:
         vcpu: the vCPU that resumes.
-        value: 0 for success, or -errno; what a handler returns besides is not modelled.
+        value: what RAX holds: 0 for success, -errno, or a number that the handler returns.
         name: the errno's name, or ``""``.
+        what: what the number is, e.g. ``"extents done"``; ``""``: 0 is success.
     """
 
     kind: ClassVar[str] = "return"
@@ -176,11 +179,20 @@ class Return(Step):
     vcpu: int
     value: int
     name: str = ""
+    what: str = ""
 
     def say(self) -> str:
-        name = f" (-{self.name})" if self.name else ""
-        what = f"{self.value}{name}" if self.value else "success"
-        return f"Xen returns {what} to vCPU {self.vcpu}."
+        what = f"-{self.name}" if self.name else self.what
+        shown = f"{self.value}{f' ({what})' if what else ''}"
+        if not self.value and not self.what:
+            shown = "success"
+        return f"Xen returns {shown} to vCPU {self.vcpu}."
+
+
+def returned(cite: Cite, vcpu: int, value: int, what: str = "") -> Return:
+    """The step of a return, with the errno's name if it is one."""
+    name = errno_name(value)
+    return Return(cite=cite, vcpu=vcpu, value=value, name=name, what="" if name else what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

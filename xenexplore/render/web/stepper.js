@@ -85,7 +85,7 @@ const WORDS = {
   hazard: (s) => ["hazard", `${esc(s.name)}: ${sentence(s.detail)}`, "", "bad"],
   refusal: (s) => ["refused", sentence(s.reason), "", "bad"],
   registers: (s) => [s.way === "in" ? "load" : "store", `<span class="xe-n">${esc(s.registers.join(" "))}</span>`, esc(s.role)],
-  return: (s) => ["return", s.value ? esc(errno(s)) : "0, success", `vCPU ${s.vcpu}`, s.value < 0 ? "bad" : ""],
+  return: (s) => ["return", `${esc(errno(s))}${s.what ? `, ${esc(s.what)}` : s.value ? "" : ", success"}`, `vCPU ${s.vcpu}`, s.value < 0 ? "bad" : ""],
   note: (s) => ["note", sentence(s.text), ""],
   flip: (s) => ["flip", `gfn ${frame(big(s.gfn))}`, s.shared ? "shared with Xen" : "private again"],
   "guest-copy": (s) => [s.inbound ? "bounce" : "unbounce", `${linear(big(s.source))} → ${linear(big(s.target))}`, size(s.size)],
