@@ -27,7 +27,7 @@
 # * **unchecked**: an access without the walk's checks. Xen no longer checks the page's rights, nor sets Accessed (A):
 #   see [03_software_tlb](03_software_tlb.ipynb).
 # * **va to pa** (in pictures: guest translations): the guest translated a page itself, from virtual to physical address.
-# * **right** and **WRONG**: the bytes are in the frame that the caller meant, or they are not. **error**: the call failed.
+# * **right** and **WRONG**: the bytes are in the frame that the caller meant, or they are not. **error**: a copy or the call failed.
 #   **refused**: the design cannot do it.
 #
 # Every view has a picture, the line of Python that shows it, and a text beside it, so that this page can be read
