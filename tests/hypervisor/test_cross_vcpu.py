@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from calls import word
 
@@ -78,10 +80,21 @@ def test_registering_for_another_vcpu_writes_at_once_through_current() -> None:
     [
         # map_guest_area(), xen/common/domain.c (4.18).
         (0, "p2m_ram_rw", 0),
-        (4080, "p2m_ram_rw", -6),
-        (4, "p2m_ram_rw", -6),
-        (0, "p2m_ram_ro", -13),
-        (0, "p2m_mmio_dm", -13),
+        (4080, "p2m_ram_rw", -errno.ENXIO),
+        (4, "p2m_ram_rw", -errno.ENXIO),
+        # check_get_page_from_gfn(), xen/common/memory.c (4.18).
+        (0, "p2m_ram_logdirty", 0),
+        (0, "p2m_ram_ro", 0),
+        (0, "p2m_ioreq_server", 0),
+        (0, "p2m_map_foreign", 0),
+        (0, "p2m_mmio_direct", -errno.EPERM),
+        (0, "p2m_mmio_dm", -errno.EINVAL),
+        (0, "p2m_invalid", -errno.EINVAL),
+        (0, "p2m_ram_broken", -errno.EINVAL),
+        (0, "p2m_ram_paging_out", -errno.EAGAIN),
+        (0, "p2m_ram_paged", -errno.EAGAIN),
+        (0, "p2m_ram_paging_in", -errno.EAGAIN),
+        (0, "p2m_ram_shared", -errno.EAGAIN),  # no frame to unshare it with
     ],
 )
 def test_what_the_physical_twin_accepts(offset: int, p2m_type: str, result: int) -> None:

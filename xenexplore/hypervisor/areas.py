@@ -7,7 +7,6 @@ area belongs to: the case that made the thread's prerequisite.
 
 from __future__ import annotations
 
-import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,19 @@ from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.physical import guest_translate
 from xenexplore.memory import P2mType
-from xenexplore.steps import Check, Exit, GuestWrite, Hypercall, Note, Return, mail, xen
+from xenexplore.memory.p2m_types import PAGING_TYPES
+from xenexplore.steps import (
+    ERRNOS,
+    Check,
+    Cite,
+    Exit,
+    GuestWrite,
+    Hypercall,
+    Note,
+    mail,
+    returned,
+    xen,
+)
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -43,7 +54,7 @@ _UNREGISTER = (1 << 64) - 1
 
 _TWIN = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
 _MAP = xen("xen/common/domain.c", "map_guest_area", "4.18")
-_WRITABLE = (P2mType.p2m_ram_rw, P2mType.p2m_ram_logdirty)
+_GET_PAGE = xen("xen/common/memory.c", "check_get_page_from_gfn", "4.18")
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
 
 
@@ -51,26 +62,44 @@ def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Ar
     """VCPUOP_register_runstate_phys_area: what map_guest_area() accepts, or -errno.
 
     Source: map_guest_area(), xen/common/domain.c (4.18): the area must not cross
-    a page and must be aligned to a long (-ENXIO), and its page must be RAM that
-    can be written (-EACCES).
+    a page and must be aligned to a long (-ENXIO), and its frame must be a page that
+    Xen can take a reference to; see _no_page().  The P2M type p2m_ram_ro is not
+    tested for.  -EACCES, where the page already has another use that excludes
+    writing (get_page_type()), is not modelled: these guests' pages have none.
     """
     if gpa.value == _UNREGISTER:
         return 0
     crosses = gpa.offset + RUNSTATE_BYTES > PAGE_SIZE
     _check(machine, "the area lies within one page", not crosses, f"offset {gpa.offset:#x}")
     if crosses:
-        return -errno.ENXIO
+        return -ERRNOS["ENXIO"]
     aligned = gpa.value % 8 == 0
     _check(machine, "the area is aligned to a long", aligned, gpa.hex())
     if not aligned:
-        return -errno.ENXIO
-    touched = machine.touch(gpa, 1, None)
-    entry = machine.domain.memory.p2m.entry(gpa.value >> PAGE_SHIFT)
-    writable = touched is not None and entry.type in _WRITABLE
-    _check(machine, "the page is RAM that can be written", writable, gpa.page.hex())
-    if not writable:
-        return -errno.EACCES
+        return -ERRNOS["ENXIO"]
+    name = _no_page(machine, gpa)
+    detail = f"{gpa.page.hex()}: -{name}" if name else gpa.page.hex()
+    _check(machine, "the frame is a page of the guest's", not name, detail, _GET_PAGE)
+    if name:
+        return -ERRNOS[name]
     return Area(subject=subject, handle=gpa.value, va=va, physical=True)
+
+
+def _no_page(machine: Xen, gpa: Gpa) -> str:
+    """The errno's name if check_get_page_from_gfn() gives no page, else ``""``.
+
+    A shared page is unshared first, and one that is populated on demand is
+    populated: these fail where Xen has no frame for them.
+
+    Source: xen/common/memory.c (4.18), after p2m_get_page_from_gfn().
+    """
+    touched = machine.touch(gpa, 1, None)
+    kind = machine.domain.memory.p2m.entry(gpa.value >> PAGE_SHIFT).type
+    if kind in PAGING_TYPES or kind is P2mType.p2m_ram_shared:
+        return "EAGAIN"
+    if kind is P2mType.p2m_mmio_direct:
+        return "EPERM"
+    return "" if touched is not None else "EINVAL"
 
 
 def register_runstate_physical(
@@ -109,8 +138,7 @@ def register_runstate_physical(
     with machine.record.under(step):
         machine.emit(Exit(cite=_TWIN, vcpu=caller, instruction="vmmcall"))
         value = _fetch_and_map(machine, caller, subject, area, argument)
-        name = errno.errorcode.get(-value, "") if value else ""
-        machine.emit(Return(cite=_TWIN, vcpu=caller, value=value, name=name))
+        machine.emit(returned(_TWIN, caller, value))
     return value
 
 
@@ -126,7 +154,7 @@ def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: G
     )
     data = copy_from_guest(machine, access)
     if data is None:
-        return -errno.EFAULT
+        return -ERRNOS["EFAULT"]
     found = register_physical(machine, subject, Gpa(int.from_bytes(data, "little")), va)
     if not isinstance(found, Area):
         machine.areas.pop(subject, None) if not found else None
@@ -140,8 +168,8 @@ def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: G
     return 0
 
 
-def _check(machine: Xen, name: str, passed: bool, detail: str) -> None:
-    machine.emit(Check(cite=_MAP, name=name, passed=passed, detail=detail))
+def _check(machine: Xen, name: str, passed: bool, detail: str, cite: Cite = _MAP) -> None:
+    machine.emit(Check(cite=cite, name=name, passed=passed, detail=detail))
 
 
 def deferred_to(machine: Xen, subject: int, current: int) -> int:

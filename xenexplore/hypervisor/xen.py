@@ -100,7 +100,10 @@ class Xen:
         page mapped since it was registered, so that no look-up is made.
         """
         memory = self.domain.memory
-        outcome = memory.read_piece(gpa, size) if data is None else memory.write_piece(gpa, data)
+        if data is None:
+            outcome = memory.read_piece(gpa, size)
+        else:
+            outcome = memory.write_piece(gpa, data, mapped=mapped)
         if outcome.lookup is not None and self.domain.spec.has_p2m and not mapped:
             self.emit(outcome.lookup)
         if not outcome.ok:

@@ -144,8 +144,13 @@ class GuestMemory:
             ciphertext=private,
         )
 
-    def write_piece(self, gpa: Gpa, data: bytes, purpose: str = "buffer") -> PieceOutcome:
+    def write_piece(
+        self, gpa: Gpa, data: bytes, purpose: str = "buffer", *, mapped: bool = False
+    ) -> PieceOutcome:
         """Xen copies bytes into one page of the guest, by guest-physical address.
+
+        ``mapped``: through a mapping that Xen keeps, so that nobody asks for the
+        page's P2M type any more (map_guest_area(), Xen 4.18).
 
         Raises:
             MachineError: the piece crosses a 4 KiB page.
@@ -154,10 +159,10 @@ class GuestMemory:
         if refused is not None:
             return refused
         result, reason, stored = CopyResult.OKAY, "", Stored.DATA
-        if entry.type is P2mType.p2m_ioreq_server:
+        if entry.type is P2mType.p2m_ioreq_server and not mapped:
             result = CopyResult.BAD_GFN_TO_MFN
             reason, stored = "writes to this page belong to an ioreq server", Stored.NOTHING
-        elif entry.type in DISCARD_WRITE_TYPES:
+        elif entry.type in DISCARD_WRITE_TYPES and not mapped:
             reason, stored = "the page is read-only: Xen drops the write", Stored.DISCARDED
         elif self._store.is_private(entry):
             if self.technology is Technology.SEV_SNP:
