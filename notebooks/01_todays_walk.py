@@ -24,7 +24,8 @@ domain = Domain(GuestSpec())
 buffer = domain.place("buffer", "stack", 48, offset=0x100)
 record = walk(domain.memory.guest, domain.paging_state(), buffer.va, READ)
 for level in record.levels:
-    print(f"L{level.number} {level.table.hex()} [{level.index:3}] {level.entry:016x} {level.flags}")
+    entry = f"[{level.index:3}] {level.entry:016x} {level.flags}"
+    print(f"L{level.number} {level.table.hex()} {entry}")
 print(f"gpa {record.gpa.hex()}, in a page of {record.page_size} bytes")
 assert len(record.levels) == 4
 assert record.gpa == domain.truth(buffer.va, 48)[0][0]
@@ -67,7 +68,8 @@ from xenexplore.analysis.cost import break_even, read_costs
 reads = {}
 for size, order, physical in (("4 KiB", 0, 4), ("2 MiB", 9, 3), ("1 GiB", 18, 2)):
     reads[size] = break_even(read_costs(), order, order).reads + physical
-    print(f"{size} pages over a P2M of {size}: {reads[size]:2} entry reads; {physical} by physical address")
+    print(f"{size} pages over a P2M of {size}:", end=" ")
+    print(f"{reads[size]} entry reads; {physical} by physical address")
 assert list(reads.values()) == [28, 18, 10]
 
 # %% [markdown]
@@ -80,11 +82,12 @@ giant = xe.compare(xe.load("giant-directmap"), ["linear-walk", "number-bit"]).ou
 for outcomes, copies in ((small, 1), (giant, 65)):
     today, physical = outcomes["linear-walk"].calls, outcomes["number-bit"].calls
     assert today.copies == today.walks == copies
-    print(f"copies {copies:2}: {today.pte_reads} + {today.p2m_entry_reads} entry reads today,", end=" ")
+    print(f"copies {copies:2}: {today.pte_reads} + {today.p2m_entry_reads} entry reads,", end=" ")
     print(f"{physical.p2m_entry_reads} by physical address")
-assert small["linear-walk"].calls.pte_reads + small["linear-walk"].calls.p2m_entry_reads == 28
-assert giant["linear-walk"].calls.pte_reads + giant["linear-walk"].calls.p2m_entry_reads == 65 * 10
-assert (small["number-bit"].calls.p2m_entry_reads, giant["number-bit"].calls.p2m_entry_reads) == (4, 65 * 2)
+walked, by_gpa = small["linear-walk"].calls, small["number-bit"].calls
+assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (28, 4)
+walked, by_gpa = giant["linear-walk"].calls, giant["number-bit"].calls
+assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (65 * 10, 65 * 2)
 
 # %% [markdown]
 # ## A buffer that crosses a page
@@ -93,7 +96,8 @@ assert (small["number-bit"].calls.p2m_entry_reads, giant["number-bit"].calls.p2m
 
 # %%
 straddle = xe.run(xe.load("straddle"), "linear-walk")
-assert (straddle.outcome.status, straddle.outcome.calls.copies, straddle.outcome.calls.walks) == ("right", 1, 2)
+assert straddle.outcome.status == "right"
+assert (straddle.outcome.calls.copies, straddle.outcome.calls.walks) == (1, 2)
 xe.Stepper(straddle, step=32)
 
 # %% [markdown]

@@ -54,7 +54,8 @@ assert results == [0, -17, 0, -28]
 
 # %%
 hit = xe.run(xe.load("evtchn-send-from-stack"), "software-tlb")
-assert (hit.outcome.calls.walks, hit.outcome.calls.tlb_hits, hit.outcome.calls.p2m_lookups) == (0, 1, 1)
+counts = hit.outcome.calls
+assert (counts.walks, counts.tlb_hits, counts.p2m_lookups) == (0, 1, 1)
 xe.Stepper(hit, step=8)
 
 # %% [markdown]
@@ -73,10 +74,12 @@ xe.Stepper(stale, step=25)
 
 # %%
 outcomes = xe.compare(remapped).outcomes
-assert [label for label, outcome in outcomes.items() if outcome.status == "wrong"] == ["software-tlb"]
+wrong = [label for label, outcome in outcomes.items() if outcome.status == "wrong"]
+assert wrong == ["software-tlb"]
 assert (stale.outcome.result, stale.outcome.wrong_bytes) == (0, 48)
 for label, outcome in outcomes.items():
-    print(f"{label:13} {outcome.status:6} returns {outcome.result}, {outcome.wrong_bytes} bytes in the wrong frame")
+    print(f"{label:13} {outcome.status:6} returns {outcome.result},", end=" ")
+    print(f"{outcome.wrong_bytes} bytes in the wrong frame")
 
 # %% [markdown]
 # ## Checks that are no longer made
@@ -105,10 +108,16 @@ xe.ComparisonView(lost)
 
 # %%
 scenario = xe.load("entries-and-lookup")
-entries = xe.compare(scenario, ["linear-walk", "1", "32 scan", "256 scan", "256 sorted", "256 direct", "16 slots, full"])
+print(scenario.about.text)
+
+# %%
+entries = xe.compare(scenario, [
+    "linear-walk", "1", "32 scan", "256 scan", "256 sorted", "256 direct", "16 slots, full",
+])
 compares = {label: outcome.calls.tlb_compares for label, outcome in entries.outcomes.items()}
 assert (compares["256 scan"], compares["256 sorted"], compares["256 direct"]) == (256, 8, 1)
-assert [label for label, outcome in entries.outcomes.items() if outcome.status == "error"] == ["256 direct", "16 slots, full"]
+failed = [label for label, outcome in entries.outcomes.items() if outcome.status == "error"]
+assert failed == ["256 direct", "16 slots, full"]
 xe.ComparisonView(entries)
 
 # %% [markdown]

@@ -22,8 +22,9 @@ naive = xe.run(scenario, "software-tlb")
 xe.Stepper(naive, step=34)
 
 # %%
-assert (naive.outcome.status, naive.outcome.result, naive.outcome.wrong_bytes) == ("wrong", 0, 48)
-print("returns", naive.outcome.result, "and", naive.outcome.wrong_bytes, "bytes are in vCPU 0's frame")
+result, wrong = naive.outcome.result, naive.outcome.wrong_bytes
+assert (naive.outcome.status, result, wrong) == ("wrong", 0, 48)
+print(f"returns {result}, and {wrong} bytes are in vCPU 0's frame")
 
 # %% [markdown]
 # Today's walk does the same, for the same reason: it walks the tables of `current`.
@@ -64,7 +65,7 @@ print(stored.about.text)
 deferred = xe.compare(stored)
 status = {label: outcome.status for label, outcome in deferred.outcomes.items()}
 assert [label for label in status if status[label] == "error"] == ["number-bit", "sg-policy"]
-assert [status[label] for label in ("linear-walk", "domain-mode", "software-tlb", "fastabi", "phys-twins")] == ["right"] * 5
+assert list(status.values()).count("right") == 5
 xe.ComparisonView(deferred)
 
 # %% [markdown]

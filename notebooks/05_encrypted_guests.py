@@ -20,7 +20,8 @@ print(scenario.about.text)
 
 # %%
 today = xe.run(scenario, "linear-walk")
-assert (today.outcome.status, today.outcome.result, today.outcome.right_bytes) == ("error", -14, 0)
+assert (today.outcome.status, today.outcome.result) == ("error", -14)
+assert today.outcome.right_bytes == 0
 xe.Stepper(today, step=8)
 
 # %%
@@ -43,7 +44,8 @@ xe.ComparisonView(comparison)
 
 # %%
 for label, outcome in comparison.outcomes.items():
-    print(f"{label:16} {outcome.status:8} right {outcome.right_bytes:2}, ciphertext {outcome.wrong_bytes}")
+    print(f"{label:16} {outcome.status:8} right {outcome.right_bytes:2}, ", end="")
+    print(f"ciphertext {outcome.wrong_bytes}")
 tlb, bit = comparison.outcomes["tlb, miss fails"], comparison.outcomes["number-bit"]
 assert (tlb.status, tlb.right_bytes, tlb.wrong_bytes, tlb.result) == ("wrong", 4, 4, -14)
 assert (bit.status, bit.right_bytes, bit.wrong_bytes, bit.result) == ("wrong", 8, 4, 0)
@@ -66,11 +68,11 @@ xe.ComparisonView(flips)
 
 # %%
 per_call = {label: outcome.calls.flips for label, outcome in flips.outcomes.items()}
-assert (per_call["flip"], per_call["static"]) == (6, 0)
-assert (flips.outcomes["static"].setup.flips, flips.outcomes["static"].calls.guest_bytes_copied) == (1, 68)
+once = {label: outcome.setup.flips for label, outcome in flips.outcomes.items()}
+assert (per_call["flip"], per_call["static"], once["static"]) == (6, 0, 1)
 for label in ("flip", "static", "fastabi"):
     assert flips.outcomes[label].status == "right"
-    print(f"{label:8} {per_call[label]} flips in three calls, {flips.outcomes[label].setup.flips} before")
+    print(f"{label:8} {per_call[label]} flips in three calls, {once[label]} before")
 
 # %% [markdown]
 # ## The hypercall page
@@ -80,7 +82,8 @@ for label in ("flip", "static", "fastabi"):
 
 # %%
 page = xe.compare(xe.load("hypercall-page"))
-assert (page.outcomes["linear-walk"].wrong_bytes, page.outcomes["number-bit"].wrong_bytes) == (9, 9)
+assert page.outcomes["linear-walk"].wrong_bytes == 9
+assert page.outcomes["number-bit"].wrong_bytes == 9
 assert page.outcomes["number-bit"].right_bytes == 4
 assert page.outcomes["fastabi"].status == "right"
 xe.ComparisonView(page)

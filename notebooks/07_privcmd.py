@@ -29,12 +29,16 @@ xe.Stepper(kept, step=27)
 # kernel may leave user handles linear (*bit, linear*), or translate them call by call (*bit, physical*).
 
 # %%
-comparison = xe.compare(switch, ["linear-walk", "tlb, kept", "tlb, purged", "tlb, tagged", "tlb, global only", "bit, linear", "bit, physical"])
+comparison = xe.compare(switch, [
+    "linear-walk", "tlb, kept", "tlb, purged", "tlb, tagged", "tlb, global only",
+    "bit, linear", "bit, physical",
+])
 status = {label: outcome.status for label, outcome in comparison.outcomes.items()}
 assert [label for label in status if status[label] == "wrong"] == ["tlb, kept"]
 assert [label for label in status if status[label] == "error"] == ["tlb, global only"]
 assert comparison.outcomes["tlb, global only"].right_bytes == 8
-assert [comparison.outcomes[label].calls.walks for label in ("tlb, purged", "tlb, tagged")] == [1, 1]
+assert comparison.outcomes["tlb, purged"].calls.walks == 1
+assert comparison.outcomes["tlb, tagged"].calls.walks == 1
 xe.ComparisonView(comparison)
 
 # %% [markdown]
@@ -47,7 +51,10 @@ inside = xe.load("privcmd-nested-handle")
 print(inside.about.text)
 
 # %%
-nested = xe.compare(inside, ["linear-walk", "software-tlb", "bit, linear", "bit, physical", "address-bits", "sg-policy", "bounce"])
+nested = xe.compare(inside, [
+    "linear-walk", "software-tlb", "bit, linear", "bit, physical", "address-bits",
+    "sg-policy", "bounce",
+])
 physical = nested.outcomes["bit, physical"]
 assert (physical.status, physical.result, physical.wrong_bytes) == ("wrong", 0, 1904)
 assert (physical.calls.guest_translations, physical.calls.guest_bytes_written) == (3, 8)
@@ -65,7 +72,8 @@ xe.ComparisonView(nested)
 # %%
 moves = xe.compare(xe.load("user-page-moves"))
 moved = moves.outcomes["software-tlb"]
-assert (moved.status, moved.result, moved.wrong_bytes, moved.right_bytes) == ("wrong", 0, 48, 48)
+assert (moved.status, moved.result) == ("wrong", 0)
+assert (moved.wrong_bytes, moved.right_bytes) == (48, 48)
 assert [outcome.status for outcome in moves.outcomes.values()].count("right") == 3
 xe.ComparisonView(moves)
 

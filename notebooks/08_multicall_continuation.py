@@ -51,8 +51,12 @@ xe.Stepper(lost, step=28)
 # struct again. The second leg's walk began at a physical address, and found nothing there.
 
 # %%
-both = xe.compare(restart, ["linear-walk", "bit, kept", "bit, lost", "domain-mode", "software-tlb", "sg-policy", "bounce"])
-assert [label for label, outcome in both.outcomes.items() if outcome.status != "right"] == ["bit, lost"]
+both = xe.compare(restart, [
+    "linear-walk", "bit, kept", "bit, lost", "domain-mode", "software-tlb", "sg-policy",
+    "bounce",
+])
+wrong = [label for label, outcome in both.outcomes.items() if outcome.status != "right"]
+assert wrong == ["bit, lost"]
 assert (both.outcomes["bit, kept"].calls.exits, both.outcomes["bit, kept"].result) == (3, 5)
 xe.ComparisonView(both)
 
@@ -67,8 +71,10 @@ print(race.about.text)
 
 # %%
 purged = xe.compare(race)
-assert (purged.outcomes["tlb, shared"].status, purged.outcomes["tlb, shared"].result) == ("error", 2)
-assert [purged.outcomes[label].status for label in ("tlb, per vCPU", "number-bit", "bounce")] == ["right"] * 3
+shared = purged.outcomes["tlb, shared"]
+assert (shared.status, shared.result) == ("error", 2)
+for label in ("tlb, per vCPU", "number-bit", "bounce"):
+    assert purged.outcomes[label].status == "right"
 xe.ComparisonView(purged)
 
 # %% [markdown]

@@ -25,14 +25,18 @@ assert [label for label in status if status[label] == "right"] == ["linear-walk"
 assert list(status.values()).count("refused") == 9
 today = everything.outcomes["linear-walk"].calls
 assert (today.walks, today.pte_reads, today.p2m_lookups) == (0, 0, 0)
-xe.ComparisonView(xe.compare(scenario, ["linear-walk", "phys-twins", "domain-mode", "number-bit", "software-tlb", "giant-map", "fastabi"]))
+xe.ComparisonView(xe.compare(scenario, [
+    "linear-walk", "phys-twins", "domain-mode", "number-bit", "software-tlb", "giant-map",
+    "fastabi",
+]))
 
 # %% [markdown]
 # All eleven:
 
 # %%
 for label, outcome in everything.outcomes.items():
-    print(fill(": ".join((label, outcome.status, *outcome.refusals)), 72, subsequent_indent="    "))
+    words = ": ".join((label, outcome.status, *outcome.refusals))
+    print(fill(words, 72, subsequent_indent="    "))
 
 # %% [markdown]
 # ## What a PV kernel really passes

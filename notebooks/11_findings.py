@@ -33,20 +33,29 @@ print(report_text(findings))
 
 # %%
 dom0, dom1 = (domain.coverage for domain in findings.domains)
-for seen in (dom0, dom1):
-    print(f"{seen.name}: directmap {seen.directmap:.1%}, + image {seen.with_image:.1%}, + stacks {seen.with_stacks:.1%}")
-assert [f"{share:.1%}" for share in (dom0.directmap, dom0.with_image, dom0.with_stacks)] == ["0.2%", "1.7%", "99.3%"]
-assert [f"{share:.1%}" for share in (dom1.directmap, dom1.with_image, dom1.with_stacks)] == ["0.2%", "23.0%", "100.0%"]
-assert [dom0.groups[0].name, dom0.groups[1].name] == ["vmalloc (kernel stacks)", "init_task's stack (image)"]
-assert [f"{group.share:.1%}" for group in (*dom0.groups[:2], *dom1.groups[:2])] == ["97.5%", "1.6%", "77.0%", "22.8%"]
+shares = {
+    seen.name: [f"{share:.1%}" for share in (seen.directmap, seen.with_image, seen.with_stacks)]
+    for seen in (dom0, dom1)
+}
+for name, (directmap, image, stacks) in shares.items():
+    print(f"{name}: directmap {directmap}, + image {image}, + stacks {stacks}")
+assert shares == {"dom0": ["0.2%", "1.7%", "99.3%"], "dom1": ["0.2%", "23.0%", "100.0%"]}
 figures["ranges"]
+
+# %%
+for seen in (dom0, dom1):
+    for group in seen.groups[:2]:
+        print(f"{seen.name}: {group.share:5.1%} {group.name}")
+assert [f"{group.share:.1%}" for group in dom0.groups[:2]] == ["97.5%", "1.6%"]
+assert [f"{group.share:.1%}" for group in dom1.groups[:2]] == ["77.0%", "22.8%"]
 
 # %% [markdown]
 # Is that the doing of one busy call? Without it, in the same order:
 
 # %%
 for seen in (dom0, dom1):
-    print(f"{seen.name} without {seen.busiest}: {', '.join(f'{share:.1%}' for share in seen.without_busiest)}")
+    shares = ", ".join(f"{share:.1%}" for share in seen.without_busiest)
+    print(f"{seen.name} without {seen.busiest}: {shares}")
 assert (dom0.busiest, dom1.busiest) == ("memory_op", "vcpu_op")
 assert [f"{share:.1%}" for share in dom0.without_busiest] == ["1.7%", "18.6%", "91.9%"]
 assert [f"{share:.1%}" for share in dom1.without_busiest] == ["0.4%", "13.0%", "100.0%"]
@@ -69,7 +78,8 @@ figures["entries"]
 
 # %%
 for seen in (dom0, dom1):
-    print(f"{seen.name}: {seen.stacks.task_entries} entries for all stacks, or {seen.stacks.changes:,} changes at least")
+    print(f"{seen.name}: {seen.stacks.task_entries} entries for all stacks,", end=" ")
+    print(f"or {seen.stacks.changes:,} changes at least")
 assert (dom0.stacks.task_entries, dom1.stacks.task_entries) == (60, 28)
 assert (dom0.stacks.changes, dom1.stacks.changes) == (1172, 152)
 
@@ -80,7 +90,10 @@ assert (dom0.stacks.changes, dom1.stacks.changes) == (1172, 152)
 # with lists a half; with one registration over the directmap all.
 
 # %%
-reads = [{one.design.label: round(one.reads_per_call, 1) for one in domain.replays} for domain in findings.domains]
+reads = [
+    {one.design.label: round(one.reads_per_call, 1) for one in domain.replays}
+    for domain in findings.domains
+]
 labels = ("linear-walk", "giant-map", "sg-policy", "number-bit", "domain-mode", "software-tlb")
 for label in labels:
     print(f"{label:13} {reads[0][label]:5} {reads[1][label]:5}")
@@ -95,9 +108,10 @@ figures["reads"]
 
 # %%
 sizes = findings.domains[0].sizes
-print(f"{sizes.crossing} of {sizes.buffers:,} buffers cross a page; the largest has {sizes.largest:,} bytes,")
-print(f"and the most that one call passes is {sizes.call_bytes:,} bytes")
-assert (sizes.crossing, sizes.buffers, sizes.largest, sizes.call_bytes) == (2, 53_778, 13_966, 14_104)
+print(f"{sizes.crossing} of {sizes.buffers:,} buffers cross a page;")
+print(f"the largest has {sizes.largest:,} bytes, all of one call {sizes.call_bytes:,} at most")
+assert (sizes.crossing, sizes.buffers) == (2, 53_778)
+assert (sizes.largest, sizes.call_bytes) == (13_966, 14_104)
 fast = [domain.fast for domain in findings.domains]
 print("calls that fit registers:", ", ".join(f"{one.covered / one.calls:.1%}" for one in fast))
 assert [f"{one.covered / one.calls:.1%}" for one in fast] == ["54.5%", "96.9%"]
@@ -113,10 +127,11 @@ assert (refused["fastabi"], refused["bounce"], refused["linear-walk"]) == (17_42
 # %%
 for domain in findings.domains:
     near = domain.locality
-    print(f"{domain.coverage.name}: {near.saved / near.pieces:.1%} of {near.pieces:,} pieces;", end=" ")
-    print(f"by a cache of any size {near.saved_by_all / near.pieces:.1%}")
-shares = [f"{domain.locality.saved / domain.locality.pieces:.1%}" for domain in findings.domains]
-assert shares == ["54.8%", "0.5%"]
+    last, any_size = near.saved / near.pieces, near.saved_by_all / near.pieces
+    print(f"{domain.coverage.name}: {last:.1%} of {near.pieces:,} pieces;", end=" ")
+    print(f"by a cache of any size {any_size:.1%}")
+near = [domain.locality for domain in findings.domains]
+assert [f"{one.saved / one.pieces:.1%}" for one in near] == ["54.8%", "0.5%"]
 
 # %% [markdown]
 # ## Where the one registration does work
@@ -125,8 +140,10 @@ assert shares == ["54.8%", "0.5%"]
 
 # %%
 for seen in (dom0, dom1):
-    print(f"{seen.name}: {seen.outside:,} accesses outside hypercalls, {seen.outside_directmap:.0%} in the directmap")
-assert (dom0.outside, dom0.outside_directmap, dom1.outside, dom1.outside_directmap) == (4875, 1.0, 4266, 1.0)
+    print(f"{seen.name}: {seen.outside:,} accesses outside hypercalls,", end=" ")
+    print(f"{seen.outside_directmap:.0%} in the directmap")
+assert (dom0.outside, dom1.outside) == (4875, 4266)
+assert dom0.outside_directmap == dom1.outside_directmap == 1.0
 assert sum(seen.accesses + seen.outside for seen in (dom0, dom1)) + findings.repeats == 97_089
 
 # %% [markdown]

@@ -14,6 +14,8 @@ from typing import Any
 import jupytext
 import pytest
 
+from xenexplore.render.plot import PLOT_CLASS
+
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 SAVED = sorted(FOLDER.glob("*.ipynb"))
@@ -65,6 +67,8 @@ def test_every_view_has_its_picture_and_its_text(file: Path) -> None:
                                 data["text/html"])  # fmt: skip
             assert picture, "a picture has a name, and its bytes with it"
             assert base64.b64decode(picture[2]).startswith(b"<svg ")
+            python = "<pre><code>" in data["text/html"]
+            assert python or PLOT_CLASS in data["text/html"], "under a view stands its Python"
         assert "<script" not in data["text/html"]
 
 
