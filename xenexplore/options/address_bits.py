@@ -52,7 +52,7 @@ class AddressBits(Abi):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests stay with linear addresses (Beulich, 29 Sep 2022)"
+            return "PV guests stay with linear addresses (Beulich and Gross, 29 Sep 2022)"
         return ""
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:

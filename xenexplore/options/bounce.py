@@ -60,7 +60,7 @@ class Bounce(Abi):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests are not encrypted, and have no guest-physical addresses to pass"
+            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if self.text("mode") == "flip" and not xen.domain.spec.encrypted:
             return "the guest is not encrypted: there is no state to flip"
         return ""

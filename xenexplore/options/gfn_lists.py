@@ -59,7 +59,7 @@ class GfnLists(Abi):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests have no guest-physical frames that Xen could follow"
+            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         return ""
 
     def setup(self, xen: Xen) -> None:

@@ -45,7 +45,7 @@ class GiantMap(Abi):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests have no guest-physical range that Xen could follow"
+            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if xen.domain.spec.encrypted:
             return "meant for unencrypted guests: what the entry covers is private memory"
         if xen.domain.linear_region("directmap") is None:

@@ -61,7 +61,8 @@ class NumberBit(Abi):
         if xen.domain.spec.type == "pv":
             return (
                 "PV guests stay with linear addresses: any translation needs page references, and "
-                "dropping one may free a page where that is not allowed (Beulich, 29 Sep 2022)"
+                "dropping one may free a page where that is not allowed (Beulich and Gross, "
+                "29 Sep 2022)"
             )
         return ""
 

@@ -21,7 +21,7 @@ class PhysTwins(Abi):
 
     ident: ClassVar[str] = "O12"
     name: ClassVar[str] = "phys-twins"
-    title: ClassVar[str] = "Physical twins of the two calls that register an area (Xen 4.18)"
+    title: ClassVar[str] = "Physical twins of two calls that register a linear address (Xen 4.18)"
     summary: ClassVar[str] = (
         "VCPUOP_register_runstate_phys_area and VCPUOP_register_vcpu_time_phys_area name the "
         "area by guest-physical address. Xen keeps the page mapped, so updates need no "

@@ -64,7 +64,7 @@ class ScatterGatherPolicy(Abi):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests stay with linear addresses (Beulich, 29 Sep 2022)"
+            return "PV guests stay with linear addresses (Beulich and Gross, 29 Sep 2022)"
         return ""
 
     def levels(self, use: BufferUse) -> int:
