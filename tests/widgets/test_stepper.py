@@ -28,6 +28,9 @@ from xenexplore.widgets.base import PathWidget
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
 
+#: More options than one line of Python holds.
+LONG = ["linear-walk", "flat, checked", "domain-mode", "sg, lists", "tlb, per piece", "bounce"]
+
 
 def alive() -> int:
     return len(ipywidgets.widget._instances)
@@ -99,19 +102,21 @@ def test_the_python_under_a_still_shows_that_state() -> None:
         Stepper(run(load("wrong-vcpu"), "tlb, subject"), step=3),
         Stepper(run(load("evtchn-send-from-stack"), "linear-walk")),
         ComparisonView(compare(load("straddle"))),
+        ComparisonView(compare(load("straddle"), LONG)),
         ComparisonView(compare(load("straddle"), ["flat", "packets"]), step=7),
     ]
     for view in shown:
         data, _ = view._repr_mimebundle_()
-        code = re.search(r"><pre><code>(.*?)</code></pre><details>", data["text/html"])
+        code = re.search(r"><pre><code>([^<]*)</code></pre><details>", data["text/html"])
         assert code is not None
         again = eval(html.unescape(code[1]), {"xe": xenexplore})
+        assert max(map(len, again.python().splitlines())) <= 80
         assert again.svg() == view.svg()
         assert again.text() == view.text()
         assert again.python() == view.python()
         again.close()
         view.close()
-    assert 'xe.load("straddle"), ["flat", "packets"]), step=7)' in code[1]
+    assert code[1].endswith('\n    "flat", "packets"\n]), step=7)')
     assert shown[2].python() == 'xe.ComparisonView(xe.compare(xe.load("straddle")))'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from xenexplore.render.text.table import WIDTH, listed
 from xenexplore.scenario.builtin import builtin_names, load_builtin
 from xenexplore.scenario.comparison import Comparison
 from xenexplore.scenario.model import Scenario
@@ -23,13 +24,18 @@ def path_python(path: Path, step: int) -> str:
 
 
 def comparison_python(comparison: Comparison, step: int = 0) -> str:
-    """One line that shows a comparison, with its options if they were chosen."""
+    """What shows a comparison, with its options if they were chosen: one line if it fits."""
     found = _builtin(comparison.about)
     labels = [path.option.label for path in comparison.paths]
-    chosen = found is not None and labels != [option.label for option in options_of(found)]
-    options = f", [{', '.join(map(_word, labels))}]" if chosen else ""
-    at = f", step={step}" if step else ""
-    return f"xe.ComparisonView(xe.compare({_named(found)}{options}){at})"
+    head = f"xe.ComparisonView(xe.compare({_named(found)}"
+    tail = f"), step={step})" if step else "))"
+    if found is None or labels == [option.label for option in options_of(found)]:
+        return head + tail
+    words = [_word(label) for label in labels]
+    line = f"{head}, [{', '.join(words)}]{tail}"
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f"{head}, [", *listed("   ", words), f"]{tail}"])
 
 
 def _builtin(about: About) -> Scenario | None:
