@@ -1,18 +1,20 @@
 # %% [markdown]
 # # Today's walk: what Xen does for every piece that it copies
 #
-# Terms: a **piece** is as much of a buffer as lies in one 4 KiB page; Xen copies piece by piece
+# Terms: a **piece** is as much of a buffer as lies in one 4 KiB page. Xen copies piece by piece
 # (`__hvm_copy()`, `xen/arch/x86/hvm/hvm.c`) and walks for each. The **error code** says why a walk failed,
-# as the CPU would.
+# as the CPU would say it.
 #
 # **Question:** what does a walk read, what does it check, and what does it cost?
 #
 # ## The walk by itself
 #
 # First without Xen: a guest whose page tables are laid out as Linux 6.1 lays them out, and a buffer on a
-# kernel stack. Every level is recorded: which table, which entry, what it held.
+# kernel stack. Each level is recorded: which table, which entry, what it held.
 
 # %%
+from textwrap import fill
+
 import xenexplore as xe
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
@@ -22,27 +24,29 @@ domain = Domain(GuestSpec())
 buffer = domain.place("buffer", "stack", 48, offset=0x100)
 record = walk(domain.memory.guest, domain.paging_state(), buffer.va, READ)
 for level in record.levels:
-    print(f"L{level.number}  table {level.table}  [{level.index:3}]  {level.entry:016x}  {level.flags}")
-print("gpa", record.gpa, "page of", record.page_size, "bytes")
+    entry = f"[{level.index:3}] {level.entry:016x} {level.flags}"
+    print(f"L{level.number} {level.table.hex()} {entry}")
+print(f"gpa {record.gpa.hex()}, in a page of {record.page_size} bytes")
 assert len(record.levels) == 4
 assert record.gpa == domain.truth(buffer.va, 48)[0][0]
 
 # %% [markdown]
-# The same walk as Xen makes it: each table is a guest frame, so each costs a look-up in the P2M, and the
-# frame at the end costs another (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
+# The same walk as Xen makes it. Each table is a guest frame, so each costs a look-up in the P2M. The frame at the end
+# costs another (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
 
 # %%
 by_xen = walk(domain.memory.hypervisor, domain.paging_state(), buffer.va, READ)
 assert by_xen.gpa == record.gpa
 assert len(by_xen.lookups) == 5
 for step in by_xen.steps():
-    print(step.say())
+    print(fill(step.say(), 72, subsequent_indent="    "))
 
 # %% [markdown]
 # ## What it checks
 #
-# The walk enforces what the CPU would have enforced for the guest's kernel: present, writable, user or
-# supervisor, SMEP and SMAP, protection keys, reserved bits. A fault is an answer, with its error code.
+# The walk enforces what the CPU would have enforced for a read or a write of the guest's kernel: present, writable,
+# user or supervisor, SMAP, protection keys, reserved bits. And it sets Accessed and Dirty, as the CPU would. A fault is an
+# answer, with its error code. Here the buffer is made read-only, and Xen is to write to it:
 
 # %%
 domain.set_writable("buffer", False)
@@ -51,23 +55,39 @@ print(refused.fault.say())
 assert refused.error_code == 0b011
 
 # %% [markdown]
+# In 0x3, bit 0 says that the page was present, bit 1 that the access was a write.
+#
 # ## What it costs, by page size
 #
-# Entry reads are guest page-table entries plus P2M entries. Smaller pages mean more of both.
+# An entry read is of a guest page table or of the P2M. Larger pages have fewer levels, in both. A physical address needs
+# one P2M look-up, and no walk.
 
 # %%
-scenario = xe.load("evtchn-send-from-stack")
-today = xe.run(scenario, "linear-walk").outcome.calls
-assert today.pte_reads + today.p2m_entry_reads == 28
-print(f"4 KiB pages over a 4 KiB P2M: {today.pte_reads} + {today.p2m_entry_reads} = 28 entry reads")
+from xenexplore.analysis.cost import break_even, read_costs
+
+reads = {}
+for size, order, physical in (("4 KiB", 0, 4), ("2 MiB", 9, 3), ("1 GiB", 18, 2)):
+    reads[size] = break_even(read_costs(), order, order).reads + physical
+    print(f"{size} pages over a P2M of {size}:", end=" ")
+    print(f"{reads[size]} entry reads; {physical} by physical address")
+assert list(reads.values()) == [28, 18, 10]
 
 # %% [markdown]
-# A physical address needs one P2M look-up, of at most four entries, and no walk:
+# These are sums. Two runs, step by step, give the same: `EVTCHNOP_send` of [00_start_here](00_start_here.ipynb), with one copy, and a guest
+# whose directmap and P2M are made of 1 GiB pages, with 65 copies.
 
 # %%
-physical = xe.run(scenario, "number-bit").outcome.calls
-assert (physical.walks, physical.p2m_entry_reads) == (0, 4)
-print(f"by physical address: {physical.p2m_entry_reads} entry reads")
+small = xe.compare(xe.load("evtchn-send-from-stack"), ["linear-walk", "number-bit"]).outcomes
+giant = xe.compare(xe.load("giant-directmap"), ["linear-walk", "number-bit"]).outcomes
+for outcomes, copies in ((small, 1), (giant, 65)):
+    today, physical = outcomes["linear-walk"].calls, outcomes["number-bit"].calls
+    assert today.copies == today.walks == copies
+    print(f"copies {copies:2}: {today.pte_reads} + {today.p2m_entry_reads} entry reads,", end=" ")
+    print(f"{physical.p2m_entry_reads} by physical address")
+walked, by_gpa = small["linear-walk"].calls, small["number-bit"].calls
+assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (28, 4)
+walked, by_gpa = giant["linear-walk"].calls, giant["number-bit"].calls
+assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (65 * 10, 65 * 2)
 
 # %% [markdown]
 # ## A buffer that crosses a page
@@ -75,15 +95,23 @@ print(f"by physical address: {physical.p2m_entry_reads} entry reads")
 # It is two pieces, hence two walks, and they may end at unrelated frames. That is legal today.
 
 # %%
-straddle = xe.load("straddle")
-xe.Stepper(xe.run(straddle, "linear-walk"))
+straddle = xe.run(xe.load("straddle"), "linear-walk")
+assert straddle.outcome.status == "right"
+assert (straddle.outcome.calls.copies, straddle.outcome.calls.walks) == (1, 2)
+xe.Stepper(straddle)
 
 # %% [markdown]
+# ## Conclusion
+#
+# With 4 KiB pages everywhere, a copy of one piece reads 28 entries, and the next piece reads as many again. By physical address 4 of
+# them remain. The walk also checks what the CPU would check, and sets Accessed and Dirty. A design without a walk gives up both:
+# see [03_software_tlb](03_software_tlb.ipynb).
+#
 # ## What would change this conclusion
 #
 # * Nothing is cached between copies of one hypercall today (`hvm_hypercall()` disables the emulator's cache).
 #   A one-entry cache of the last walk would save what [11_findings](11_findings.ipynb) counts: more than half of one guest's walks.
 # * Counts are not times: page-table entries that are in the CPU's cache are cheap to read.
-# * PV guests have no such walk: Xen uses their page tables directly.
+# * PV guests have no such walk: Xen uses their page tables directly. See [09_pv](09_pv.ipynb).
 #
 # Sources: Xen 4.17: `xen/arch/x86/hvm/hvm.c`, `xen/arch/x86/mm/guest_walk.c`, `xen/arch/x86/mm/hap/guest_walk.c`.

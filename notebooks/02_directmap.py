@@ -1,82 +1,136 @@
 # %% [markdown]
 # # The directmap, and what is not in it
 #
-# Terms: the **directmap** is a kernel's mapping of all its RAM in one linear range (`ffff8880'00000000` on x86-64 Linux with
-# four levels). **kmalloc** memory is used by its directmap address. **vmalloc** memory, kernel stacks (with
+# Terms: the **directmap** is a kernel's mapping of all its RAM in one linear range (from `ffff8880'00000000` on x86-64 Linux
+# with four levels, without KASLR). **kmalloc** memory is used by its directmap address. **vmalloc** memory, kernel stacks (with
 # `CONFIG_VMAP_STACK`), modules and the kernel image have addresses of their own: the *frame* is in the directmap,
 # too, but that is not the address which the kernel passes to Xen.
 #
-# **Question:** how far does one registration over the directmap get a kernel? Juergen Gross proposed it (28 Sep 2022); Jan
-# Beulich answered that Linux needs a second range for the kernel image, and that other kernels have no directmap (29 Sep 2022).
+# **Question:** how far does one registration over the directmap get a kernel, and what does a kernel do that has none?
+#
+# Juergen Gross proposed it (28 Sep 2022). Jan Beulich answered that Linux needs a second range for the kernel image, and
+# that other kernels may have no directmap (29 Sep 2022).
 #
 # ## The naive version: everything is in the directmap
 #
-# It is, as far as frames go. Look at the dashed alias beside the handle: same frame, another address.
+# It is, as far as frames go. Look at the dashed box in the directmap: the same frame at another address.
 
 # %%
 import xenexplore as xe
 
-stack = xe.load("evtchn-send-from-stack")
-giant = xe.run(stack, "giant-map")
-xe.Stepper(giant, step=8)
+giant = xe.run(xe.load("evtchn-send-from-stack"), "giant-map")
+xe.Stepper(giant, step=7)
 
 # %%
 calls = giant.outcome.calls
 assert (calls.tlb_lookups, calls.tlb_hits, calls.walks) == (1, 0, 1)
-print("one entry over the directmap:", calls.tlb_hits, "hits of", calls.tlb_lookups)
+print(f"one entry over the directmap: {calls.tlb_hits} hits of {calls.tlb_lookups} look-up")
 
 # %% [markdown]
+# In the recorded boot this is the rule: the one entry serves 0.2% of the accesses ([11_findings](11_findings.ipynb)).
+#
 # ## The second range
 #
-# Static data of the kernel is at image addresses. A second registration covers it; data of a module is in neither.
+# Static data of the kernel is at image addresses. A second registration covers it. Data of a module is in neither.
 
 # %%
-second = xe.compare(xe.load("second-range"))
-xe.ComparisonView(second)
+second = xe.load("second-range")
+print(second.about.text)
 
 # %%
-hits = {path.option.label: path.outcome.calls.tlb_hits for path in second.paths}
-lookups = {path.option.label: path.outcome.calls.tlb_lookups for path in second.paths}
-assert hits["one range"] < hits["two ranges"] < lookups["two ranges"]
-print("one range:", hits["one range"], "two ranges:", hits["two ranges"], "of", lookups["two ranges"])
+ranges = xe.compare(second)
+xe.ComparisonView(ranges)
+
+# %%
+hits = {label: outcome.calls.tlb_hits for label, outcome in ranges.outcomes.items()}
+assert ranges.outcomes["two ranges"].calls.tlb_lookups == 6
+assert (hits["one range"], hits["two ranges"], hits["and the module"]) == (4, 5, 6)
+print("hits of 6 look-ups:", hits["one range"], "by one range,", hits["two ranges"], "by two")
+
+# %% [markdown]
+# ## Which buffers of a Linux guest are covered?
+
+# %%
+places = xe.load("real-buffers")
+print(places.about.text)
+
+# %%
+buffers = xe.compare(places)
+xe.ComparisonView(buffers)
+
+# %%
+calls = {label: outcome.calls for label, outcome in buffers.outcomes.items()}
+labels = ("directmap", "and image", "and stack", "and the rest")
+assert [calls[label].tlb_hits for label in labels] == [2, 4, 5, 12]
+for label in labels:
+    print(f"{label:12}  hits {calls[label].tlb_hits:2} of {calls[label].tlb_lookups} look-ups")
 
 # %% [markdown]
 # ## My kernel has no directmap
 #
-# A kernel whose heap and stacks are mapped page by page has no range to register. It can register the pieces themselves: the
-# more its memory is scattered, the more entries.
+# A kernel whose heap and stacks are mapped page by page has no range to register.
 
 # %%
-none = xe.compare(xe.load("no-directmap"))
+scattered = xe.load("no-directmap")
+print(scattered.about.text)
+
+# %%
+none = xe.compare(scattered)
 xe.ComparisonView(none)
 
 # %%
-outcome = {path.option.label: path.outcome for path in none.paths}
-assert outcome["giant-map"].status == "refused"
-assert outcome["software-tlb"].status == "right"
-assert outcome["number-bit"].status == "wrong"
-print("pieces registered:", outcome["software-tlb"].setup.tlb_inserts)
-print("flat physical addresses:", outcome["number-bit"].wrong_bytes, "bytes from the wrong frame, silently")
+outcome = none.outcomes
+assert outcome["giant-map"].status == outcome["bounce"].status == "refused"
+assert "4832 bytes" in outcome["bounce"].refusals[0]
+for name in ("software-tlb", "sg-policy", "gfn-lists"):
+    assert outcome[name].status == "right"
+tlb, flat = outcome["software-tlb"], outcome["number-bit"]
+assert tlb.setup.tlb_inserts == 8
+assert (flat.status, flat.result, flat.wrong_bytes) == ("wrong", 600, 704)
+print(f"registered: {tlb.setup.tlb_inserts} entries for one stack and one array")
+print(f"flat: {flat.wrong_bytes} bytes from the wrong frame;", end=" ")
+print(f"all {flat.result} extents are reported done")
+print("bounce: refused, the arguments do not fit in one page")
 
 # %% [markdown]
 # A unikernel that is mapped one to one is the other extreme: one entry covers everything there is.
 
 # %%
 identity = xe.compare(xe.load("identity-map"))
-assert all(path.outcome.status == "right" for path in identity.paths if path.outcome.status != "refused")
+assert {outcome.status for outcome in identity.outcomes.values()} == {"right"}
+one = identity.outcomes["giant-map"]
+assert (one.setup.tlb_inserts, one.calls.tlb_lookups, one.calls.tlb_hits) == (1, 5, 5)
 xe.ComparisonView(identity)
 
 # %% [markdown]
-# ## What would I have to change in my kernel?
+# ## What would I have to change?
 #
-# * With a directmap, and buffers in it: one registration at boot, nothing else.
-# * With buffers elsewhere: register stacks (per task or per CPU), image and modules as well; or bounce; or pass physical addresses, and then
-#   know for each call where its handles are.
-# * Without a directmap: register what you pass, when you allocate it.
+# In a kernel without a directmap, for each design:
+#
+# | design | once | at each call | when memory is freed or remapped | shown in |
+# |---|---|---|---|---|
+# | O0 today's walk | – | – | – | [01](01_todays_walk.ipynb) |
+# | O1, O2 physical, flat | – | translate each handle, those in structs, too; check that the frames follow each other; if not, copy to a buffer that is contiguous | – | here, [06](06_large_buffers.ipynb), [07](07_privcmd.ipynb), [08](08_multicall_continuation.ipynb) |
+# | O3, O4 lists | – | translate, and build a list for each buffer | – | [06](06_large_buffers.ipynb) |
+# | O7 registered | register each stack page on every vCPU (or once, if one table is shared) | nothing for what is registered; an unregistered buffer is walked, or fails if the guest is encrypted | purge before the frame is reused | [03](03_software_tlb.ipynb), [04](04_whose_tlb.ipynb), [05](05_encrypted_guests.ipynb) |
+# | O8 lists in registered pages | as O7, and a page for the list | as O7; for a large buffer translate, and write the list | as O7 | [06](06_large_buffers.ipynb) |
+# | O9 bounce | a page for each vCPU | copy in and out; all arguments must fit in one page | – | [05](05_encrypted_guests.ipynb), [06](06_large_buffers.ipynb) |
+# | O10 one giant range | impossible without a directmap | | | here |
+# | O11 FastABI | – | load registers; what does not fit needs another interface | – | [06](06_large_buffers.ipynb), [11](11_findings.ipynb) |
+# | O12 twins | register the two areas by physical address | – for them; all other calls as O0 | – | [04](04_whose_tlb.ipynb) |
+#
+# An encrypted guest also shares every page named here with Xen.
+
+# %% [markdown]
+# ## Conclusion
+#
+# One registration over the directmap serves what `kmalloc()` gives. Stacks, `vmalloc()`, the image and modules are not in it, and most
+# buffers of the recorded boot are on stacks. A kernel without a directmap registers piece by piece, or translates each handle itself. If it
+# passes flat addresses it must check that the frames follow each other: nothing else will.
 #
 # ## What would change this conclusion
 #
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks in the directmap.
-# * Whether frames behind `vmalloc` addresses follow each other is chance: here they never do, in a real kernel after boot most
-#   four-page stacks happened to (37 of 48 in the memory image that this project was checked with). Nothing promises it.
+# * Whether frames behind `vmalloc` addresses follow each other is chance. Here they never do; in a real kernel after boot many do. Nothing
+#   promises it.
 # * How often each kind of buffer is passed is a question of workload: see [10_recorded_boot](10_recorded_boot.ipynb).

@@ -1,51 +1,91 @@
 # %% [markdown]
 # # Multicalls and continuations
 #
-# Terms: a **multicall** is one hypercall that carries a list of others. A **continuation** is a hypercall that Xen preempts: it rewrites the
-# argument registers and lets the instruction execute again.
+# Terms: a **multicall** is one hypercall that carries a list of others. A **continuation** is a hypercall that Xen preempts: it
+# rewrites the argument registers and lets the instruction execute again; each execution is a **leg** of the call. The **bit** is the
+# flavour bit of a hypercall's number: it says that the call's handles are physical addresses.
 #
 # **Question:** does a flavour of a call survive being carried, and being restarted?
 #
 # ## Outer and inner
 #
-# Jan Beulich (28 Sep 2022): the multicall and each of its entries carry their own bit. In the patch of May 2025 entries inherit the outer call's flag instead, and
-# an entry that has the bit is unknown: that is our reading of the patch, not a reviewer's.
+# Jan Beulich (28 Sep 2022): the multicall and each of its entries carry their own bit. In Teddy Astie's patch of May 2025 entries inherit
+# the outer call's flag instead, and an entry that has the bit is unknown: that is our reading of the patch, not a reviewer's.
 
 # %%
 import xenexplore as xe
 
-bits = xe.compare(xe.load("multicall-bits"))
-xe.ComparisonView(bits)
+wrapped = xe.load("multicall-bits")
+print(wrapped.about.text)
 
 # %%
-status = {path.option.label: path.outcome.status for path in bits.paths}
-assert status["own bits"] == "right"
-assert status["inherited"] == "error"
-print(status)
+bits = xe.compare(wrapped)
+for label, outcome in bits.outcomes.items():
+    print(f"{label:13} {outcome.status}")
+assert bits.outcomes["own bits"].status == "right"
+assert bits.outcomes["inherited"].status == bits.outcomes["domain-mode"].status == "error"
+assert bits.outcomes["linear-walk"].status == bits.outcomes["software-tlb"].status == "right"
+assert bits.outcomes["fastabi"].status == "refused"
+xe.ComparisonView(bits)
 
 # %% [markdown]
+# In domain mode no handle is linear any more. The error is that of the handles that are still passed as linear ones, by code that was not
+# converted.
+#
 # ## Restarted
 #
-# `hypercall_create_continuation()` puts the bare number into RAX. If nothing is done about it, the second leg takes physical addresses for linear ones.
+# `hypercall_create_continuation()` puts the bare number into RAX. If nothing is done about it, the second leg takes physical addresses for
+# linear ones.
 
 # %%
 restart = xe.load("continuation-loses-bit")
+print(restart.about.text)
+
+# %%
 lost = xe.run(restart, "bit, lost")
-assert lost.outcome.result == -14
+assert (lost.outcome.status, lost.outcome.result, lost.outcome.calls.exits) == ("error", 2, 2)
 xe.Stepper(lost)
 
+# %% [markdown]
+# The caller is told "2 of 5", and no errno: `do_memory_op()` returns the number of extents that were done when it cannot fetch the
+# struct again. The second leg's walk began at a physical address, and found nothing there.
+
 # %%
-both = xe.compare(restart)
+both = xe.compare(restart, [
+    "linear-walk", "bit, kept", "bit, lost", "domain-mode", "software-tlb", "sg-policy",
+    "bounce",
+])
+wrong = [label for label, outcome in both.outcomes.items() if outcome.status != "right"]
+assert wrong == ["bit, lost"]
+assert (both.outcomes["bit, kept"].calls.exits, both.outcomes["bit, kept"].result) == (3, 5)
 xe.ComparisonView(both)
 
+# %% [markdown]
+# ## Purged between two legs
+#
+# Linear handles have no bit to lose. Registered buffers have a race of their own: between two legs another vCPU may purge the entry.
+
 # %%
-by_label = {path.option.label: path.outcome for path in both.paths}
-assert by_label["bit, kept"].status == "right"
-assert by_label["bit, lost"].status == "error"
+race = xe.load("purge-race")
+print(race.about.text)
+
+# %%
+purged = xe.compare(race)
+shared = purged.outcomes["tlb, shared"]
+assert (shared.status, shared.result) == ("error", 2)
+for label in ("tlb, per vCPU", "number-bit", "bounce"):
+    assert purged.outcomes[label].status == "right"
+xe.ComparisonView(purged)
 
 # %% [markdown]
+# ## Conclusion
+#
+# A bit must survive each continuation, and each entry of a multicall needs its own. The patch, as we read it, does neither. Linear handles
+# have neither problem.
+#
 # ## What would change this conclusion
 #
 # * Both failures are of one patch, and can be mended in it: keep the bit in RAX, mask it in the multicall's dispatcher.
-# * A software TLB has neither problem: handles stay linear. Its own: an entry that is purged by another vCPU between two legs.
-# * Andrew Cooper (28 Sep 2022) wants continuations changed for another reason: a long call from user space cannot be interrupted.
+# * A guest that never purges what a call in flight may use has no race. A table for each vCPU, or a guest that is not encrypted, where a
+#   miss is walked, has none either.
+# * Andrew Cooper (28 Sep 2022) wants continuations changed for another reason: they cause liveness problems for user space.

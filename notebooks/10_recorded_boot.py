@@ -1,8 +1,9 @@
 # %% [markdown]
 # # A recorded boot, call by call
 #
-# Terms: a **recording** is what a patched Xen 4.17 wrote down while a guest ran: every hypercall with its registers, every copy
-# to or from the guest, and every walk behind a copy. **dom0** is the first guest, here Linux as PVH; **dom1** is a guest that it started.
+# Terms: a **recording** is what QEMU logged, at hooks in an unmodified Xen 4.17.7, while a guest ran: every hypercall with its
+# registers, every copy to or from the guest, and every walk behind a copy. **dom0** is the first guest, here Linux as PVH; **dom1**
+# is a guest that it started.
 #
 # **Question:** which buffers do real kernels pass, where do these lie, and what becomes of them under another design?
 #
@@ -15,10 +16,14 @@ from xenexplore.recording.to_scenario import to_scenario
 
 recorded = xe.open_recording("pvh")
 index = CallIndex(recorded)
-print(recorded)
-assert len(recorded.calls) == 41_391
+calls = {domain: len(index.find(domain=domain)) for domain in ("dom0", "dom1")}
+print(f"{len(recorded.calls):,} hypercalls: {calls['dom0']:,} of dom0, {calls['dom1']:,} of dom1")
+print(f"{len(recorded.accesses):,} accesses to guest memory, {len(recorded.walks):,} walks")
+assert (len(recorded.calls), sum(calls.values())) == (41_391, 41_390)
 
 # %% [markdown]
+# One hypercall reached no handler and has no domain.
+#
 # ## What is called most
 #
 # One workload, not the average one: dom0's tools build a guest, and for that they map its pages into dom0 and unmap them again.
@@ -28,7 +33,8 @@ names = index.names("dom0")
 for name in list(names)[:8]:
     print(f"{names[name]:7,}  {name}")
 most = list(names)[:3]
-assert most == ["memory_op remove_from_physmap", "memory_op add_to_physmap_batch", "vcpu_op set_singleshot_timer"]
+assert most[:2] == ["memory_op remove_from_physmap", "memory_op add_to_physmap_batch"]
+assert most[2] == "vcpu_op set_singleshot_timer"
 
 # %% [markdown]
 # ## Where the buffers lie
@@ -40,8 +46,9 @@ assert most == ["memory_op remove_from_physmap", "memory_op add_to_physmap_batch
 where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
 for region in sorted(where, key=where.get, reverse=True):
     print(f"{where[region]:7,}  {region}")
-assert where["vmalloc"] > 100 * where["directmap"]
-print(f"\nstacks: {where['vmalloc']:,} calls; directmap: {where['directmap']:,}")
+assert (where["vmalloc"], where["directmap"]) == (36_579, 130)
+print(f"\nvmalloc (taken to be stacks): {where['vmalloc']:,} calls;", end=" ")
+print(f"directmap: {where['directmap']:,}")
 
 # %% [markdown]
 # So what a single registration over the directmap would cover is small: see [02_directmap](02_directmap.ipynb).
@@ -66,22 +73,39 @@ xe.Stepper(walked)
 registered = xe.run(send, "software-tlb")
 assert (registered.outcome.calls.walks, registered.outcome.calls.tlb_hits) == (0, 1)
 assert registered.outcome.status == walked.outcome.status == "right"
-xe.Stepper(registered)
+xe.Stepper(registered, step=7)
 
 # %% [markdown]
 # ## The most frequent calls
 #
-# One recorded call of each kind: walks today, and hits once what it uses is registered. `add_to_physmap_batch` passes a struct with
-# three handles in it, so that one call makes four copies, and Xen walks four times: for one page of the stack.
+# One recorded call of each kind: walks today, and hits once what it uses is registered.
 
 # %%
+walks = []
 for name in [*most, "console_io write", "event_channel_op send"]:
     call = to_scenario(recorded, int(index.find(domain="dom0", name=name)[-1]))
     today, tlb = xe.run(call, "linear-walk").outcome, xe.run(call, "software-tlb").outcome
-    assert today.status == tlb.status == "right"
-    assert tlb.calls.walks == 0
+    assert (today.status, tlb.status, tlb.calls.walks) == ("right", "right", 0)
     assert tlb.calls.tlb_hits == today.calls.walks
-    print(f"{name:32} walks {today.calls.walks}, then {tlb.calls.walks}; hits {tlb.calls.tlb_hits}")
+    walks.append(today.calls.walks)
+    print(f"{name:32} walks {today.calls.walks},", end=" ")
+    print(f"then {tlb.calls.walks}; hits {tlb.calls.tlb_hits}")
+assert (min(walks), max(walks)) == (1, 4)
+
+# %% [markdown]
+# `add_to_physmap_batch` passes a struct with three handles in it, so that one call makes four copies. Xen walks four times, for one page
+# of the stack:
+
+# %%
+from xenexplore.steps import Copy
+
+rows = index.find(domain="dom0", name="memory_op add_to_physmap_batch")
+batch = to_scenario(recorded, int(rows[-1]))
+steps = [node.step for node in xe.run(batch, "linear-walk").steps]
+handles = [step.handle for step in steps if isinstance(step, Copy)]
+for handle in handles:
+    print(f"{handle:016x}, page {handle >> 12:013x}")
+assert (len(handles), len({handle >> 12 for handle in handles})) == (4, 1)
 
 # %% [markdown]
 # ## Choose one yourself
@@ -94,10 +118,14 @@ browser.pick(row)
 browser
 
 # %% [markdown]
+# ## Conclusion
+#
+# 36,579 of dom0's calls have a buffer in `vmalloc` space, 130 in the directmap. The frequent calls need one to four walks today, and none
+# once their page is registered.
+#
 # ## What would change this conclusion
 #
 # * This is one boot of one kernel, emulated, on one vCPU, with no block or network back-end at work: kinds of buffers are what it shows;
 #   proportions are this workload's. Record your own: the format is described in the package (`recording/FORMAT.md`).
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks, and so nearly all of these buffers, in the directmap.
 # * That a `vmalloc` address is a stack is inferred from where it lies, not recorded.
-# * Contents were not recorded: a call that is chosen is given contents that explain the copies which were.

@@ -3,7 +3,8 @@
 ``NN_topic.py`` (jupytext's percent format) is the source that is reviewed;
 ``NN_topic.ipynb`` is executed from it, made canonical and saved with its
 outputs.  Nobody edits an .ipynb by hand.  ``--check`` builds in memory and
-exits with 1 where a saved notebook differs from what its source gives.
+exits with 1 where a saved notebook differs from what its source gives; the
+bytes of plots are left out of that, since each matplotlib draws its own.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import argparse
 import difflib
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -22,6 +25,8 @@ from nbformat import NotebookNode
 
 HERE = Path(__file__).resolve().parent
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
+# A plot's bytes are those of one matplotlib; its numbers stand in the text beside it.
+PLOT = re.compile(r'(<div class=\\"xe-plot\\"><img alt=\\"[^"]*\\" src=\\"data:)[^"]*"')
 
 
 def sources() -> list[Path]:
@@ -64,7 +69,7 @@ def canonical(notebook: NotebookNode) -> str:
             kept["metadata"] = {"tags": list(tags)}
         if cell.cell_type == "code":
             kept["execution_count"] = cell.execution_count
-            kept["outputs"] = [_output(output) for output in cell.outputs]
+            kept["outputs"] = _joined([_output(output) for output in cell.outputs])
         cells.append(kept)
     record = {
         "cells": cells,
@@ -77,7 +82,19 @@ def canonical(notebook: NotebookNode) -> str:
     return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _output(output: NotebookNode) -> dict[str, object]:
+def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is printed in one go arrives in as many parts as the clock has it: one again."""
+    kept: list[dict[str, Any]] = []
+    for output in outputs:
+        same = ("output_type", "name")
+        if "text" in output and kept and all(kept[-1].get(k) == output.get(k) for k in same):
+            kept[-1]["text"] += output["text"]
+        else:
+            kept.append(output)
+    return kept
+
+
+def _output(output: NotebookNode) -> dict[str, Any]:
     record = json.loads(json.dumps(output))
     data = record.get("data")
     if data:
@@ -85,6 +102,11 @@ def _output(output: NotebookNode) -> dict[str, object]:
     if "metadata" in record:
         record["metadata"] = {}
     return record
+
+
+def comparable(text: str) -> str:
+    """A notebook's text without the bytes of its plots."""
+    return PLOT.sub(r'\1"', text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,12 +124,13 @@ def main(argv: list[str] | None = None) -> int:
     for source in wanted:
         text, target = build(source), source.with_suffix(".ipynb")
         before = target.read_text(encoding="utf-8") if target.exists() else ""
-        if text == before:
+        if comparable(text) == comparable(before):
             print(f"{target.name}: unchanged")
         elif args.check:
             stale += 1
             print(f"{target.name}: differs from its source")
-            lines = difflib.unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=0)
+            old, new = comparable(before).splitlines(), comparable(text).splitlines()
+            lines = difflib.unified_diff(old, new, lineterm="", n=0)
             print("\n".join(list(lines)[:20]))
         else:
             target.write_text(text, encoding="utf-8")

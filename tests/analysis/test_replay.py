@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import errno
 import functools
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -353,3 +353,13 @@ def test_calls_from_user_space_under_the_number_bit(privcmd: str) -> None:
     got = replay(workload_of(ran.domain.layout, [made]), Design("x", "number-bit", values), 0)
     assert got.counts == ran.outcome.calls
     assert (got.counts.walks > 0) == (privcmd == "linear")
+
+
+def test_reads_per_call_are_of_the_calls_that_are_carried() -> None:
+    counts = Counts(pte_reads=8, p2m_entry_reads=48, list_reads=4)
+    call = run_call("linear-walk", MAKERS["send"], Where("stack"))
+    load = workload_of(call.domain.layout, [])
+    got = replay(load, design("linear-walk"), 0)
+    assert got.reads_per_call == 0.0
+    assert replace(got, hypercalls=5, refused=2, counts=counts).reads_per_call == 20.0
+    assert replace(got, hypercalls=2, refused=2, counts=counts).reads_per_call == 0.0

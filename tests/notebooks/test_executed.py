@@ -10,14 +10,16 @@ from types import ModuleType
 import nbformat
 import pytest
 
+from xenexplore.render.plot import PLOT_CLASS
+
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_saved_is_what_its_source_gives(source: Path, build: ModuleType) -> None:
-    saved = source.with_suffix(".ipynb").read_text(encoding="utf-8")
-    given = build.build(source)  # runs every cell; a claim that fails raises here
+    saved = build.comparable(source.with_suffix(".ipynb").read_text(encoding="utf-8"))
+    given = build.comparable(build.build(source))  # runs every cell; a claim that fails raises here
     changed = difflib.unified_diff(saved.splitlines(), given.splitlines(), lineterm="", n=0)
     assert saved == given, "python notebooks/build.py\n" + "\n".join(
         line[:300] for line in list(changed)[:12]
@@ -53,6 +55,28 @@ def test_a_change_is_noticed_and_nothing_is_written_by_a_check(
     assert "one 3" in capsys.readouterr().out
     assert build.main([]) == 0
     assert target.read_bytes() == first
+
+
+def test_only_the_bytes_of_a_plot_may_differ(build: ModuleType) -> None:
+    def text(kind: str, picture: str, words: str) -> str:
+        shown = f'<div class="{kind}"><img alt="a" src="data:{picture}"></div>{words}'
+        return json.dumps({"text/html": shown})
+
+    one = build.comparable(text(PLOT_CLASS, "abc", "97.5"))
+    assert one == build.comparable(text(PLOT_CLASS, "xyz", "97.5"))
+    assert one != build.comparable(text(PLOT_CLASS, "abc", "97.6"))
+    assert build.comparable(text("", "abc", "")) != build.comparable(text("", "xyz", ""))
+
+
+def test_what_is_printed_is_one_output_however_it_arrives(build: ModuleType) -> None:
+    def printed(*parts: tuple[str, str]) -> str:
+        cell = nbformat.v4.new_code_cell("x", execution_count=1)
+        cell.outputs = [nbformat.v4.new_output("stream", name=n, text=t) for n, t in parts]
+        return build.canonical(nbformat.v4.new_notebook(cells=[cell]))
+
+    one = printed(("stdout", "a\nb\n"), ("stderr", "c\n"))
+    assert one == printed(("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"))
+    assert one != printed(("stdout", "a\n"), ("stderr", "c\n"), ("stdout", "b\n"))
 
 
 def test_what_differs_between_runs_is_not_kept(build: ModuleType) -> None:

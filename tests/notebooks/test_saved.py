@@ -14,6 +14,8 @@ from typing import Any
 import jupytext
 import pytest
 
+from xenexplore.render.plot import PLOT_CLASS
+
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
 SAVED = sorted(FOLDER.glob("*.ipynb"))
@@ -65,7 +67,17 @@ def test_every_view_has_its_picture_and_its_text(file: Path) -> None:
                                 data["text/html"])  # fmt: skip
             assert picture, "a picture has a name, and its bytes with it"
             assert base64.b64decode(picture[2]).startswith(b"<svg ")
+            python = "<pre><code>" in data["text/html"]
+            assert python or PLOT_CLASS in data["text/html"], "under a view stands its Python"
         assert "<script" not in data["text/html"]
+
+
+@saved
+def test_what_is_printed_fits_a_mail(file: Path) -> None:
+    for output in outputs(file):
+        if output["output_type"] == "stream":
+            for line in "".join(output["text"]).splitlines():
+                assert len(line) <= 72, line
 
 
 @saved
@@ -84,12 +96,13 @@ def test_nothing_tells_where_or_when_it_was_built(file: Path) -> None:
 
 
 @sources
-def test_it_ends_with_what_would_change_its_conclusion(source: Path) -> None:
+def test_it_ends_with_its_conclusion_and_what_would_change_it(source: Path) -> None:
     cells = jupytext.read(source).cells
     assert cells[0].source.startswith("# ")
     assert cells[-1].cell_type == "markdown"
-    last = re.findall(r"^## (.*)", cells[-1].source, re.MULTILINE)[-1]
-    assert last == "What would change this conclusion"
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    *_, conclusion, last = re.findall(r"^## (.*)", text, re.MULTILINE)
+    assert (conclusion, last) == ("Conclusion", "What would change this conclusion")
 
 
 @sources

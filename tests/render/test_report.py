@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import functools
 import re
 from xml.etree import ElementTree as ET
@@ -98,6 +99,23 @@ def test_figures_are_the_same_bytes_and_carry_their_limits() -> None:
     for figure in first:
         ET.fromstring(figure.svg)
         assert "one boot of one kernel" in figure.svg
+
+
+def test_a_figure_in_a_notebook_has_its_numbers_as_text() -> None:
+    shown = {figure.name: figure._repr_mimebundle_() for figure in figures_of(findings("pvh"))}
+    for bundle in shown.values():
+        text = bundle["text/plain"]
+        assert max(map(len, text.splitlines())) <= 72
+        assert "one boot of one kernel" in text
+        image = re.search(r'base64,([^"]+)"', bundle["text/html"])
+        assert image is not None
+        assert base64.b64decode(image[1]).startswith(b"<svg ")
+    for line in ("dom0  dom1", "+ kernel image   1.7  23.0", "+ stacks        99.3   100"):
+        assert line in shown["ranges"]["text/plain"]
+    reads = shown["reads"]["text/plain"].splitlines()
+    assert [line.split() for line in reads if "walk" in line] == [["linear-walk", "61.9", "26.1"]]
+    assert "reads saved by a hit: 4 KiB over 4 KiB 24, 2 MiB" in shown["break-even"]["text/plain"]
+    assert "% of pieces" not in shown["misses"]["text/plain"]  # curves, no bars
 
 
 def test_the_html_page_is_whole_and_alone() -> None:

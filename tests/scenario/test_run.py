@@ -54,6 +54,28 @@ def test_an_option_is_found_by_label_name_or_number():
         run(scenario, "per vCPUs")
 
 
+def test_a_comparison_of_chosen_options():
+    scenario = load_builtin("straddle")
+    chosen = compare(scenario, ["flat", "linear-walk", "O6"])
+    assert list(chosen.outcomes) == ["flat", "linear-walk", "packets"]
+    assert [outcome.status for outcome in chosen.outcomes.values()] == ["wrong", "right", "refused"]
+    everything = compare(scenario)
+    assert chosen.outcomes["flat"] == everything.outcomes["flat"]
+    assert list(everything.outcomes) == [option.label for option in options_of(scenario)]
+    assert chosen.rows[0].difference is None
+    assert chosen.rows[1].difference.other_says.startswith("vCPU 0 makes the hypercall")
+    with pytest.raises(ScenarioError, match="did you mean 'flat, checked'"):
+        compare(scenario, ["linear-walk", "flat checked"])
+
+
+def test_expectations_are_not_held_against_options_that_are_added():
+    expect = '[[option]]\nuse = "linear-walk"\n[[expect]]\nstatus = "right"\n'
+    scenario = example(SEND + expect)
+    comparison = compare(scenario, ["linear-walk", "packets"])
+    assert comparison.outcomes["packets"].status == "refused"
+    assert comparison.failed == ()
+
+
 def test_contents_reach_the_guest_and_xen():
     """Xen reads the handle out of the struct and follows it across two frames."""
     path = run(example(NESTED))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 
 import ipywidgets
 import numpy as np
 import pytest
 
+import xenexplore
 from xenexplore.recording.reader import read_recording
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.widgets.recording_browser import PAGE, RecordingBrowser
@@ -49,6 +52,27 @@ def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:
     assert hits["linear-walk"] == hits["giant-map"] == 1
     assert hits["number-bit"] == hits["bounce"] == 0
     assert parse_scenario(browser.text, "x").buffers[0].frames[0].value == 0x6BF7
+
+
+def test_readers_without_a_kernel_get_the_picture_and_its_python(
+    browser: RecordingBrowser,
+) -> None:
+    data, _ = browser._repr_mimebundle_()
+    assert data["text/html"].startswith("<pre>")  # nothing is chosen, nothing is drawn
+    row = int(browser.index.find(domain="dom0", name="event_channel_op send")[0])
+    browser.pick(row)
+    browser._option.value = "bounce"
+    data, _ = browser._repr_mimebundle_()
+    assert data["text/html"].startswith("<img alt=")
+    code = re.search(r"<pre><code>(.*?)</code></pre>", data["text/html"], re.DOTALL)
+    assert code is not None
+    *before, line = html.unescape(code[1]).splitlines()
+    names: dict[str, object] = {"xe": xenexplore}
+    exec("\n".join(before), names)
+    again = eval(line, names)
+    (view,) = browser._shown.children
+    assert again.svg() == view.svg()
+    again.close()
 
 
 def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:

@@ -14,14 +14,22 @@ import pytest
 import traitlets
 from browser import made
 
+import xenexplore
 from xenexplore.render.html import comparison_json, opening_step, path_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
 from xenexplore.render.text.path import path_text
 from xenexplore.render.text.step import step_text
+from xenexplore.scenario.builtin import builtin_text
+from xenexplore.scenario.builtin import find_scenario as load
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.run import compare, run
 from xenexplore.widgets.base import PathWidget
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
+
+#: More options than one line of Python holds.
+LONG = ["linear-walk", "flat, checked", "domain-mode", "sg, lists", "tlb, per piece", "bounce"]
 
 
 def alive() -> int:
@@ -100,6 +108,39 @@ def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:
     shown = (made.wrong_vcpu(), 35) if isinstance(widget, Stepper) else (made.options(), None)
     assert base64.b64decode(image[1]).decode() == svg_of(*shown)
     assert html.escape(text) in data["text/html"]
+
+
+def test_the_python_under_a_still_shows_that_state() -> None:
+    shown = [
+        Stepper(run(load("wrong-vcpu"), "tlb, subject"), step=3),
+        Stepper(run(load("evtchn-send-from-stack"), "linear-walk")),
+        ComparisonView(compare(load("straddle"))),
+        ComparisonView(compare(load("straddle"), LONG)),
+        ComparisonView(compare(load("straddle"), ["flat", "packets"]), step=7),
+    ]
+    for view in shown:
+        data, _ = view._repr_mimebundle_()
+        code = re.search(r"><pre><code>([^<]*)</code></pre><details>", data["text/html"])
+        assert code is not None
+        again = eval(html.unescape(code[1]), {"xe": xenexplore})
+        assert max(map(len, again.python().splitlines())) <= 80
+        assert again.svg() == view.svg()
+        assert again.text() == view.text()
+        assert again.python() == view.python()
+        again.close()
+        view.close()
+    assert code[1].endswith('\n    "flat", "packets"\n]), step=7)')
+    assert shown[2].python() == 'xe.ComparisonView(xe.compare(xe.load("straddle")))'
+
+
+def test_a_scenario_that_is_not_built_in_is_only_named() -> None:
+    scenario = parse_scenario(builtin_text("straddle").replace("16 bytes lie", "16 lie"))
+    assert scenario.about.name == "straddle"
+    stepper, view = Stepper(run(scenario, "flat"), step=2), ComparisonView(compare(scenario))
+    assert stepper.python() == 'xe.Stepper(xe.run(scenario, "flat"), step=2)'
+    assert view.python() == "xe.ComparisonView(xe.compare(scenario))"
+    stepper.close()
+    view.close()
 
 
 def test_a_long_path_does_not_fill_the_notebook() -> None:

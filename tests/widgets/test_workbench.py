@@ -76,8 +76,10 @@ def test_the_python_that_does_the_same_runs(bench: Workbench) -> None:
     assert names["xe"] is xenexplore
 
 
-def test_readers_without_a_kernel_get_text(bench: Workbench) -> None:
+def test_readers_without_a_kernel_get_the_picture_and_the_text(bench: Workbench) -> None:
     data, _ = bench._repr_mimebundle_()
+    assert data["text/html"].startswith(_view(bench).still(bench.scenario_python()))
+    assert '<img alt="' in data["text/html"]
     assert data["text/plain"].startswith(bench.text)
     assert "outcome" in data["text/plain"] or "out-" in data["text/plain"]
     assert all(len(line) <= 72 for line in data["text/plain"].splitlines())

@@ -86,6 +86,17 @@ class Replayed:
     setup: Counts
     counts: Counts
 
+    @property
+    def reads_per_call(self) -> float:
+        """What Xen reads to find the bytes, for each hypercall that the design carries.
+
+        Page-table entries, P2M entries and list elements; 0 where it carries none.
+        """
+        carried = self.hypercalls - self.refused
+        counts = self.counts
+        reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
+        return reads / carried if carried else 0.0
+
     def share(self, *wanted: Verdict) -> float:
         """Share of accesses with one of these verdicts (0 where there are none)."""
         if not len(self.verdicts):

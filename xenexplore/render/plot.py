@@ -5,12 +5,14 @@ Every figure carries its workload and limits in its caption.
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.render.html import picture_html
 from xenexplore.render.plot_counts import (
     draw_break_even,
     draw_entries,
@@ -18,11 +20,15 @@ from xenexplore.render.plot_counts import (
     draw_repeats,
     draw_sizes,
 )
+from xenexplore.render.plot_text import plot_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PlotFigure", "figures_of"]
+__all__ = ["PLOT_CLASS", "PlotFigure", "figures_of"]
+
+#: The class around a plot in a notebook: its bytes are those of one matplotlib.
+PLOT_CLASS = "xe-plot"
 
 # Okabe and Ito's palette: told apart by colour-blind readers, and in grey by lightness.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -37,12 +43,23 @@ class PlotFigure:
     Attributes:
         name: for a file name; ``title``; ``caption``: recording, workload, limits.
         svg: the picture, with title and description for screen readers.
+        text: the same at 72 columns: title, numbers where they are bars, caption.
     """
 
     name: str
     title: str
     caption: str
     svg: str
+    text: str
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
+        """What a notebook shows: the picture, and the text beside it."""
+        picture = picture_html(self.svg[self.svg.index("<svg") :], self.title)
+        text = f"<details><summary>as text</summary><pre>{html.escape(self.text)}</pre></details>"
+        return {
+            "text/plain": self.text,
+            "text/html": f'<div class="{PLOT_CLASS}">{picture}</div>{text}',
+        }
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
@@ -85,7 +102,8 @@ def _figure(findings: Findings, name: str, title: str, draw: Callable[[Axes], No
         out = io.StringIO()
         about = {"Date": None, "Creator": "xenexplore", "Title": title, "Description": caption}
         figure.savefig(out, format="svg", metadata=about)
-    return PlotFigure(name, title, caption, out.getvalue())
+        text = plot_text(axes, f"{title} ({findings.source})", caption)
+    return PlotFigure(name, title, caption, out.getvalue(), text)
 
 
 def _regions(axes: Axes, shown: list[DomainFindings]) -> None:
@@ -143,13 +161,7 @@ def _reads(axes: Axes, shown: list[DomainFindings]) -> None:
     labels = [one.design.label for one in first if one.refused < one.hypercalls]
     height = 0.8 / max(len(able), 1)
     for index, domain in enumerate(able):
-        values = []
-        for one in domain.replays:
-            if one.design.label in labels:
-                carried = max(one.hypercalls - one.refused, 1)
-                counts = one.counts
-                reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
-                values.append(reads / carried)
+        values = [one.reads_per_call for one in domain.replays if one.design.label in labels]
         at = [row + index * height for row in range(len(values))]
         axes.barh(at, values, height, label=domain.coverage.name,
                   color=_COLOURS[index % len(_COLOURS)])  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.analysis.cost import BreakEven
 from xenexplore.analysis.findings import DomainFindings
+from xenexplore.render.plot_text import short_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,13 +26,9 @@ def _grouped(axes: Axes, labels: tuple[str, ...], rows: list[tuple[str, list[flo
     for index, (name, values) in enumerate(rows):
         at = [place + index * width for place in range(len(labels))]
         bars = axes.bar(at, values, width, label=name, color=_COLOURS[index % len(_COLOURS)])
-        axes.bar_label(bars, [_short(value) for value in values], fontsize=8)
+        axes.bar_label(bars, [short_number(value) for value in values], fontsize=8)
     axes.set_xticks([place + 0.4 - width / 2 for place in range(len(labels))], labels)
     axes.legend(fontsize=8, frameon=False, loc="upper left")
-
-
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
 
 
 def draw_entries(axes: Axes, shown: list[DomainFindings]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.path import About, Path
 from xenexplore.steps import Json
 
@@ -85,6 +86,11 @@ class Comparison:
     def paths(self) -> tuple[Path, ...]:
         """Each option's run, in the scenario's order."""
         return tuple(row.path for row in self.rows)
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Each option's outcome by its label, in the scenario's order."""
+        return {row.path.option.label: row.path.outcome for row in self.rows}
 
     @property
     def failed(self) -> tuple[str, ...]:

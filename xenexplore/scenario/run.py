@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError
@@ -50,17 +50,26 @@ def run(scenario: Scenario, option: str | None = None) -> Path:
     return _run(scenario, _chosen(scenario, option))
 
 
-def compare(scenario: Scenario) -> Comparison:
-    """Run a scenario under each of its options.
+def compare(scenario: Scenario, options: Sequence[str] | None = None) -> Comparison:
+    """Run a scenario under several options.
+
+    Args:
+        scenario: what to run.
+        options: which, in this order, each as :func:`run` takes it; None: each
+            option of the scenario.  The scenario's expectations are about its
+            own options, and are not held against others.
 
     Raises:
-        ScenarioError: the machine cannot be built or do what an action asks.
+        ScenarioError: there is no such option, or the machine cannot be built
+            or do what an action asks.
     """
+    own = options_of(scenario)
+    wanted = own if options is None else [_chosen(scenario, option) for option in options]
     rows: list[Row] = []
-    for option in options_of(scenario):
+    for option in wanted:
         path = _run(scenario, option)
         difference = first_difference(rows[0].path, path) if rows else None
-        failed = tuple(unmet(scenario, path))
+        failed = tuple(unmet(scenario, path)) if option in own else ()
         rows.append(Row(path=path, difference=difference, failed=failed))
     return Comparison(about=scenario.about, rows=tuple(rows))
 

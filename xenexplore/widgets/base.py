@@ -52,22 +52,35 @@ class PathWidget(anywidget.AnyWidget):
         """The view as a still picture."""
         raise NotImplementedError
 
+    def python(self) -> str:
+        """The line of Python that the still view stands for."""
+        raise NotImplementedError
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._title}, step {self.step}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live view; for readers who have no kernel, a picture and the text."""
+        """The live view; for readers who have no kernel, a picture, its Python, and the text."""
         bundle = super()._repr_mimebundle_(**kwargs)
         assert bundle is not None, "a widget that is open has a view"
         data, metadata = bundle
         text = self.text()
-        picture = picture_html(self.svg(), self._title)
         shown = {
             "text/plain": text,
-            "text/html": f"{picture}<details><summary>as text</summary>"
+            "text/html": f"{self.still()}<details><summary>as text</summary>"
             f"<pre>{html.escape(text)}</pre></details>",
         }
         return {**data, **shown}, metadata
+
+    def still(self, before: str = "") -> str:
+        """The picture as HTML, and under it the line of Python that shows the live view.
+
+        Args:
+            before: Python that has to stand before that line, or ``""``.
+        """
+        picture = picture_html(self.svg(), self._title)
+        python = html.escape(before + self.python(), quote=False)
+        return f"{picture}<pre><code>{python}</code></pre>"
 
     def close(self) -> None:
         """End the view and give back everything it holds, its layout included."""

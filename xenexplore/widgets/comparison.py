@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from xenexplore.render.html import comparison_json, save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
+from xenexplore.widgets.as_python import comparison_python
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class ComparisonView(PathWidget):
     def svg(self) -> str:
         """The comparison as a still picture."""
         return svg_of(self.comparison)
+
+    def python(self) -> str:
+        """The line that shows this comparison."""
+        return comparison_python(self.comparison, self.step)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.

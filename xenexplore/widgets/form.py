@@ -41,12 +41,17 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """What a reader without a kernel sees instead, at 72 columns."""
         raise NotImplementedError
 
+    def scenario_python(self) -> str:
+        """The Python that makes ``scenario``, whose view is on show."""
+        raise NotImplementedError
+
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live form, and its text for readers without a kernel."""
+        """The live form; for readers without a kernel the picture of its view, and the text."""
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         text = self.static_text()
-        shown = {"text/plain": text, "text/html": f"<pre>{html.escape(text)}</pre>"}
+        still = self._view.still(self.scenario_python()) if self._view is not None else ""
+        shown = {"text/plain": text, "text/html": f"{still}<pre>{html.escape(text)}</pre>"}
         return {**data, **shown}, metadata
 
     def close(self) -> None:

@@ -42,6 +42,7 @@ class RecordingBrowser(Form):
         self.recording = recording
         self.index = CallIndex(recording)
         self._scenario: Scenario | None = None
+        self._row = 0
         wide = {"style": {"description_width": "7em"}, "layout": ipw.Layout(width="26em")}
         domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
         self._domain = ipw.Dropdown(options=[ANY, *domains], description="Domain", **wide)
@@ -121,6 +122,7 @@ class RecordingBrowser(Form):
             self._load(self._calls.value)
 
     def _load(self, row: int) -> None:
+        self._row = row
         try:
             self._scenario = to_scenario(self.recording, row)
         except XenexploreError as error:
@@ -152,6 +154,13 @@ class RecordingBrowser(Form):
     def text(self) -> str:
         """The chosen call as a scenario's text, or ``""``."""
         return "" if self._scenario is None else write_scenario(self._scenario)
+
+    def scenario_python(self) -> str:
+        """The chosen call as a scenario."""
+        return (
+            "from xenexplore.recording.to_scenario import to_scenario\n"
+            f'scenario = to_scenario(xe.open_recording("{self.recording.source}"), {self._row})\n'
+        )
 
     def __repr__(self) -> str:
         return f"<RecordingBrowser {self.recording.source}: {self._view!r}>"

@@ -8,6 +8,7 @@ from xenexplore.render.html import opening_step, save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.path import path_text
 from xenexplore.render.text.step import step_text
+from xenexplore.widgets.as_python import path_python
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Stepper(PathWidget):
     def svg(self) -> str:
         """The step on show, as a still picture."""
         return svg_of(self.path, self.step)
+
+    def python(self) -> str:
+        """The line that shows this path at this step."""
+        return path_python(self.path, self.step)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.

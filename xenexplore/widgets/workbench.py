@@ -183,6 +183,10 @@ class Workbench(Form):
         quoted = self.text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         return f'import xenexplore as xe\n\nscenario = xe.parse("""\n{quoted}""")\n{shown}\n'
 
+    def scenario_python(self) -> str:
+        """The scenario is the text that stands below the picture."""
+        return "scenario = xe.parse(text)  # the text that stands below\n"
+
     def __repr__(self) -> str:
         return f"<Workbench {self._view!r}>"
 

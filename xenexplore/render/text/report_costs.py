@@ -93,8 +93,7 @@ def _cells(findings: Findings, one: Replayed) -> list[str]:
     if not carried:
         return ["all", "", "", ""]
     counts = one.counts
-    reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
     refused = grouped(one.refused) if one.refused else "-"
     ns = findings.costs.price(counts) / carried
     compares = f"{counts.tlb_compares / carried:.1f}" if counts.tlb_compares else "-"
-    return [refused, f"{reads / carried:.1f}", compares, f"{ns:.0f}"]
+    return [refused, f"{one.reads_per_call:.1f}", compares, f"{ns:.0f}"]
