@@ -77,8 +77,29 @@ def test_many_steps_are_few_messages(stepper: Page) -> None:
     assert stepper.evaluate("saved") == [20]
 
 
+def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
+    other = made.wrong_vcpu().to_json().decode()
+    stepper.evaluate(
+        # A step that is still on its way to the kernel is about the run before.
+        "data => { document.querySelector('.xe').dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));"
+        " model.set('step', 35); model.set('data', data); }",
+        other,
+    )
+    root = stepper.locator(".xe")
+    expect(root).to_have_count(1)
+    expect(root).to_have_attribute("data-step", "35")
+    expect(root).to_contain_text("Xen writes vCPU 1's runstate area")
+    stepper.wait_for_timeout(120)
+    assert stepper.evaluate("saved") == []
+    root.focus()
+    stepper.keyboard.press("Home")
+    stepper.wait_for_function("saved.length > 0")
+    assert stepper.evaluate("saved") == [0]
+
+
 def test_cleaning_up_leaves_nothing(stepper: Page) -> None:
-    assert stepper.evaluate("listening()") == 1
+    assert stepper.evaluate("listening()") == 2  # to the data and to the step
     stepper.evaluate("cleanup()")
     assert stepper.locator(".xe").count() == 0
     assert stepper.evaluate("listening()") == 0

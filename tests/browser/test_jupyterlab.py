@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from browser import lab as jupyter
 from browser.lab import Lab
+from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
 
 PATIENCE = 30_000  # ms; two cores may be busy with something else
@@ -50,6 +52,7 @@ def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
     the_comparison(page)
     the_workbench(page)
     the_recording_browser(page)
+    no_violation_of_wcag(page)
     lab.shut_down(page)
     assert lab.kernels() == []
 
@@ -67,6 +70,10 @@ def in_the_theme(lab: Lab, page: Page) -> None:
 
 def the_stepper(page: Page) -> None:
     root = view(page, 0).locator(".xe")
+    assert step(root) > 10  # it opens where the bytes move
+    root.get_by_role("button", name="Next step").focus()
+    page.keyboard.press("Home")
+    expect(root).to_have_attribute("data-step", "0")
     before, cells = step(root), page.locator(".jp-Cell").count()
     root.get_by_role("button", name="Next step").click()
     expect(root).to_have_attribute("data-step", str(before + 1))
@@ -137,8 +144,29 @@ def the_recording_browser(page: Page) -> None:
     expect(calls).to_have_js_property("selectedIndex", 1)
     expect(cell.locator(".the-one-before")).to_have_count(0)
     expect(root).to_contain_text("O7")
+    root.get_by_role("button", name="Next step").focus()
+    page.keyboard.press("Home")
+    expect(root).to_have_attribute("data-step", "0")
     root.get_by_role("button", name="Next step").click()
     expect(root).to_have_attribute("data-step", "1")
+    all_of_them = cell.get_by_role("button", name="all options")
+    all_of_them.click()
+    expect(cell.locator(".xe-comparison")).to_contain_text("11 options")
+    cell.get_by_role("button", name="one option").click()
+    expect(cell.locator(".xe-comparison")).to_have_count(0)
+    cell.get_by_role("button", name="Scenario").click()
+    expect(cell.get_by_role("status")).to_contain_text("[[buffer]]")
+    cell.get_by_label("From call #").fill("2621")
+    page.keyboard.press("Tab")
+    expect(calls.locator("option").first).to_contain_text("#2621")
+    expect(root).to_contain_text("Recorded: event_channel_op")
+
+
+def no_violation_of_wcag(page: Page) -> None:
+    """axe-core on the outputs, ipywidgets' own controls included."""
+    found = Axe().run(page, context=".jp-OutputArea-child", options=RULES).response
+    assert len(found["passes"]) > 10
+    assert [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]] == []
 
 
 def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import xenexplore
+from xenexplore.errors import RecordingError
 from xenexplore.recording.reader import read_recording
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.widgets.recording_browser import PAGE, RecordingBrowser
@@ -33,8 +34,12 @@ def test_filters_fill_the_list(browser: RecordingBrowser) -> None:
     browser._domain.value = "dom0"
     browser._name.value = "event_channel_op send"
     assert browser._count.value == "374 calls, 200 shown"
-    browser._start.value = 300
-    assert browser._count.value == "374 calls, 74 shown"
+    rows = browser.index.find(domain="dom0", name="event_channel_op send")
+    numbers = browser.recording.calls.seq[rows].tolist()
+    browser._start.value = 30_000
+    shown = [browser.recording.calls.seq[row] for _, row in browser._calls.options]
+    assert browser._count.value == f"374 calls, {len(shown)} shown"
+    assert shown[0] == min(seq for seq in numbers if seq >= 30_000)
     browser._start.value = 0
     browser._region.value = "image"
     assert all("image" in label for label, _ in browser._calls.options)
@@ -57,8 +62,6 @@ def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:
 def test_readers_without_a_kernel_get_the_picture_and_its_python(
     browser: RecordingBrowser,
 ) -> None:
-    data, _ = browser._repr_mimebundle_()
-    assert data["text/html"].startswith("<pre>")  # nothing is chosen, nothing is drawn
     row = int(browser.index.find(domain="dom0", name="event_channel_op send")[0])
     browser.pick(row)
     browser._option.value = "bounce"
@@ -73,6 +76,50 @@ def test_readers_without_a_kernel_get_the_picture_and_its_python(
     (view,) = browser._shown.children
     assert again.svg() == view.svg()
     again.close()
+
+
+def test_it_opens_with_its_first_call(browser: RecordingBrowser) -> None:
+    assert browser._calls.value == 0
+    (view,) = browser._shown.children
+    assert view.path.about.name == "pvh-0"
+
+
+def test_a_picked_call_is_shown_in_the_list(browser: RecordingBrowser) -> None:
+    browser._name.value = "event_channel_op send"
+    row = int(np.flatnonzero(browser.recording.calls.seq == 2621)[0])
+    browser.pick(row)
+    assert browser._calls.value == row
+    assert browser._name.value == "event_channel_op send"
+    browser.pick(20_000)  # no event: the filters give way
+    assert browser._calls.value == 20_000
+    assert browser._name.value == ""
+    (view,) = browser._shown.children
+    assert view.path.about.name == f"pvh-{browser.recording.calls.seq[20_000]}"
+    for row in (-1, 41_391):
+        with pytest.raises(RecordingError, match="expected a row from 0 to 41390"):
+            browser.pick(row)
+
+
+def test_all_options_side_by_side_and_the_python_that_does_the_same(
+    browser: RecordingBrowser,
+) -> None:
+    row = int(np.flatnonzero(browser.recording.calls.seq == 2621)[0])
+    browser.pick(row)
+    browser._compare.value = True
+    (view,) = browser._shown.children
+    paths = {path.option.name: path for path in view.comparison.paths}
+    assert set(paths) == set(browser._option.options)
+    assert paths["software-tlb"].outcome.calls.tlb_hits == 1  # with what the scenario registers
+    *before, last = browser.code().split("xe.ComparisonView")
+    names: dict[str, object] = {}
+    exec("".join(before), names)
+    again = eval("xe.ComparisonView" + last, names)
+    assert again.svg() == view.svg()
+    again.close()
+    browser._text.click()
+    assert html.escape(browser.text.splitlines()[0]) in browser._message.value
+    browser._code.click()
+    assert "to_scenario" in browser._message.value
 
 
 def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import ipywidgets
 import pytest
 
 import xenexplore
+from xenexplore.errors import MachineError
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.recipes import Choices, recipe_text
 from xenexplore.widgets.comparison import ComparisonView
@@ -29,12 +32,12 @@ def _view(bench: Workbench) -> Stepper | ComparisonView:
 
 def test_a_control_changes_the_text_and_the_view(bench: Workbench) -> None:
     assert _view(bench).path.outcome.calls.walks == 1
-    bench._controls["option"].value = "number-bit"
+    bench._controls.widgets["option"].value = "number-bit"
     assert 'use = "number-bit"' in bench.text
     assert bench._area.value == bench.text
     assert _view(bench).path.outcome.calls.walks == 0
-    bench._controls["option"].value = "software-tlb"
-    bench._controls["register"].value = ("stack",)
+    bench._controls.widgets["option"].value = "software-tlb"
+    bench._controls.widgets["register"].value = ("stack",)
     assert _view(bench).path.outcome.calls.tlb_hits == 1
 
 
@@ -43,6 +46,74 @@ def test_typed_text_is_the_state(bench: Workbench) -> None:
     bench._area.value = typed
     assert bench.text == typed
     assert _view(bench).path.outcome.calls.bytes_to_guest == 48
+
+
+def test_a_text_that_the_controls_can_say_sets_them(bench: Workbench) -> None:
+    wanted = Choices(
+        guest="hvm", encryption="sev", shared=True, vcpus=2, p2m="2M", place="user", offset=4088,
+        call="grant_table_op map_grant_ref", count=3,
+        options=(("software-tlb", (("register", ("stack",)), ("cross_vcpu", "subject"))),
+                 ("linear-walk", ())),
+    )  # fmt: skip
+    bench.text = recipe_text(wanted)
+    assert bench._controls.choices() == wanted
+    assert bench._by_hand.value == ""
+    bench._controls.widgets["vcpus"].value = 1
+    assert bench.text == recipe_text(replace(wanted, vcpus=1))
+
+
+def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) -> None:
+    before = bench._controls.choices()
+    bench.text = bench.text.replace("port = 5", "port = 6")
+    assert "what the controls cannot say" in bench._by_hand.value
+    assert bench._controls.choices() == before
+    assert _view(bench).path.outcome.status == "right"
+    bench._controls.widgets["option"].value = "number-bit"
+    assert bench._by_hand.value == ""
+    assert "port = 5" in bench.text
+
+
+def test_what_does_not_apply_is_grey(bench: Workbench) -> None:
+    def grey() -> set[str]:
+        return {name for name, widget in bench._controls.widgets.items() if widget.disabled}
+
+    assert grey() == {"count", "shared", "register"}
+    bench._controls.widgets["option"].value = "software-tlb"
+    assert grey() == {"count", "shared"}
+    bench._controls.widgets["call"].value = "console_io write"
+    assert grey() == {"shared"}
+    bench._controls.widgets["encryption"].value = "sev"
+    assert grey() == set()
+    bench._controls.widgets["encryption"].value = "none"
+    bench._controls.widgets["guest"].value = "pv"
+    assert grey() == {"shared", "encryption", "p2m"}
+    bench.text = recipe_text(Choices())
+    assert grey() == {"count", "shared", "register"}
+
+
+@pytest.mark.parametrize("typed", ["4096", "-1", "half", "0x10"])
+def test_a_page_offset_that_is_none_is_said(bench: Workbench, typed: str) -> None:
+    before = bench.text
+    offset = bench._controls.widgets["offset"]
+    offset.value = typed
+    assert "page offset: expected 0 to 4095" in bench._message.value
+    assert bench.text == before
+    offset.value = "4095"
+    assert "offset = 4095" in bench.text
+    assert bench._message.value == ""
+    offset.value = typed
+    offset.value = "4095"
+    assert bench._message.value == ""
+    offset.value = ""
+    assert bench.text == before
+
+
+def test_choices_that_no_control_can_say_are_refused() -> None:
+    before = len(ipywidgets.widget._instances)
+    with pytest.raises(MachineError, match="no controls can say"):
+        Workbench(choices=Choices(vcpus=100))
+    gc.collect()
+    assert len(ipywidgets.widget._instances) == before
 
 
 def test_a_mistake_is_said_and_the_view_stays(bench: Workbench) -> None:
@@ -56,7 +127,7 @@ def test_a_mistake_is_said_and_the_view_stays(bench: Workbench) -> None:
 
 
 def test_all_options_at_once(bench: Workbench) -> None:
-    bench._controls["option"].value = "bounce"
+    bench._controls.widgets["option"].value = "bounce"
     bench._compare.value = True
     view = _view(bench)
     assert isinstance(view, ComparisonView)
@@ -88,10 +159,10 @@ def test_readers_without_a_kernel_get_the_picture_and_the_text(bench: Workbench)
 def test_hundreds_of_changes_leave_no_widget_behind() -> None:
     before = len(ipywidgets.widget._instances)
     shown = Workbench()
-    shown._controls["vcpus"].value = 2
+    shown._controls.widgets["vcpus"].value = 2
     settled = len(ipywidgets.widget._instances)
     for turn in range(200):
-        shown._controls["vcpus"].value = 1 + turn % 2
+        shown._controls.widgets["vcpus"].value = 1 + turn % 2
     assert len(ipywidgets.widget._instances) == settled
     shown.close()
     assert len(ipywidgets.widget._instances) == before

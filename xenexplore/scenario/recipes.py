@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xenexplore.errors import MachineError
+from xenexplore.errors import MachineError, XenexploreError
+from xenexplore.scenario.action_records import Call
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.model import BufferSpec, Scenario
 
-__all__ = ["CALLS", "Choices", "recipe_text"]
+__all__ = ["CALLS", "COUNTED", "Choices", "choices_of", "recipe_text"]
 
 #: What can be called, and what its first buffer is.
 CALLS: dict[str, str] = {
@@ -22,6 +25,13 @@ CALLS: dict[str, str] = {
     "grant_table_op map_grant_ref": "an array of 32-byte operations, in and out each",
     "console_io write": "a string, in pieces of 128 bytes",
 }
+
+#: Those of them that take a number of elements (or bytes of a string).
+COUNTED = (
+    "memory_op populate_physmap",
+    "grant_table_op map_grant_ref",
+    "console_io write",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,52 @@ def recipe_text(choices: Choices) -> str:
     parts = [_head(choices), _guest(choices), *_buffers(choices), _action(choices)]
     parts += [_option(name, values) for name, values in choices.options]
     return "\n\n".join(parts) + "\n"
+
+
+def choices_of(text: str) -> Choices | None:
+    """The choices that a text stands for, or None: it says something that no choice says.
+
+    What comes back says the same text again: ``recipe_text(choices_of(text)) == text``.
+    """
+    try:
+        scenario = parse_scenario(text)
+        found = _choices(scenario)
+        same = found is not None and recipe_text(found) == text
+    except XenexploreError:
+        return None
+    return found if same else None
+
+
+_P2M_SIZES = {0: "4K", 9: "2M", 18: "1G"}
+
+
+def _choices(scenario: Scenario) -> Choices | None:
+    named = {buffer.name: buffer for buffer in scenario.buffers}
+    if "buffer" not in named or len(scenario.actions) != 1:
+        return None
+    (action,) = scenario.actions
+    if not isinstance(action, Call):
+        return None
+    guest, buffer = scenario.guest, named["buffer"]
+    return Choices(
+        guest=guest.type,
+        kernel=guest.kernel,
+        encryption=guest.encryption,
+        vcpus=guest.vcpus,
+        p2m=_P2M_SIZES[guest.p2m_order],
+        place=buffer.place,
+        offset=buffer.offset,
+        shared=bool(buffer.shared),
+        call=action.hypercall,
+        count=_count(action.hypercall, buffer),
+        options=tuple((option.use, tuple(option.values)) for option in scenario.options),
+    )
+
+
+def _count(call: str, buffer: BufferSpec) -> int:
+    if call not in COUNTED:
+        return Choices().count
+    return len(buffer.contents.array) or len(buffer.contents.text)
 
 
 def _head(choices: Choices) -> str:

@@ -24,12 +24,15 @@ def path_python(path: Path, step: int) -> str:
 
 
 def comparison_python(comparison: Comparison, step: int = -1) -> str:
-    """What shows a comparison, with its options if they were chosen: one line if it fits."""
+    """What shows a comparison: one line if it fits.
+
+    Its options are named unless they are a built-in scenario's own.
+    """
     found = _builtin(comparison.about)
     labels = [path.option.label for path in comparison.paths]
     head = f"xe.ComparisonView(xe.compare({_named(found)}"
     tail = f"), step={step})" if step >= 0 else "))"
-    if found is None or labels == [option.label for option in options_of(found)]:
+    if found is not None and labels == [option.label for option in options_of(found)]:
         return head + tail
     words = [_word(label) for label in labels]
     line = f"{head}, [{', '.join(words)}]{tail}"

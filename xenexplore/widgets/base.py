@@ -17,7 +17,7 @@ class PathWidget(anywidget.AnyWidget):
     """A view that steps in the browser.
 
     The data goes to the browser once, as text in one trait; after that only
-    the step travels, both ways.
+    the step travels, both ways, until something else is shown.
 
     Attributes:
         step: the step on show, from 0; set it to move the view.
@@ -43,6 +43,12 @@ class PathWidget(anywidget.AnyWidget):
         if step < self._first:
             raise traitlets.TraitError(f"step: expected {self._first} to {self._last}, got {step}")
         return min(step, self._last)
+
+    def _put(self, traits: dict[str, Any]) -> None:
+        """Put other data on show, in place of what is there, in one message."""
+        with self.hold_sync():
+            for name, value in traits.items():
+                self.set_trait(name, value)
 
     def text(self) -> str:
         """The view as 72-column text."""

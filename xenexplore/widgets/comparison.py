@@ -32,12 +32,18 @@ class ComparisonView(PathWidget):
     _first = -1
 
     def __init__(self, comparison: Comparison, *, step: int = -1, **kwargs: Any) -> None:
+        super().__init__(**self._traits_of(comparison, step), **kwargs)
+
+    def show(self, comparison: Comparison, *, step: int = -1) -> None:
+        """Show another comparison in the same view; arguments as for the class."""
+        self._put(self._traits_of(comparison, step))
+
+    def _traits_of(self, comparison: Comparison, step: int) -> dict[str, Any]:
         self.comparison = comparison
         # The common time is at least the longest run's and at most the sum of all.
         self._last = max(0, sum(len(row.path) for row in comparison.rows) - 1)
         self._title = f"{comparison.about.name}: {len(comparison.rows)} options"
-        data = comparison_json(comparison).decode()
-        super().__init__(data=data, step=min(step, self._last), **kwargs)
+        return {"data": comparison_json(comparison).decode(), "step": step}
 
     def text(self) -> str:
         """The comparison as a 72-column table."""

@@ -8,10 +8,15 @@ from typing import Any
 
 import ipywidgets as ipw
 
+from xenexplore.errors import XenexploreError
+from xenexplore.scenario.comparison import Comparison
+from xenexplore.scenario.path import Path
 from xenexplore.widgets.base import PathWidget
+from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.keys import KeepKeys
+from xenexplore.widgets.stepper import Stepper
 
-__all__ = ["Form"]
+__all__ = ["Form", "close_whole"]
 
 
 class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
@@ -21,18 +26,61 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         controls: what stands above the view, in order.
     """
 
+    _view: PathWidget | None = None
+
     def __init__(self, controls: Sequence[ipw.Widget]) -> None:
-        self._view: PathWidget | None = None
         self._message = ipw.HTML()
         self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
         super().__init__([*controls, self._message, self._shown, KeepKeys()])
 
-    def _put(self, view: PathWidget) -> None:
-        """Show a view in place of the one before, which ends."""
-        before, self._view = self._view, view
-        self._shown.children = (view,)
-        if before is not None:
-            before.close()
+    def _make_bar(self, *more: ipw.Widget) -> ipw.HBox:
+        """One option or all of them, and buttons: the Python that does the same, and ``more``."""
+        self._compare = ipw.ToggleButtons(
+            options=[("one option", False), ("all options", True)], value=False
+        )
+        self._code = ipw.Button(description="Python", tooltip="the Python that does the same")
+        self._compare.observe(lambda _: self._show(), "value")
+        self._code.on_click(lambda _: self._say(self.code()))
+        return ipw.HBox(
+            [self._compare, self._code, *more],
+            layout=ipw.Layout(align_items="baseline", flex_flow="row wrap"),
+        )
+
+    def _made(self) -> Path | Comparison | None:
+        """What the controls ask for, or None: nothing is chosen yet."""
+        raise NotImplementedError
+
+    def _show(self) -> None:
+        """Show what the controls ask for; what fails is said, and the view before stays."""
+        self._say("")
+        try:
+            made = self._made()
+        except XenexploreError as error:
+            self._say(str(error))
+            return
+        if made is not None:
+            self._put(made)
+
+    def code(self) -> str:
+        """The Python that shows the same."""
+        raise NotImplementedError
+
+    def _put(self, made: Path | Comparison) -> None:
+        """Show a run, or several side by side: in the view that is there, if it is of that kind."""
+        view = self._view
+        if isinstance(made, Comparison):
+            if isinstance(view, ComparisonView):
+                view.show(made)
+                return
+            self._view = ComparisonView(made)
+        else:
+            if isinstance(view, Stepper):
+                view.show(made)
+                return
+            self._view = Stepper(made)
+        self._shown.children = (self._view,)
+        if view is not None:
+            view.close()
 
     def _say(self, message: str) -> None:
         self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
@@ -68,9 +116,14 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 def _close_children(box: Any) -> None:
     """Close the widgets of a box, innermost first, with their layouts and styles."""
     for child in getattr(box, "children", ()):
-        _close_children(child)
-        for part in ("layout", "style"):
-            held = getattr(child, part, None)
-            if isinstance(held, ipw.Widget):
-                held.close()
-        child.close()
+        close_whole(child)
+
+
+def close_whole(widget: ipw.Widget) -> None:
+    """Close a widget with what is in it and its layouts and styles."""
+    _close_children(widget)
+    for part in ("layout", "style"):
+        held = getattr(widget, part, None)
+        if isinstance(held, ipw.Widget):
+            held.close()
+    widget.close()

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import ipywidgets as ipw
+import numpy as np
 
-from xenexplore.errors import XenexploreError
+from xenexplore.errors import RecordingError, XenexploreError
 from xenexplore.options.registry import OPTIONS
 from xenexplore.recording.browse import CallIndex
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.reader import read_recording
 from xenexplore.recording.to_scenario import to_scenario
-from xenexplore.render.text.path import path_text
+from xenexplore.scenario.comparison import Comparison
 from xenexplore.scenario.model import OptionSpec, Scenario
-from xenexplore.scenario.run import run
+from xenexplore.scenario.path import Path
+from xenexplore.scenario.run import compare, run
 from xenexplore.scenario.writer import write_scenario
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
-from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["RecordingBrowser"]
 
@@ -52,29 +53,39 @@ class RecordingBrowser(Form):
             description="Buffers in",
             **wide,
         )
+        last = int(recording.calls.seq[-1]) if len(recording.calls) else 0
         self._start = ipw.BoundedIntText(
-            value=0, min=0, max=0, step=PAGE, description="From match", **wide
+            value=0, min=0, max=last, description="From call #", **wide
         )
         self._option = ipw.Dropdown(
             options=[n for n, o in OPTIONS.items() if o.specified], description="Option", **wide
         )
         self._calls = ipw.Select(
-            options=[], rows=11, layout=ipw.Layout(width="44em", max_width="100%")
+            options=[],
+            rows=11,
+            tooltip="recorded calls: number, domain, name, copies, where the buffers lie",
+            layout=ipw.Layout(width="44em", max_width="100%"),
         )
         self._calls.add_class("xe-recorded-calls")
         self._count = ipw.HTML()
+        self._text = ipw.Button(
+            description="Scenario", tooltip="the call as a scenario's text: copy it, mail it"
+        )
         filters = ipw.VBox(
             [self._domain, self._name, self._region, self._start, self._option, self._count]
         )
         top = ipw.HBox([filters, self._calls], layout=ipw.Layout(flex_flow="row wrap"))
-        super().__init__([top])
+        super().__init__([top, self._make_bar(self._text)])
         self.add_class(FORM_CLASS)
         self._domain.observe(lambda _: self._renamed(), "value")
         for control in (self._name, self._region, self._start):
             control.observe(lambda _: self._found(), "value")
         self._calls.observe(lambda _: self._picked(), "value")
         self._option.observe(lambda _: self._show(), "value")
+        self._text.on_click(lambda _: self._say(self.text or "No call is chosen."))
         self._renamed()
+        if len(recording.calls):
+            self.pick(0)
 
     def _renamed(self) -> None:
         """Another domain: its own hypercalls to choose from."""
@@ -93,11 +104,10 @@ class RecordingBrowser(Form):
             name=self._name.value or None,
             region=self._region.value or None,
         )
-        self._start.max = max(0, len(rows) - 1)
-        start = min(self._start.value, self._start.max)
+        start = int(np.searchsorted(self.recording.calls.seq[rows], self._start.value))
         page = rows[start : start + PAGE].tolist()
         self._count.value = f"{len(rows):,} calls, {len(page)} shown"
-        self._calls.options = [(self._line(row), row) for row in page]
+        self._calls.options = [(self._line(row), row) for row in page]  # and the first is picked
 
     def _line(self, row: int) -> str:
         """A call as a line of the list, in columns."""
@@ -107,15 +117,23 @@ class RecordingBrowser(Form):
         return f"#{call.seq:<7}{call.domain:6}{call.name:32}{copies:>10}  {where}"
 
     def pick(self, row: int) -> None:
-        """Choose a call by its row in the recording's calls.
+        """Choose a call by its row in the recording's calls, and show it in the list.
 
         Raises:
             RecordingError: there is no such row.
         """
-        if row != self._calls.value and row in dict(self._calls.options).values():
-            self._calls.value = row  # and that loads it
-        else:
-            self._load(row)
+        calls = self.recording.calls
+        if not 0 <= row < len(calls):
+            rows = f"a row from 0 to {len(calls) - 1}" if len(calls) else "a call to pick"
+            raise RecordingError(self.recording.source, "", expected=rows, got=str(row))
+        if row not in self._listed():
+            self._start.value = int(calls.seq[row])
+        if row not in self._listed():  # the filters leave it out
+            self._domain.value = self._name.value = self._region.value = ""
+        self._calls.value = row  # and that loads it
+
+    def _listed(self) -> list[int]:
+        return [row for _, row in self._calls.options]
 
     def _picked(self) -> None:
         if self._calls.value is not None:
@@ -131,16 +149,14 @@ class RecordingBrowser(Form):
             return
         self._show()
 
-    def _show(self) -> None:
+    def _made(self) -> Path | Comparison | None:
         if self._scenario is None:
-            return
-        self._say("")
-        try:
-            view = Stepper(run(self._under(self._option.value), self._option.value))
-        except XenexploreError as error:
-            self._say(str(error))
-            return
-        self._put(view)
+            return None
+        if self._compare.value:
+            labels = {spec.use: spec.label for spec in self._scenario.options}
+            names = [labels.get(name, name) for name in self._option.options]
+            return compare(self._scenario, names)
+        return run(self._under(self._option.value), self._option.value)
 
     def _under(self, option: str) -> Scenario:
         """The scenario with the option among its own, so that it can be run under it."""
@@ -162,13 +178,19 @@ class RecordingBrowser(Form):
             f'scenario = to_scenario(xe.open_recording("{self.recording.source}"), {self._row})\n'
         )
 
+    def code(self) -> str:
+        """The Python that shows the same."""
+        if self._view is None:
+            return "import xenexplore as xe\n"
+        return f"import xenexplore as xe\n{self.scenario_python()}{self._view.python()}\n"
+
     def __repr__(self) -> str:
         return f"<RecordingBrowser {self.recording.source}: {self._view!r}>"
 
     def static_text(self) -> str:
         """The chosen call's path, or the first calls of the recording."""
         lines = [f"Recording {self.recording.source}: {len(self.recording.calls):,} hypercalls"]
-        if isinstance(self._view, Stepper):
-            return lines[0] + "\n\n" + path_text(self._view.path)
+        if self._view is not None:
+            return lines[0] + "\n\n" + self._view.text()
         lines += [str(self.index.call(row)) for row in range(min(8, len(self.index.find())))]
         return "\n".join(line[:72] for line in lines) + "\n"

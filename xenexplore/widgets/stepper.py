@@ -32,11 +32,18 @@ class Stepper(PathWidget):
     """
 
     def __init__(self, path: Path, *, step: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**self._traits_of(path, step), **kwargs)
+
+    def show(self, path: Path, *, step: int | None = None) -> None:
+        """Show another path in the same view; arguments as for the class."""
+        self._put(self._traits_of(path, step))
+
+    def _traits_of(self, path: Path, step: int | None) -> dict[str, Any]:
         self.path = path
         self._last = max(0, len(path) - 1)
         self._title = f"{path.about.name} under {path.option.label}: {len(path)} steps"
-        at = opening_step(path) if step is None else min(step, self._last)
-        super().__init__(data=path.to_json().decode(), step=at, **kwargs)
+        at = opening_step(path) if step is None else step
+        return {"data": path.to_json().decode(), "step": at}
 
     def text(self) -> str:
         """The path as 72-column text; of a long one, the step on show."""

@@ -1,9 +1,17 @@
 // The part of the map that stays while one copy is stepped through.
 
+// Pieces of the copy that lie in no buffer's pages, in either space (null: it does).
+function strays(map, focus) {
+  return focus.chunks.slice(0, MOST_MARKS).map(({ va, size: bytes, gpa }) => ({
+    va: va !== null && !map.bufferAt(va) ? va : null,
+    size: bytes,
+    gpa: gpa !== null && !map.frames.has(frameOf(gpa)) ? gpa : null,
+  })).filter(({ va, gpa }) => va !== null || gpa !== null);
+}
+
 // Marks of both spaces for one step: the call's buffers, their aliases, registered ranges.
 function marksOf(map, focus, state, tables, zoom) {
   const lin = [], phys = [];
-  const near = focus.chunks.length ? focus.chunks : [];
   for (const buffer of map.buffers) {
     const keys = buffer.frames.slice(0, 4).map((f) => `gfn:${hex(f)}`).join(" ");
     const words_ = `${buffer.name}: ${size(buffer.size)}, ${buffer.kind}${buffer.own ? ", placed by the option" : ""}${buffer.process ? `, process ${buffer.process}` : ""}`;
@@ -21,9 +29,9 @@ function marksOf(map, focus, state, tables, zoom) {
         lin.push({ lo: alias, hi: alias + PAGE, cls: "alias", name: "", gfn, keys: `vp:${hex(frameOf(alias))} gfn:${hex(gfn)}`, words: `directmap alias of gfn ${hex(gfn, 5)}, page ${at + 1} of ${buffer.name}` });
     });
   }
-  for (const chunk of near.slice(0, MOST_MARKS)) {
-    if (chunk.va !== null && !map.bufferAt(chunk.va)) lin.push({ lo: chunk.va, hi: chunk.va + chunk.size, cls: "buf", name: "", keys: `vp:${hex(frameOf(chunk.va))}`, words: "a piece of this copy" });
-    if (chunk.gpa !== null && !map.frames.has(frameOf(chunk.gpa))) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
+  for (const chunk of strays(map, focus)) {
+    if (chunk.va !== null) lin.push({ lo: chunk.va, hi: chunk.va + chunk.size, cls: "buf", name: "", keys: `vp:${hex(frameOf(chunk.va))}`, words: "a piece of this copy" });
+    if (chunk.gpa !== null) phys.push({ lo: pageOf(chunk.gpa), hi: pageOf(chunk.gpa) + PAGE, cls: "touched", name: hex(frameOf(chunk.gpa), 5), keys: `gfn:${hex(frameOf(chunk.gpa))}`, words: `gfn ${hex(frameOf(chunk.gpa), 5)}` });
   }
   for (const run of map.tables) phys.push({ ...run, cls: "tables", name: "", keys: "", words: `${plural(run.count, "page-table frame")}` });
   for (const mark of map.types) phys.push({ ...mark, keys: "", words: mark.name });

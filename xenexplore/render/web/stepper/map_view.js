@@ -16,9 +16,10 @@ class MapView extends View {
     if (key === null) key = state.tables.has("domain") ? "domain" : this.actingVcpu();
     const tables = state.tables.has(key) ? [[key, state.table(key)]] : [];
     const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.stepper.uid, selected: this.selected, index };
-    // In the page view the ground follows every address; else it stays for a whole copy.
+    // In the page view the ground follows every address; else it stays while what is on it does.
+    const stray = strays(this.machine, focus).map(({ va, size: bytes, gpa }) => `${va}+${bytes}:${gpa}`);
     const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : [this.zoom ? focus.va : 0];
-    const ground = [run.unit[index], this.zoom, this.selected, key, width, height, state.changed, ...near].join();
+    const ground = [stray, this.zoom, this.selected, key, width, height, state.changed, ...near].join();
     if (ground !== this.ground) {
       const drawn = drawGround(this.machine, view);
       box.innerHTML = drawn.html;

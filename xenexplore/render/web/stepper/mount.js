@@ -31,20 +31,28 @@ export function mount(el, data, options = {}) {
   return view;
 }
 
-// anywidget: the path comes once, the step goes both ways.
+// anywidget: the data comes once, and whole again when another run is shown; the step goes both ways.
 function render({ model, el }) {
-  let pending = 0;
-  const view = mount(el, JSON.parse(model.get("data")), {
-    step: model.get("step"),
-    onStep: (step) => {
-      model.set("step", step);
-      if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);
-    },
-  });
+  let pending = 0, view = null;
+  const begin = () => {
+    clearTimeout(pending);
+    pending = 0;
+    view?.destroy();
+    view = mount(el, JSON.parse(model.get("data")), {
+      step: model.get("step"),
+      onStep: (step) => {
+        model.set("step", step);
+        if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);
+      },
+    });
+  };
   const follow = () => view.show(model.get("step"));
+  begin();
+  model.on("change:data", begin);
   model.on("change:step", follow);
   return () => {
     clearTimeout(pending);
+    model.off("change:data", begin);
     model.off("change:step", follow);
     view.destroy();
   };

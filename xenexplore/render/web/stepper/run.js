@@ -36,6 +36,7 @@ class Run {
     }
     this.chunkLists = new Map();
     this.rowLists = new Map();
+    this.childLists = new Map();
     this.checkpoints = [new Folded()];
     this.now = new Folded();
     this.last = this.foldAt(n - 1).copy();
@@ -58,9 +59,13 @@ class Run {
     return found;
   }
   children(index) {
-    const found = [];
-    for (let at = index + 1, end = index < 0 ? this.length : this.end[index]; at < end; at = this.end[at]) found.push(at);
-    return found;
+    if (!this.childLists.has(index)) {
+      if (this.childLists.size > 64) this.childLists.clear();
+      const found = [];
+      for (let at = index + 1, end = index < 0 ? this.length : this.end[index]; at < end; at = this.end[at]) found.push(at);
+      this.childLists.set(index, found);
+    }
+    return this.childLists.get(index);
   }
   hasChildren(index) {
     return this.end[index] > index + 1;

@@ -1,0 +1,172 @@
+"""The workbench's controls, and the choices that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as ipw
+
+from xenexplore.errors import MachineError
+from xenexplore.guest.buffers import KINDS
+from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
+from xenexplore.options.registry import OPTIONS
+from xenexplore.scenario.recipes import CALLS, COUNTED, Choices
+from xenexplore.widgets.form import close_whole
+
+__all__ = ["Controls"]
+
+_REGISTRATIONS = ("directmap", "kernel-image", "percpu", "stack", "buffer:buffer")
+_PLACES = tuple(kind for kind in KINDS if kind != "fixed")
+_CURES = ("current", "subject", "deferred")
+_LAST_OFFSET = 4095
+_BESIDE = ("linear-walk", ())  # today's interface, for the comparison
+
+
+class Controls:
+    """One control per choice; those that do not apply are greyed.
+
+    Args:
+        choices: what the controls say at first.
+
+    Attributes:
+        widgets: the controls by name, in the order in which they stand.
+
+    Raises:
+        MachineError: no controls can say these choices.
+    """
+
+    def __init__(self, choices: Choices) -> None:
+        self.widgets = _make()
+        if not self.show(choices):
+            for widget in self.widgets.values():
+                close_whole(widget)
+            raise MachineError(f"no controls can say {choices}")
+
+    def observe(self, act: Callable[[object], None]) -> None:
+        """Call ``act`` whenever one of them was used."""
+        for widget in self.widgets.values():
+            widget.observe(act, "value")
+
+    def choices(self) -> Choices:
+        """What the controls say.
+
+        Raises:
+            MachineError: the page offset is no offset in a page.
+        """
+        value = {name: widget.value for name, widget in self.widgets.items()}
+        known = _parameters(value["option"])
+        params: list[tuple[str, object]] = []
+        if "register" in known and value["register"]:
+            params.append(("register", value["register"]))
+        if "cross_vcpu" in known and value["cure"] != "current":
+            params.append(("cross_vcpu", value["cure"]))
+        option = (value["option"], tuple(params))
+        return Choices(
+            guest=value["guest"],
+            kernel=value["kernel"],
+            encryption=value["encryption"],
+            vcpus=value["vcpus"],
+            p2m=value["p2m"],
+            call=value["call"],
+            place=value["place"],
+            count=value["count"] if value["call"] in COUNTED else Choices().count,
+            offset=_offset(value["offset"]),
+            shared=value["shared"] and value["encryption"] != "none",
+            options=(option,) if option == _BESIDE else (option, _BESIDE),
+        )
+
+    def show(self, choices: Choices) -> bool:
+        """Say what the choices say; False, and nothing changes, where the controls cannot."""
+        option, params = choices.options[0]
+        given = dict(params)
+        wanted = {
+            "guest": choices.guest,
+            "kernel": choices.kernel,
+            "encryption": choices.encryption,
+            "vcpus": choices.vcpus,
+            "p2m": choices.p2m,
+            "call": choices.call,
+            "place": choices.place,
+            "count": choices.count,
+            "offset": "" if choices.offset is None else str(choices.offset),
+            "shared": choices.shared,
+            "option": option,
+            "register": given.pop("register", ()),
+            "cure": given.pop("cross_vcpu", "current"),
+        }
+        rest = choices.options[1:]
+        if given or rest not in ((), (_BESIDE,)) or not all(map(self._takes, wanted.items())):
+            return False
+        for name, value in wanted.items():
+            self.widgets[name].value = value
+        self.grey()
+        return True
+
+    def _takes(self, item: tuple[str, Any]) -> bool:
+        name, value = item
+        widget = self.widgets[name]
+        if isinstance(widget, ipw.SelectMultiple):
+            return set(value) <= set(widget.options)
+        if isinstance(widget, ipw.Dropdown):
+            return value in widget.options
+        if isinstance(widget, ipw.BoundedIntText):
+            return bool(widget.min <= value <= widget.max)
+        return True
+
+    def grey(self) -> None:
+        """Grey what the other controls leave without a meaning."""
+        value = {name: widget.value for name, widget in self.widgets.items()}
+        known = _parameters(value["option"])
+        pv = value["guest"] == "pv"
+        unused = {
+            "encryption": pv,
+            "p2m": pv,
+            "count": value["call"] not in COUNTED,
+            "shared": value["encryption"] == "none",
+            "register": "register" not in known,
+            "cure": "cross_vcpu" not in known,
+        }
+        for name, disabled in unused.items():
+            self.widgets[name].disabled = disabled
+
+
+def _parameters(option: str) -> set[str]:
+    return {parameter.name for parameter in OPTIONS[option].parameters}
+
+
+def _offset(text: str) -> int | None:
+    if not text.strip():
+        return None
+    if text.strip().isdecimal() and int(text) <= _LAST_OFFSET:
+        return int(text)
+    raise MachineError(
+        f"page offset: expected 0 to {_LAST_OFFSET}, or nothing (where the allocator of that kind "
+        f"of place puts it), got {text!r}"
+    )
+
+
+def _make() -> dict[str, Any]:
+    wide = {"style": {"description_width": "8.5em"}, "layout": ipw.Layout(width="23em")}
+    return {
+        "guest": ipw.Dropdown(options=GUEST_TYPES, description="Guest", **wide),
+        "kernel": ipw.Dropdown(options=KERNELS, description="Kernel", **wide),
+        "encryption": ipw.Dropdown(options=ENCRYPTIONS, description="Encryption", **wide),
+        "vcpus": ipw.BoundedIntText(min=1, max=8, description="vCPUs", **wide),
+        "p2m": ipw.Dropdown(options=("4K", "2M", "1G"), description="P2M pages", **wide),
+        "call": ipw.Dropdown(options=tuple(CALLS), description="Hypercall", **wide),
+        "count": ipw.BoundedIntText(min=1, max=2000, description="Elements", **wide),
+        "place": ipw.Dropdown(options=_PLACES, description="Buffer lives in", **wide),
+        "offset": ipw.Text(
+            description="Page offset",
+            placeholder="as its allocator does",
+            continuous_update=False,
+            **wide,
+        ),
+        "shared": ipw.Checkbox(description="buffers shared with Xen", **wide),
+        "option": ipw.Dropdown(options=tuple(OPTIONS), description="Option", **wide),
+        "register": ipw.SelectMultiple(
+            options=_REGISTRATIONS, rows=5, description="Registered", **wide
+        ),
+        "cure": ipw.Dropdown(options=_CURES, description="Cross-vCPU", **wide),
+    }
