@@ -104,6 +104,13 @@ def test_run_has_other_views(capsys, words):
     assert all(len(line) <= 72 for line in out.splitlines())
 
 
+def test_compare_prints_the_options_that_are_asked_for(capsys):
+    status, out, err = ran(capsys, "compare", "straddle", "--option", "O6", "--option", "flat")
+    assert (status, err) == (0, "")
+    names = [line.split()[:2] for line in out.splitlines() if line.startswith("O")]
+    assert names == [["O6", "packets"], ["O2", "flat"]]
+
+
 def test_compare_as_json(capsys, tmp_path):
     path = tmp_path / "nested.toml"
     path.write_text(NESTED, encoding="utf-8")
@@ -127,6 +134,7 @@ def test_compare_as_json(capsys, tmp_path):
         ["run", "wrong-vcpu", "--view", "map", "--step", "3"],
         ["compare", "evtchn-send-from-stack"],
         ["compare", "evtchn-send-from-stack", "--json"],
+        ["compare", "straddle", "--option", "O7", "--option", "flat"],
     ],
 )
 def test_the_printed_code_does_the_same(capsys, words):
@@ -159,6 +167,12 @@ def test_options(capsys):
         (["run", "wrong-vcpu", "--step", "-1"], "--step: expected 0 to"),
         (["run", "wrong-vcpus", "--code"], "did you mean 'wrong-vcpu'?"),
         (["compare", "wrong-vcpus"], "did you mean 'wrong-vcpu'?"),
+        (["compare", "straddle", "--option", "flatt"], "did you mean 'flat'?"),
+        (["compare", "straddle", "--option", "flatt", "--code"], "did you mean 'flat'?"),
+        (
+            ["compare", "straddle", "--option", "flat", "--option", "O2"],
+            "each once, got flat, flat",
+        ),
         (["options", "sofware-tlb"], "did you mean 'software-tlb'?"),
         (["scenario", "show", "nope"], "expected a file"),
         (["scenario", "check", "nope"], "expected a file"),

@@ -326,3 +326,8 @@ def test_between_two_tables_registering_is_a_difference():
     told = rows["tlb, global only"].difference
     assert "refuses to register" in told.other_says
     assert "registers 48 bytes" in told.first_says
+
+
+def test_a_comparison_of_nothing_is_refused():
+    with pytest.raises(ScenarioError, match="expected one option or more, each once, got none"):
+        compare(example(SEND), [])

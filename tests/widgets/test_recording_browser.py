@@ -120,6 +120,8 @@ def test_all_options_side_by_side_and_the_python_that_does_the_same(
     assert html.escape(browser.text.splitlines()[0]) in browser._message.value
     browser._code.click()
     assert "to_scenario" in browser._message.value
+    browser._code.click()
+    assert browser._message.value == ""
 
 
 def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:

@@ -16,6 +16,11 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
+    parser.add_argument(
+        "--option", metavar="LABEL", action="append",
+        help="a label of the scenario or an option's name, and again for each more; default: "
+        "the scenario's own, or all",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON, one option a line")
     parser.add_argument("--unicode", action="store_true", help="box characters")
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
@@ -25,10 +30,10 @@ def run(args: argparse.Namespace) -> int:
     """Compare the scenario's options and print the table."""
     if args.code:
         if args.scenario != "-":
-            find_scenario(args.scenario)  # what is malformed is refused here, too
+            compare(find_scenario(args.scenario), args.option)  # what is wrong is refused here, too
         sys.stdout.write(_code(args))
         return 0
-    comparison = compare(find_scenario(args.scenario))
+    comparison = compare(find_scenario(args.scenario), args.option)
     if args.json:
         sys.stdout.write(comparison.to_json().decode())
         return 0
@@ -41,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
 def _code(args: argparse.Namespace) -> str:
     imported, loaded = load_line(args.scenario)
     lines = [imported, "from xenexplore.scenario.run import compare", ""]
-    lines.append(f"comparison = compare({loaded})")
+    chosen = "" if args.option is None else f", {args.option!r}"
+    lines.append(f"comparison = compare({loaded}{chosen})")
     shown = "comparison.to_json().decode()"
     if not args.json:
         lines.insert(0, "from xenexplore.render.text.comparison import comparison_text")

@@ -65,6 +65,11 @@ def compare(scenario: Scenario, options: Sequence[str] | None = None) -> Compari
     """
     own = options_of(scenario)
     wanted = own if options is None else [_chosen(scenario, option) for option in options]
+    if len(wanted) != len({option.label for option in wanted}) or not wanted:
+        raise ScenarioError(
+            scenario.source, "options", expected="one option or more, each once",
+            got=", ".join(option.label for option in wanted) or "none",
+        )  # fmt: skip
     rows: list[Row] = []
     for option in wanted:
         path = _run(scenario, option)

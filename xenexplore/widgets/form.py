@@ -40,7 +40,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         )
         self._code = ipw.Button(description="Python", tooltip="the Python that does the same")
         self._compare.observe(lambda _: self._show(), "value")
-        self._code.on_click(lambda _: self._say(self.code()))
+        self._code.on_click(lambda _: self._say_or_hide(self.code()))
         return ipw.HBox(
             [self._compare, self._code, *more],
             layout=ipw.Layout(align_items="baseline", flex_flow="row wrap"),
@@ -84,6 +84,13 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _say(self, message: str) -> None:
         self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
+
+    def _say_or_hide(self, message: str) -> None:
+        """What a button shows; pressed again, it hides it."""
+        before = self._message.value
+        self._say(message)
+        if self._message.value == before:
+            self._say("")
 
     def static_text(self) -> str:
         """What a reader without a kernel sees instead, at 72 columns."""

@@ -82,7 +82,7 @@ class RecordingBrowser(Form):
             control.observe(lambda _: self._found(), "value")
         self._calls.observe(lambda _: self._picked(), "value")
         self._option.observe(lambda _: self._show(), "value")
-        self._text.on_click(lambda _: self._say(self.text or "No call is chosen."))
+        self._text.on_click(lambda _: self._say_or_hide(self.text or "No call is chosen."))
         self._renamed()
         if len(recording.calls):
             self.pick(0)
