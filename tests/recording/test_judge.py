@@ -8,9 +8,10 @@ import pytest
 from golden_files import check_golden
 
 from xenexplore.hypercalls.explain import explain
-from xenexplore.recording.judge import judge, seen_calls
+from xenexplore.recording.judge import judge
 from xenexplore.recording.judge_json import judgement_json
 from xenexplore.recording.reader import read_recording
+from xenexplore.recording.seen import seen_calls
 from xenexplore.render.text.judgement import judgement_text
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from xenexplore.hypercalls.explain import name_of
 from xenexplore.recording.clusters import walks_during
-from xenexplore.recording.judge import seen_calls
 from xenexplore.recording.reader import read_recording
+from xenexplore.recording.seen import seen_calls
 from xenexplore.recording.to_scenario import scenario_of
 from xenexplore.scenario.run import run
 from xenexplore.steps import Copy, Move, Piece

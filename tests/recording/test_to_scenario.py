@@ -6,8 +6,8 @@ from xenexplore.addr import Gfn, Gva
 from xenexplore.errors import RecordingError
 from xenexplore.hypercalls.explain import name_of
 from xenexplore.recording.clusters import clusters_of
-from xenexplore.recording.judge import seen_calls
 from xenexplore.recording.reader import read_recording
+from xenexplore.recording.seen import Verdicts, seen_calls
 from xenexplore.recording.to_scenario import find_row, to_scenario
 from xenexplore.scenario.builtin import load_builtin
 from xenexplore.scenario.loader import parse_scenario
@@ -96,6 +96,20 @@ def test_early_boot_runs_in_the_kernel_s_own_tables(pvh):
 def test_calls_that_are_not_there(pvh, number, domain, told):
     with pytest.raises(RecordingError, match=told):
         find_row(pvh, number, domain=domain)
+
+
+def test_a_preempted_call_names_the_one_that_continues_it(pvh):
+    """Debian's Xen preempted three multicalls of dom0: each row is one leg."""
+    row = find_row(pvh, 5056)
+    with pytest.raises(RecordingError, match="preempted: hypercall 5058 continues it"):
+        to_scenario(pvh, row)
+    calls = list(seen_calls(pvh))
+    verdicts = Verdicts(calls)
+    assert verdicts.verdict(calls[row]).verdict in ("exact", "free")
+    leg = verdicts.continuation(calls[row])
+    assert leg is not None
+    assert leg.call.args[1] < calls[row].call.args[1]  # fewer entries are left
+    assert verdicts.continuation(calls[find_row(pvh, 2621)]) is None
 
 
 def test_copies_in_neighbouring_pages_are_one_buffer():

@@ -2,66 +2,28 @@
 
 Each hypercall's accesses, in order and as they were recorded, are held
 against what its copy plan predicts (:func:`xenexplore.hypercalls.explain`).
-No access is skipped, merged with its neighbour, or split.  That a call was
-preempted is believed only where the guest's next call of that number is its
-continuation, with the arguments that the plan gives it.  Accesses that the
-recorder logged twice are left out only where Xen's walks prove it
-(:mod:`~xenexplore.recording.repeats`).  Equal calls (same number, arguments,
-accesses) are explained once and counted.
+No access is skipped, merged with its neighbour, or split.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from xenexplore.hypercalls.catalogue import family_of
-from xenexplore.hypercalls.explain import Explanation, explain
-from xenexplore.hypercalls.plan import Call
-from xenexplore.recording.columns import UNHANDLED, Damage, Domain, Recording
+from xenexplore.hypercalls.explain import Explanation
+from xenexplore.recording.columns import Damage, Domain, Recording
 from xenexplore.recording.repeats import logged_twice
+from xenexplore.recording.seen import SeenCall, Verdicts, seen_calls
 
 __all__ = [
     "DomainJudgement",
     "Judgement",
     "Mismatch",
     "OpJudgement",
-    "SeenCall",
     "judge",
-    "seen_calls",
 ]
-
-_DIRECTION = ("from", "to", "clear", "from", "to", "clear")
-_IRET = 23
-# How far to look for a continuation: the guest may take an event in between.
-_SOON = 64
-# Alternatives to try: first few, for the call alone and as a preempted leg,
-# then many.  No call of the shipped recordings needs more than 250.
-_ATTEMPTS = (300, 3000)
-
-# hvm_hypercall() and pv_hypercall() find no handler and return -ENOSYS: no
-# guest access.  The recorder then sees neither number nor arguments.
-_UNHANDLED = Explanation("exact", "unhandled", choices=("fail: -ENOSYS, there is no handler",))
-
-
-@dataclass(frozen=True, slots=True)
-class SeenCall:
-    """One recorded hypercall with its accesses.
-
-    Attributes:
-        row: its row in ``Recording.calls``.
-        domain: index into ``Recording.domains``, or -1.
-        call: number, arguments that its handler takes, guest kind.
-        copies: (direction, linear address, bytes), in order.
-    """
-
-    row: int
-    domain: int
-    call: Call
-    copies: tuple[tuple[str, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,96 +137,12 @@ def _descending(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def seen_calls(recording: Recording) -> Iterator[SeenCall]:
-    """Every hypercall with the accesses that it really made, in recorded order."""
-    calls, accesses = recording.calls, recording.accesses
-    start = recording.access_start.tolist()
-    rows = zip(
-        calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
-        calls.domain.tolist(), calls.rsp.tolist(), strict=True,
-    )  # fmt: skip
-    copies = list(
-        zip(
-            (_DIRECTION[code] for code in accesses.direction.tolist()),
-            accesses.address.tolist(),
-            accesses.size.tolist(),
-            strict=True,
-        )
-    )
-    counts = (accesses.inside & ~logged_twice(recording)).tolist()
-    for row, (number, args, kind, domain, rsp) in enumerate(rows):
-        mine = range(start[row], start[row + 1])
-        call = Call(
-            number,
-            tuple(args[: _arity(number)]),
-            "hvm" if kind else "pv",
-            rsp=rsp if number == _IRET else None,
-        )
-        yield SeenCall(row, domain, call, tuple(copies[at] for at in mine if counts[at]))
-
-
-_ARITY: dict[int, int] = {}
-
-
-def _arity(number: int) -> int:
-    """How many argument registers the handler takes: the others hold what was left there."""
-    known = _ARITY.get(number)
-    if known is None:
-        family = family_of(number) if number != UNHANDLED else None
-        known = _ARITY[number] = len(family.args) if family is not None else 6
-    return known
-
-
-def _explained(seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
-    if seen.call.number != UNHANDLED:
-        return explain(seen.call, seen.copies, following=leg, attempts=attempts)
-    if not seen.copies:
-        return _UNHANDLED
-    return Explanation("unknown", "unhandled", expected="no access without a handler")
-
-
-class _Judge:
-    """Explains each distinct call once."""
-
-    def __init__(self, calls: Sequence[SeenCall]) -> None:
-        self._calls = calls
-        self._known: dict[object, Explanation] = {}
-
-    def verdict(self, seen: SeenCall) -> Explanation:
-        """The call alone; and where that fails, as a leg that the next call continues."""
-        found = self._try(seen, None, _ATTEMPTS[0])
-        if found.verdict != "unexplained":
-            return found
-        leg = _next_leg(self._calls, seen)
-        for attempts in _ATTEMPTS:
-            for next_call in (None, leg) if leg is not None else (None,):
-                found = self._try(seen, next_call, attempts)
-                if found.verdict != "unexplained":
-                    return found
-        return found
-
-    def _try(self, seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
-        key = (seen.call, seen.copies, leg, attempts)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = _explained(seen, leg, attempts)
-        return found
-
-
-def _next_leg(calls: Sequence[SeenCall], seen: SeenCall) -> Call | None:
-    """The domain's next hypercall of the same number, soon after: perhaps its continuation."""
-    for later in calls[seen.row + 1 : seen.row + 1 + _SOON]:
-        if later.domain == seen.domain and later.call.number == seen.call.number:
-            return later.call
-    return None
-
-
 def judge(recording: Recording) -> Judgement:
     """Explain every hypercall of every domain."""
     tallies: dict[int, dict[str, _Tally]] = {domain.index: {} for domain in recording.domains}
     wrong: dict[int, dict[tuple[str, str], Mismatch]] = {}
     calls = list(seen_calls(recording))
-    verdicts = _Judge(calls)
+    verdicts = Verdicts(calls)
     for seen in calls:
         found = verdicts.verdict(seen)
         tallies.setdefault(seen.domain, {}).setdefault(found.name, _Tally()).add(seen, found)

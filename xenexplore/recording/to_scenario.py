@@ -19,7 +19,7 @@ from xenexplore.hypercalls.explain import Explanation, Seen, explain
 from xenexplore.recording.clusters import Cluster, clusters_of, frames_of
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.contents import Decided, decided_contents
-from xenexplore.recording.judge import SeenCall, seen_calls
+from xenexplore.recording.seen import SeenCall, Verdicts, seen_calls
 from xenexplore.scenario.action_records import ActionSpec, Call, Switch
 from xenexplore.scenario.contents import contents_bytes
 from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
@@ -109,15 +109,31 @@ def scenario_of(recording: Recording, seen: SeenCall) -> Scenario:
         )  # fmt: skip
     explanation = explain(seen.call, seen.copies)
     if explanation.verdict not in ("exact", "free") or explanation.outcome is None:
-        raise RecordingError(
-            recording.source,
-            f"hypercall {int(recording.calls.seq[seen.row])}",
-            expected="copies that the catalogue's plan explains",
-            got=f"{explanation.name}: {explanation.verdict}",
-            hint=explanation.expected,
-        )
+        raise _unexplained(recording, seen, explanation)
     scenario = _first(recording, seen, explanation)
     return _expecting(recording, scenario, seen)
+
+
+def _unexplained(recording: Recording, seen: SeenCall, found: Explanation) -> RecordingError:
+    """Why a call is no scenario: it is one leg of several, or nothing explains it."""
+    place = f"hypercall {int(recording.calls.seq[seen.row])}"
+    leg = Verdicts(list(seen_calls(recording))).continuation(seen)
+    if leg is not None:
+        later = int(recording.calls.seq[leg.row])
+        return RecordingError(
+            recording.source,
+            place,
+            expected="a call that Xen carried out in one go",
+            got=f"{found.name}, preempted: hypercall {later} continues it",
+            hint="step that one, or write a scenario with preempt",
+        )
+    return RecordingError(
+        recording.source,
+        place,
+        expected="copies that the catalogue's plan explains",
+        got=f"{found.name}: {found.verdict}",
+        hint=found.expected,
+    )
 
 
 def _first(recording: Recording, seen: SeenCall, explanation: Explanation) -> Scenario:
