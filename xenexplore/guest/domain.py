@@ -10,9 +10,9 @@ from types import MappingProxyType
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.buffers import Buffer
-from xenexplore.guest.place import Request, Spot, touched
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
+from xenexplore.guest.spot import Request, Spot, touched
 from xenexplore.guest.tables import Rights
 from xenexplore.memory import P2mType
 

@@ -7,7 +7,6 @@ Nothing is mapped or written here: a :class:`Spot` says what is to be done and
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
@@ -16,57 +15,11 @@ from xenexplore.guest.frames import FrameAllocator
 from xenexplore.guest.kernels import Area, Kernel
 from xenexplore.guest.process import KERNEL_SPACE
 from xenexplore.guest.regions import RegionKind
+from xenexplore.guest.room import Room, inside
 from xenexplore.guest.spec import no_such
+from xenexplore.guest.spot import Request, Spot, touched
 
-__all__ = ["Placer", "Request", "Spot"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is asked of the placer, plain ints inside.
-
-    Attributes:
-        name: the buffer's name, for messages.
-        kind: the kind of place.
-        size: bytes.
-        offset: wanted offset in the first page, or None.
-        vcpu: whose stack or per-CPU area.
-        process: whose page tables (user kinds), and whose stack.
-        address: exact linear address, or None.
-        pfns: exact frames (PV: PFNs), or None.
-    """
-
-    name: str
-    kind: str
-    size: int
-    offset: int | None
-    vcpu: int
-    process: str
-    address: int | None
-    pfns: tuple[int, ...] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spot:
-    """Where a buffer goes.
-
-    Attributes:
-        va: linear address of its first byte.
-        pfns: frame of each page that is to be mapped; empty where the address
-            has been mapped all along.
-        process: the process whose tables map it, or None for all.
-        user: whether its pages are a user's.
-    """
-
-    va: int
-    pfns: tuple[int, ...] = ()
-    process: str | None = None
-    user: bool = False
-
-
-def touched(offset: int, size: int) -> int:
-    """Pages that ``size`` bytes at an offset touch."""
-    return (offset + size + PAGE_MASK) >> PAGE_SHIFT
+__all__ = ["Placer"]
 
 
 class Placer:
@@ -91,7 +44,7 @@ class Placer:
         self._frames = frames
         self._stack_of = stack_of
         self._mapped = mapped
-        self._next: dict[object, int] = {}
+        self._room = Room(mapped)
         self._count = 0
 
     def find(self, request: Request) -> Spot:
@@ -131,7 +84,9 @@ class Placer:
             assert va is not None
             return va, ()
         pages = self._kernel.stack_pages
-        return self._room(self._kernel.areas["stack"], pages), self._frames.take_scattered(pages)
+        return self._room.pages(self._kernel.areas["stack"], pages), self._frames.take_scattered(
+            pages
+        )
 
     def _linear(self, request: Request) -> Spot:
         """Consecutive frames at their directmap address; objects aligned as slabs align them."""
@@ -214,8 +169,8 @@ class Placer:
         if request.address is not None:
             if self._image_maps(request.address, request.size):
                 return Spot(va=request.address)
-            return self._inside(request, start, end, "the image's data")
-        return Spot(va=self._bump(request, "image", start, end, "the image's data"))
+            return inside(request, start, end, "the image's data")
+        return Spot(va=self._room.bump(request, "image", start, end, "the image's data"))
 
     def _image_maps(self, address: int, size: int) -> bool:
         """Whether an address lies in a mapped part of the image behind text and rodata."""
@@ -232,10 +187,10 @@ class Placer:
             what = f"the per-CPU area of vCPU {request.vcpu}"
             try:
                 if request.address is not None:
-                    spot = self._inside(request, area.start, area.end, what)
+                    spot = inside(request, area.start, area.end, what)
                 else:
                     key = ("percpu", area.start)
-                    spot = Spot(va=self._bump(request, key, area.start, area.end, what))
+                    spot = Spot(va=self._room.bump(request, key, area.start, area.end, what))
             except MachineError:
                 if area is areas[-1]:
                     raise
@@ -259,87 +214,24 @@ class Placer:
         length = self._kernel.stack_pages << PAGE_SHIFT
         what = f"a kernel stack of {length} bytes"
         if request.address is not None:
-            return self._inside(request, base, base + length, what)
-        top = self._next.get(("stack", base), base + length - 0x200)
-        va = top - request.size & ~0xF
-        if request.offset is not None:
-            va = (top - request.size & ~PAGE_MASK) + request.offset
-            while va + request.size > top:
-                va -= PAGE_SIZE
-        if va < base:
-            raise MachineError(
-                f"buffer {request.name!r} of {request.size} bytes: no room in {what}"
-            )
-        self._next["stack", base] = va
-        return Spot(va=va)
+            return inside(request, base, base + length, what)
+        return Spot(va=self._room.down(request, base, length, what))
 
     def _address(self, request: Request, area: Area) -> tuple[int, int]:
         """Address in an area, and pages touched."""
         if request.address is not None:
             pages = touched(request.address & PAGE_MASK, request.size)
-            self._validate_unmapped(request, pages)
+            self._room.validate_unmapped(request, pages)
             return request.address, pages
         offset = request.offset or 0
         pages = touched(offset, request.size)
-        return self._room(area, pages, request.process) + offset, pages
-
-    def _room(self, area: Area, pages: int, process: str = KERNEL_SPACE) -> int:
-        """Free addresses for some pages, with the guard pages that the area has."""
-        # The kernel half is one for all; each process has a user half of its own.
-        key = (area.name, area.start, process if area.name == "user" else KERNEL_SPACE)
-        start = self._next.get(key, area.start)
-        while True:
-            start = -(-start // area.align) * area.align
-            if start + (pages << PAGE_SHIFT) > area.end:
-                raise MachineError(f"no room for {pages} pages in {area.name}")
-            clash = self._clash(start, pages, process)
-            if clash is None:
-                self._next[key] = start + (pages + area.guard << PAGE_SHIFT)
-                return start
-            start = clash + PAGE_SIZE
-
-    def _bump(self, request: Request, key: object, start: int, end: int, what: str) -> int:
-        """The next free place in a range that is mapped already; 64-byte aligned."""
-        at = self._next.get(key, start)
-        va = -(-at // 64) * 64
-        if request.offset is not None:
-            va = (at & ~PAGE_MASK) + request.offset
-            va += PAGE_SIZE if va < at else 0
-        if va + request.size > end:
-            raise MachineError(
-                f"buffer {request.name!r} of {request.size} bytes: no room in {what}"
-            )
-        self._next[key] = va + request.size
-        return va
-
-    def _inside(self, request: Request, start: int, end: int, what: str) -> Spot:
-        assert request.address is not None
-        if not (start <= request.address and request.address + request.size <= end):
-            raise MachineError(
-                f"buffer {request.name!r}: {request.address:#x} is not inside {what}, "
-                f"{start:#x} to {end:#x}"
-            )
-        return Spot(va=request.address)
+        return self._room.pages(area, pages, request.process) + offset, pages
 
     def _pages(self, request: Request, pages: int) -> tuple[int, ...]:
         if request.pfns is None:
             return self._frames.take_scattered(pages)
         self._validate_frames(request, pages)
         return request.pfns
-
-    def _validate_unmapped(self, request: Request, pages: int) -> None:
-        assert request.address is not None
-        if self._clash(request.address & ~PAGE_MASK, pages, request.process) is not None:
-            raise MachineError(
-                f"buffer {request.name!r}: something is mapped at {request.address:#x} already"
-            )
-
-    def _clash(self, start: int, pages: int, process: str) -> int | None:
-        """The last page of a range that is mapped, or None."""
-        for page in range(start + (pages - 1 << PAGE_SHIFT), start - 1, -PAGE_SIZE):
-            if self._mapped(page, process) is not None:
-                return page
-        return None
 
     def _validate_frames(self, request: Request, pages: int) -> None:
         assert request.pfns is not None
