@@ -6,7 +6,8 @@ import pytest
 
 from xenexplore.errors import InputError
 from xenexplore.hypercalls.expressions import Scope, compile_expression
-from xenexplore.hypercalls.language import Access, Branch, Exit, Let, Loop, Okay, Whim, parse_plan
+from xenexplore.hypercalls.language import parse_plan
+from xenexplore.hypercalls.statements import Access, Branch, Exit, Let, Loop, Okay, Whim
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypercalls.values import Free, StructValue, Variable
 

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from xenexplore.errors import CatalogueError, InputError
-from xenexplore.hypercalls.language import Block, parse_plan
+from xenexplore.hypercalls.language import parse_plan
+from xenexplore.hypercalls.statements import Block
 from xenexplore.hypercalls.structs import Layout, Structs, structs_for
 
 __all__ = [

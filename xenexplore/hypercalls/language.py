@@ -44,144 +44,28 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
 
 from xenexplore.errors import InputError
 from xenexplore.hypercalls.expressions import Expression, compile_expression
-
-__all__ = [
-    "Access",
-    "Block",
-    "Branch",
-    "Dispatch",
-    "Exit",
-    "Inner",
-    "Let",
-    "Loop",
-    "Okay",
-    "Scoped",
-    "Statement",
-    "Use",
-    "Where",
-    "Whim",
-    "parse_plan",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """``from``, ``to`` or ``clear``: one access to guest memory."""
-
-    direction: str
-    unchecked: bool
-    tolerated: bool
-    address: Expression
-    index: Expression | None
-    type: str
-    member: str
-    count: Expression | None
-    name: str
-    role: str
-
-
-@dataclass(frozen=True, slots=True)
-class Okay:
-    """``okay``: the range check of a handle; always passes for HVM guests."""
-
-    tolerated: bool
-    address: Expression
-    type: str
-    count: Expression | None
-
-
-@dataclass(frozen=True, slots=True)
-class Let:
-    """``let`` and ``set``; no expression means Xen's own answer."""
-
-    name: str
-    path: str
-    value: Expression | None
-    role: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """``if``: tests with their blocks, and the block where none holds."""
-
-    arms: tuple[tuple[Expression, Block], ...]
-    otherwise: Block
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """``each``: no ``stop`` means that Xen's state ends it."""
-
-    name: str
-    start: Expression
-    stop: Expression | None
-    body: Block
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Whim:
-    """``usually`` and ``sometimes``: Xen's state decides."""
-
-    usual: bool
-    reason: str
-    body: Block
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """``fail``, ``end``, ``leave``, ``break`` and ``continue``."""
-
-    how: str
-    test: Expression | None
-    reason: str
-    args: tuple[tuple[str, Expression], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Scoped:
-    """``scope``: what ``leave`` leaves."""
-
-    body: Block
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """``dispatch``: the sub-op's plan."""
-
-    value: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """``where``: what Xen's own answers obey."""
-
-    test: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """``use``: a named part of the family."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inner:
-    """``hypercall``: one entry of a multicall."""
-
-    number: Expression
-    args: tuple[Expression, ...]
-
-
-Statement: TypeAlias = (
-    "Access | Okay | Let | Branch | Loop | Whim | Exit | Scoped | Dispatch | Use | Where | Inner"
+from xenexplore.hypercalls.statements import (
+    Access,
+    Block,
+    Branch,
+    Dispatch,
+    Exit,
+    Inner,
+    Let,
+    Loop,
+    Okay,
+    Scoped,
+    Statement,
+    Use,
+    Where,
+    Whim,
 )
-Block: TypeAlias = "tuple[Statement, ...]"
+
+__all__ = ["parse_plan"]
+
 
 _ACCESS = re.compile(
     r"^(?P<try>try )?(?P<raw>__)?(?P<dir>from|to|clear) (?P<at>.+?)(?: @ (?P<index>.+?))?"

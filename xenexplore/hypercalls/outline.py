@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family
-from xenexplore.hypercalls.language import (
+from xenexplore.hypercalls.statements import (
     Access,
     Block,
     Branch,
