@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from xenexplore.analysis.sweep import (
@@ -107,6 +108,18 @@ def test_a_cell_that_is_no_number_is_named(rows: tuple[Row, ...], tmp_path: Path
     path.write_text(table_text(rows[:2]).replace("pvh,1,", "pvh,one,", 1), newline="")
     with pytest.raises(InputError, match="line 2: expected"):
         read_rows(path)
+
+
+def test_parquet_reads_back(rows: tuple[Row, ...], tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    write_parquet(rows, path)
+    table = pyarrow.parquet.read_table(path)
+    assert table.column_names == table_text(rows).splitlines()[0].split(",")
+    assert [Row(**values) for values in table.to_pylist()] == list(rows)
+    for field in table.schema:
+        text = pyarrow.types.is_string(field.type)
+        assert text or pyarrow.types.is_int64(field.type), field
+        assert text == isinstance(getattr(rows[0], field.name), str), field
 
 
 def test_parquet_needs_pyarrow(

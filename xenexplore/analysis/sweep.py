@@ -249,6 +249,6 @@ def write_parquet(rows: Sequence[Row], path: str | Path) -> None:
     except ImportError:
         raise InputError(
             path, "", expected="pyarrow to write Parquet", got="no pyarrow",
-            hint="pip install pyarrow, or name the table .csv",
+            hint="pip install 'xenexplore[parquet]', or name the table .csv",
         ) from None  # fmt: skip
     pq.write_table(pa.table({name: [getattr(r, name) for r in rows] for name in _HEAD}), path)
