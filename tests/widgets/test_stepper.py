@@ -15,7 +15,7 @@ import traitlets
 from browser import made
 
 import xenexplore
-from xenexplore.render.html import comparison_json, opening_step, path_html
+from xenexplore.render.html import comparison_json, folded_html, opening_step, path_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
 from xenexplore.render.text.path import path_text
@@ -130,7 +130,7 @@ def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:
     assert image is not None
     shown = (made.wrong_vcpu(), 35) if isinstance(widget, Stepper) else (made.options(), None)
     assert base64.b64decode(image[1]).decode() == svg_of(*shown)
-    assert html.escape(text) in data["text/html"]
+    assert folded_html(text) in data["text/html"]
 
 
 def test_the_python_under_a_still_shows_that_state() -> None:

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "comparison_json",
+    "folded_html",
     "html_document",
     "opening_step",
     "path_html",
     "picture_html",
     "save_html",
+    "text_html",
     "web_module",
     "web_style",
 ]
@@ -221,6 +223,16 @@ def _fallback(title: str, svg: str, text: str) -> str:
     if text:
         parts.append(f"<pre>{html.escape(text)}</pre>")
     return "".join(parts)
+
+
+def text_html(text: str) -> str:
+    """Text in columns; ``<code>``, since some pages set a bare ``<pre>`` in their own font."""
+    return f"<pre><code>{html.escape(text, quote=False)}</code></pre>"
+
+
+def folded_html(text: str) -> str:
+    """The same, folded away under "as text"."""
+    return f"<details><summary>as text</summary>{text_html(text)}</details>"
 
 
 def picture_html(svg: str, alt: str) -> str:

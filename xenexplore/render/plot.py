@@ -5,14 +5,13 @@ Every figure carries its workload and limits in its caption.
 
 from __future__ import annotations
 
-import html
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.analysis.findings import DomainFindings, Findings
-from xenexplore.render.html import picture_html
+from xenexplore.render.html import folded_html, picture_html
 from xenexplore.render.plot_counts import (
     draw_break_even,
     draw_entries,
@@ -55,7 +54,7 @@ class PlotFigure:
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
         """What a notebook shows: the picture, and the text beside it."""
         picture = picture_html(self.svg[self.svg.index("<svg") :], self.title)
-        text = f"<details><summary>as text</summary><pre>{html.escape(self.text)}</pre></details>"
+        text = folded_html(self.text)
         return {
             "text/plain": self.text,
             "text/html": f'<div class="{PLOT_CLASS}">{picture}</div>{text}',

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 import anywidget
 import traitlets
 
-from xenexplore.render.html import picture_html, web_module, web_style
+from xenexplore.render.html import (
+    folded_html,
+    picture_html,
+    text_html,
+    web_module,
+    web_style,
+)
 
 __all__ = ["PathWidget"]
 
@@ -73,8 +78,7 @@ class PathWidget(anywidget.AnyWidget):
         text = self.text()
         shown = {
             "text/plain": text,
-            "text/html": f"{self.still()}<details><summary>as text</summary>"
-            f"<pre>{html.escape(text)}</pre></details>",
+            "text/html": self.still() + folded_html(text),
         }
         return {**data, **shown}, metadata
 
@@ -84,9 +88,7 @@ class PathWidget(anywidget.AnyWidget):
         Args:
             before: Python that has to stand before that line, or ``""``.
         """
-        picture = picture_html(self.svg(), self._title)
-        python = html.escape(before + self.python(), quote=False)
-        return f"{picture}<pre><code>{python}</code></pre>"
+        return picture_html(self.svg(), self._title) + text_html(before + self.python())
 
     def close(self) -> None:
         """End the view and give back everything it holds, its layout included."""

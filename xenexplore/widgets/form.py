@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import XenexploreError
+from xenexplore.render.html import text_html
 from xenexplore.scenario.comparison import Comparison
 from xenexplore.scenario.path import Path
 from xenexplore.widgets.base import PathWidget
@@ -106,7 +107,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         text = self.static_text()
         still = self._view.still(self.scenario_python()) if self._view is not None else ""
-        shown = {"text/plain": text, "text/html": f"{still}<pre>{html.escape(text)}</pre>"}
+        shown = {"text/plain": text, "text/html": still + text_html(text)}
         return {**data, **shown}, metadata
 
     def close(self) -> None:

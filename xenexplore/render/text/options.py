@@ -11,7 +11,7 @@ from xenexplore.render.view_options import refusals_of
 
 __all__ = ["option_text", "options_text"]
 
-_LEAD = 20
+_LEAD = 17
 
 
 def options_text(*, unicode: bool = False) -> str:
