@@ -52,6 +52,15 @@ def open_page(browser: Browser) -> Iterator[Open]:
     assert complaints == []
 
 
+def linked_to(page: Page, step: str) -> None:
+    """Wait until the page's address names a step; the page's policy lets no script be awaited."""
+    for _ in range(100):
+        if page.evaluate("location.hash") == f"#step={step}":
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(page.evaluate("location.href"))
+
+
 def _judge(url: str, complaints: list[str]) -> None:
     if not url.startswith(("file://", "data:")):
         complaints.append(f"request: {url}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from browser import made
-from browser.conftest import Open
+from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
 from xenexplore.render.html import save_html
@@ -142,7 +142,7 @@ def test_links_to_a_common_step_and_to_the_ends(open_page: Open, file: FilePath)
     root = page.locator(".xe-comparison")
     expect(root).to_have_attribute("data-step", "12")
     root.get_by_role("button", name="at their ends").click()
-    page.wait_for_function("location.hash === '#step=end'")
+    linked_to(page, "end")
     page.evaluate("location.hash = '#step=3'")
     expect(root).to_have_attribute("data-step", "3")
     page.evaluate("location.hash = '#step=end'")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import made
-from browser.conftest import Open
+from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
 from xenexplore.hypervisor.outcome import counts_of
@@ -198,7 +198,7 @@ def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> Non
     assert shown(page) == 13
     page.locator(".xe").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("location.hash === '#step=14'")
+    linked_to(page, "14")
     page.evaluate("location.hash = '#step=4'")
     at(page, 4)
     page.evaluate("location.hash = '#step=999999'")
