@@ -187,3 +187,23 @@ def test_the_python_that_shows_the_same_runs(
     names: dict[str, object] = {}
     exec(code.inner_text().rpartition("\n")[0], names)
     assert names.get("path", names.get("comparison")).to_json() == shown.to_json()  # type: ignore[union-attr]
+
+
+def test_no_text_of_the_map_is_cut_at_any_width(
+    open_page: Open, files: dict[str, FilePath]
+) -> None:
+    page = open_page(files["stack"], step=10)
+    cut = """() => {
+      const svg = document.querySelector(".xe-mapsvg").getBoundingClientRect();
+      const box = document.querySelector(".xe-mapbox").getBoundingClientRect();
+      const right = Math.min(svg.right, box.right) + 0.5, left = svg.left - 0.5;
+      return [...document.querySelectorAll(".xe-mapsvg text")].filter(text => {
+        const place = text.getBoundingClientRect();
+        return place.right > right || place.left < left;
+      }).map(text => text.textContent);
+    }"""
+    for width in (*range(405, 1500, 60), 897, 898, 899, 1167, 1168, 1169):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(60)
+        assert page.evaluate(cut) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -235,7 +235,7 @@ class Stepper {
   measure() {
     const { mapbox, line } = this.parts;
     this.sizes = {
-      map: Math.max(300, Math.min(520, mapbox.clientWidth || 360)),
+      map: Math.max(352, Math.min(520, mapbox.clientWidth || 360)),
       height: mapbox.clientHeight > 200 ? mapbox.clientHeight : 440,
       line: Math.max(280, line.clientWidth || 900),
     };
