@@ -1,6 +1,6 @@
 """How long one step of the stepper takes, from key press to paint, in headless Chromium.
 
-Run it by hand: ``python tests/bench/stepper.py``.  For each path (26 steps, and a
+Run it by hand: ``python tests/bench/stepper.py``.  For each path (a short one and a
 long one) and for single steps and jumps it prints, as median and 95th percentile:
 
 cpu      CPU time of the browser's main thread for one step, all of it: script,
@@ -158,7 +158,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found)
         for name, path in (
-            ("26 steps", made.stack_send()),
+            (f"{len(made.stack_send())} steps", made.stack_send()),
             (f"{len(made.longest())} steps", made.longest()),
         ):
             file = Path(folder) / "page.html"

@@ -193,6 +193,37 @@ def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, FilePa
     assert shown(page) == 0
 
 
+@pytest.mark.parametrize("name", ["stack", "straddle", "private"])
+def test_keys_go_on_after_a_click_on_a_row(
+    open_page: Open, files: dict[str, FilePath], name: str
+) -> None:
+    """The row that has the focus is drawn anew at the end of its unit."""
+    page = open_page(files[name])
+    page.locator(".xe").focus()
+    page.keyboard.press("Home")
+    last = int(page.get_by_role("slider").get_attribute("max") or 0)
+    page.keyboard.press("PageDown")
+    page.locator(".xe-row").last.click()
+    begun = shown(page)
+    for _ in range(last - begun):
+        page.keyboard.press("ArrowRight")
+    assert shown(page) == last
+    page.locator(".xe-stop").first.click()
+    page.keyboard.press("ArrowRight")
+    assert shown(page) > 0
+
+
+def test_bits_keep_the_focus_on_their_button(open_page: Open, files: dict[str, FilePath]) -> None:
+    page = open_page(files["stack"], step=16)
+    button = page.get_by_role("button", name="Bits of the level 3 entry")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "false")
+
+
 def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> None:
     page = open_page(files["stack"], step=13)
     assert shown(page) == 13

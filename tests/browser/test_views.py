@@ -10,7 +10,8 @@ from browser.conftest import Open
 from playwright.sync_api import expect
 
 from xenexplore.render.html import save_html
-from xenexplore.scenario.builtin import find_scenario
+from xenexplore.scenario.builtin import builtin_text, find_scenario
+from xenexplore.scenario.path import Path
 from xenexplore.scenario.run import compare, run
 
 
@@ -172,21 +173,35 @@ def test_no_motion_for_those_who_want_none(open_page: Open, files: dict[str, Fil
     assert page.locator(".xe-rowitem").first.evaluate(css) == "0s"
 
 
-@pytest.mark.parametrize("kind", ["path", "comparison"])
+@pytest.mark.parametrize("kind", ["path", "comparison", "chosen", "own"])
 def test_the_python_that_shows_the_same_runs(
     kind: str, open_page: Open, tmp_path: FilePath
 ) -> None:
     scenario = find_scenario("wrong-vcpu")
-    shown = run(scenario, "tlb, subject") if kind == "path" else compare(scenario)
+    if kind == "own":
+        own = tmp_path / "own.toml"
+        own.write_text(builtin_text("wrong-vcpu").replace("size = 48", "size = 64"), "utf-8")
+        scenario = find_scenario(str(own))
+    shown = {
+        "path": lambda: run(scenario, "tlb, subject"),
+        "comparison": lambda: compare(scenario),
+        "chosen": lambda: compare(scenario, ["linear-walk", "O12"]),
+        "own": lambda: run(scenario, "O7"),
+    }[kind]()
     file = tmp_path / "page.html"
     save_html(shown, file)
     page = open_page(file)
     page.locator("details.xe-about > summary").first.click()
     code = page.locator(".xe-python pre").first
     assert code.is_visible()
+    text = code.inner_text().replace("FILE", str(tmp_path / "own.toml"))
+    last = text.rindex("\nxe.")
     names: dict[str, object] = {}
-    exec(code.inner_text().rpartition("\n")[0], names)
-    assert names.get("path", names.get("comparison")).to_json() == shown.to_json()  # type: ignore[union-attr]
+    exec(text[:last], names)
+    view = eval(text[last:].strip(), names)
+    again = view.path if isinstance(shown, Path) else view.comparison
+    assert again == shown
+    view.close()
 
 
 def test_no_text_of_the_map_is_cut_at_any_width(

@@ -219,6 +219,17 @@ def test_a_write_to_a_read_only_frame_is_dropped_and_reported_as_done():
     assert "WRONG: bytes dropped, without a fault (returns 0)" in path_text(path)
 
 
+def test_a_region_that_the_kernel_lacks_is_refused_by_the_options_that_register_it():
+    text = SEND + '[guest]\nkernel = "no-directmap"\n'
+    for use in ("linear-walk", "software-tlb", "gfn-lists", "giant-map"):
+        register = 'register = ["directmap"]\n' if use in ("software-tlb", "gfn-lists") else ""
+        text += f'[[option]]\nuse = "{use}"\n{register}'
+    outcomes = compare(example(text)).outcomes
+    assert outcomes["linear-walk"].status == "right"
+    for name in ("software-tlb", "gfn-lists", "giant-map"):
+        assert outcomes[name].refusals == ("kernel 'no-directmap' has no directmap to register",)
+
+
 def test_what_cannot_be_built_names_its_line():
     with pytest.raises(ScenarioError, match=r"example.toml: line 5, buffer 'op'.*no kind of place"):
         run(example(SEND.replace('"stack"', '"percpu"') + '[guest]\nkernel = "unikernel"\n'))

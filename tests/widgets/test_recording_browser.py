@@ -125,10 +125,23 @@ def test_all_options_side_by_side_and_the_python_that_does_the_same(
 
 
 def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:
+    browser.pick(2)
+    (before,) = browser._shown.children
     unhandled = int(np.flatnonzero(browser.recording.calls.number < 0)[0])
     browser.pick(unhandled)
     assert "expected" in browser._message.value
     assert browser.text == ""
+    assert browser._shown.children == (before,)
+    assert "xe-stale" in browser._shown._dom_classes
+    browser._option.value = "number-bit"  # it is still that call, and it still cannot be made
+    assert "expected" in browser._message.value
+    data, _ = browser._repr_mimebundle_()
+    assert "<img" not in data["text/html"]
+    assert "expected" in data["text/plain"]
+    assert "nothing is shown" in browser.code()
+    browser.pick(2)
+    assert browser._message.value == ""
+    assert "xe-stale" not in browser._shown._dom_classes
 
 
 def test_closing_leaves_nothing(recording: object) -> None:

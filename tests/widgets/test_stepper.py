@@ -100,6 +100,43 @@ def test_another_run_in_the_same_view() -> None:
     assert alive() == before
 
 
+def test_a_step_that_cannot_be_changes_nothing() -> None:
+    stepper, view = Stepper(made.wrong_vcpu(), step=30), ComparisonView(made.options(), step=4)
+    for shown, other in ((stepper, made.private()), (view, made.options())):
+        before = (repr(shown), shown.data, shown.code)
+        with pytest.raises(traitlets.TraitError, match="expected"):
+            shown.show(other, step=-4)  # type: ignore[arg-type]
+        assert (repr(shown), shown.data, shown.code) == before
+        shown.close()
+    assert stepper.path is made.wrong_vcpu()
+
+
+def test_the_step_is_sent_with_the_run_even_if_it_is_the_same() -> None:
+    """The browser may have gone on meanwhile: it has to hear where the new run begins."""
+    stepper = Stepper(made.wrong_vcpu(), step=5)
+    sent: list[set[str]] = []
+    send = stepper.send_state
+    stepper.send_state = lambda key=None: (sent.append(set(key)), send(key))  # type: ignore[assignment, method-assign]
+    stepper.show(made.private(), step=5)
+    assert sent == [{"data", "code", "step"}]
+    stepper.close()
+
+
+def test_an_edited_built_in_is_not_called_by_its_name() -> None:
+    text = builtin_text("evtchn-send-from-stack")
+    own = parse_scenario(text)
+    assert Stepper(run(own)).python().startswith('xe.Stepper(xe.run(xe.load("evtchn-send')
+    edited = parse_scenario(text.replace("port = 0", "port = 6"))
+    assert edited != own
+    assert edited.about == own.about
+    stepper, view = Stepper(run(edited)), ComparisonView(compare(edited))
+    for shown in (stepper, view):
+        assert "scenario" in shown.python()
+        assert "xe.load" not in shown.python()
+        assert 'scenario = xe.load("FILE")' in shown.code
+        shown.close()
+
+
 def test_it_opens_where_the_still_picture_is() -> None:
     stepper, view = Stepper(made.wrong_vcpu()), ComparisonView(made.options())
     assert stepper.step == opening_step(made.wrong_vcpu()) == 35

@@ -73,6 +73,23 @@ def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) ->
     assert "port = 5" in bench.text
 
 
+def test_a_grey_control_decides_nothing(bench: Workbench) -> None:
+    bench._controls.widgets["encryption"].value = "snp"
+    bench._controls.widgets["shared"].value = True
+    bench._controls.widgets["p2m"].value = "2M"
+    bench._controls.widgets["guest"].value = "pv"
+    assert bench.failed == ""
+    assert bench._message.value == ""
+    assert bench._controls.choices() == Choices(guest="pv")
+
+
+def test_an_empty_text_is_said_to_be_none() -> None:
+    empty = Workbench("")
+    assert empty.failed
+    assert empty.failed in empty.static_text()
+    empty.close()
+
+
 def test_what_does_not_apply_is_grey(bench: Workbench) -> None:
     def grey() -> set[str]:
         return {name for name, widget in bench._controls.widgets.items() if widget.disabled}
@@ -122,6 +139,10 @@ def test_a_mistake_is_said_and_the_view_stays(bench: Workbench) -> None:
     assert "stack" in bench._message.value
     assert "stak" in bench._message.value
     assert _view(bench) is before
+    assert "xe-stale" in bench._shown._dom_classes
+    data, _ = bench._repr_mimebundle_()
+    assert "<img" not in data["text/html"]  # no picture of another text
+    assert "stak" in data["text/plain"]
     bench.text = bench.text.replace('place = "stak"', 'place = "stack"')
     assert bench._message.value == ""
 

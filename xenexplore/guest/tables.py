@@ -56,6 +56,11 @@ class Rights(NamedTuple):
     touched: bool = True
 
 
+_POINTER = 0x60
+"""A and D: Linux's _PAGE_TABLE (arch/x86/include/asm/pgtable_types.h), FreeBSD's _pmap_allocpte()
+(sys/amd64/amd64/pmap.c).  Of other kernels: their CPUs have walked these tables since boot."""
+
+
 class _Draft:
     """Tables as they are being built at boot; written to the guest's memory once, page by page.
 
@@ -152,6 +157,7 @@ class AddressSpaces:
             self._mode,
             itertools.chain(first, self._frames),
             c_bit=self._c_bit,
+            pointer_bits=_POINTER,
         )
         self._built[built.root.value] = built
         return built.root.value

@@ -208,6 +208,12 @@ class Abi:
         assert isinstance(value, int)
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A parameter that is a list of words."""
+        value = self.values[name]
+        assert isinstance(value, tuple)
+        return tuple(map(str, value))
+
     def refuses(self, xen: Xen) -> str:
         """Why this option cannot be used with this guest at all, or ``""``."""
         return ""

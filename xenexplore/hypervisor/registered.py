@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva, split_pages
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.abi import Abi
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["TLB_PARAMETERS", "RegisteredBuffers", "ranges_of"]
+__all__ = ["TLB_PARAMETERS", "RegisteredBuffers", "lacking", "ranges_of"]
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
+
+_REGIONS = ("directmap", "kernel-image", "percpu")
+"""What a kernel has or has not, whatever its buffers."""
 
 TLB_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -108,6 +111,15 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
     if region is None or region.physical is None:
         raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
     return (Entry(region.start, region.physical, region.size, True, None, word),)
+
+
+def lacking(machine: Xen, words: Iterable[str]) -> str:
+    """Why this guest cannot register one of these words, or ``""``: its kernel has none."""
+    for word in words:
+        region = machine.domain.linear_region(word) if word in _REGIONS else None
+        if word in _REGIONS and (region is None or region.physical is None):
+            return f"kernel {machine.domain.spec.kernel!r} has no {word} to register"
+    return ""
 
 
 def _pieces(

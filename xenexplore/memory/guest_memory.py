@@ -167,7 +167,7 @@ class GuestMemory:
         elif self._store.is_private(entry):
             if self.technology is Technology.SEV_SNP:
                 result = CopyResult.RMP_VIOLATION
-                reason, stored = "the RMP assigns the page to the guest", Stored.NOTHING
+                reason, stored = _RMP, Stored.NOTHING
             else:
                 reason, stored = "the page is private: Xen's write damages it", Stored.DAMAGED
         if stored in (Stored.DATA, Stored.DAMAGED) and not self.ram.write(
@@ -230,4 +230,8 @@ class GuestMemory:
         )
 
 
+_RMP = (
+    "the RMP assigns the page to the guest; that Xen would fail the copy, and not die of the "
+    "fault, is ours"
+)
 _NO_ENTRY = P2mEntry(0, None, P2mType.p2m_invalid, 0, 0)

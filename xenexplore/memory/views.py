@@ -205,7 +205,8 @@ class GuestView:
         """Store bytes; False, and nothing stored, if any frame is not RAM that the guest can write.
 
         Writes to a ``p2m_ram_ro`` frame are dropped and count as done, as Xen does
-        (hvm_hap_nested_page_fault()).
+        (hvm_hap_nested_page_fault()).  Not modelled: what Xen does for a guest's
+        own access to a page that is shared, populated on demand or paged out.
         """
         pieces = []
         start = 0

@@ -37,7 +37,9 @@ class Bounce(Abi):
         "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, makes "
         "the call by physical address (it needs O2 as its carrier), and copies results back, with "
         "interrupts off. All arguments of a call must fit into less than a page. mode=flip instead "
-        "changes the encryption state of the buffers' own pages around each call."
+        "changes the encryption state of the buffers' own pages around each call; what a flip "
+        "costs is not counted (copying the page out and back; with SEV-SNP also an exit and "
+        "PVALIDATE)."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"

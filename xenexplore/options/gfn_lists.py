@@ -10,7 +10,7 @@ from xenexplore.addr import PAGE_SIZE
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
-from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Fault, mail
 
@@ -60,12 +60,10 @@ class GfnLists(Abi):
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
             return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
-        return ""
+        return lacking(xen, self.texts("register"))
 
     def setup(self, xen: Xen) -> None:
         self.tlb = RegisteredBuffers(xen, self)
-        words = self.values["register"]
-        assert isinstance(words, tuple)
         for vcpu in range(xen.domain.spec.vcpus):
             page = xen.domain.place(
                 f"gfn-list-{vcpu}", "kmalloc", PAGE_SIZE, offset=0, vcpu=vcpu, shared=True
@@ -73,8 +71,8 @@ class GfnLists(Abi):
             self.pages[vcpu] = page
             covered = False
             if vcpu == 0 or self.text("scope") == "vcpu":
-                for word in words:
-                    for entry in ranges_of(xen, str(word), vcpu):
+                for word in self.texts("register"):
+                    for entry in ranges_of(xen, word, vcpu):
                         self.tlb.insert(xen, vcpu, entry)
             covered = any(
                 slot.va <= page.va and page.va.value + PAGE_SIZE <= slot.va.value + slot.size

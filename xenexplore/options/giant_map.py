@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
-from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
@@ -48,17 +48,17 @@ class GiantMap(Abi):
             return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if xen.domain.spec.encrypted:
             return "meant for unencrypted guests: what the entry covers is private memory"
-        if xen.domain.linear_region("directmap") is None:
-            return f"kernel {xen.domain.spec.kernel!r} has no directmap to register"
-        return ""
+        return lacking(xen, self._ranges)
+
+    @property
+    def _ranges(self) -> tuple[str, ...]:
+        second = self.text("second")
+        return ("directmap",) if second == "none" else ("directmap", second)
 
     def setup(self, xen: Xen) -> None:
         self.tlb = RegisteredBuffers(xen, self)
-        words = ["directmap"]
-        if self.text("second") != "none":
-            words.append(self.text("second"))
         for vcpu in self.tlb.owners:
-            for word in words:
+            for word in self._ranges:
                 for entry in ranges_of(xen, word, vcpu):
                     self.tlb.insert(xen, vcpu, entry)
 

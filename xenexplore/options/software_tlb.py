@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gpa
 from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
-from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.registered import (
+    TLB_PARAMETERS,
+    RegisteredBuffers,
+    lacking,
+    ranges_of,
+)
 from xenexplore.steps import Cite, Exit, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
@@ -59,14 +64,12 @@ class SoftwareTlb(Abi):
                 "PV guests: gfn equals mfn, and each translation would need page references "
                 "(Beulich, 29 Sep 2022)"
             )
-        return ""
+        return lacking(xen, self.texts("register"))
 
     def setup(self, xen: Xen) -> None:
         self.tlb = RegisteredBuffers(xen, self)
-        words = self.values["register"]
-        assert isinstance(words, tuple)
         for vcpu in self.tlb.owners:
-            entries = [entry for word in words for entry in ranges_of(xen, str(word), vcpu)]
+            entries = [e for word in self.texts("register") for e in ranges_of(xen, word, vcpu)]
             if self.text("form") == "table":
                 self._register_table(xen, vcpu, entries)
             else:

@@ -83,6 +83,8 @@ class PageTables:
         frames: guest frames that tables may take, in the order they are taken.
         c_bit: position of the encryption bit; tables are then encrypted, and
             leaves as their flags say.
+        pointer_bits: what entries that point at lower tables have besides P, R/W
+            and U/S.
 
     Raises:
         MachineError: there is no such mode of tables, or no frame for the top table
@@ -90,7 +92,13 @@ class PageTables:
     """
 
     def __init__(
-        self, memory: TableMemory, mode: Mode, frames: Iterable[Gfn], *, c_bit: int | None = None
+        self,
+        memory: TableMemory,
+        mode: Mode,
+        frames: Iterable[Gfn],
+        *,
+        c_bit: int | None = None,
+        pointer_bits: int = 0,
     ) -> None:
         if mode is Mode.NONE:
             raise MachineError("no tables to build: paging is off in this mode")
@@ -100,6 +108,7 @@ class PageTables:
         self._free: list[int] = []
         self._used: list[Gfn] = []
         self._c_bit = c_bit
+        self._pointer_bits = pointer_bits
         self._entry_size = mode.entry_size
         self._width = 10 if mode is Mode.LEGACY else 9
         self._root = self._new_table()
@@ -295,7 +304,7 @@ class PageTables:
         pointer = make_entry(
             self._mode, level, lower, user=True, accessed=accessed, c_bit=self._c_bit
         )
-        self._write(table, index, [pointer])
+        self._write(table, index, [pointer | self._pointer_bits])
         return lower
 
     def _release(self, entry: Entry) -> None:

@@ -51,13 +51,15 @@ class Manner(enum.Enum):
     point                             XEN                         CPU
     ================================  ==========================  ==========================
     non-canonical linear address      upper bits ignored          #GP (or #SS), no walk
-    Accessed bits of upper levels     only if the walk succeeds   also if it then faults
+    Accessed bits of upper levels     only if the walk succeeds   also if it then faults*
     A bit of a 32-bit directory       left alone (the compare-    set
     entry with bit 7 set, CR4.PSE=0   and-exchange expects the
                                       entry with bit 7 clear)
     PAE: linear address past 4 GiB    index past the four         wraps to 0
                                       entries of the top table
     ================================  ==========================  ==========================
+
+    * As the CPU does that the walk is held to; some do as Xen does.
 
     Source: guest_walk_tables() and set_ad_bits(), xen/arch/x86/mm/guest_walk.c;
     Intel SDM vol. 3, 4.5 and 4.8.  Not modelled for CPUs: the PDPTEs of PAE

@@ -46,7 +46,7 @@ noscript img { display: block; max-width: 100%; margin: 24px; }
 _MOUNT = """
 const main = document.querySelector("main");
 mount(main, JSON.parse(document.getElementById("data").textContent),
-  { deepLink: true, step: Number(main.dataset.step) });
+  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python });
 """
 # What may not stand in a data block: the end of the element, and what opens a comment.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -101,7 +101,13 @@ def web_style() -> str:
 
 
 def html_document(
-    data: bytes | str, *, title: str, step: int = 0, fallback_svg: str = "", fallback_text: str = ""
+    data: bytes | str,
+    *,
+    title: str,
+    step: int = 0,
+    python: str = "",
+    fallback_svg: str = "",
+    fallback_text: str = "",
 ) -> str:
     """One HTML file around a path or a comparison; same arguments, same text.
 
@@ -109,6 +115,7 @@ def html_document(
         data: JSON as :meth:`Path.to_json` or :func:`comparison_json` write it.
         title: of the page.
         step: where it opens, from 0; of a comparison -1: all options at their ends.
+        python: the lines that show the same in JupyterLab, or ``""``.
         fallback_svg: a picture for readers without scripts, or ``""``.
         fallback_text: text for them, or ``""``.
     """
@@ -133,7 +140,7 @@ def html_document(
             f"<style>{style}</style>",
             "</head>",
             "<body>",
-            f'<main data-step="{step}"></main>',
+            f'<main data-step="{step}" data-python="{html.escape(python)}"></main>',
             f"<noscript>{_fallback(title, fallback_svg, fallback_text)}</noscript>",
             f'<script type="application/json" id="data">{_escaped(data)}</script>',
             f'<script type="module">{script}</script>',
@@ -158,6 +165,7 @@ def path_html(path: Path | Comparison) -> str:
     It opens at the step that says most, a comparison with all options at their
     ends; a link with ``#step=N`` (or ``#step=end``) opens it elsewhere.
     """
+    from xenexplore.render.as_python import page_python
     from xenexplore.render.svg import svg_of
     from xenexplore.scenario.comparison import Comparison
 
@@ -170,6 +178,7 @@ def path_html(path: Path | Comparison) -> str:
             comparison_json(path),
             title=title,
             step=-1,
+            python=page_python(path),
             fallback_svg=picture,
             fallback_text=comparison_text(path),
         )
@@ -179,6 +188,7 @@ def path_html(path: Path | Comparison) -> str:
         path.to_json(),
         title=f"{path.about.title}: {path.option.label}",
         step=opening_step(path),
+        python=page_python(path),
         fallback_svg=picture,
         fallback_text=path_text(path),
     )

@@ -78,7 +78,7 @@ _MEASURES = (
             value=lambda o: o.calls.list_reads),
     Measure(head=("bytes", "moved"), what="bytes that Xen copied",
             value=lambda o: o.calls.bytes_from_guest + o.calls.bytes_to_guest),
-    Measure(head=("bytes", "wrong"), what="bytes to or from another frame, ciphertext, or dropped",
+    Measure(head=("bytes", "wrong"), what="bytes in another frame, ciphertext, garbage or dropped",
             value=lambda o: o.wrong_bytes),
     Measure(head=("un-", "checked"), what="accesses without today's checks",
             value=lambda o: o.calls.unchecked),
@@ -233,6 +233,9 @@ def _before(tree: Tree, copy: int) -> list[str]:
     return list(found)
 
 
+_FAULTS = {"p2m": "the P2M gives no page"}
+
+
 def _inside(tree: Tree, copy: int) -> list[str]:
     """What Xen does in a copy, up to where it goes wrong or ends."""
     found: dict[str, int] = {}
@@ -240,7 +243,8 @@ def _inside(tree: Tree, copy: int) -> list[str]:
     for node in tree.inside(copy):
         step = node.step
         if isinstance(step, Fault):
-            return [*_times(found), "copy fails" if step.what in found else step.what]
+            what = _FAULTS.get(step.what, step.what)
+            return [*_times(found), "copy fails" if step.what in found else what]
         if isinstance(step, Move):
             frame = spell.frame(step.gpa.value >> 12)
             if not step.right:

@@ -51,6 +51,9 @@ def _wrong(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
             continue
         way = "came from" if step.direction == "from" else "went to"
         frame = f"gfn {spell.frame(step.gpa.value >> 12)}"
+        if step.meant == step.gpa and step.spoilt == "dropped":
+            yield f"{frame} is read-only in the P2M: Xen drops the write and reports success."
+            return
         if step.meant == step.gpa:
             verb = "read" if step.direction == "from" else "wrote"
             yield (
@@ -85,7 +88,7 @@ def _silent(tree: Tree, copy: int, move: Move) -> str:
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
     if move.direction == "from":
-        return " No copy fails; what the handler makes of these bytes is not modelled."
+        return " The copy succeeds; what the handler makes of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]

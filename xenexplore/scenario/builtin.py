@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib import resources
 from pathlib import Path as FilePath
 
@@ -10,7 +11,7 @@ from xenexplore.errors import ScenarioError
 from xenexplore.scenario.loader import load_scenario, parse_scenario
 from xenexplore.scenario.model import Scenario
 
-__all__ = ["builtin_names", "builtin_text", "find_scenario", "load_builtin"]
+__all__ = ["builtin_names", "builtin_text", "find_scenario", "is_builtin", "load_builtin"]
 
 _SUFFIX = ".toml"
 
@@ -46,6 +47,16 @@ def load_builtin(name: str) -> Scenario:
         ScenarioError: there is none of that name, or its text is malformed.
     """
     return parse_scenario(builtin_text(name), f"{name}{_SUFFIX}")
+
+
+@cache
+def _known(name: str) -> Scenario | None:
+    return load_builtin(name) if name in builtin_names() else None
+
+
+def is_builtin(scenario: Scenario) -> bool:
+    """Whether a scenario says just what the built-in of its name says."""
+    return _known(scenario.about.name) == scenario
 
 
 def find_scenario(word: str) -> Scenario:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.machine_view import MachineView
@@ -93,6 +93,7 @@ class Path:
         machine: the guest before the first action.
         steps: what happened, as a tree in preorder; ``steps[i].index == i``.
         outcome: the verdict, computed from the steps.
+        builtin: whether the scenario is the built-in of its name, word for word.
     """
 
     about: About
@@ -100,6 +101,7 @@ class Path:
     machine: MachineView
     steps: tuple[Node, ...]
     outcome: Outcome
+    builtin: bool = field(default=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -13,6 +13,7 @@ from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, make_option, option_class
 from xenexplore.scenario.actions import carry_out
 from xenexplore.scenario.build import build_domain, view_of
+from xenexplore.scenario.builtin import is_builtin
 from xenexplore.scenario.comparison import Comparison, Row
 from xenexplore.scenario.differences import first_difference
 from xenexplore.scenario.expectations import unmet
@@ -130,6 +131,7 @@ def _run(scenario: Scenario, option: OptionSpec) -> Path:
         machine=_with_added(before, machine),
         steps=machine.nodes,
         outcome=outcome_of(machine.nodes),
+        builtin=is_builtin(scenario),
     )
 
 

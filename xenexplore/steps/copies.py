@@ -61,8 +61,9 @@ class CopyFailed(Step):
     reported: int
 
     def say(self) -> str:
-        moved = f", though {self.moved} have moved" if self.moved else ""
-        return f"The copy helper reports {self.reported} bytes uncopied{moved}."
+        have = "has" if self.moved == 1 else "have"
+        moved = f", though {counted(self.moved, 'byte')} {have} moved" if self.moved else ""
+        return f"The copy helper reports {counted(self.reported, 'byte')} uncopied{moved}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,9 +158,10 @@ class RegisterPass(Step):
     role: str
 
     def say(self) -> str:
-        verb = "loads" if self.way == "in" else "stores"
-        size = counted(self.size, "byte")
-        return f"The guest {verb} {self.role} ({size}) in {', '.join(self.registers)}."
+        size, registers = counted(self.size, "byte"), ", ".join(self.registers)
+        if self.way == "in":
+            return f"The guest loads {self.role} ({size}) in {registers}."
+        return f"The guest stores {self.role} ({size}) from {registers} into its struct."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

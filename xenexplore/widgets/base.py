@@ -26,6 +26,7 @@ class PathWidget(anywidget.AnyWidget):
 
     Attributes:
         step: the step on show, from 0; set it to move the view.
+        code: the Python that shows the same, as the view itself tells it.
 
     Raises:
         TraitError: a step before the first one.
@@ -36,6 +37,7 @@ class PathWidget(anywidget.AnyWidget):
 
     data = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
+    code = traitlets.Unicode().tag(sync=True)
 
     #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
     _title = ""
@@ -44,16 +46,24 @@ class PathWidget(anywidget.AnyWidget):
 
     @traitlets.validate("step")
     def _within(self, proposal: dict[str, Any]) -> int:
-        step = int(proposal["value"])
+        self._validate_step(proposal["value"], self._last)
+        return min(int(proposal["value"]), self._last)
+
+    def _validate_step(self, step: int, last: int) -> None:
         if step < self._first:
-            raise traitlets.TraitError(f"step: expected {self._first} to {self._last}, got {step}")
-        return min(step, self._last)
+            raise traitlets.TraitError(f"step: expected {self._first} to {last}, got {step}")
 
     def _put(self, traits: dict[str, Any]) -> None:
         """Put other data on show, in place of what is there, in one message."""
         with self.hold_sync():
             for name, value in traits.items():
                 self.set_trait(name, value)
+            # The step goes with it even if it is the same here: the browser's may have gone on.
+            self.notify_change(
+                traitlets.Bunch(
+                    name="step", type="change", owner=self, old=self.step, new=self.step
+                )
+            )
 
     def text(self) -> str:
         """The view as 72-column text."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xenexplore.render.as_python import comparison_python, page_python
 from xenexplore.render.html import comparison_json, save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.comparison import comparison_text
-from xenexplore.widgets.as_python import comparison_python
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -35,15 +35,21 @@ class ComparisonView(PathWidget):
         super().__init__(**self._traits_of(comparison, step), **kwargs)
 
     def show(self, comparison: Comparison, *, step: int = -1) -> None:
-        """Show another comparison in the same view; arguments as for the class."""
+        """Show another comparison in the same view; arguments as for the class.
+
+        Raises:
+            TraitError: a step before -1; the view stays as it is.
+        """
         self._put(self._traits_of(comparison, step))
 
     def _traits_of(self, comparison: Comparison, step: int) -> dict[str, Any]:
-        self.comparison = comparison
         # The common time is at least the longest run's and at most the sum of all.
-        self._last = max(0, sum(len(row.path) for row in comparison.rows) - 1)
+        last = max(0, sum(len(row.path) for row in comparison.rows) - 1)
+        self._validate_step(step, last)
+        self.comparison, self._last = comparison, last
         self._title = f"{comparison.about.name}: {len(comparison.rows)} options"
-        return {"data": comparison_json(comparison).decode(), "step": step}
+        data = comparison_json(comparison).decode()
+        return {"data": data, "step": step, "code": page_python(comparison)}
 
     def text(self) -> str:
         """The comparison as a 72-column table."""

@@ -62,17 +62,18 @@ class Controls:
         if "cross_vcpu" in known and value["cure"] != "current":
             params.append(("cross_vcpu", value["cure"]))
         option = (value["option"], tuple(params))
+        encryption, p2m = _of_guest(value)
         return Choices(
             guest=value["guest"],
             kernel=value["kernel"],
-            encryption=value["encryption"],
+            encryption=encryption,
             vcpus=value["vcpus"],
-            p2m=value["p2m"],
+            p2m=p2m,
             call=value["call"],
             place=value["place"],
             count=value["count"] if value["call"] in COUNTED else Choices().count,
             offset=_offset(value["offset"]),
-            shared=value["shared"] and value["encryption"] != "none",
+            shared=value["shared"] and encryption != "none",
             options=(option,) if option == _BESIDE else (option, _BESIDE),
         )
 
@@ -123,12 +124,19 @@ class Controls:
             "encryption": pv,
             "p2m": pv,
             "count": value["call"] not in COUNTED,
-            "shared": value["encryption"] == "none",
+            "shared": _of_guest(value)[0] == "none",
             "register": "register" not in known,
             "cure": "cross_vcpu" not in known,
         }
         for name, disabled in unused.items():
             self.widgets[name].disabled = disabled
+
+
+def _of_guest(value: dict[str, Any]) -> tuple[str, str]:
+    """Encryption and P2M page size; a PV guest has neither."""
+    if value["guest"] == "pv":
+        return Choices().encryption, Choices().p2m
+    return value["encryption"], value["p2m"]
 
 
 def _parameters(option: str) -> set[str]:

@@ -29,6 +29,9 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     _view: PathWidget | None = None
 
+    #: Why what the controls ask for cannot be shown; the view is of what was asked before.
+    failed = ""
+
     def __init__(self, controls: Sequence[ipw.Widget]) -> None:
         self._message = ipw.HTML()
         self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
@@ -47,20 +50,26 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             layout=ipw.Layout(align_items="baseline", flex_flow="row wrap"),
         )
 
-    def _made(self) -> Path | Comparison | None:
-        """What the controls ask for, or None: nothing is chosen yet."""
+    def _made(self) -> Path | Comparison:
+        """What the controls ask for.
+
+        Raises:
+            XenexploreError: it cannot be; says why.
+        """
         raise NotImplementedError
 
     def _show(self) -> None:
-        """Show what the controls ask for; what fails is said, and the view before stays."""
-        self._say("")
+        """Show what the controls ask for; what fails is said, and the view before goes grey."""
         try:
             made = self._made()
         except XenexploreError as error:
-            self._say(str(error))
-            return
-        if made is not None:
+            self.failed = str(error)
+            self._shown.add_class("xe-stale")
+        else:
+            self.failed = ""
+            self._shown.remove_class("xe-stale")
             self._put(made)
+        self._say(self.failed)
 
     def code(self) -> str:
         """The Python that shows the same."""
@@ -106,7 +115,8 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         text = self.static_text()
-        still = self._view.still(self.scenario_python()) if self._view is not None else ""
+        view = None if self.failed else self._view
+        still = "" if view is None else view.still(self.scenario_python())
         shown = {"text/plain": text, "text/html": still + text_html(text)}
         return {**data, **shown}, metadata
 

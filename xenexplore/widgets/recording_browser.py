@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import textwrap
 
 import ipywidgets as ipw
 import numpy as np
 
-from xenexplore.errors import RecordingError, XenexploreError
+from xenexplore.errors import RecordingError
 from xenexplore.options.registry import OPTIONS
 from xenexplore.recording.browse import CallIndex
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.reader import read_recording
 from xenexplore.recording.to_scenario import to_scenario
 from xenexplore.scenario.comparison import Comparison
-from xenexplore.scenario.model import OptionSpec, Scenario
+from xenexplore.scenario.model import Scenario
 from xenexplore.scenario.path import Path
 from xenexplore.scenario.run import compare, run
 from xenexplore.scenario.writer import write_scenario
@@ -141,30 +141,19 @@ class RecordingBrowser(Form):
 
     def _load(self, row: int) -> None:
         self._row = row
-        try:
-            self._scenario = to_scenario(self.recording, row)
-        except XenexploreError as error:
-            self._scenario = None
-            self._say(str(error))
-            return
+        self._scenario = None
         self._show()
 
-    def _made(self) -> Path | Comparison | None:
+    def _made(self) -> Path | Comparison:
+        if not len(self.recording.calls):
+            raise RecordingError(
+                self.recording.source, "", expected="a recording with hypercalls", got="none"
+            )
         if self._scenario is None:
-            return None
+            self._scenario = to_scenario(self.recording, self._row)
         if self._compare.value:
-            labels = {spec.use: spec.label for spec in self._scenario.options}
-            names = [labels.get(name, name) for name in self._option.options]
-            return compare(self._scenario, names)
-        return run(self._under(self._option.value), self._option.value)
-
-    def _under(self, option: str) -> Scenario:
-        """The scenario with the option among its own, so that it can be run under it."""
-        assert self._scenario is not None
-        if any(spec.label == option for spec in self._scenario.options):
-            return self._scenario
-        added = OptionSpec(use=option, label=option)
-        return replace(self._scenario, options=(*self._scenario.options, added))
+            return compare(self._scenario, self._option.options)
+        return run(self._scenario, self._option.value)
 
     @property
     def text(self) -> str:
@@ -180,8 +169,8 @@ class RecordingBrowser(Form):
 
     def code(self) -> str:
         """The Python that shows the same."""
-        if self._view is None:
-            return "import xenexplore as xe\n"
+        if self._view is None or self.failed:
+            return f"# nothing is shown: {self.failed or 'no call is chosen'}\n"
         return f"import xenexplore as xe\n{self.scenario_python()}{self._view.python()}\n"
 
     def __repr__(self) -> str:
@@ -190,6 +179,8 @@ class RecordingBrowser(Form):
     def static_text(self) -> str:
         """The chosen call's path, or the first calls of the recording."""
         lines = [f"Recording {self.recording.source}: {len(self.recording.calls):,} hypercalls"]
+        if self.failed:
+            return "\n".join([*lines, "", *textwrap.wrap(self.failed, 72)]) + "\n"
         if self._view is not None:
             return lines[0] + "\n\n" + self._view.text()
         lines += [str(self.index.call(row)) for row in range(min(8, len(self.index.find())))]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xenexplore.render.as_python import page_python, path_python
 from xenexplore.render.html import opening_step, save_html
 from xenexplore.render.svg import svg_of
 from xenexplore.render.text.path import path_text
 from xenexplore.render.text.step import step_text
-from xenexplore.widgets.as_python import path_python
 from xenexplore.widgets.base import PathWidget
 
 if TYPE_CHECKING:
@@ -35,15 +35,19 @@ class Stepper(PathWidget):
         super().__init__(**self._traits_of(path, step), **kwargs)
 
     def show(self, path: Path, *, step: int | None = None) -> None:
-        """Show another path in the same view; arguments as for the class."""
+        """Show another path in the same view; arguments as for the class.
+
+        Raises:
+            TraitError: a step before the first one; the view stays as it is.
+        """
         self._put(self._traits_of(path, step))
 
     def _traits_of(self, path: Path, step: int | None) -> dict[str, Any]:
-        self.path = path
-        self._last = max(0, len(path) - 1)
+        at, last = opening_step(path) if step is None else step, max(0, len(path) - 1)
+        self._validate_step(at, last)
+        self.path, self._last = path, last
         self._title = f"{path.about.name} under {path.option.label}: {len(path)} steps"
-        at = opening_step(path) if step is None else step
-        return {"data": path.to_json().decode(), "step": at}
+        return {"data": path.to_json().decode(), "step": at, "code": page_python(path)}
 
     def text(self) -> str:
         """The path as 72-column text; of a long one, the step on show."""

@@ -66,8 +66,9 @@ class Workbench(Form):
         self.add_class(FORM_CLASS)
         self._controls.observe(lambda _: self._chosen())
         self._area.observe(lambda change: self.set_trait("text", change["new"]), "value")
-        self.observe(lambda _: self._loaded(), "text")
         self.text = text if text is not None else recipe_text(self._controls.choices())
+        self.observe(lambda _: self._loaded(), "text")
+        self._loaded()
 
     def _chosen(self) -> None:
         """A control was used: the text says what the controls say."""

@@ -36,6 +36,10 @@ class MachineMap {
     }
     return marks;
   }
+  // The part of guest-physical space that an address lies in; none for null.
+  ramAt(gpa) {
+    return gpa === null ? undefined : this.ram.find((part) => part.lo <= gpa && gpa < part.hi);
+  }
   regionAt(va) {
     return this.regions.find((region) => region.lo <= va && va < region.hi);
   }

@@ -18,7 +18,7 @@ class MapView extends View {
     const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.stepper.uid, selected: this.selected, index };
     // In the page view the ground follows every address; else it stays while what is on it does.
     const stray = strays(this.machine, focus).map(({ va, size: bytes, gpa }) => `${va}+${bytes}:${gpa}`);
-    const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : [this.zoom ? focus.va : 0];
+    const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : this.zoom ? [focus.va, this.machine.ramAt(focus.gpa)?.lo] : [];
     const ground = [stray, this.zoom, this.selected, key, width, height, state.changed, ...near].join();
     if (ground !== this.ground) {
       const drawn = drawGround(this.machine, view);

@@ -1,7 +1,8 @@
 // The module's exports: mount() for a page, the default for anywidget.
 
 // Show a path or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
-// ends), `onStep(step)`, `deepLink` (keep `#step=N` or `#step=end` in the page's address, and follow it).
+// ends), `onStep(step)`, `python` (the lines that show the same), `deepLink` (keep `#step=N` or
+// `#step=end` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
   const linked = () => {
     const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
@@ -40,6 +41,7 @@ function render({ model, el }) {
     view?.destroy();
     view = mount(el, JSON.parse(model.get("data")), {
       step: model.get("step"),
+      python: model.get("code"),
       onStep: (step) => {
         model.set("step", step);
         if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);

@@ -90,7 +90,9 @@ class Rows extends View {
   toggleBits(index) {
     if (this.open.has(index)) this.open.delete(index);
     else this.open.add(index);
+    const held = this.parts.rows.contains(document.activeElement);
     this.shownRows = null;
     this.draw();
+    if (held) this.parts.rows.querySelector(`[data-act="bits"][data-at="${index}"]`)?.focus();
   }
 }

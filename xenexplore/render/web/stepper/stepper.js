@@ -8,9 +8,8 @@ let instances = 0;
 const KEYS = "← → step · PgUp PgDn copy or call · Home End · space play · Enter bits or fold · + − zoom";
 const STATUS = { right: ["✓", "right"], wrong: ["✕", "wrong bytes"], error: ["!", "error"], refused: ["–", "refused"] };
 
-// The Python that shows the same: for a built-in scenario, or one loaded from its file.
-const quoted = (text) => JSON.stringify(text);
-const python = (...lines) => `<div class="xe-python"><p>The Python that shows this (a built-in's name, or your file's):</p><pre>${esc(["import xenexplore as xe", "", ...lines].join("\n"))}</pre></div>`;
+// The Python that shows the same, where whoever mounts the view gives it.
+const python = (lines) => (lines ? `<div class="xe-python"><p>The Python that shows this:</p><pre>${esc(lines)}</pre></div>` : "");
 
 class Stepper {
   constructor(el, data, options = {}) {
@@ -53,7 +52,7 @@ class Stepper {
     root.innerHTML = `<div class="xe-body">
 <header class="xe-head">${this.options.embedded ? "" : `<h2>${esc(data.scenario.title)}</h2>`}<p class="xe-option"><b>${esc(data.option.ident)}</b> ${esc(data.option.title)}${given ? ` <small>${esc(given)}</small>` : ""}</p>
 <p class="xe-right"><span class="xe-status xe-status-${data.outcome.status}"><span aria-hidden="true">${mark}</span> ${word}</span><span class="xe-count" aria-hidden="true"></span></p></header>
-<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${this.options.embedded ? "" : python(`path = xe.run(xe.load(${quoted(data.scenario.name)}), ${quoted(data.option.label)})`, "xe.Stepper(path)")}<p>${esc(KEYS)}</p></details>
+<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}<p>${esc(KEYS)}</p></details>
 <div class="xe-views">
 <section class="xe-map" aria-labelledby="${uid}-h1"><div class="xe-sectionhead"><h3 id="${uid}-h1">Where the buffer lives</h3><span class="xe-zoom" role="group" aria-label="Zoom">${ZOOMS.map((z, at) => `<button type="button" data-act="zoom" data-zoom="${at}" aria-pressed="${at === 0}">${z}</button>`).join("")}</span></div><div class="xe-mapbox" tabindex="0" role="group" aria-label="Address spaces; up and down select"></div><p class="xe-readout" aria-live="polite"></p></section>
 <section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span></div><div class="xe-chunks"></div><ol class="xe-rows"></ol>
@@ -247,6 +246,7 @@ class Stepper {
     this.focus = focusOf(run, index);
     if (!this.sizes) this.measure();
     this.root.dataset.step = index;
+    const held = this.root.contains(document.activeElement);
     this.says.draw();
     this.rows.draw();
     if (this.hasTables) this.tables.draw();
@@ -256,5 +256,7 @@ class Stepper {
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     this.relight();
     this.rows.keepInSight();
+    // What had the focus may have been drawn anew; keys go on working.
+    if (held && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
   }
 }
