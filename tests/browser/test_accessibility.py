@@ -36,7 +36,7 @@ def violations(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("name", "step", "width"), [("stack", 16, 1200), ("wrong", 35, 600), ("options", 14, 1200)]
+    ("name", "step", "width"), [("stack", 16, 1200), ("wrong", 32, 600), ("options", 14, 1200)]
 )
 def test_no_violation(
     open_page: Open, files: dict[str, FilePath], name: str, step: int, width: int, scheme: str

@@ -83,12 +83,12 @@ def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
         # A step that is still on its way to the kernel is about the run before.
         "data => { document.querySelector('.xe').dispatchEvent("
         "new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));"
-        " model.set('step', 35); model.set('data', data); }",
+        " model.set('step', 32); model.set('data', data); }",
         other,
     )
     root = stepper.locator(".xe")
     expect(root).to_have_count(1)
-    expect(root).to_have_attribute("data-step", "35")
+    expect(root).to_have_attribute("data-step", "32")
     expect(root).to_contain_text("Xen writes vCPU 1's runstate area")
     stepper.wait_for_timeout(120)
     assert stepper.evaluate("saved") == []

@@ -29,8 +29,8 @@ def _text(browser: Firefox) -> str:
 
 def test_a_deep_link_opens_at_its_step(page: tuple[Firefox, str]) -> None:
     browser, url = page
-    browser.open(f"{url}#step=35")
-    assert "step 35 / 52" in " ".join(_text(browser).split())
+    browser.open(f"{url}#step=32")
+    assert "step 32 / 49" in " ".join(_text(browser).split())
     assert "wrong one" in _text(browser)
 
 
@@ -40,9 +40,9 @@ def test_keys_step(page: tuple[Firefox, str]) -> None:
     browser.press(HOME)
     browser.press(RIGHT)
     browser.press(RIGHT)
-    assert "step 2 / 52" in " ".join(_text(browser).split())
+    assert "step 2 / 49" in " ".join(_text(browser).split())
     browser.press(END)
-    assert "step 52 / 52" in " ".join(_text(browser).split())
+    assert "step 49 / 49" in " ".join(_text(browser).split())
 
 
 def test_the_mouse_steps(page: tuple[Firefox, str]) -> None:
@@ -56,7 +56,7 @@ def test_the_mouse_steps(page: tuple[Firefox, str]) -> None:
     )
     x, y = (int(float(number)) for number in where.strip("[]").split(","))
     browser.click(x, y)
-    assert "step 4 / 52" in " ".join(_text(browser).split())
+    assert "step 4 / 49" in " ".join(_text(browser).split())
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_complains(page: tuple[Firefox, str]) -> None:

@@ -30,8 +30,8 @@ DEPTH = 0.12
 SHARE = 0.02
 
 VIEWS = {
-    "stepper-light-1200": ("wrong-vcpu", "software-tlb", 35, 1200, "light"),
-    "stepper-dark-600": ("wrong-vcpu", "software-tlb", 35, 600, "dark"),
+    "stepper-light-1200": ("wrong-vcpu", "software-tlb", 32, 1200, "light"),
+    "stepper-dark-600": ("wrong-vcpu", "software-tlb", 32, 600, "dark"),
     "stepper-walk-light-1200": ("evtchn-send-from-stack", "giant-map", 13, 1200, "light"),
     "comparison-light-1200": ("wrong-vcpu", "", 28, 1200, "light"),
 }

@@ -33,7 +33,7 @@ def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, FilePath]
     note = page.locator(".xe-worth").inner_text()
     assert "covers the frame" in note
     assert "does not cover the address" in note
-    page.get_by_role("slider").fill("20")  # the look-up of the frame that the walk found
+    page.get_by_role("slider").fill("17")  # the look-up of the frame that the walk found
     assert page.locator(".xe-curve-now").count() == 1
     desc = page.locator(".xe-mapsvg desc").text_content()
     assert desc == "Linear ffffc90000613b2c is guest-physical 06bf7b2c."
@@ -42,7 +42,7 @@ def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, FilePath]
 def test_the_wrong_frame_is_drawn_and_the_right_one(
     open_page: Open, files: dict[str, FilePath]
 ) -> None:
-    page = open_page(files["wrong"], step=35)
+    page = open_page(files["wrong"], step=32)
     for cls in (".xe-curve-wrong", ".xe-curve-meant", ".xe-cross", ".xe-meant"):
         assert page.locator(cls).count() == 1, cls
     expect(page.locator(".xe-rowitem.is-now .xe-side")).to_contain_text("wrong: meant")
@@ -52,9 +52,9 @@ def test_the_wrong_frame_is_drawn_and_the_right_one(
 def test_which_table_was_asked_and_which_was_meant(
     open_page: Open, files: dict[str, FilePath]
 ) -> None:
-    page = open_page(files["wrong"], step=31)
+    page = open_page(files["wrong"], step=28)
     assert page.locator(".xe-tag").count() == 0
-    page.get_by_role("slider").fill("32")
+    page.get_by_role("slider").fill("29")
     tables = page.locator(".xe-tlb").evaluate_all(
         "all => all.map(t => [t.querySelector('b').textContent,"
         " [...t.querySelectorAll('.xe-tag')].map(x => x.textContent).join(),"
@@ -99,7 +99,7 @@ def test_private_and_shared_pages_are_told_apart(
 def test_pointing_at_a_number_lights_it_everywhere(
     open_page: Open, files: dict[str, FilePath]
 ) -> None:
-    page = open_page(files["stack"], step=20)
+    page = open_page(files["stack"], step=17)
     page.locator('.xe-row .xe-n[data-k="gfn:6bf7"]').first.hover()
     assert page.locator(".xe-mapsvg .is-lit").count() >= 2
     assert page.locator(".xe-rows .is-lit").count() >= 2
@@ -151,7 +151,7 @@ def test_the_map_by_keyboard(open_page: Open, files: dict[str, FilePath]) -> Non
 def test_nothing_runs_over_the_side(
     open_page: Open, files: dict[str, FilePath], width: int
 ) -> None:
-    page = open_page(files["wrong"], step=35, width=width)
+    page = open_page(files["wrong"], step=32, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     boxes = [page.locator(f".xe-{name}").bounding_box() for name in ("map", "path")]
     assert all(boxes)
