@@ -19,7 +19,7 @@ print(scenario.about.text)
 
 # %%
 naive = xe.run(scenario, "software-tlb")
-xe.Stepper(naive, step=32)
+xe.Stepper(naive, step=29)
 
 # %%
 result, wrong = naive.outcome.result, naive.outcome.wrong_bytes

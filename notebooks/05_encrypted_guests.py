@@ -25,13 +25,14 @@ assert today.outcome.right_bytes == 0
 xe.Stepper(today, step=6)
 
 # %%
-noise = today.steps[6].step
-assert noise.entry & 1 == 0
+noise, fault = today.steps[6].step, today.steps[7].step
+assert (noise.entry & 1, fault.error_code) == (1, 9)
 print(f"The level-{noise.level} entry as Xen reads it: {noise.entry:016x}")
-print(f"Bit 0, present, is {noise.entry & 1}: the walk ends here, with -EFAULT.")
+print(f"{fault.reason}: error code {fault.error_code:#x}, and -EFAULT")
 
 # %% [markdown]
-# That is chance. With other noise the entry looks present, and the walk goes on to a frame that means nothing.
+# The entry looks present (bit 0), but bits are set that must be clear. That is chance: other noise is not present, or has no reserved
+# bit set, and then the walk goes on to a frame that means nothing.
 #
 # ## Registered, or physical
 #

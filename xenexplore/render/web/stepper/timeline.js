@@ -60,7 +60,9 @@ class Timeline extends View {
     const out = [];
     const nowAt = now - from;
     const state = (at) => (at === index ? "is-now" : at < index ? "is-done" : "is-ahead");
-    const key = `${width}:${items.length}:${shown.map((item) => (item.more ? `+${item.more}` : `${item.at}${run.hasChildren(item.at) && !this.stepper.isFolded(item.at) ? "o" : ""}`)).join()}`;
+    // Open groups that begin off the left edge still reach into what is shown.
+    const outer = run.ancestors(index).filter((at) => !this.stepper.isFolded(at) && !shown.some((item) => item.at === at));
+    const key = `${outer}:${width}:${items.length}:${shown.map((item) => (item.more ? `+${item.more}` : `${item.at}${run.hasChildren(item.at) && !this.stepper.isFolded(item.at) ? "o" : ""}`)).join()}`;
     if (key === this.lineKey) {
       const [done, ahead] = parts.line.querySelectorAll(".xe-rail");
       done.setAttribute("d", `M${x(0)} 16H${x(nowAt)}`);
@@ -91,7 +93,7 @@ class Timeline extends View {
       out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
-    for (const at of run.ancestors(index)) if (!brackets.some((b) => b.item.at === at) && !this.stepper.isFolded(at)) brackets.push({ item: { at, depth: run.steps[at].depth }, k: -1 });
+    for (const at of outer) brackets.push({ item: { at, depth: run.steps[at].depth }, k: -1 });
     for (const { item, k } of brackets) {
       let last = k;
       shown.forEach((other, j) => { if (other.at !== undefined && other.at > item.at && other.at < run.end[item.at]) last = j; if (other.more && j > 0 && shown[j - 1].at < run.end[item.at] && other.depth > item.depth && j > k) last = j; });
