@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from xenexplore.errors import CatalogueError
@@ -93,6 +95,50 @@ def test_a_plan_as_one_kind_of_guest_sees_it() -> None:
     assert not any("vcpu_guest_context" in text for text in hvm)
     assert any("vcpu_guest_context" in text for text in pv)
     assert not any("hvm" in text.split() for text in (*hvm, *pv))
+
+
+def lines(words: str, guest: str = "hvm") -> list[str]:
+    return [line.text for line in outline(find(words), guest)]
+
+
+def test_what_a_constant_of_the_plan_decides_is_no_test() -> None:
+    # do_domctl(): copyback is 0 until a sub-op sets it.
+    back = "copy to guest, u_domctl: 144 bytes, xen_domctl"
+    assert back not in lines("domctl memory_mapping")
+    assert back in lines("domctl getdomaininfo")
+    # FLASK_GETENFORCE cannot fail, and writes nothing.
+    assert not any("policy refuses" in text for text in lines("FLASK_GETENFORCE"))
+    for one in families():
+        for op in one.ops.values():
+            for guest in op.guests:
+                text = lines(op.title, guest)
+                if "if copyback:" in text:
+                    assert {"copyback = 0", "copyback = 1"} <= set(text), op.title
+                else:
+                    assert not any(line.startswith("copyback") for line in text), op.title
+
+
+def test_a_start_value_that_is_read_is_told() -> None:
+    assert "sofar = 0" in lines("sysctl readconsole")
+    assert lines("domctl set_vcpu_msrs").count("copyback = 1") == 2
+    assert "done is Xen's answer" in lines("platform_op resource_op")
+    assert not any("Xen's answer" in text for text in lines("sysctl readconsole"))
+
+
+def test_a_branch_with_nothing_in_it_is_none() -> None:
+    # guest_handle_okay() passes for every HVM guest.
+    assert "if left:" in lines("argo_op sendv", "pv")
+    assert "if left:" not in lines("argo_op sendv", "hvm")
+    assert "if failed:" not in lines("physdev_op set_iobitmap", "pv")
+    assert any(text.startswith("fails if failed") for text in lines("set_iobitmap", "pv"))
+    for one in families():
+        for entry in (one, *one.ops.values()):
+            for guest in entry.guests:
+                told = [*outline(entry, guest), None]
+                for line, after in pairwise(told):
+                    if line is not None and line.text.endswith(":") and line.kind != "copy":
+                        assert after is not None, entry.title
+                        assert after.depth > line.depth, (entry.title, line.text)
 
 
 def test_json() -> None:

@@ -187,6 +187,90 @@ def test_answers_of_xen_s_own_are_named() -> None:
     assert Guest().run(Call(17, (7, 0), "hvm"))[1].value == 4096
 
 
+def toolstack(cmd: int, version: int = 21, **fields: tuple[int, int]) -> bytes:
+    """An op struct with numbers of 8 bytes at offsets."""
+    data = bytearray(256)
+    struct.pack_into("<II", data, 0, cmd, version)
+    for offset, value in fields.values():
+        struct.pack_into("<Q", data, offset, value)
+    return bytes(data)
+
+
+def domctl(cmd: int, answers: dict[str, bool], **fields: tuple[int, int]) -> tuple[int, Outcome]:
+    guest = Guest({0x1000: toolstack(cmd, **fields)[:144]}, answers)
+    copies, outcome = guest.run(Call(36, (0x1000,), "pv"))
+    return sum(copy.address == 0x1000 and copy.direction == "to" for copy in copies), outcome
+
+
+def test_a_count_is_what_a_call_returns() -> None:
+    # domain_watchdog(): the new timer's number; nothing of the kind for an old one.
+    for number, what in ((0, "number of the timer"), (1, "")):
+        guest = Guest({0x1000: struct.pack("<II", number, 30)})
+        _, outcome = guest.run(Call(29, (6, 0x1000), "hvm"))
+        assert (outcome.how, isinstance(outcome.value, Free)) == ("returned", bool(what))
+        assert outcome.what.startswith(what)
+    _, outcome = Guest({0x1000: struct.pack("<II", 3, 30)}).run(Call(29, (6, 0x1000), "hvm"))
+    assert (outcome.how, outcome.reason[:7]) == ("failed", "-EINVAL")
+    # sendv(): the bytes of all buffers.
+    iovs = struct.pack("<QII", 0x5000, 0, 0) * 2
+    guest = Guest({0x1000: bytes(16), 0x2000: iovs})
+    _, outcome = guest.run(Call(39, (3, 0x1000, 0x2000, 2, 0), "hvm"))
+    assert (outcome.how, outcome.what) == ("returned", "bytes sent")
+    # map_mmio_regions(): how far it came, unless that is to the end.
+    back, outcome = domctl(39, {"not all frames": True})
+    assert (back, outcome.how, outcome.what) == (0, "returned", "frames done")
+    assert domctl(39, {})[1].value == 0
+    for number, what in ((2, "1 if it is enforced"), (16, "the limit")):
+        data = struct.pack("<II", number, 1) + bytes(32)
+        _, outcome = Guest({0x1000: data}).run(Call(27, (0x1000,), "hvm"))
+        assert (outcome.how, outcome.what) == ("returned", what)
+
+
+def test_what_is_written_back_on_failure_comes_with_an_errno() -> None:
+    for cmd, words, errno in (
+        (33, "-EINVAL: not HVM", "-EINVAL"),
+        (63, "-ESRCH: no such vCPU", "-ESRCH"),
+        (16, "-EINVAL: another scheduler", "-EINVAL"),
+        (83, "-ENOMEM", "-ENOMEM"),
+        (78, "-ENODEV", "-ENODEV"),
+    ):
+        back, outcome = domctl(cmd, {words: True}, cmd_of_psr=(16, 1))
+        assert (back, outcome.how, outcome.reason) == (1, "failed", errno), cmd
+
+
+def test_the_lock_of_domctl_is_not_every_sub_op_s() -> None:
+    waits = {"another domctl": True}
+    for cmd in (5, 19, 20, 21, 38, 39, 40, 46, 48, 50):
+        assert domctl(cmd, waits)[1].how == "returned", cmd
+    for cmd in (1, 2, 3, 33, 79):
+        assert domctl(cmd, waits)[1].how == "continued", cmd
+    # XEN_VM_EVENT_GET_VERSION is answered without it, XEN_VM_EVENT_ENABLE is not.
+    assert domctl(56, waits, op=(16, 3))[1].how == "returned"
+    assert domctl(56, waits, op=(16, 0))[1].how == "continued"
+
+
+def test_faults_that_are_no_efault() -> None:
+    # get_cpufreq_para(): what copy_to_guest() gives is what the call returns.
+    pm_op = toolstack(12)[:8] + struct.pack("<II", 17, 0) + bytes(120)
+    for faults in (set[int](), {0x3000}):
+        memory = pm_op[:16] + struct.pack("<IIIIQ", 1, 0, 0, 0, 0x3000) + pm_op[40:]
+        copies, outcome = Guest({0x1000: memory}, faults=faults).run(Call(35, (0x1000,), "hvm"))
+        assert outcome.how == "returned"
+        assert isinstance(outcome.value, Free) is bool(faults)
+        assert (copies[-1].address == 0x1000) is not bool(faults)
+    # verify_payload(): whatever is wrong with the name.
+    upload = toolstack(27)[:8] + bytes(128)
+    _, outcome = Guest({0x1000: upload}, faults={0}).run(Call(35, (0x1000,), "hvm"))
+    assert (outcome.how, outcome.reason) == ("failed", "-EINVAL")
+    # do_poll(): a port of nobody's.
+    poll = struct.pack("<QIIQ", 0x2000, 1, 0, 0)
+    guest = Guest({0x1000: poll, 0x2000: bytes(4)}, {"no such port": True})
+    assert guest.run(Call(29, (3, 0x1000), "hvm"))[1].how == "failed"
+    # physdev_op.set_iobitmap: a bitmap in Xen.
+    guest = Guest({0x1000: struct.pack("<QII", 0xFFFF_8000_0000_0000, 65536, 0)})
+    assert guest.run(Call(33, (7, 0x1000), "pv"))[1].reason.startswith("-EINVAL")
+
+
 def test_bytes_read_from_the_console_are_counted() -> None:
     steps = predict(Call(18, (1, 100, 0x1000), "hvm"))
     step, waits = next(steps), True
