@@ -7,7 +7,8 @@ from typing import Any
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family
 from xenexplore.hypercalls.describe import registers
 from xenexplore.hypercalls.facts import facts_of
-from xenexplore.hypercalls.outline import Line, outline
+from xenexplore.hypercalls.line import Line
+from xenexplore.hypercalls.outline import outline
 from xenexplore.hypercalls.structs import Layout
 
 __all__ = ["entry_json", "layout_json"]

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp
-from xenexplore.hypercalls.outline import Line, accesses, outline
+from xenexplore.hypercalls.line import Line
+from xenexplore.hypercalls.outline import accesses, outline
 from xenexplore.hypercalls.structs import HandleField, structs_for
 
 __all__ = ["Facts", "facts_of"]

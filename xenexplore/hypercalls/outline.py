@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family
 from xenexplore.hypercalls.expressions import Expression
+from xenexplore.hypercalls.line import Line, exit_text, loop_text, names_in
 from xenexplore.hypercalls.statements import (
     Access,
     Block,
@@ -26,33 +26,7 @@ from xenexplore.hypercalls.statements import (
 )
 from xenexplore.hypercalls.structs import Structs
 
-__all__ = ["Line", "accesses", "outline"]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an outline.
-
-    Attributes:
-        depth: nesting.
-        kind: ``"copy"``, ``"test"``, ``"loop"``, ``"state"``, ``"exit"``,
-            ``"value"`` or ``"call"``.
-        text: the line, in words.
-        role: which piece a copy is, in words.
-        access: the copy itself.
-        size: bytes of one element of it (the field's, where only a field is copied).
-        uses: names that the line's expressions read.
-        names: what a value line gives a name to.
-    """
-
-    depth: int
-    kind: str
-    text: str
-    role: str = ""
-    access: Access | None = None
-    size: int = 0
-    uses: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
-    names: str = field(default="", repr=False, compare=False)
+__all__ = ["accesses", "outline"]
 
 
 _DIRECTIONS = {"from": "copy from guest", "to": "copy to guest", "clear": "clear in guest"}
@@ -94,14 +68,6 @@ def accesses(entry: Hypercall | SubOp, guest: str = "hvm") -> tuple[Line, ...]:
 
 # Numbers of Xen's that no public header names: readers see the number.
 _OWN = re.compile(r"\b(CMD_MASK|MOST_EXTENTS|MOST|PREEMPTED|INTERFACE_VERSION)\b")
-
-
-_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-
-
-def _names(*expressions: Expression | None) -> frozenset[str]:
-    """The names that expressions read."""
-    return frozenset(name for one in expressions if one for name in _NAME.findall(one.text))
 
 
 class _Outliner:
@@ -148,18 +114,18 @@ class _Outliner:
                     self.forget(before, self.values(statement.body))
             case Where():
                 test = statement.test
-                yield Line(depth, "value", self.own(f"where {test.text}"), uses=_names(test))
+                yield Line(depth, "value", self.own(f"where {test.text}"), uses=names_in(test))
             case Exit():
                 given = (value for _, value in statement.args)
-                uses = _names(statement.test, *given)
-                yield Line(depth, "exit", self.own(_exit(statement)), uses=uses)
+                uses = names_in(statement.test, *given)
+                yield Line(depth, "exit", self.own(exit_text(statement)), uses=uses)
             case Let():
                 yield from self.value(statement, depth)
             case Okay() if self.guest == "pv":
                 self.constants.pop("failed", None)
                 size = f"[{statement.count.text}]" if statement.count else ""
                 text = f"check the range of {statement.address.text}: {statement.type}{size}"
-                uses = _names(statement.address, statement.count)
+                uses = names_in(statement.address, statement.count)
                 yield Line(depth, "test", text, uses=uses)
             case Okay():
                 # Only a PV guest's handle may point into Xen.
@@ -173,14 +139,16 @@ class _Outliner:
                 self.constants.pop("preempted", None)
                 args = ", ".join(arg.text for arg in statement.args)
                 text = f"carry out hypercall {statement.number.text} ({args})"
-                uses = _names(statement.number, *statement.args)
+                uses = names_in(statement.number, *statement.args)
                 yield Line(depth, "call", text, uses=uses)
 
     def repeated(self, node: Loop | Whim, depth: int) -> Iterator[Line]:
         """A body that need not run, or runs again; nothing where it has no line."""
         before, values = dict(self.constants), self.values(node.body)
         if isinstance(node, Loop):
-            head = Line(depth, "loop", self.own(_loop(node)), uses=_names(node.start, node.stop))
+            head = Line(
+                depth, "loop", self.own(loop_text(node)), uses=names_in(node.start, node.stop)
+            )
             self.forget(before, {**values, node.name: {None}})
         else:
             word = "usually" if node.usual else "sometimes"
@@ -208,7 +176,7 @@ class _Outliner:
         else:
             amount = f"{size} byte{'s' if size != 1 else ''}"
         text = f"{_DIRECTIONS[node.direction]}, {where}: {amount}" + (f", {what}" if what else "")
-        uses = _names(node.address, node.index, node.count)
+        uses = names_in(node.address, node.index, node.count)
         return Line(depth, "copy", text, node.role, node, size, uses)
 
     def branch(self, node: Branch, depth: int) -> Iterator[Line]:
@@ -236,7 +204,7 @@ class _Outliner:
         word = "if"
         for test, lines in arms:
             text = f"{word} {test.text}:" if test else "otherwise:"
-            yield Line(depth, "test", self.own(text), uses=_names(test))
+            yield Line(depth, "test", self.own(text), uses=names_in(test))
             yield from lines or (Line(depth + 1, "state", "nothing more"),)
             word = "or if"
 
@@ -295,7 +263,7 @@ class _Outliner:
             self.constants.pop(node.name, None)
             if constant is not None:
                 self.constants[node.name] = constant
-        uses = _names(node.value)
+        uses = names_in(node.value)
         if node.name == "returns":
             value = "Xen's answer" if node.value is None else node.value.text
             what = f" ({node.role})" if node.role else ""
@@ -313,7 +281,7 @@ class _Outliner:
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[Line]:
         if self.op is None:
-            uses = _names(node.value)
+            uses = names_in(node.value)
             yield Line(depth, "call", f"go on with the sub-op {node.value.text}", uses=uses)
             self.forget(dict(self.constants), self.values((node,)))
         elif self.op.missing:
@@ -344,27 +312,3 @@ def _leaves(block: Block) -> bool:
             case _:
                 pass
     return False
-
-
-def _loop(node: Loop) -> str:
-    if node.stop is not None:
-        return f"for each {node.name} from {node.start.text} up to {node.stop.text}, exclusive:"
-    if node.reason:
-        return f"for each {node.name} from {node.start.text} on, while {node.reason}:"
-    return f"for each {node.name} from {node.start.text} on:"
-
-
-def _exit(node: Exit) -> str:
-    test = f" if {node.test.text}" if node.test and node.test.text != "1" else ""
-    why = f": {node.reason}" if node.reason else ""
-    if node.how == "fail":
-        return f"{'fails' if node.test else 'may fail'}{test}{why}"
-    if node.how == "continue":
-        leg = ", ".join(f"{name} = {value.text}" for name, value in node.args)
-        leg = f"; next leg: {leg}" if leg else "; next leg: the same arguments"
-        verb = "is" if node.test else "may be"
-        if node.reason.startswith("preempted"):
-            return f"{verb} {node.reason}{test}{leg}"
-        return f"{verb} preempted{test}{why}{leg}"
-    word = {"end": "returns", "leave": "goes on behind this", "break": "leaves the loop"}[node.how]
-    return f"{word}{test}{why}"

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
 from xenexplore.hypercalls.describe import GUEST_NAMES, registers
 from xenexplore.hypercalls.facts import facts_of
-from xenexplore.hypercalls.outline import Line, outline
+from xenexplore.hypercalls.line import Line
+from xenexplore.hypercalls.outline import outline
 from xenexplore.hypercalls.structs import Layout, Structs
 from xenexplore.render.text.table import heading, paragraph, table
 
