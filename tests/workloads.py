@@ -48,7 +48,8 @@ def workload_of(layout: Layout, calls: Sequence[Made], kind: str = "hvm") -> Wor
     ]
     address = np.array([row[1] for row in rows], np.uint64)
     region = layout.classify(address).astype(np.int16)
-    vmalloc = np.array([r.kind in (RegionKind.VMALLOC, RegionKind.STACK) for r in regions])
+    kinds = (RegionKind.VMALLOC, RegionKind.STACK, RegionKind.IRQ_STACK)
+    vmalloc = np.array([r.kind in kinds for r in regions])
     mask = np.uint64((1 << 64) - KERNEL_STACK)
     domain = Domain(0, 0, kind, True)
     return Workload(

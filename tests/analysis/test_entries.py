@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workloads import Made, workload_of
 
+from xenexplore.analysis.coverage import coverage
 from xenexplore.analysis.entries import SHARES, entries_needed
 from xenexplore.analysis.registrations import page_entries, registrations
 from xenexplore.analysis.shape import Shape
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
+from xenexplore.guest.linux import LinuxBases, linux_layout
 from xenexplore.guest.regions import Layout, RegionKind
 from xenexplore.guest.spec import GuestSpec
 
@@ -53,6 +55,34 @@ def test_the_fewest_entries_by_trying_every_set(pages: list[int]) -> None:
     for found, things in zip(entries_needed(load, 0), units, strict=True):
         for share, needed in zip(SHARES, found.needed, strict=True):
             assert needed == _brute(things, pages, math.ceil(share * len(pages))), found.unit
+
+
+def test_an_interrupt_between_is_no_change_of_task() -> None:
+    """Task, interrupt, same task; interrupt, another task: one change, one entry for the stack."""
+    irq, one, two = VMALLOC, VMALLOC + (64 << 10), VMALLOC + (128 << 10)
+    layout = linux_layout(LinuxBases(irq_stack=irq, irq_stack_at=0x1760_2000))
+    order = (one, irq, one, irq + 4096, two, irq)
+    load = workload_of(layout, [Made(24, 8, [("from", at + 8, 16)]) for at in order])
+    got = coverage(load, 0).stacks
+    assert (got.accesses, got.stacks, got.changes, got.vcpu_exits) == (3, 2, 1, 5)
+    assert (got.irq_accesses, got.irq_stacks, got.task_entries) == (3, 1, 8)
+    assert entries_needed(load, 0)[1].needed == (3, 3, 3, 3)  # its two pages are one entry
+    assert entries_needed(load, 0)[2].needed == (9, 9, 9, 9)
+    first, *pages = registrations(load, 0, ("stacks",))
+    assert (first.va.value, first.pa.value, first.size) == (irq, 0x1760_2000, 16 << 10)
+    assert [(entry.va.value, entry.size) for entry in pages] == [(one, 4096), (two, 4096)]
+    # Where its frames are not known, the pages that were used.
+    unknown = workload_of(linux_layout(LinuxBases(irq_stack=irq)), [
+        Made(24, 8, [("from", at, 16)]) for at in order
+    ])  # fmt: skip
+    assert coverage(unknown, 0).stacks == got
+    assert [entry.va.value for entry in registrations(unknown, 0, ("stacks",))] == [irq, one, two]
+    assert registrations(unknown, 0, ("stacks",))[0].size == 8192
+    # On two vCPUs the tasks follow each other on none.
+    apart = workload_of(layout, [
+        Made(24, 8, [("from", at, 16)], vcpu=vcpu) for vcpu, at in enumerate((one, two))
+    ])  # fmt: skip
+    assert coverage(apart, 0).stacks.changes == 0
 
 
 def test_pages_whose_frames_follow_share_an_entry() -> None:

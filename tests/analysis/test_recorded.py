@@ -6,6 +6,7 @@ import functools
 import itertools
 import json
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +73,7 @@ def naive(name: str) -> dict[str, list[tuple[int, int, int]]]:
 DIRECTMAP = range(0xFFFF_8880_0000_0000, 0xFFFF_C880_0000_0000)
 IMAGE = range(0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF_C000_0000)
 VMALLOC = range(0xFFFF_C900_0000_0000, 0xFFFF_E900_0000_0000)
+IRQ_STACK = range(0xFFFF_C900_0000_0000, 0xFFFF_C900_0000_4000)
 CASES = [("pvh", 0, "first"), ("pvh", 1, "second")]
 
 
@@ -87,7 +89,11 @@ def test_coverage_and_entries_against_a_naive_count(name: str, domain: int, who:
     assert got.directmap == pytest.approx(directmap / total)
     assert got.with_image == pytest.approx((directmap + image) / total)
     assert got.with_stacks == pytest.approx((directmap + image + vmalloc) / total)
-    stacks = [va >> 14 for _, va, _ in seen if va in VMALLOC]
+    irq = sum(va in IRQ_STACK for _, va, _ in seen)
+    assert got.with_irq == pytest.approx((directmap + image + irq) / total)
+    assert (got.stacks.irq_accesses, got.stacks.irq_stacks) == (irq, 1)
+    # An interrupt on its CPU's own stack is no change of task.
+    stacks = [va >> 14 for _, va, _ in seen if va in VMALLOC and va not in IRQ_STACK]
     assert got.stacks.stacks == len(set(stacks))
     assert got.stacks.changes == sum(a != b for a, b in itertools.pairwise(stacks))
     pages = Counter(va >> 12 for _, va, _ in seen)
@@ -114,6 +120,66 @@ def test_repeats_within_a_call_against_a_naive_count(name: str, domain: int, who
     assert got.saved_by_all == len(pieces) - len(set(pieces))
 
 
+def test_the_hardirq_stack_is_no_tasks() -> None:
+    """dom0, dom1: accesses on it, their share; changes of task stacks; entries, tasks' whole.
+
+    Everything on it is a timer that is set in an interrupt (VCPUOP_set_singleshot_timer).
+    """
+    expected = [(2214, 0.026, 126, 14, (1, 4, 15)), (1353, 0.455, 27, 6, (1, 6, 19))]
+    load = workload("pvh")
+    for domain, (accesses, share, changes, stacks, (one, *needed)) in enumerate(expected):
+        got = coverage(load, domain)
+        assert (got.stacks.irq_accesses, got.stacks.irq_stacks) == (accesses, one)
+        (group,) = [g for g in got.groups if g.name.startswith("hardirq stack")]
+        assert group.accesses == accesses
+        assert group.share == pytest.approx(share, abs=0.0005)
+        assert (got.stacks.changes, got.stacks.vcpu_exits) == (changes, 5 * changes)
+        assert (got.stacks.stacks, got.stacks.task_entries) == (stacks, 4 * stacks)
+        assert list(entries_needed(load, domain)[2].needed[:2]) == needed
+        rows = load.inside(domain)
+        on_it = load.accesses.call[rows[load.kind_mask(rows, RegionKind.IRQ_STACK)]]
+        assert set(load.calls.number[on_it].tolist()) == {24}
+        assert set(load.calls.sub_op[on_it].tolist()) == {8}
+        # Registered whole, on the frames that Xen walked to.
+        (entry,) = [e for e in registrations(load, domain, ("stacks",)) if e.size > 4096]
+        assert (entry.label, entry.size) == ("hardirq stack", 16 << 10)
+        gfn = load.accesses.gfn[rows[load.kind_mask(rows, RegionKind.IRQ_STACK)]]
+        assert set(gfn.tolist()) == {(entry.pa.value >> 12) + 3}
+    shares = [
+        (c.with_image, c.with_irq, c.with_stacks) for c in (coverage(load, 0), coverage(load, 1))
+    ]
+    assert [[f"{x:.1%}" for x in one] for one in shares] == [
+        ["1.7%", "4.3%", "99.3%"], ["23.0%", "68.5%", "100.0%"],
+    ]  # fmt: skip
+
+
+def test_the_guests_own_tables_say_the_same_of_the_hardirq_stack() -> None:
+    """A dump of this boot: GS base is the percpu base, and gfn = base + 0x2000 + page.
+
+    The four pages in a row, with a guard page, from another guest's dump.
+    """
+    folder = Path(__file__).parents[1] / "data" / "images"
+    checked = json.loads((folder / "xen-pvh" / "ptcheck.json").read_text())
+    walks = json.loads((folder / "xen-pvh" / "walks.json").read_text())
+    for domain, (at, seen) in enumerate(
+        (at, seen) for at, seen in checked.items() if at.startswith("0x")
+    ):
+        layout = workload("pvh").spaces[domain].layout
+        (irq,) = layout.named("hardirq stack")
+        percpu = int(seen["gs_base"], 16)
+        assert layout.to_physical(Gva(percpu + 0x2000)) == irq.physical
+        assert int(walks[at][f"{irq.start.value + 0x3000:#x}"], 16) << 12 == (
+            irq.physical.value + 0x3000
+        )
+    packed = (folder / "plain-96-nokaslr" / "info_tlb.txt.zst").read_bytes()
+    rows = zstandard.ZstdDecompressor().stream_reader(packed).read().decode().splitlines()
+    frames = [row.split()[:2] for row in rows if row.startswith("ffffc9000000")]
+    assert [(int(va[:-1], 16) & 0xFFFF, int(pa, 16)) for va, pa in frames[:4]] == [
+        (page << 12, 0x5802000 + (page << 12)) for page in range(4)
+    ]
+    assert int(frames[4][0][:-1], 16) > 0xFFFF_C900_0000_4FFF
+
+
 def test_what_is_outside_hypercalls_is_the_registered_runstate_area() -> None:
     """pvh.chars.txt: 3250 + 1625 and 2844 + 1422 writes of 1 and 48 bytes, all in the directmap."""
     for domain, count in ((0, 4875), (1, 4266)):
@@ -129,14 +195,18 @@ def test_the_characterisation_made_by_other_code() -> None:
         ("pv", 0): (262337, {RegionKind.VMALLOC: 29, RegionKind.STACK: 1}),
         ("pv", 1): (4014, {RegionKind.VMALLOC: 7, RegionKind.STACK: 1}),
     }
-    names = {RegionKind.VMALLOC: "vmalloc (kernel stacks)",
+    # One of their vmalloc pages is CPU 0's hardirq stack.
+    irq = "hardirq stack (vmap'ed percpu)"
+    names = {RegionKind.VMALLOC: "vmalloc (task stacks)",
              RegionKind.STACK: "init_task's stack (image)"}  # fmt: skip
     for (name, domain), (hypercalls, pages) in expected.items():
         got = coverage(workload(name), domain)
         assert got.hypercalls == hypercalls
         by_name = {group.name: group.pages for group in got.groups}
         for kind, count in pages.items():
-            assert by_name[names[kind]] == count
+            more = by_name[irq] if kind is RegionKind.VMALLOC else 0
+            assert by_name[names[kind]] + more == count
+        assert by_name[irq] == 1
     # "user 478/26/2 (PVH dom0)": two of them are early boot's identity map.
     dom0 = {group.name: group for group in coverage(workload("pvh"), 0).groups}
     assert dom0["user (privcmd)"].pages + dom0["identity map, early boot"].pages == 26

@@ -116,7 +116,7 @@ def region_sums(domain) -> dict[str, tuple[int, int, int]]:
             name = "user"
         elif use.name in ("directmap", "percpu area"):
             name = "directmap"
-        elif use.name == "vmalloc":
+        elif use.name in ("vmalloc", "hardirq stack"):
             name = "vmalloc"
         else:
             assert use.part_of in ("kernel image", ".data", ".init")

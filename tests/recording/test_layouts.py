@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from xenexplore.addr import Gva
@@ -60,6 +62,32 @@ def test_a_moved_directmap_is_found_from_walks(tmp_path):
     (space,) = guest_spaces(read_recording(path))
     assert space.layout.find(Gva(stack)).name == "vmalloc"
     assert space.layout.find(Gva(0xFFFF_B2C0_0000_0000 - 1)).name == "directmap"
+
+
+def test_the_hardirq_stack_is_found_by_its_frames_or_its_turn(pvh, pv, kallsyms):
+    """map_irq_stack(), arch/x86/kernel/irq_64.c."""
+    for space in guest_spaces(pvh, kallsyms):
+        (irq,) = space.layout.named("hardirq stack")
+        assert irq.part_of == "vmalloc"
+        assert irq.physical.value == space.percpu - 0xFFFF_8880_0000_0000 + 0x2000
+        assert "irq_stack_backing_store (0x2000)" in evidence(space)["hardirq stack"]
+    for space in guest_spaces(pvh):
+        (turn,) = space.layout.named("hardirq stack")
+        assert (turn.start, turn.physical) == (irq.start, None)
+        assert "first slot" in evidence(space)["hardirq stack"]
+    dom0, _ = guest_spaces(pv, kallsyms)
+    (irq,) = dom0.layout.named("hardirq stack")
+    assert irq.start == Gva(0xFFFF_C900_4000_0000)
+    assert "P2M list" in evidence(dom0)["hardirq stack"]
+
+
+def test_other_frames_are_no_hardirq_stack(pvh, kallsyms):
+    """A first slot that is not the percpu area's: a kernel without CONFIG_VMAP_STACK."""
+    mine = (pvh.walks.address >> np.uint64(14)) == np.uint64(0xFFFF_C900_0000_0000 >> 14)
+    other = replace(pvh, walks=replace(pvh.walks, gfn=pvh.walks.gfn + mine.astype(np.uint64) * 8))
+    for space in guest_spaces(other, kallsyms):
+        assert "hardirq stack" not in evidence(space)
+        assert space.layout.find(Gva(0xFFFF_C900_0000_3000)).name == "vmalloc"
 
 
 def test_kernel_variables_are_named(pv, kallsyms):

@@ -38,25 +38,33 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Stacks:
-    """Kernel stacks that hypercalls used: 16 KiB blocks of vmalloc space.
+    """Tasks' stacks that hypercalls used: 16 KiB blocks of vmalloc space.
+
+    CPUs' hardirq stacks are not among them: an interrupt moves to one and back
+    with no change of task, and one registration serves it for good
+    (map_irq_stack() in arch/x86/kernel/irq_64.c, Linux 6.1).
 
     Attributes:
         accesses: accesses there.  That these blocks are stacks is inferred
             from their addresses.
         stacks: distinct ones; ``pages``: their pages that were used.
-        changes: how often an access lay on another stack than the one before
-            it on that vCPU.  Tasks that made no hypercall are not seen, so the guest
-            switched at least as often.
+        changes: how often an access lay on another task's stack than the last
+            such access on that vCPU.  Tasks that made no hypercall are not seen, so
+            the guest switched at least as often.
+        irq_accesses: accesses on hardirq stacks; ``irq_stacks``: distinct ones, each
+            one entry.
     """
 
     accesses: int
     stacks: int
     pages: int
     changes: int
+    irq_accesses: int
+    irq_stacks: int
 
     @property
     def task_entries(self) -> int:
-        """Entries for all stacks, whole: a 16 KiB stack is four frames that need not follow."""
+        """Entries for all tasks' stacks, whole: four frames each, which need not follow."""
         return self.stacks * _STACK_PIECES
 
     @property
@@ -77,12 +85,13 @@ class Coverage:
         groups: by region, most used first.
         directmap, with_image: hit rates of one entry over the directmap, and
             of a second one over the kernel image.
-        with_stacks: with vmalloc'ed stacks registered too, per vCPU and
+        with_irq: with each CPU's hardirq stack as one more entry.
+        with_stacks: with tasks' vmalloc'ed stacks registered too, per vCPU and
             changed at each switch, or per task: the same hits, at the cost in
             ``stacks``.
         stacks: what registering them takes.
         busiest: the hypercall with most accesses; ``without_busiest``: the
-            three hit rates (directmap, image, stacks) of all others' accesses.
+            four hit rates (directmap, image, hardirq, tasks) of all others' accesses.
     """
 
     domain: int
@@ -95,10 +104,11 @@ class Coverage:
     groups: tuple[Group, ...]
     directmap: float
     with_image: float
+    with_irq: float
     with_stacks: float
     stacks: Stacks
     busiest: str
-    without_busiest: tuple[float, float, float]
+    without_busiest: tuple[float, float, float, float]
 
 
 def coverage(workload: Workload, domain: int) -> Coverage:
@@ -117,7 +127,8 @@ def coverage(workload: Workload, domain: int) -> Coverage:
     kept = sorted((g for g in groups if g.accesses), key=lambda g: (-g.accesses, g.name))
     in_directmap = in_range(workload, domain, rows, "directmap")
     in_image = in_range(workload, domain, rows, "kernel image")
-    vmalloc = workload.kind_mask(rows, RegionKind.VMALLOC)
+    tasks = workload.kind_mask(rows, RegionKind.VMALLOC)
+    irq = workload.kind_mask(rows, RegionKind.IRQ_STACK)
     info = workload.domains[domain]
     outer = np.flatnonzero((accesses.domain == domain) & ~accesses.inside)
     both = in_directmap | in_image
@@ -139,13 +150,15 @@ def coverage(workload: Workload, domain: int) -> Coverage:
         groups=tuple(kept),
         directmap=float(in_directmap.sum() / total),
         with_image=float(both.sum() / total),
-        with_stacks=float((both | vmalloc).sum() / total),
-        stacks=_stacks(workload, rows[vmalloc]),
+        with_irq=float((both | irq).sum() / total),
+        with_stacks=float((both | irq | tasks).sum() / total),
+        stacks=_stacks(workload, rows[tasks], rows[irq]),
         busiest=call_name(busiest) if len(numbers) else "",
         without_busiest=(
             float((in_directmap & others).sum() / fewer),
             float((both & others).sum() / fewer),
-            float(((both | vmalloc) & others).sum() / fewer),
+            float(((both | irq) & others).sum() / fewer),
+            float(((both | irq | tasks) & others).sum() / fewer),
         ),
     )
 
@@ -154,7 +167,7 @@ def _group(name: str, count: int, page: NDArray[np.uint64], total: int) -> Group
     return Group(name, count, count / total, len(np.unique(page)))
 
 
-def _stacks(workload: Workload, rows: NDArray[np.int64]) -> Stacks:
+def _stacks(workload: Workload, rows: NDArray[np.int64], irq: NDArray[np.int64]) -> Stacks:
     accesses = workload.accesses
     stack = accesses.stack[rows]
     vcpu = workload.calls.vcpu[accesses.call[rows]]
@@ -167,4 +180,6 @@ def _stacks(workload: Workload, rows: NDArray[np.int64]) -> Stacks:
         stacks=len(np.unique(stack)),
         pages=len(np.unique(accesses.page()[rows])),
         changes=changes,
+        irq_accesses=len(irq),
+        irq_stacks=len(np.unique(accesses.stack[irq])),
     )

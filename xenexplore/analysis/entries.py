@@ -17,6 +17,7 @@ from xenexplore.addr import PAGE_SHIFT
 from xenexplore.analysis.places import in_range
 from xenexplore.analysis.workload import Workload
 from xenexplore.guest.linux import KERNEL_STACK
+from xenexplore.guest.regions import RegionKind
 
 __all__ = ["SHARES", "UNITS", "EntriesNeeded", "entries_needed"]
 
@@ -32,9 +33,10 @@ class EntriesNeeded:
 
     Attributes:
         unit: ``"pages"``: single pages only.  ``"regions and pages"``: the
-            directmap and the kernel image may be one entry each.  ``"regions and
-            whole stacks"``: those two, and vmalloc'ed stacks as four entries each
-            (their frames need not follow each other); nothing in user space.
+            directmap, the kernel image and a hardirq stack may be one entry each.
+            ``"regions and whole stacks"``: those, and tasks' vmalloc'ed stacks as
+            four entries each (their frames need not follow each other); nothing
+            in user space.
         needed: entries for each share; None: not reachable.
         reach: the share that all of them serve together, 0 to 1.
     """
@@ -54,7 +56,10 @@ def entries_needed(workload: Workload, domain: int) -> tuple[EntriesNeeded, ...]
     region = np.full(len(rows), -1, np.int64)
     region[in_range(workload, domain, rows, "directmap")] = 0
     region[in_range(workload, domain, rows, "kernel image")] = 1
-    stack = np.where(region < 0, workload.accesses.stack[rows], np.uint64(0))
+    stack = workload.accesses.stack[rows]
+    irq = workload.kind_mask(rows, RegionKind.IRQ_STACK)
+    region[irq] = 2 + np.unique(stack[irq], return_inverse=True)[1]
+    stack = np.where(region < 0, stack, np.uint64(0))
     one = np.ones(len(rows), np.bool_)
     found = (
         _fewest([(page[one], 1)], len(rows)),

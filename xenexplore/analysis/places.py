@@ -11,7 +11,8 @@ from xenexplore.guest.regions import RegionKind
 __all__ = ["GROUPS", "in_range"]
 
 GROUPS: tuple[tuple[str, tuple[RegionKind, ...]], ...] = (
-    ("vmalloc (kernel stacks)", (RegionKind.VMALLOC,)),
+    ("vmalloc (task stacks)", (RegionKind.VMALLOC,)),
+    ("hardirq stack (vmap'ed percpu)", (RegionKind.IRQ_STACK,)),
     ("init_task's stack (image)", (RegionKind.STACK,)),
     ("kernel image, other", (RegionKind.IMAGE,)),
     ("directmap", (RegionKind.DIRECTMAP,)),

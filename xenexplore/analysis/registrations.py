@@ -19,10 +19,11 @@ WORDS = ("directmap", "kernel-image", "stacks", "kernel-pages")
 """What :func:`registrations` knows.
 
 ``directmap``, ``kernel-image``: the whole region (per-CPU memory and init_task's
-stack are inside), one entry.  ``stacks``: the pages of vmalloc'ed stacks that
-hypercalls used; ``kernel-pages``: every kernel page that they used outside
-the two regions.  The last two are known in hindsight: a real guest would
-register before the first use, and stacks whole.
+stack are inside), one entry.  ``stacks``: the hardirq stack, whole if its frames are
+known (it is per-CPU memory, in a row), and the pages of tasks' vmalloc'ed stacks that
+hypercalls used; ``kernel-pages``: these, and every kernel page that they used outside
+the two regions.  Pages are known in hindsight: a real guest would register
+before the first use, and stacks whole.
 """
 
 _NAMES = {"directmap": "directmap", "kernel-image": "kernel image"}
@@ -40,7 +41,9 @@ def registrations(workload: Workload, domain: int, words: Sequence[str]) -> tupl
             entries += _region(workload, domain, word)
         elif word in ("stacks", "kernel-pages"):
             rows = workload.inside(domain)
-            kinds = [RegionKind.VMALLOC]
+            irq = _irq_stacks(workload, domain)
+            entries += irq
+            kinds = [RegionKind.VMALLOC, *([] if irq else [RegionKind.IRQ_STACK])]
             if word == "kernel-pages":
                 kinds += [RegionKind.MODULES, RegionKind.FIXMAP, RegionKind.OTHER]
             chosen = rows[workload.kind_mask(rows, *kinds)]
@@ -48,6 +51,15 @@ def registrations(workload: Workload, domain: int, words: Sequence[str]) -> tupl
         else:
             raise MachineError(f"cannot register {word!r}: expected one of {', '.join(WORDS)}")
     return tuple(entries)
+
+
+def _irq_stacks(workload: Workload, domain: int) -> list[Entry]:
+    regions = workload.spaces[domain].layout.regions
+    return [
+        Entry(found.start, found.physical, found.size, True, None, "hardirq stack")
+        for found in regions
+        if found.kind is RegionKind.IRQ_STACK and found.physical is not None
+    ]
 
 
 def _region(workload: Workload, domain: int, word: str) -> list[Entry]:

@@ -27,7 +27,7 @@ NO_FRAME = np.uint64((1 << 64) - 1)
 
 _WAY = np.array([0, 1, 2, 0, 1, 2], np.uint8)  # recording.columns.DIRECTIONS, H or not
 _STACK_MASK = np.uint64(((1 << 64) - 1) & ~(KERNEL_STACK - 1))
-_STACKS = (RegionKind.VMALLOC, RegionKind.STACK)
+_STACKS = (RegionKind.VMALLOC, RegionKind.STACK, RegionKind.IRQ_STACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class AccessTable(Columns):
         domain: int16 (M,): index into ``Workload.domains``; -1: unknown.
         region: int16 (M,): index into ``Workload.regions``.
         stack: uint64 (M,): lowest address of the 16 KiB aligned block where
-            the region can hold kernel stacks, else 0 (THREAD_SIZE,
+            the region can hold kernel stacks, else 0 (THREAD_SIZE, IRQ_STACK_SIZE,
             arch/x86/include/asm/page_64_types.h; stacks are aligned to it).
         gfn: uint64 (M,): guest frame of the first byte by Xen's own walk, or ``NO_FRAME``.
         in_register: bool (M,): an argument register holds this very address.
@@ -144,7 +144,7 @@ class Workload:
 RECORDED_LIMITS = (
     "one boot of one kernel under TCG on one vCPU",
     "no block or network back-end ran",
-    "that vmalloc'ed buffers lie on kernel stacks is inferred from their addresses",
+    "that vmalloc'ed buffers lie on task stacks is inferred from their addresses",
     "proportions are this workload's, not every system's",
 )
 
@@ -285,4 +285,6 @@ def _classify(
 
 def _names(space: GuestSpace) -> Iterator[RegionName]:
     for found in space.layout.regions:
-        yield RegionName(found.name, found.kind, found.physical is not None)
+        # The frames of a vmap'ed stack follow each other, but __pa() does not give them.
+        linear = found.physical is not None and found.kind is not RegionKind.IRQ_STACK
+        yield RegionName(found.name, found.kind, linear)

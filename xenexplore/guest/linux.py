@@ -15,7 +15,7 @@ from xenexplore.errors import MachineError
 from xenexplore.guest.regions import Layout, Region, RegionKind, tile
 from xenexplore.guest.symbols import SymbolTable
 
-__all__ = ["KERNEL_MAP", "KERNEL_STACK", "LinuxBases", "linux_layout"]
+__all__ = ["IRQ_STACK", "KERNEL_MAP", "KERNEL_STACK", "LinuxBases", "linux_layout"]
 
 GIB = 1 << 30
 TIB = 1 << 40
@@ -26,6 +26,8 @@ KERNEL_MAP = 0xFFFF_FFFF_8000_0000
 _MODULES_END = 0xFFFF_FFFF_FF00_0000
 # THREAD_SIZE: 16 KiB without KASAN (arch/x86/include/asm/page_64_types.h).
 KERNEL_STACK = 16 << 10
+# IRQ_STACK_SIZE: as large (the same header).
+IRQ_STACK = 16 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class LinuxBases:
             from ``KERNEL_MAP`` (``phys_base``), or None if unknown.
         percpu: linear address of CPU 0's first percpu chunk (GS base in the
             kernel), or None if unknown.
+        irq_stack: where CPU 0's hardirq stack is mapped in vmalloc space, or None
+            if unknown; ``irq_stack_at``: physical address of its memory,
+            ``irq_stack_backing_store`` in the percpu area, or None if unknown.
         evidence: ``(what, how it is known)`` pairs.
     """
 
@@ -95,6 +100,8 @@ class LinuxBases:
     image_shift: int = 0
     phys_base: int | None = None
     percpu: int | None = None
+    irq_stack: int | None = None
+    irq_stack_at: int | None = None
     evidence: tuple[tuple[str, str], ...] = field(default=())
 
     def known(self, what: str, how: str, **changes: int | bool) -> LinuxBases:
@@ -121,6 +128,7 @@ def linux_layout(bases: LinuxBases | None = None, symbols: SymbolTable | None = 
     regions = [
         *_lower_half(fixed),
         *_movable(fixed, bases),
+        *_irq_stack(bases),
         *_top(bases),
         *_percpu(bases, symbols),
         *(_image(bases, symbols) if symbols is not None else ()),
@@ -203,6 +211,21 @@ def _percpu(bases: LinuxBases, symbols: SymbolTable | None) -> list[Region]:
     physical = Gpa(bases.percpu - base) if bases.percpu >= base else None
     start = Gva(bases.percpu)
     return [Region("percpu area", start, symbols.percpu_size, RegionKind.PERCPU, physical)]
+
+
+def _irq_stack(bases: LinuxBases) -> list[Region]:
+    """CPU 0's hardirq stack, whose per-CPU memory is mapped again, with a guard page.
+
+    It is the CPU's, not a task's: mapped once at boot, never moved, its frames in
+    a row.  Without CONFIG_VMAP_STACK it is used by its directmap address.
+    Source: map_irq_stack(), irq_stack_backing_store in
+    arch/x86/kernel/irq_64.c (Linux 6.1).
+    """
+    if bases.irq_stack is None:
+        return []
+    physical = Gpa(bases.irq_stack_at) if bases.irq_stack_at is not None else None
+    kind = RegionKind.IRQ_STACK
+    return [Region("hardirq stack", Gva(bases.irq_stack), IRQ_STACK, kind, physical)]
 
 
 # Names of the image's parts and the linker script's symbols around them

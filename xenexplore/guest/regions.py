@@ -35,6 +35,7 @@ class RegionKind(enum.Enum):
     VMEMMAP = "vmemmap"
     IMAGE = "image"
     STACK = "stack"  # a kernel stack with a place of its own (init_task's)
+    IRQ_STACK = "hardirq stack"  # a CPU's own, mapped a second time in vmalloc space
     MODULES = "modules"
     FIXMAP = "fixmap"
     CPU_ENTRY = "cpu_entry_area"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gva
-from xenexplore.guest.linux import KERNEL_STACK, LinuxBases, linux_layout
+from xenexplore.guest.linux import IRQ_STACK, KERNEL_STACK, LinuxBases, linux_layout
 from xenexplore.guest.linux_bases import bases_from_mappings
 from xenexplore.guest.regions import Layout
 from xenexplore.guest.symbols import SymbolTable
@@ -18,12 +18,16 @@ __all__ = ["GuestSpace", "guest_space", "guest_spaces"]
 
 _LOW_HALF = 1 << 47
 _PLAIN_DIRECTMAP = 0xFFFF_8880_0000_0000
+_PLAIN_VMALLOC = 0xFFFF_C900_0000_0000
 # Stubs through which Linux makes its hypercalls (arch/x86/xen/xen-asm.S,
 # xen-head.S); KASLR would move them by a multiple of 2 MiB.
 _STUBS = ("xen_hypercall_pv", "xen_hypercall_amd", "xen_hypercall_intel", "xen_iret",
           "hypercall_page")  # fmt: skip
 _STUB_SIZE = 0x1000
 _IMAGE_STEP = 2 << 20
+# A PV kernel reserves the first GiB of vmalloc space for its P2M list, for up to 512 GiB
+# of memory (xen_vmalloc_p2m_tree() in arch/x86/xen/p2m.c, P2M_LIMIT).
+_P2M_LIST = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,7 @@ def guest_space(
     elif bases.vmalloc is None:
         how = "not known: the directmap was moved, and no walk shows where these went"
         bases = bases.known("vmalloc, vmemmap", how)
+    bases = _irq_stack(bases, recording, domain, symbols)
     layout = linux_layout(bases, symbols)
     return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift)
 
@@ -212,3 +217,44 @@ def _percpu(
     base = int(found[aligned][counts[aligned].argmax()])
     how = f"Xen updates the runstate area at percpu base + xen_runstate ({offset:#x})"
     return bases.known("percpu", how, percpu=base)
+
+
+def _irq_stack(
+    bases: LinuxBases, recording: Recording, domain: Domain, symbols: SymbolTable | None
+) -> LinuxBases:
+    """CPU 0's hardirq stack in vmalloc space: by its frames, else by its turn.
+
+    By its frames: Xen's walks of vmalloc addresses end in the percpu area's
+    ``irq_stack_backing_store``, which map_irq_stack() in
+    arch/x86/kernel/irq_64.c maps there.  By its turn, where walks, symbols or the
+    percpu area are missing: init_IRQ() maps it before there is a second task
+    (start_kernel() in init/main.c), so that it has the first slot.
+    """
+    offset = symbols.value("irq_stack_backing_store") if symbols is not None else None
+    if symbols is not None and offset is None:
+        return bases
+    start = bases.page_offset if bases.page_offset is not None else _PLAIN_DIRECTMAP
+    walks = recording.walks
+    if offset is not None and bases.percpu is not None and (walks.domain == domain.index).any():
+        physical = bases.percpu - start + offset
+        page = walks.address >> np.uint64(PAGE_SHIFT)
+        ahead = walks.gfn.astype(np.int64) - (physical >> PAGE_SHIFT)
+        vmapped = (walks.domain == domain.index) & (walks.address >= np.uint64(_vmalloc(bases)))
+        vmapped &= (ahead >= 0) & (ahead < IRQ_STACK >> PAGE_SHIFT)
+        slots = np.unique(page[vmapped] - ahead[vmapped].astype(np.uint64))
+        if len(slots) != 1:
+            return bases
+        how = f"Xen's walks of it end at percpu base + irq_stack_backing_store ({offset:#x})"
+        slot = int(slots[0]) << PAGE_SHIFT
+        return bases.known("hardirq stack", how, irq_stack=slot, irq_stack_at=physical)
+    if start != _PLAIN_DIRECTMAP:
+        return bases
+    first = _vmalloc(bases) + (_P2M_LIST if domain.kind == "pv" else 0)
+    how = "taken as the first slot of vmalloc space, its frames are not known"
+    if domain.kind == "pv":
+        how = "taken as the first slot of vmalloc space past the P2M list's GiB"
+    return bases.known("hardirq stack", how, irq_stack=first)
+
+
+def _vmalloc(bases: LinuxBases) -> int:
+    return bases.vmalloc if bases.vmalloc is not None else _PLAIN_VMALLOC

@@ -127,11 +127,12 @@ def _regions(axes: Axes, shown: list[DomainFindings]) -> None:
 
 
 def _ranges(axes: Axes, shown: list[DomainFindings]) -> None:
-    steps = ("directmap", "+ kernel image", "+ stacks")
+    steps = ("directmap", "+ kernel image", "+ hardirq stack", "+ tasks' stacks")
     width = 0.8 / max(len(shown), 1)
     for index, domain in enumerate(shown):
         cover = domain.coverage
-        rates = [100 * cover.directmap, 100 * cover.with_image, 100 * cover.with_stacks]
+        shares = (cover.directmap, cover.with_image, cover.with_irq, cover.with_stacks)
+        rates = [100 * share for share in shares]
         at = [step + index * width for step in range(len(steps))]
         bars = axes.bar(at, rates, width, label=cover.name, color=_COLOURS[index % len(_COLOURS)])
         axes.bar_label(bars, [f"{rate:.1f}" for rate in rates], fontsize=8)

@@ -90,7 +90,7 @@ def _places(shown: Sequence[DomainFindings]) -> list[str]:
             found = [group for group in domain.coverage.groups if group.name == name]
             cells.append(f"{percent(found[0].share)} ({found[0].pages})" if found else "-")
         rows.append(_row(f"  {name}", cells))
-    less = paragraph(f"less than 0.1% each: {', '.join(rare)}", 4, 2) if rare else []
+    less = paragraph(f"below 0.1%: {', '.join(rare)}", 4, 2) if rare else []
     return [
         "",
         "WHERE THE BUFFERS ARE",
@@ -110,7 +110,8 @@ def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
         ["registered, cumulative"] + [cover.name for cover in covers],
         _row("  directmap, one entry", [percent(c.directmap) for c in covers]),
         _row("  + kernel image", [percent(c.with_image) for c in covers]),
-        _row("  + vmalloc'ed stacks", [percent(c.with_stacks) for c in covers]),
+        _row("  + hardirq stack, one entry", [percent(c.with_irq) for c in covers]),
+        _row("  + tasks' vmalloc'ed stacks", [percent(c.with_stacks) for c in covers]),
         _row("  stacks per task: entries, whole", [_n(c.stacks.task_entries) for c in covers]),
         _row("  stacks per vCPU: changes, at least", [_n(c.stacks.changes) for c in covers]),
         _row("    as calls to purge and register", [_n(c.stacks.vcpu_exits) for c in covers]),
@@ -119,7 +120,7 @@ def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
         "",
         "HOW FAR REGISTERED RANGES GET (share of accesses that lie in them)",
         *table(rows, "l" + "r" * len(shown), indent=2),
-        *paragraph(f"The three shares without the busiest hypercall: {_without(shown)}.", 2),
+        *paragraph(f"Without the busiest hypercall: {_without(shown)}.", 2),
     ]
 
 
@@ -127,7 +128,7 @@ def _without(shown: Sequence[DomainFindings]) -> str:
     """The same shares for all other hypercalls: how much one of them decides."""
     covers = [domain.coverage for domain in shown]
     return "; ".join(
-        f"{cover.name}, {cover.busiest} left out, "
+        f"{cover.name} ({cover.busiest}) "
         + " / ".join(percent(share) for share in cover.without_busiest)
         for cover in covers
     )
