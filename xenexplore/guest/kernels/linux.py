@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.guest.kernels.layout import Area, BootMapping, Kernel, Manner, cut
-from xenexplore.guest.linux import LinuxBases, linux_layout
+from xenexplore.guest.linux import IRQ_STACK, LinuxBases, linux_layout
 from xenexplore.guest.physical import GpaRegion, Physical
 from xenexplore.guest.regions import Region, RegionKind
 from xenexplore.guest.spec import GuestSpec
@@ -106,7 +106,12 @@ class Linux(Kernel):
                 name="vmalloc", start=self._vmalloc + (64 << 20), end=self._vmalloc + (1 << 40)
             ),
             "stack": Area(
-                name="vmalloc", start=self._vmalloc, end=self._vmalloc + (64 << 20), align=1 << 14
+                name="vmalloc",
+                # The first slots are the CPUs' hardirq stacks, each with a guard page
+                # (map_irq_stack(), arch/x86/kernel/irq_64.c); the model maps none there.
+                start=self._vmalloc + spec.vcpus * (IRQ_STACK + PAGE_SIZE),
+                end=self._vmalloc + (64 << 20),
+                align=1 << 14,
             ),
             "module": Area(name="modules", start=MODULES, end=MODULES_END),
             "user": user,
