@@ -30,6 +30,12 @@ NAMES = {
 }  # fmt: skip
 
 
+MADE = {
+    "stack": made.stack_send, "wrong": made.wrong_vcpu, "private": made.private,
+    "straddle": made.straddling,
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
     folder = tmp_path_factory.mktemp("exports")
@@ -127,14 +133,11 @@ def test_stepping_through_by_key(open_page: Open, files: dict[str, FilePath]) ->
     expect(page.locator(".xe-say")).to_have_text(path.steps[-1].step.say())
 
 
-@pytest.mark.parametrize("name", ["stack", "wrong", "private", "straddle"])
+@pytest.mark.parametrize("name", MADE)
 def test_every_step_says_and_counts_what_was_recorded(
     open_page: Open, files: dict[str, FilePath], name: str
 ) -> None:
-    path = {
-        "stack": made.stack_send, "wrong": made.wrong_vcpu, "private": made.private,
-        "straddle": made.straddling,
-    }[name]()  # fmt: skip
+    path = MADE[name]()
     steps = list(range(len(path)))
     assert visit(open_page(files[name]), steps) == [recorded(path, index) for index in steps]
 
@@ -240,15 +243,11 @@ def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> Non
     at(page, 20)
 
 
-@pytest.mark.parametrize("name", ["stack", "wrong", "private", "straddle"])
+@pytest.mark.parametrize("name", MADE)
 def test_without_a_link_it_opens_where_the_still_picture_is(
     open_page: Open, files: dict[str, FilePath], name: str
 ) -> None:
-    made_of = {
-        "stack": made.stack_send, "wrong": made.wrong_vcpu, "private": made.private,
-        "straddle": made.straddling,
-    }  # fmt: skip
-    path = made_of[name]()
+    path = MADE[name]()
     page = open_page(files[name])
     at(page, opening_step(path))
     assert page.evaluate("location.hash") == ""
