@@ -84,9 +84,8 @@ class Placer:
             assert va is not None
             return va, ()
         pages = self._kernel.stack_pages
-        return self._room.pages(self._kernel.areas["stack"], pages), self._frames.take_scattered(
-            pages
-        )
+        va = self._room.pages(self._kernel.areas["stack"], pages)
+        return va, self._frames.take_scattered(pages)
 
     def _linear(self, request: Request) -> Spot:
         """Consecutive frames at their directmap address; objects aligned as slabs align them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from xenexplore.render.view_words import words_of
 from xenexplore.steps import (
@@ -53,7 +54,6 @@ class Tree:
         for node in reversed(steps):
             if node.parent >= 0:
                 self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
-        self._shapes = self._find_shapes()
 
     def children(self, index: int) -> list[int]:
         """Steps directly under one (-1: the outermost)."""
@@ -81,7 +81,8 @@ class Tree:
         """
         return self._shapes[index]
 
-    def _find_shapes(self) -> list[int]:
+    @cached_property
+    def _shapes(self) -> list[int]:
         known: dict[tuple[object, ...], int] = {}
         shapes = [0] * len(self.steps)
         for node in reversed(self.steps):
