@@ -37,8 +37,9 @@ def test_raw_memory_must_be_asked_for(tmp_path):
     with pytest.raises(ImageError, match="this image has only memory"):
         image.vcpu(0)
     path.write_bytes(b"\xf0" * 0x2FFF)
-    with pytest.raises(ImageError, match="whole 4096-byte pages"):
-        open_image(path, Kind.RAW)
+    image = open_image(path, Kind.RAW)
+    assert image.ram_bytes == 0x2FFF
+    assert "whole 4096-byte pages" in str(image.gaps[0])
 
 
 def test_pages_are_recognised_by_content_or_by_name(tmp_path):
@@ -72,7 +73,7 @@ def test_damaged_page_files(tmp_path, data, words):
     ("start", "what"),
     [
         (b"KDUMP   ", "kdump-compressed"),
-        (b"makedumpfile\0", "flattened"),
+        (b"makedumpfile\0\0\0\0", "flattened"),
         (b"\x1f\x8b\x08", "gzip"),
         (b"QFI\xfb", "qcow2"),
     ],
@@ -135,11 +136,15 @@ def test_several_vcpus_and_32_bit_names_in_the_monitors_text():
         registers_from_text("x", one.format(1, control))
 
 
-def test_registers_that_are_no_text_are_an_error(tmp_path):
+def test_registers_beside_that_are_no_text_are_a_gap_and_given_ones_an_error(tmp_path):
     (tmp_path / "ptpages.bin").write_bytes(pages((0, bytes(4096))))
-    (tmp_path / "info_registers.txt").write_bytes(b"\xff\xfe no registers")
+    text = tmp_path / "info_registers.txt"
+    text.write_bytes(b"\xff\xfe no registers")
+    image = open_image(tmp_path / "ptpages.bin")
+    assert image.vcpus == ()
+    assert "info_registers.txt: vCPU 0" in str(image.gaps[0])
     with pytest.raises(ImageError, match=r"info_registers\.txt: vCPU 0"):
-        open_image(tmp_path / "ptpages.bin")
+        open_image(tmp_path / "ptpages.bin", registers=text)
 
 
 # Fuzzing: whatever the bytes are, opening gives an image or an ImageError, and

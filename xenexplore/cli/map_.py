@@ -5,12 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 
-from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
+from xenexplore.cli.image_options import (
+    Target,
+    add_image_arguments,
+    error_json,
+    missing_table,
+    open_target,
+)
+from xenexplore.errors import ImageError
+from xenexplore.memory.image import Space
 from xenexplore.paging.batch_tables import read_tables
-from xenexplore.paging.runs import Join, Run, find_runs
+from xenexplore.paging.hidden import Hidden, hidden_parts
+from xenexplore.paging.runs import Join, Run, Runs, find_runs
 from xenexplore.render.text.image import image_header
-from xenexplore.render.text.runs import runs_text
+from xenexplore.render.text.runs import hidden_text, runs_text
+from xenexplore.render.text.table import paragraph
 
 __all__ = ["add_arguments", "run"]
 
@@ -33,25 +44,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the runs of the address space.
 
+    Returns:
+        0, or 1 where tables or parts of the image are missing.
+
     Raises:
-        ImageError: the page tables lead out of the image.
+        ImageError: CR3 leads out of the image; with ``--strict``, any table does.
         MachineError: paging is off, or the runs are too many to list.
     """
     target = open_target(args)
     tables = read_tables(target.image, target.state)
-    if tables.missing:
-        raise missing_table(target.image, *tables.missing[0])
+    if tables.missing and (args.strict or not tables.has_root):
+        raise missing_table(target.image, *tables.missing[0], target.space)
+    damage = target.image.damage
+    if damage and args.strict:
+        raise damage[0]
     runs = find_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
-    if args.json:
-        lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in runs)
-        sys.stdout.writelines(lines)
-        return 0
-    print(image_header(target.image, target.state, target.vcpu, target.assumed))
-    sys.stdout.writelines(runs_text(runs, physical=args.physical, fold=not args.all))
-    return 0
+    hidden = hidden_parts(tables)
+    write = _json if args.json else _text
+    sys.stdout.writelines(write(target, runs, hidden, args))
+    return 1 if hidden or damage or target.image.gaps else 0
 
 
-def run_json(one: Run, *, physical: bool) -> dict[str, object]:
+def _errors(target: Target, hidden: tuple[Hidden, ...]) -> Iterator[tuple[ImageError, Hidden]]:
+    """Each missing table's error, and what it hides."""
+    for part in hidden:
+        yield missing_table(target.image, *part.missing, target.space), part
+
+
+def _json(
+    target: Target,
+    runs: Runs,
+    hidden: tuple[Hidden, ...],
+    args: argparse.Namespace,
+) -> Iterator[str]:
+    """An object for each run, then one for each thing that is missing."""
+    for one in runs:
+        yield json.dumps(run_json(one, physical=args.physical, space=target.space)) + "\n"
+    for error, part in _errors(target, hidden):
+        record = {"first": f"{part.first:#x}", "size": part.size, "error": error_json(error)}
+        yield json.dumps(record) + "\n"
+    for error in (*target.image.gaps, *target.image.damage):
+        yield json.dumps({"error": error_json(error)}) + "\n"
+
+
+def _text(
+    target: Target,
+    runs: Runs,
+    hidden: tuple[Hidden, ...],
+    args: argparse.Namespace,
+) -> Iterator[str]:
+    """The image, the runs, and what is missing."""
+    yield image_header(target.image, target.known, target.vcpu) + "\n"
+    space = target.space.value
+    yield from runs_text(runs, physical=args.physical, fold=not args.all, space=space)
+    yield from hidden_text(list(_errors(target, hidden)))
+    for error in target.image.damage:
+        yield "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
+
+
+def run_json(one: Run, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:
     """A run as JSON: addresses as hex strings, ``end`` exclusive."""
     record: dict[str, object] = {
         "start": f"{one.start:#x}",
@@ -61,5 +112,5 @@ def run_json(one: Run, *, physical: bool) -> dict[str, object]:
         "protection_key": one.key,
     }
     if physical:
-        record["gpa"] = f"{one.gpa:#x}"
+        record[space.value] = f"{one.gpa:#x}"
     return record

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from xenexplore.addr import Gva, is_canonical, parse_address
-from xenexplore.cli.image_options import Target, add_image_arguments, missing_table, open_target
-from xenexplore.errors import AddressError
+from xenexplore.cli.image_options import (
+    Target,
+    add_image_arguments,
+    error_json,
+    missing_table,
+    open_target,
+)
+from xenexplore.cli.walk_json import walk_json
+from xenexplore.errors import AddressError, ImageError
 from xenexplore.paging.access import Access, WalkEnd
 from xenexplore.paging.image_state import rights_aside
-from xenexplore.paging.permissions import walk_permissions
 from xenexplore.paging.state import Manner
+from xenexplore.paging.tags import untagged
 from xenexplore.paging.walk import walk
 from xenexplore.paging.walk_record import Walk
 from xenexplore.render.text.image import image_header
-from xenexplore.render.text.walk import walk_text
+from xenexplore.render.text.table import paragraph
+from xenexplore.render.text.walk import WalkWords, walk_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -36,74 +47,114 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--user", action="store_true", help="by user mode (default: supervisor)")
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One address's answer: a walk, an error, or a walk that an error cut off.
+
+    Attributes:
+        asked: the address as given.
+        walk: the walk, as far as it came; None if there was none.
+        error: why there is none, or why it stopped inside the image's gap.
+    """
+
+    asked: str
+    walk: Walk | None
+    error: ImageError | AddressError | None
+
+
 def run(args: argparse.Namespace) -> int:
-    """Walk every address and print the walks.  A page fault is an answer."""
+    """Walk every address and print the walks.  A page fault is an answer.
+
+    Returns:
+        0, or 1 where the image or some of the answers are incomplete.
+
+    Raises:
+        AddressError: no address could be walked, and the first is none of this mode.
+        ImageError: no address could be walked for what the image lacks; with
+            ``--strict``, one could not.
+    """
     target = open_target(args)
     access = None
     if args.read or args.write or args.fetch or args.user:
         access = Access(write=args.write, fetch=args.fetch, user=args.user)
-    walks = [_walk(target, text, access) for text in args.addresses]
-    if args.json:
-        for one in walks:
-            print(json.dumps(walk_json(one)))
-        return 0
-    print(image_header(target.image, target.state, target.vcpu, target.assumed), end="")
-    print(f"Access: {access}" if access else "Access: none, only the translation")
-    for one in walks:
-        print()
-        print(walk_text(one), end="")
-    return 0
+    answers = [_answer(target, text, access) for text in args.addresses]
+    errors = [answer.error for answer in answers if answer.error is not None]
+    damage = target.image.damage
+    if errors and (args.strict or not any(answer.walk for answer in answers)):
+        raise errors[0]
+    if damage and args.strict:
+        raise damage[0]
+    lines = _json(target, answers) if args.json else _text(target, answers, access)
+    sys.stdout.writelines(lines)
+    return 1 if errors or damage or target.image.gaps else 0
 
 
-def _walk(target: Target, text: str, access: Access | None) -> Walk:
-    """One walk.
+def _json(target: Target, answers: list[_Answer]) -> Iterator[str]:
+    """An object for each gap of the file, then one for each address."""
+    for gap in target.image.gaps:
+        yield json.dumps({"error": error_json(gap)}) + "\n"
+    for answer in answers:
+        record: dict[str, object] = {"linear": answer.asked}
+        if answer.walk is not None:
+            record = walk_json(answer.walk, target)
+        if answer.error is not None:
+            record["error"] = error_json(answer.error)
+        yield json.dumps(record) + "\n"
+    for error in target.image.damage:
+        yield json.dumps({"error": error_json(error)}) + "\n"
+
+
+def _text(target: Target, answers: list[_Answer], access: Access | None) -> Iterator[str]:
+    """The image, then the walks."""
+    yield image_header(target.image, target.known, target.vcpu)
+    yield (f"Access: {access}" if access else "Access: none, only the translation") + "\n"
+    words = WalkWords(known=target.known, space=target.space, pfn=target.image.pfn, os=target.os)
+    for answer in answers:
+        yield "\n"
+        if answer.walk is not None:
+            yield walk_text(answer.walk, words)
+        else:
+            yield f"linear {answer.asked}\n"
+        if answer.error is not None:
+            yield "\n".join(paragraph(f"not known: {answer.error}", 2, 2)) + "\n"
+    for error in target.image.damage:
+        yield "\n" + "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
+
+
+def _answer(target: Target, text: str, access: Access | None) -> _Answer:
+    """One walk; one that leaves the image is kept as far as it came."""
+    try:
+        linear = _linear(target, text, access)
+    except AddressError as error:
+        return _Answer(text, None, error)
+    state = rights_aside(target.state) if access is None else target.state
+    one = walk(target.image, state, linear, access or Access(), Manner.CPU)
+    if one.end is not WalkEnd.NO_TABLE:
+        return _Answer(text, one, None)
+    plan = target.state.plan
+    if not one.entries:
+        root = target.state.cr3 & plan.top_mask
+        return _Answer(text, None, missing_table(target.image, 0, None, root, target.space))
+    last = one.levels[-1]
+    points_to = last.entry & plan.address_mask
+    left = missing_table(target.image, last.number, last.entry_at.value, points_to, target.space)
+    return _Answer(text, one, left)
+
+
+def _linear(target: Target, text: str, access: Access | None) -> int:
+    """The linear address, without a tag where LAM is on.
 
     Raises:
         AddressError: not a linear address of this paging mode.
-        ImageError: the page tables lead out of the image.
     """
     linear = parse_address(text, Gva).value
-    mode = target.state.mode
-    bits = mode.linear_bits
+    bits = target.state.mode.linear_bits
+    if access is None or not access.fetch:
+        linear = untagged(target.state, linear)
     if bits == 32 and linear >> 32:
         raise AddressError(text, "linear", "at most 32 bits in this paging mode")
     if bits > 32 and not is_canonical(linear, bits):
         raise AddressError(
             text, "linear", f"a canonical one (bits 63:{bits} equal to bit {bits - 1})"
         )
-    if access is None:
-        one = walk(target.image, rights_aside(target.state), linear, manner=Manner.CPU)
-    else:
-        one = walk(target.image, target.state, linear, access, Manner.CPU)
-    if one.end is WalkEnd.NO_TABLE:
-        plan = target.state.plan
-        if not one.entries:
-            raise missing_table(target.image, 0, None, target.state.cr3 & plan.top_mask)
-        last = one.levels[-1]
-        points_to = last.entry & plan.address_mask
-        raise missing_table(target.image, last.number, last.entry_at.value, points_to)
-    return one
-
-
-def walk_json(one: Walk) -> dict[str, object]:
-    """A walk as JSON: addresses and entries as hex strings."""
-    return {
-        "linear": one.linear.hex(),
-        "gpa": None if one.gpa is None else one.gpa.hex(),
-        "page_size": one.page_size,
-        "permissions": walk_permissions(one),
-        "error_code": one.error_code,
-        "reason": None if one.ok else one.end.value,
-        "failed_level": one.failed_level,
-        "levels": [
-            {
-                "level": level.number,
-                "table": level.table.hex(),
-                "index": level.index,
-                "entry_at": level.entry_at.hex(),
-                "entry": f"{level.entry:#x}",
-                "flags": level.flags,
-            }
-            for level in one.levels
-        ],
-    }
+    return linear

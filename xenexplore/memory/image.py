@@ -1,81 +1,112 @@
-"""A memory image: guest-physical memory and the vCPUs' registers, from a file.
+"""A memory image: a machine's physical memory and its vCPUs' registers, from a file.
 
-:func:`open_image` tells three kinds apart: an ELF core (QEMU's
-``dump-guest-memory``), a file of page-table pages, and raw memory, which has no
-mark of its own and must therefore be asked for.  Each may be compressed.
+:func:`open_image` tells by its content what a file is.  Raw memory has no mark
+of its own and must be asked for.  Each kind may be zstd-compressed.  What is
+wrong with a file is kept beside what is right: see :attr:`Image.gaps`.
 """
 
 from __future__ import annotations
 
-import enum
 import os
 import struct
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_elf import ELF_MAGIC, Segment, read_elf
-from xenexplore.memory.image_pages import looks_like_pages, read_pages, registers_beside
+from xenexplore.memory.image_contents import (
+    ZEROES,
+    Bytes,
+    Clues,
+    Contents,
+    Kind,
+    Segment,
+    Skipped,
+    Space,
+)
+from xenexplore.memory.image_core import read_core
+from xenexplore.memory.image_elf import ELF_MAGIC
+from xenexplore.memory.image_flattened import FLATTENED_MAGIC, unflatten
+from xenexplore.memory.image_formats import refuse_foreign
+from xenexplore.memory.image_kdump import DISKDUMP_MAGIC, KDUMP_MAGIC, read_kdump
+from xenexplore.memory.image_lime import AVML_MAGIC, LIME_MAGIC, read_avml, read_lime
+from xenexplore.memory.image_pages import (
+    PAGES_NAME,
+    looks_like_pages,
+    read_pages,
+    read_registers,
+    registers_beside,
+)
 from xenexplore.memory.image_registers import Registers
-from xenexplore.memory.image_source import Buffer, load_bytes
+from xenexplore.memory.image_source import load_bytes
+from xenexplore.memory.image_vmware import VMWARE_MAGICS, read_vmware, state_beside
+from xenexplore.memory.image_windows import WINDOWS_MAGICS, read_windows
 
-__all__ = ["Image", "Kind", "Registers", "Segment", "open_image"]
+__all__ = ["Image", "Kind", "Registers", "Segment", "Space", "open_image"]
 
 _PAGE_WORDS: Final = struct.Struct("<512Q")
-
-# Formats that are recognised only to say what they are.
-_FOREIGN: Final = {
-    b"KDUMP   ": "a kdump-compressed dump (dump-guest-memory -z, -l or -s)",
-    b"makedump": "a flattened makedumpfile dump",
-    b"EMiL": "a LiME dump",
-    b"PAGEDU64": "a Windows crash dump",
-    b"PAGEDUMP": "a Windows crash dump",
-    b"QEVM": "a QEMU migration stream",
-    b"QFI\xfb": "a qcow2 disk image",
-    b"\x1f\x8b": "gzip data",
-    b"\xfd7zXZ\0": "xz data",
-    b"BZh": "bzip2 data",
-    b"\x04\x22\x4d\x18": "lz4 data",
-    b"PK\x03\x04": "a zip archive",
-}
-
-
-class Kind(enum.Enum):
-    """What sort of file an image is."""
-
-    ELF = "ELF core"
-    PAGES = "page-table pages"
-    RAW = "raw memory"
+_MOST_DAMAGE: Final = 16
 
 
 class Image:
-    """Guest-physical memory as a file holds it, read-only.
+    """Physical memory as a file holds it, read-only.
 
     Attributes:
         name: the file's path as given.
         kind: what sort of file it is.
         vcpus: what is known of each vCPU; empty if nothing.
         segments: the memory there is, ascending and disjoint.
+        clues: what the file says of its page tables besides; None if nothing.
+        gaps: what of the file could not be read, each as the error it would have been.
+        skipped: what was passed over though nothing is wrong with it.
+        space: which address space the memory is in.
+        damage: what was found damaged while reading memory, so far.
     """
 
-    __slots__ = ("_data", "_lows", "_words", "kind", "name", "segments", "vcpus")
+    __slots__ = (
+        "_data",
+        "_lows",
+        "_pfns",
+        "_words",
+        "clues",
+        "damage",
+        "gaps",
+        "kind",
+        "name",
+        "segments",
+        "skipped",
+        "space",
+        "vcpus",
+    )
 
     def __init__(
         self,
         name: str,
         kind: Kind,
-        data: Buffer,
+        data: Bytes,
         segments: Iterable[Segment],
         vcpus: tuple[Registers, ...] = (),
+        *,
+        clues: Clues | None = None,
+        gaps: tuple[ImageError, ...] = (),
+        skipped: tuple[Skipped, ...] = (),
+        space: Space = Space.GUEST,
+        pfns: Callable[[int], int | None] | None = None,
     ) -> None:
         self.name = name
         self.kind = kind
         self.vcpus = vcpus
         self.segments = _without_overlaps(segments)
+        self.clues = clues
+        self.gaps = gaps
+        self.skipped = skipped
+        self.space = space
+        self.damage: list[ImageError] = []
         self._data = data
+        self._pfns = pfns
         self._lows = [segment.gpa for segment in self.segments]
         self._words: dict[int, tuple[int, ...]] = {}  # page tables, once walked through
 
@@ -84,14 +115,23 @@ class Image:
 
     @property
     def ram_bytes(self) -> int:
-        """How many bytes of guest memory the image holds."""
+        """How many bytes of memory the image holds."""
         return sum(segment.size for segment in self.segments)
 
     @property
     def end(self) -> int:
-        """First guest-physical address past the highest memory."""
+        """First physical address past the highest memory."""
         last = self.segments[-1]
         return last.gpa + last.size
+
+    @property
+    def has_pfns(self) -> bool:
+        """Whether frames are machine frames of a PV guest that has its own numbers for them."""
+        return self._pfns is not None
+
+    def pfn(self, mfn: int) -> int | None:
+        """A PV guest's own (pseudo-physical) number of a machine frame, or None."""
+        return self._pfns(mfn) if self._pfns is not None else None
 
     def vcpu(self, index: int) -> Registers:
         """The registers of one vCPU.
@@ -111,7 +151,7 @@ class Image:
         return self.vcpus[index]
 
     def word(self, address: int) -> int | None:
-        """The aligned 64-bit word at a guest-physical address, or None if it is not in the image.
+        """The aligned 64-bit word at a physical address, or None if it is not in the image.
 
         For walks: a page once read this way is kept as words.
         """
@@ -130,7 +170,7 @@ class Image:
         return self.read(number << PAGE_SHIFT, PAGE_SIZE)
 
     def read(self, address: int, size: int) -> bytes | None:
-        """``size`` bytes from a guest-physical address; None if any of them is not in the image.
+        """``size`` bytes from a physical address; None if any of them is not in the image.
 
         The reading half of :class:`~xenexplore.memory.ram.Ram`: plain ints in.
         """
@@ -138,10 +178,8 @@ class Image:
         if slot < 0:
             return None
         low, length, offset = self.segments[slot]
-        start = offset + address - low
         if size <= low + length - address:
-            piece = self._data[start : start + size]
-            return piece if piece.__class__ is bytes else bytes(piece)
+            return self._piece(offset, address - low, size)
         # Segments that meet: the rest may be in the next ones.
         parts: list[bytes] = []
         while size > 0:
@@ -149,71 +187,168 @@ class Image:
             take = min(size, low + length - address)
             if address < low or take <= 0:
                 return None
-            start = offset + address - low
-            parts.append(bytes(self._data[start : start + take]))
+            piece = self._piece(offset, address - low, take)
+            if piece is None:
+                return None
+            parts.append(piece)
             address, size = address + take, size - take
             slot = min(slot + 1, len(self.segments) - 1)
         return b"".join(parts)
+
+    def _piece(self, offset: int, start: int, size: int) -> bytes | None:
+        """Bytes of one segment; None where its data is damaged."""
+        if offset == ZEROES:
+            return bytes(size)
+        try:
+            piece = self._data[offset + start : offset + start + size]
+        except ImageError as error:
+            if len(self.damage) < _MOST_DAMAGE:
+                self.damage.append(error)
+            return None
+        return piece if piece.__class__ is bytes else bytes(piece)
 
 
 def _without_overlaps(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Ascending segments; where two hold the same address, the first keeps it.
 
     ``dump-guest-memory -p`` writes a page once for each linear mapping of it.
+    Zeroes that a file only implies give way to what it holds.
     """
+    held: list[Segment] = []
+    implied: list[Segment] = []
+    for segment in segments:
+        (implied if segment.offset == ZEROES else held).append(segment)
+    kept = _disjoint(held)
+    if not implied:
+        return tuple(kept)
+    lows = [segment.gpa for segment in kept]
+    free: list[Segment] = []
+    for gpa, size, _ in _disjoint(implied):
+        end = gpa + size
+        slot = max(bisect_right(lows, gpa) - 1, 0)
+        while slot < len(kept) and kept[slot].gpa < end:
+            low, length, _ = kept[slot]
+            if low > gpa:
+                free.append(Segment(gpa, low - gpa, ZEROES))
+            gpa = max(gpa, low + length)
+            slot += 1
+        if gpa < end:
+            free.append(Segment(gpa, end - gpa, ZEROES))
+    return tuple(sorted([*kept, *free]))
+
+
+def _disjoint(segments: list[Segment]) -> list[Segment]:
     kept: list[Segment] = []
     end = 0
     for gpa, size, offset in sorted(segments):
         cut = max(end - gpa, 0)
         if size > cut:
-            kept.append(Segment(gpa + cut, size - cut, offset + cut))
+            moved = offset if offset == ZEROES else offset + cut
+            kept.append(Segment(gpa + cut, size - cut, moved))
             end = gpa + size
-    return tuple(kept)
+    return kept
 
 
-def open_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
+def open_image(
+    path: str | os.PathLike[str],
+    kind: Kind | None = None,
+    *,
+    registers: str | os.PathLike[str] | None = None,
+) -> Image:
     """Open a memory image.
 
     Args:
         path: the file; zstd-compressed or not.
-        kind: what it is, or None to tell by its content (raw memory cannot be told).
+        kind: :attr:`Kind.RAW` for raw memory, which cannot be told by its
+            content; None for all else.
+        registers: what QEMU's ``info registers`` printed, to take instead of
+            the image's own registers; None for those, or where there are none for
+            the file ``info_registers.txt`` beside the image, if there is one.
 
     Raises:
-        ImageError: empty, cut short, or not a memory image that can be read.
+        ImageError: empty, not a memory image that can be read, or so damaged
+            that nothing of it can.
         OSError: the file cannot be opened.
     """
     file = Path(path)
     data = load_bytes(file)
-    if kind is None:
-        kind = _recognise(file, data)
-    if kind is Kind.ELF:
-        segments, vcpus = read_elf(file, data)
-        return Image(str(path), kind, data, segments, vcpus)
-    if kind is Kind.PAGES:
-        return Image(str(path), kind, data, read_pages(file, data), registers_beside(file))
-    if len(data) & PAGE_MASK:
-        raise ImageError(
-            file,
-            "",
-            expected="whole 4096-byte pages of raw memory",
-            got=f"{len(data):#x} bytes",
-            hint="the file is cut short, or not raw memory",
-        )
-    return Image(str(path), kind, data, (Segment(0, len(data), 0),))
+    found = _raw(file, data) if kind is Kind.RAW else _read(file, data)
+    if registers is not None:
+        found = replace(found, vcpus=read_registers(Path(registers)))
+    elif not found.vcpus:
+        found = _with_registers_beside(file, found)
+    return Image(
+        str(path),
+        found.kind,
+        found.data,
+        found.segments,
+        found.vcpus,
+        clues=found.clues,
+        gaps=found.gaps,
+        skipped=found.skipped,
+        space=found.space,
+        pfns=found.pfns,
+    )
 
 
-def _recognise(file: Path, data: Buffer) -> Kind:
-    """ELF by its magic, page-table pages by name or content; anything else is an error."""
-    if data[: len(ELF_MAGIC)] == ELF_MAGIC:
-        return Kind.ELF
+def _read(file: Path, data: Bytes) -> Contents:
+    """By the first bytes, then by name or content."""
     start = bytes(data[:16])
-    foreign = next((name for magic, name in _FOREIGN.items() if start.startswith(magic)), None)
-    if foreign is None and (file.name.startswith("ptpages") or looks_like_pages(data)):
-        return Kind.PAGES
+    if start.startswith(FLATTENED_MAGIC):
+        real, gaps = unflatten(file, data)
+        found = _read(file, real) if bytes(real[:16]) != start else _nested(file)
+        return replace(found, gaps=(*gaps, *found.gaps))
+    for magics, reader in _READERS:
+        if start.startswith(magics):
+            return reader(file, data)
+    refuse_foreign(file, data)
+    state = state_beside(file)
+    if state is not None:
+        return read_vmware(state, load_bytes(state))
+    if file.name.startswith(PAGES_NAME) or looks_like_pages(data):
+        return Contents(kind=Kind.PAGES, data=data, segments=read_pages(file, data))
     raise ImageError(
         file,
         "offset 0",
-        expected="an ELF core or page-table pages",
-        got=foreign or f"bytes {start[:4].hex()}",
-        hint="" if foreign else "if it is raw memory, say so (--raw) and give its CR3 (--cr3)",
+        expected="an ELF core, page-table pages or another dump (see walk --help)",
+        got=f"bytes {start[:4].hex()}",
+        hint="if it is raw memory, say so (--raw) and give its CR3 (--cr3)",
     )
+
+
+def _nested(file: Path) -> Contents:
+    raise ImageError(file, "offset 0", expected="a dump in flattened form", got="another such")
+
+
+def _raw(file: Path, data: Bytes) -> Contents:
+    """Memory from address 0 on; half a page at its end is a sign that something is missing."""
+    rest = len(data) & PAGE_MASK
+    error = ImageError(
+        file,
+        "",
+        expected="whole 4096-byte pages of raw memory",
+        got=f"{len(data):#x} bytes",
+        hint="the file is cut short, or not raw memory",
+    )
+    whole = Segment(0, len(data), 0)
+    gaps = (error,) if rest else ()
+    return Contents(kind=Kind.RAW, data=data, segments=(whole,), gaps=gaps)
+
+
+def _with_registers_beside(file: Path, found: Contents) -> Contents:
+    """Registers from the text beside the image, where it has none itself."""
+    try:
+        vcpus = registers_beside(file)
+    except ImageError as error:
+        return replace(found, gaps=(*found.gaps, error))
+    return replace(found, vcpus=vcpus)
+
+
+_READERS: Final[tuple[tuple[tuple[bytes, ...], Callable[[Path, Bytes], Contents]], ...]] = (
+    ((ELF_MAGIC,), read_core),
+    ((LIME_MAGIC,), read_lime),
+    ((AVML_MAGIC,), read_avml),
+    ((KDUMP_MAGIC, DISKDUMP_MAGIC), read_kdump),
+    (WINDOWS_MAGICS, read_windows),
+    (VMWARE_MAGICS, read_vmware),
+)

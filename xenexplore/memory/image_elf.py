@@ -1,32 +1,40 @@
-"""ELF cores of x86 guests, as QEMU's ``dump-guest-memory`` writes them.
+"""The ELF container of a memory core: program headers, sections and notes.
 
-Every ``PT_LOAD`` carries a stretch of guest-physical memory (``p_paddr``), the
-``PT_NOTE`` a ``CORE`` and a ``QEMU`` note for each vCPU.  QEMU writes an x86-64
-file if the first vCPU is in long mode and an i386 one (in either ELF class)
-if it is not; both are read.
+What lies behind the end of a file that was cut short is a gap, not an error:
+the rest is still read.
 
-Source: QEMU, dump/dump.c and target/i386/arch_dump.c; the ELF gABI.
+Source: the System V gABI, "ELF Header", "Program Header", "Note Section"; extended
+numbering (``PN_XNUM``) from the same.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_registers import Registers, registers_from_note
-from xenexplore.memory.image_source import Buffer
+from xenexplore.memory.image_contents import Bytes, Segment
 
-__all__ = ["ELF_MAGIC", "Segment", "read_elf"]
+__all__ = [
+    "ELF_MAGIC",
+    "ElfFile",
+    "Note",
+    "Program",
+    "Segment",
+    "cut_short",
+    "open_elf",
+    "read_notes",
+]
 
 ELF_MAGIC: Final = b"\x7fELF"
+PT_LOAD: Final = 1
+PT_NOTE: Final = 4
+EM_386: Final = 3
+EM_X86_64: Final = 62
 
 _ET_CORE: Final = 4
-_EM_386: Final = 3
-_EM_X86_64: Final = 62
-_PT_LOAD: Final = 1
-_PT_NOTE: Final = 4
 _PN_XNUM: Final = 0xFFFF
 
 _MACHINES: Final = {
@@ -36,108 +44,107 @@ _MACHINES: Final = {
 _TYPES: Final = {0: "no file type", 1: "a relocatable", 2: "an executable", 3: "a shared object"}
 
 
-class Segment(NamedTuple):
-    """Guest-physical memory that lies in one piece in the file.
+class Program(NamedTuple):
+    """One program header.
 
     Attributes:
-        gpa: first guest-physical address.
-        size: bytes.
-        offset: where it begins in the (decompressed) file.
+        number: its place in the table.
+        kind: ``p_type``.
+        offset: ``p_offset``.
+        vaddr: ``p_vaddr``.
+        paddr: ``p_paddr``.
+        filesz: ``p_filesz``.
+        memsz: ``p_memsz``.
     """
 
-    gpa: int
-    size: int
+    number: int
+    kind: int
     offset: int
+    vaddr: int
+    paddr: int
+    filesz: int
+    memsz: int
+
+
+class Note(NamedTuple):
+    """One note.
+
+    Attributes:
+        at: offset in the file.
+        name: its owner.
+        kind: its type.
+        desc: its descriptor.
+    """
+
+    at: int
+    name: bytes
+    kind: int
+    desc: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ElfFile:
+    """An x86 core file's headers.
+
+    Attributes:
+        machine: ``e_machine``.
+        wide: whether it is a 64-bit file.
+        programs: its program headers.
+        sections: name to ``(offset, size)``.
+    """
+
+    machine: int
+    wide: bool
+    programs: tuple[Program, ...]
+    sections: dict[str, tuple[int, int]]
 
 
 class _Layout(NamedTuple):
-    """One ELF class: struct formats of what is read, as (type, offset, paddr, filesz)."""
+    """One ELF class: struct formats, and which fields are read.
+
+    ``program`` gives (type, offset, vaddr, paddr, filesz, memsz), ``section``
+    (name, offset, size, info).
+    """
 
     header: struct.Struct
     program: struct.Struct
-    fields: tuple[int, int, int, int]
-    section_info: int
+    program_fields: tuple[int, ...]
+    section: struct.Struct
+    section_fields: tuple[int, ...]
 
 
-_ELF64 = _Layout(struct.Struct("<16xHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"), (0, 2, 4, 5), 44)
-_ELF32 = _Layout(struct.Struct("<16xHHIIIIIHHHHHH"), struct.Struct("<IIIIIIII"), (0, 1, 3, 4), 28)
+_ELF64 = _Layout(
+    struct.Struct("<16xHHIQQQIHHHHHH"),
+    struct.Struct("<IIQQQQQQ"),
+    (0, 2, 3, 4, 5, 6),
+    struct.Struct("<IIQQQQIIQQ"),
+    (0, 4, 5, 7),
+)
+_ELF32 = _Layout(
+    struct.Struct("<16xHHIIIIIHHHHHH"),
+    struct.Struct("<IIIIIIII"),
+    (0, 1, 2, 3, 4, 5),
+    struct.Struct("<IIIIIIIIII"),
+    (0, 4, 5, 7),
+)
 
 
-def read_elf(source: object, data: Buffer) -> tuple[tuple[Segment, ...], tuple[Registers, ...]]:
-    """Memory segments and vCPUs of an ELF core.
+def open_elf(source: object, data: Bytes, gaps: list[ImageError]) -> ElfFile:
+    """Read the headers of an ELF core.
 
     Args:
         source: file, for errors.
         data: its (decompressed) content.
+        gaps: where to add what is behind the end of the file.
 
     Raises:
-        ImageError: not an ELF core of an x86 guest, cut short, or without
-            memory or vCPU state.
+        ImageError: not an ELF core of an x86 guest, or its ELF header is cut short.
     """
-    layout, machine, place, count = _header(source, data)
-    headers = _program_headers(source, data, layout, place, count)
-    segments = tuple(
-        Segment(gpa, size, offset)
-        for kind, offset, gpa, size in headers
-        if kind == _PT_LOAD and size
+    layout = _class(source, data)
+    (kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, names) = (
+        layout.header.unpack(bytes(data[: layout.header.size]))
     )
-    if not segments:
-        raise ImageError(
-            source,
-            "program headers",
-            expected="guest memory (PT_LOAD)",
-            got="none",
-            hint="only cores written by QEMU's dump-guest-memory are read; xl dump-core's are not",
-        )
-    vcpus: list[Registers] = []
-    for kind, offset, _, size in headers:
-        if kind == _PT_NOTE:
-            for at, name, desc in _notes(source, data, offset, size):
-                if name == b"QEMU":
-                    vcpus.append(
-                        registers_from_note(
-                            source,
-                            f"QEMU note of vCPU {len(vcpus)} at {at:#x}",
-                            len(vcpus),
-                            desc,
-                            long_mode=machine == _EM_X86_64,
-                        )
-                    )
-    if not vcpus:
-        raise ImageError(
-            source,
-            "notes",
-            expected="a QEMU note for each vCPU",
-            got="none",
-            hint="control registers are needed to walk; write the core with dump-guest-memory",
-        )
-    return segments, tuple(vcpus)
-
-
-def _header(source: object, data: Buffer) -> tuple[_Layout, int, int, int]:
-    """Class, machine, and where how many program headers lie."""
-    ident = data[:16]
-    if ident[:4] != ELF_MAGIC:
-        raise ImageError(
-            source, "offset 0", expected="an ELF core", got=f"bytes {bytes(ident[:4]).hex()}"
-        )
-    if len(ident) < 16:
-        raise _short(source, "ELF header", 0, 52, data)
-    if ident[4] not in (1, 2) or ident[5] != 1:
-        order = {1: "little-endian", 2: "big-endian"}.get(ident[5], "no byte order")
-        raise ImageError(
-            source,
-            "ELF header",
-            expected="a 32- or 64-bit little-endian file",
-            got=f"class {ident[4]}, {order}",
-        )
-    layout = _ELF64 if ident[4] == 2 else _ELF32
-    if len(data) < layout.header.size:
-        raise _short(source, "ELF header", 0, layout.header.size, data)
-    kind, machine, _, _, phoff, shoff, _, _, phentsize, phnum, _, _, _ = layout.header.unpack_from(
-        data, 0
-    )
-    if machine not in (_EM_386, _EM_X86_64):
+    if machine not in (EM_386, EM_X86_64):
         raise ImageError(
             source,
             "ELF header",
@@ -152,11 +159,12 @@ def _header(source: object, data: Buffer) -> tuple[_Layout, int, int, int]:
             got=_TYPES.get(kind, f"type {kind}"),
             hint="give the memory image, not a program",
         )
+    headers = _sections(data, layout, shoff, shentsize, shnum)
     if phnum == _PN_XNUM:
         # The real number is in sh_info of section header 0 (gABI).
-        if shoff + layout.section_info + 4 > len(data):
-            raise _short(source, "section header 0", shoff, layout.section_info + 4, data)
-        (phnum,) = struct.unpack_from("<I", data, shoff + layout.section_info)
+        if not headers:
+            raise cut_short(source, "section header 0", shoff, layout.section.size, data)
+        phnum = headers[0][3]
     if phnum and phentsize != layout.program.size:
         raise ImageError(
             source,
@@ -164,58 +172,105 @@ def _header(source: object, data: Buffer) -> tuple[_Layout, int, int, int]:
             expected=f"program headers of {layout.program.size} bytes",
             got=f"{phentsize}",
         )
-    return layout, machine, phoff, phnum
+    programs = _programs(source, data, layout, phoff, phnum, gaps)
+    return ElfFile(machine, layout is _ELF64, programs, _named(data, headers, names))
 
 
-def _program_headers(
-    source: object, data: Buffer, layout: _Layout, place: int, count: int
-) -> list[tuple[int, int, int, int]]:
-    """``(type, offset, paddr, filesz)`` of every header whose content must be in the file."""
+def _class(source: object, data: Bytes) -> _Layout:
+    """Which ELF class the file is of."""
+    ident = bytes(data[:16])
+    if len(ident) < 16:
+        raise cut_short(source, "ELF header", 0, 52, data)
+    if ident[4] not in (1, 2) or ident[5] != 1:
+        order = {1: "little-endian", 2: "big-endian"}.get(ident[5], "no byte order")
+        raise ImageError(
+            source,
+            "ELF header",
+            expected="a 32- or 64-bit little-endian file",
+            got=f"class {ident[4]}, {order}",
+        )
+    layout = _ELF64 if ident[4] == 2 else _ELF32
+    if len(data) < layout.header.size:
+        raise cut_short(source, "ELF header", 0, layout.header.size, data)
+    return layout
+
+
+def _programs(
+    source: object, data: Bytes, layout: _Layout, place: int, count: int, gaps: list[ImageError]
+) -> tuple[Program, ...]:
+    """Every program header that is whole."""
     size = layout.program.size
-    if place + count * size > len(data):
-        raise _short(source, "program headers", place, count * size, data)
+    whole = min(count, max(len(data) - place, 0) // size)
+    if whole < count:
+        gaps.append(cut_short(source, "program headers", place, count * size, data))
+    table = bytes(data[place : place + whole * size])
     found = []
-    for number in range(count):
-        fields = layout.program.unpack_from(data, place + number * size)
-        kind, offset, paddr, filesz = (fields[i] for i in layout.fields)
-        if kind not in (_PT_LOAD, _PT_NOTE):
-            continue
-        name = f"{'memory' if kind == _PT_LOAD else 'notes'} (program header {number})"
-        if filesz and offset + filesz > len(data):
-            raise _short(source, name, offset, filesz, data)
-        if kind == _PT_LOAD and paddr + filesz > 1 << 52:
-            raise ImageError(
-                source,
-                name,
-                expected="guest-physical memory below 2^52",
-                got=f"{filesz:#x} bytes at {paddr:#x}",
-            )
-        found.append((kind, offset, paddr, filesz))
+    for number, fields in enumerate(layout.program.iter_unpack(table)):
+        kind, offset, vaddr, paddr, filesz, memsz = (fields[i] for i in layout.program_fields)
+        found.append(Program(number, kind, offset, vaddr, paddr, filesz, memsz))
+    return tuple(found)
+
+
+def _sections(
+    data: Bytes, layout: _Layout, place: int, entry: int, count: int
+) -> list[tuple[int, int, int, int]]:
+    """``(name, offset, size, info)`` of every section header that is whole."""
+    size = layout.section.size
+    if not place or entry not in (0, size) or place >= len(data):
+        return []
+    whole = min(max(count, 1), (len(data) - place) // size)
+    table = bytes(data[place : place + whole * size])
+    found = []
+    for fields in layout.section.iter_unpack(table):
+        name, offset, length, info = (fields[i] for i in layout.section_fields)
+        found.append((name, offset, length, info))
     return found
 
 
-def _notes(
-    source: object, data: Buffer, start: int, size: int
-) -> Iterator[tuple[int, bytes, bytes]]:
-    """``(offset, name, descriptor)`` of every note in a PT_NOTE segment."""
-    at, end = start, start + size
+def _named(
+    data: Bytes, headers: list[tuple[int, int, int, int]], names: int
+) -> dict[str, tuple[int, int]]:
+    """Sections by name; without a string table there are none."""
+    if not 0 < names < len(headers):
+        return {}
+    _, start, size, _ = headers[names]
+    table = bytes(data[start : start + min(size, 1 << 20)])
+    found: dict[str, tuple[int, int]] = {}
+    for name, offset, length, _ in headers:
+        text = table[name : table.find(b"\0", name)].decode("ascii", "replace")
+        if text:
+            found.setdefault(text, (offset, length))
+    return found
+
+
+def read_notes(
+    source: object, data: Bytes, start: int, size: int, gaps: list[ImageError]
+) -> Iterator[Note]:
+    """Every whole note of a PT_NOTE segment or note section; damage is a gap."""
+    if start + size > len(data):
+        gaps.append(cut_short(source, "notes", start, size, data))
+    at, end = start, min(start + size, len(data))
     while at + 12 <= end:
-        namesz, descsz, _kind = struct.unpack_from("<III", data, at)
+        namesz, descsz, kind = struct.unpack("<III", data[at : at + 12])
         desc_at = at + 12 + (namesz + 3 & ~3)
         if desc_at + descsz > end:
-            raise ImageError(
-                source,
-                f"note at {at:#x}",
-                expected=f"a note that ends by {end:#x}",
-                got=f"a name of {namesz} and a descriptor of {descsz} bytes",
-                hint="the notes are damaged",
-            )
+            if start + size <= len(data):
+                gaps.append(
+                    ImageError(
+                        source,
+                        f"note at {at:#x}",
+                        expected=f"a note that ends by {end:#x}",
+                        got=f"a name of {namesz} and a descriptor of {descsz} bytes",
+                        hint="the notes are damaged",
+                    )
+                )
+            return
         name = bytes(data[at + 12 : at + 12 + namesz]).rstrip(b"\0")
-        yield at, name, bytes(data[desc_at : desc_at + descsz])
+        yield Note(at, name, kind, bytes(data[desc_at : desc_at + descsz]))
         at = desc_at + (descsz + 3 & ~3)
 
 
-def _short(source: object, what: str, offset: int, size: int, data: Buffer) -> ImageError:
+def cut_short(source: object, what: str, offset: int, size: int, data: Bytes) -> ImageError:
     """The error for something that lies behind the end of the file."""
     return ImageError(
         source,

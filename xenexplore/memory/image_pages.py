@@ -13,18 +13,26 @@ from typing import Final
 
 from xenexplore.addr import PAGE_MASK, PAGE_SIZE
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_elf import Segment
+from xenexplore.memory.image_contents import Bytes, Segment
 from xenexplore.memory.image_registers import Registers, registers_from_text
-from xenexplore.memory.image_source import Buffer
 
-__all__ = ["RECORD_SIZE", "REGISTERS_NAME", "looks_like_pages", "read_pages", "registers_beside"]
+__all__ = [
+    "PAGES_NAME",
+    "RECORD_SIZE",
+    "REGISTERS_NAME",
+    "looks_like_pages",
+    "read_pages",
+    "read_registers",
+    "registers_beside",
+]
 
 RECORD_SIZE: Final = 8 + PAGE_SIZE
+PAGES_NAME: Final = "ptpages"
 REGISTERS_NAME: Final = "info_registers.txt"
 _MAX_REGISTERS = 1 << 24
 
 
-def looks_like_pages(data: Buffer) -> bool:
+def looks_like_pages(data: Bytes) -> bool:
     """Whether the content is a row of records for distinct, aligned pages."""
     if not len(data) or len(data) % RECORD_SIZE:
         return False
@@ -36,13 +44,13 @@ def looks_like_pages(data: Buffer) -> bool:
     return True
 
 
-def _addresses(data: Buffer) -> Iterator[int]:
+def _addresses(data: Bytes) -> Iterator[int]:
     """Address of every whole record."""
     for at in range(0, len(data) - RECORD_SIZE + 1, RECORD_SIZE):
-        yield int.from_bytes(data[at : at + 8], "little")
+        yield int.from_bytes(bytes(data[at : at + 8]), "little")
 
 
-def read_pages(source: object, data: Buffer) -> tuple[Segment, ...]:
+def read_pages(source: object, data: Bytes) -> tuple[Segment, ...]:
     """One segment for each record.
 
     Raises:
@@ -84,8 +92,16 @@ def registers_beside(path: Path) -> tuple[Registers, ...]:
         ImageError: the text is not what ``info registers`` prints.
     """
     beside = path.with_name(REGISTERS_NAME)
-    if not beside.is_file():
-        return ()
-    with beside.open("rb") as file:
+    return read_registers(beside) if beside.is_file() else ()
+
+
+def read_registers(path: Path) -> tuple[Registers, ...]:
+    """The vCPUs in the text that ``info registers`` printed.
+
+    Raises:
+        ImageError: the text is something else.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
         text = file.read(_MAX_REGISTERS)
-    return registers_from_text(beside, text.decode("utf-8", "replace"))
+    return registers_from_text(path, text.decode("utf-8", "replace"))

@@ -112,7 +112,13 @@ class Entry:
 
     @property
     def flags(self) -> str:
-        """The bits by name, e.g. ``"P RW US A D"``; ``"-"`` if none is set."""
+        """The bits by name, e.g. ``"P RW US A D"``; ``"-"`` if the entry is not present.
+
+        The CPU looks at no other bit of such an entry: what stands there is the
+        kernel's (Intel SDM vol. 3, 4.5: "bits 63:1 ignored").
+        """
+        if not self.present:
+            return "-"
         leaf = self.leaf
         names = [
             ("P", P),
@@ -132,7 +138,7 @@ class Entry:
             shown.append(f"PK={self.pkey}")
         if self.encrypted:
             shown.append("C")
-        return " ".join(shown) or "-"
+        return " ".join(shown)
 
 
 def entry_flags(value: int, level: int, mode: Mode, c_bit: int | None = None) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from xenexplore.memory.image import Image
+from xenexplore.paging.image_state import Assumption, ImageState
 from xenexplore.paging.plan import Mode
-from xenexplore.paging.state import PagingState
-from xenexplore.render.text.table import WIDTH, fit, listed
+from xenexplore.render.text.table import WIDTH, fit, grouped, listed, paragraph
 
 __all__ = ["MODE_NAMES", "amount_text", "image_header", "size_text"]
 
@@ -34,15 +34,42 @@ def amount_text(size: int) -> str:
     return f"{size / (1 << shift):.2f}".rstrip("0").rstrip(".") + f" {unit}"
 
 
-def image_header(image: Image, state: PagingState, vcpu: int | None, assumed: str) -> str:
-    """What was opened and which page tables are looked at, ending in a newline."""
+def image_header(image: Image, known: ImageState, vcpu: int | None) -> str:
+    """What was opened, which page tables are looked at, and what is assumed; ends in a newline.
+
+    Then what was passed over in the file, and what is missing from it.
+    """
     count = len(image.vcpus)
     vcpus = {0: "no registers", 1: "1 vCPU"}.get(count, f"{count} vCPUs")
     facts = [f"{image.kind.value} of {amount_text(image.ram_bytes)}", vcpus]
     room = WIDTH - len(f"Image:  , {', '.join(facts)}")
     lines = [f"Image:  {', '.join([fit(Path(image.name).name, room), *facts])}"]
-    facts = [MODE_NAMES[state.mode], f"CR3 {state.cr3:#x}"]
-    if vcpu is None:
-        facts.append(f"assumed: {assumed}")
+    state = known.state
+    cr3 = f"CR3 {state.cr3:#x}"
+    clues = image.clues
+    if vcpu is None and clues is not None and state.cr3 == clues.cr3:
+        cr3 += f" ({clues.source})"
+    facts = [MODE_NAMES[state.mode], cr3]
+    if state.c_bit is not None:
+        facts.append(f"C-bit {state.c_bit}")
     lines += listed("Tables:" if vcpu is None else f"vCPU {vcpu}:", facts)
+    if known.assumed:
+        lines += listed("Assumed:", [_assumed(one, known) for one in known.assumed])
+    for why, parts, size in image.skipped:
+        lines += paragraph(
+            f"Skipped: {grouped(parts)} part{'s' if parts > 1 else ''}, {amount_text(size)}:"
+            f" {why.value}",
+            hanging=2,
+        )
+    for gap in image.gaps:
+        lines += paragraph(f"Missing: {gap}", hanging=2)
     return "\n".join(lines) + "\n"
+
+
+def _assumed(one: Assumption, known: ImageState) -> str:
+    """What was taken for granted, with the value that was taken."""
+    if one is Assumption.MODE:
+        return MODE_NAMES[known.state.mode]
+    if one is Assumption.C_BIT:
+        return f"C-bit {known.state.c_bit} (CR3 is in the image without it)"
+    return str(one.value)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from xenexplore.errors import ImageError
 from xenexplore.paging.batch_tables import KEY_MASK
+from xenexplore.paging.hidden import Hidden
 from xenexplore.paging.runs import Run, Runs
 from xenexplore.render.text.image import amount_text, size_text
 from xenexplore.render.text.table import grouped, paragraph
 
-__all__ = ["runs_text"]
+__all__ = ["hidden_text", "runs_text"]
 
 # Fewer alike runs in a row are clearer printed than counted.
 _MIN_FOLDED = 4
+_MOST_HIDDEN = 4
 
 
 class _Fold(NamedTuple):
@@ -26,7 +29,9 @@ class _Fold(NamedTuple):
     stride: int
 
 
-def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Iterator[str]:
+def runs_text(
+    runs: Runs, *, physical: bool = False, fold: bool = True, space: str = "gpa"
+) -> Iterator[str]:
     """The runs at 72 columns, ASCII, line by line with newlines, and a sum at the end.
 
     Args:
@@ -34,11 +39,12 @@ def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Itera
         physical: whether to say where each run lies in memory; runs are then
             folded only if these places too are at equal distances.
         fold: whether runs that repeat at equal distances become two lines.
+        space: what an address in memory is called: ``gpa`` or ``maddr``.
     """
     if not len(runs):
         yield "Nothing is mapped.\n"
         return
-    places = f"  {'gpa':>13}" if physical else ""
+    places = f"  {space:>13}" if physical else ""
     yield f"{'start':<16}  {'end':<17} {'size':>8}  page  rwxu{places}".rstrip() + "\n"
     keys = bool(np.any(runs.table["rights"] & np.uint16(KEY_MASK)))
     at = 0
@@ -51,10 +57,24 @@ def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Itera
             more = f"{grouped(one.times - 1)} more like it, {size_text(one.stride)} apart"
             more += f", to {last.end:x}"
             if physical:
-                more += _places(last.gpa - runs[at - 2].gpa)
+                more += _places(last.gpa - runs[at - 2].gpa, space)
             yield "\n".join(paragraph(f"... {more}", 2, 4)) + "\n"
     total = amount_text(runs.mapped_bytes)
     yield f"\n{grouped(len(runs))} run{'s' if len(runs) > 1 else ''}, {total} mapped\n"
+
+
+def hidden_text(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:
+    """What is missing from the tables: the first of each, and how much they hide together."""
+    if not errors:
+        return
+    size = amount_text(sum(part.size for _, part in errors))
+    count = grouped(len(errors))
+    tables = "table" if len(errors) == 1 else "tables"
+    yield f"\nIncomplete: {count} {tables} not in the image, hiding {size}\n"
+    for error, part in errors[:_MOST_HIDDEN]:
+        yield "\n".join(paragraph(f"from {part.first:016x}: {error}", 2, 2)) + "\n"
+    if len(errors) > _MOST_HIDDEN:
+        yield f"  and {grouped(len(errors) - _MOST_HIDDEN)} more (--json names each)\n"
 
 
 def _line(one: Run, *, physical: bool, keys: bool) -> str:
@@ -68,11 +88,11 @@ def _line(one: Run, *, physical: bool, keys: bool) -> str:
     return text + "\n"
 
 
-def _places(distance: int) -> str:
+def _places(distance: int, space: str) -> str:
     """How the places in memory of folded runs follow each other."""
     if not distance:
-        return ", same gpa"
-    return f", gpa {'-' if distance < 0 else '+'}{size_text(abs(distance))} each"
+        return f", same {space}"
+    return f", {space} {'-' if distance < 0 else '+'}{size_text(abs(distance))} each"
 
 
 def _folds(runs: Runs, *, physical: bool) -> list[_Fold]:
