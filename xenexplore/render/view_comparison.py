@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.render import view_address as spell
-from xenexplore.render.view_notes import notes_at
+from xenexplore.render.view_notes import notes_at, overrun_note
 from xenexplore.render.view_tree import Tree
 from xenexplore.render.view_words import words_of
 from xenexplore.scenario.comparison import Comparison
+from xenexplore.scenario.overruns import overruns
 from xenexplore.scenario.path import Path
 from xenexplore.steps import (
     Copy,
@@ -187,7 +188,9 @@ def note_of(path: Path) -> str:
     tree = Tree(path.steps)
     copy = _telling(tree)
     notes = notes_at(path, tree, tree.end(copy)) if copy is not None else ()
-    return notes[0] if notes else ""
+    if notes:
+        return notes[0]
+    return next(map(overrun_note, overruns(path)), "")
 
 
 def _telling(tree: Tree) -> int | None:

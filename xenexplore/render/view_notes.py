@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from xenexplore.addr import Gpa, Gva, gpa_to_gfn
+from xenexplore.paging import WalkEnd
 from xenexplore.render import view_address as spell
 from xenexplore.render.view_places import holders, second_mapping
 from xenexplore.render.view_registered import registered_at
 from xenexplore.render.view_tree import Tree
+from xenexplore.scenario.overruns import Overrun, overrun_of
 from xenexplore.scenario.path import Path
 from xenexplore.steps import (
     Copy,
@@ -23,7 +25,7 @@ from xenexplore.steps import (
     TlbLookup,
 )
 
-__all__ = ["notes_at"]
+__all__ = ["notes_at", "overrun_note"]
 
 _MOST = 3
 
@@ -35,6 +37,8 @@ def notes_at(path: Path, tree: Tree, index: int) -> tuple[str, ...]:
     if copy is not None:
         done = [node for node in tree.inside(copy) if node.index <= index]
         found += _wrong(path, tree, copy, done)
+        found += _refused_by_smap(done)
+        found += _overrun(path, tree.steps[copy])
         found += _asked(path, done)
         found += _walked_for(path, tree, copy, done)
         found += _alias(path, tree, copy, done)
@@ -66,6 +70,36 @@ def _wrong(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
             f"{_meant(path, step.meant)}.{_silent(tree, copy, step)}"
         )
         return
+
+
+def _refused_by_smap(done: list[Node]) -> Iterator[str]:
+    """A user page that the caller did not open to Xen's access."""
+    for node in done:
+        step = node.step
+        if isinstance(step, Fault) and step.reason == WalkEnd.SMAP.value:
+            yield (
+                "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
+                "privcmd opens user access first (stac): user = true on the action says so."
+            )
+            return
+
+
+def _overrun(path: Path, node: Node) -> Iterator[str]:
+    """A copy larger than what is left of the buffer it begins in."""
+    found = overrun_of(path, node)
+    if found is not None:
+        yield overrun_note(found)
+
+
+def overrun_note(found: Overrun) -> str:
+    """How far a copy reaches past its buffer, and what it hits there."""
+    copy, name = found.copy, found.buffer.name
+    verb = "reads" if copy.direction == "from" else "writes"
+    hit = f": into {', '.join(found.hit)}" if found.hit else ", where no buffer of the scenario is"
+    return (
+        f"{name} has {found.left:,} of the {copy.size:,} bytes that the call {verb}; "
+        f"{found.over:,} are past its end{hit}."
+    )
 
 
 def _meant(path: Path, meant: Gpa | None) -> str:

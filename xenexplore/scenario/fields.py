@@ -181,11 +181,27 @@ class Fields:
         except AddressError as error:
             self.fail(key, expected=error.expected, got=repr(value))
 
-    def inner(self, key: str, value: object, what: str) -> Fields:
-        """An inline table as fields of its own."""
+    def inner(
+        self, key: str, value: object, what: str, number: int | None = None, hint: str = ""
+    ) -> Fields:
+        """An inline table as fields of its own.
+
+        Args:
+            key: the field that holds it.
+            value: what is there.
+            what: its name for readers.
+            number: which element it is, where the field is a list.
+            hint: what to do where it is no table.
+        """
+        place = () if number is None else (number,)
         if not isinstance(value, dict):
-            self.fail(key, expected="{ name = value, ... }", got=repr(value))
-        return Fields(self._text, value, (*self._path, key), f"{self.what}, {what}")
+            line = self._text.lines.line((*self._path, key, *place))
+            parts = [f"line {line}", self.what, f"field {key}"]
+            raise ScenarioError(
+                self._text.source, ", ".join(part for part in parts if part),
+                expected="{ name = value, ... }", got=repr(value), hint=hint,
+            )  # fmt: skip
+        return Fields(self._text, value, (*self._path, key, *place), f"{self.what}, {what}")
 
     def finish(self) -> None:
         """Refuse what was not taken."""

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 __all__ = ["KeyLines"]
 
-_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""\s*([A-Za-z0-9_."'\[\]-]+)\s*=""")
+_HEADER = re.compile(r"[ \t]*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?[ \t]*$")
+_KEY = re.compile(r"""[ \t]*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_."'-]+)*)\s*=""")
+# Comments, then the four kinds of strings, the multi-line ones first.
+_OPAQUE = re.compile(
+    r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL
+)
 
 
 class KeyLines:
-    """Line numbers of tables and of their keys.
+    """Line numbers of tables, of their keys, and of what is inside their values.
 
     Tables are named as the loader does: ``("guest",)``, ``("buffer", 0)`` for
-    the first ``[[buffer]]``, ``()`` for the top.
+    the first ``[[buffer]]``, ``()`` for the top; a number after a key is an
+    element of its list.
 
     Args:
         text: the TOML text; what it says is not validated here.
     """
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
-        self._at: dict[tuple[object, ...], int] = {(): 1}
+        self._text = text
+        self._masked = _OPAQUE.sub(_blank, text)
+        self._at: dict[tuple[object, ...], int] = {(): 0}
         table: tuple[object, ...] = ()
         counts: dict[str, int] = {}
-        closing = ""
-        for number, line in enumerate(self._lines, 1):
-            if closing:
-                closing = "" if closing in line else closing
+        inside = 0  # end of the value that is being passed over
+        for start, line in _lines(self._masked):
+            if start < inside:
                 continue
             header = _HEADER.match(line)
             if header:
@@ -38,45 +44,100 @@ class KeyLines:
                     counts[name] += 1
                 else:
                     table = tuple(name.split("."))
-                self._at.setdefault(table, number)
+                self._at.setdefault(table, start)
                 continue
-            key = _KEY.match(line)
-            if key:
-                steps = tuple(key[1].replace('"', "").replace("'", "").split("."))
-                for length in range(1, len(steps) + 1):
-                    self._at.setdefault((*table, *steps[:length]), number)
-            closing = _opened(line)
+            key = _KEY.match(text, start)
+            if key and "=" in line:
+                steps = _steps(key[1])
+                for length in range(1, len(steps)):
+                    self._at.setdefault((*table, *steps[:length]), start)
+                self._at.setdefault((*table, *steps), start)
+                inside = _end(self._masked, key.end())
 
     def line(self, table: tuple[object, ...], key: str = "") -> int:
         """Line of a key of a table, or of the table itself, from 1.
 
-        A key inside an inline table is looked for from its outermost key's line on.
+        What has no line of its own (a key of an inline table, an element of a list)
+        is looked for inside the innermost value that has one.
         """
-        steps = key.split(".") if key else []
-        for length in range(len(steps), -1, -1):
-            path = (*table, *steps[:length])
-            found = self._at.get(path, self._at.get((*path, 0)))
+        path = (*table, *(key.split(".") if key else ()))
+        for length in range(len(path), -1, -1):
+            found = self._at.get(path[:length], self._at.get((*path[:length], 0)))
             if found is not None:
-                return self._inner(found, steps[length:])
+                return self._number(self._inner(found, path[length:]))
         return 1
 
-    def _inner(self, start: int, steps: list[str]) -> int:
-        """The first line from ``start`` on that has ``step =`` for the last step."""
-        if not steps:
-            return start
-        pattern = re.compile(rf"(^|[\s{{,\[]){re.escape(steps[-1])}\s*=")
-        for number in range(start, len(self._lines) + 1):
-            line = self._lines[number - 1]
-            if number > start and _HEADER.match(line):
-                break
-            if pattern.search(line):
-                return number
-        return start
+    def _number(self, offset: int) -> int:
+        return self._text.count("\n", 0, offset) + 1
+
+    def _inner(self, start: int, steps: Sequence[object]) -> int:
+        """Where the innermost of ``steps`` that can be found begins."""
+        place = start
+        while steps:
+            parts = list(_parts(self._masked, place))
+            if isinstance(steps[0], int):
+                if steps[0] >= len(parts):
+                    return place
+                place, steps = parts[steps[0]], steps[1:]
+                continue
+            for length in range(len(steps), 0, -1):
+                wanted = r"\s*\.\s*".join(re.escape(str(step)) for step in steps[:length])
+                pattern = re.compile(rf"[\"']?{wanted}[\"']?\s*[=.]")
+                found = next((at for at in parts if pattern.match(self._text, at)), None)
+                if found is not None:
+                    place, steps = found, steps[length:]
+                    break
+            else:
+                return place
+        return place
 
 
-def _opened(line: str) -> str:
-    """The quotes of a multi-line string that this line opens and does not close, or ``""``."""
-    for quotes in ('"""', "'''"):
-        if line.count(quotes) % 2:
-            return quotes
-    return ""
+def _blank(found: re.Match[str]) -> str:
+    """As long as what it stands for, with the line ends kept."""
+    return re.sub(r"[^\n]", "_" if found[0][0] != "#" else " ", found[0])
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and content of every line."""
+    start = 0
+    for line in text.split("\n"):
+        yield start, line
+        start += len(line) + 1
+
+
+def _steps(key: str) -> tuple[str, ...]:
+    return tuple(step.strip().strip("\"'") for step in key.split("."))
+
+
+def _end(masked: str, start: int) -> int:
+    """Where the value that begins at an offset ends: its line, or the line of its last bracket."""
+    depth = 0
+    for at in range(start, len(masked)):
+        letter = masked[at]
+        if letter in "[{":
+            depth += 1
+        elif letter in "]}":
+            depth -= 1
+        elif letter == "\n" and depth <= 0 and masked[start:at].strip():
+            return at
+    return len(masked)
+
+
+def _parts(masked: str, start: int) -> Iterator[int]:
+    """Where each part of the first list or inline table from an offset on begins."""
+    opened = re.compile(r"[\[{]").search(masked, start)
+    depth, fresh = 0, False
+    for at in range(opened.start() if opened else len(masked), len(masked)):
+        letter = masked[at]
+        if fresh and not letter.isspace() and letter not in "]}":
+            yield at
+            fresh = False
+        if letter in "[{":
+            depth += 1
+            fresh = fresh or depth == 1
+        elif letter in "]}":
+            depth -= 1
+            if not depth:
+                return
+        elif letter == "," and depth == 1:
+            fresh = True

@@ -112,7 +112,7 @@ def _multicall(reader: _Reader) -> records.Multicall:
         fields.fail("entries", expected="a list of { hypercall = ..., with = ... }", got=repr(raw))
     entries = []
     for number, item in enumerate(raw):
-        inner = fields.inner("entries", item, f"entry {number}")
+        inner = fields.inner("entries", item, f"entry {number}", number)
         hypercall, given = reader.call(inner)
         inner.finish()
         entries.append(records.InnerCall(hypercall=hypercall, given=given))

@@ -101,17 +101,24 @@ def _element(
     fields: Fields, struct: str, item: Any, number: int, names: tuple[str, ...]
 ) -> Pairs | Value:
     if structs_for("x86_64").get(struct) is not None:
-        return _pairs(fields, "array", struct, item, names, f"element {number}")
+        return _pairs(fields, "array", struct, item, names, number)
     value = read_value(fields, "array", item, names)
     _fits(fields, "array", struct, value)
     return value
 
 
 def _pairs(
-    fields: Fields, key: str, struct: str, raw: Any, names: tuple[str, ...], what: str = ""
+    fields: Fields,
+    key: str,
+    struct: str,
+    raw: Any,
+    names: tuple[str, ...],
+    number: int | None = None,
 ) -> Pairs:
     """Field path to value, each path and each number checked against the layout."""
-    inner = fields.inner(key, raw, what or key)
+    what = key if number is None else f"element {number}"
+    hint = "a list of elements is written as array = [...]" if isinstance(raw, list) else ""
+    inner = fields.inner(key, raw, what, number, hint)
     structs = structs_for("x86_64")
     found: list[tuple[str, Value]] = []
     for path, item in _flat(raw):

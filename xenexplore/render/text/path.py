@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from xenexplore.render import view_address as spell
 from xenexplore.render.text.box import Ink
+from xenexplore.render.view_notes import overrun_note
 from xenexplore.render.view_rows import Row, rows_of
 from xenexplore.render.view_tree import Tree
+from xenexplore.scenario.overruns import overruns
 from xenexplore.scenario.path import OptionView, Path
 from xenexplore.steps import Move
 
@@ -114,5 +116,7 @@ def _verdict(path: Path) -> Iterator[tuple[str, str]]:
         yield f"{outcome.wrong_bytes:,} wrong, {outcome.right_bytes:,} right", "bytes:   "
     if outcome.lost_checks:
         yield f"{outcome.lost_checks} that today's walk would have failed", "checks:  "
+    for found in dict.fromkeys(map(overrun_note, overruns(path))):
+        yield found, "overrun: "
     if outcome.hazards:
         yield ", ".join(dict.fromkeys(outcome.hazards)), "hazards: "
