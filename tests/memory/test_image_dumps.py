@@ -20,6 +20,7 @@ from xenexplore.paging.access import READ
 from xenexplore.paging.image_state import Told, image_state
 
 HALVES = [(0, tables()[: 4 * PAGE]), (4 * PAGE, tables()[4 * PAGE :])]
+REAL = dumps.kdump({n: tables()[n * PAGE : (n + 1) * PAGE] for n in range(16)})
 PACKERS = {
     "zlib": (1, zlib.compress),
     "lzo": (2, lambda page: bytes(lzallright.LZOCompressor().compress(page))),
@@ -64,7 +65,7 @@ SAYS_MEMORY = {
     },
     "diskdump": lambda: dumps.kdump(pages(tables()), signature=b"DISKDUMP"),
     "flattened": lambda: dumps.flattened(
-        dumps.kdump(pages(tables())), [(n, 1000) for n in range(0, 40_000, 1000)][::-1]
+        REAL, [(at, len(REAL[at : at + 1000])) for at in range(0, len(REAL), 1000)][::-1]
     ),
 }
 EVERY = {**SAYS_ALL, **SAYS_MEMORY}

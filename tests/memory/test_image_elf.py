@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 import zstandard
 from elf_cores import Cpu, core, note
 
 from xenexplore.errors import ImageError
 from xenexplore.memory.image import Kind, open_image
+from xenexplore.memory.image_contents import Skip
 from xenexplore.paging import Mode
 from xenexplore.paging.image_state import state_from_registers
 
@@ -174,3 +177,38 @@ def test_good_notes_before_a_bad_one_keep_their_numbers(tmp_path):
     image = opened(tmp_path, core([(0, PAGE)], notes=notes))
     assert [vcpu.cr3 for vcpu in image.vcpus] == [0x5000]
     assert "version 9" in str(image.gaps[0])
+
+
+def test_segments_without_a_physical_address_are_passed_over_and_said(tmp_path):
+    for bits in (32, 64):
+        nowhere = (1 << bits) - 1
+        image = opened(tmp_path, core([(nowhere, PAGE), (0x1000, PAGE)], bits=bits))
+        assert image.gaps == ()
+        assert [segment.gpa for segment in image.segments] == [0x1000]
+        assert image.skipped == ((Skip.NO_ADDRESS, 1, len(PAGE)),)
+
+
+def test_memory_past_the_file_size_of_a_segment_is_zero(tmp_path):
+    data = bytearray(core([(0x1000, PAGE[:0x800])]))
+    struct.pack_into("<Q", data, 64 + 64 + 56 + 40, 0x3000)  # p_memsz of the second header
+    image = opened(tmp_path, bytes(data))
+    assert image.read(0x1000, 0x1000) == PAGE[:0x800] + bytes(0x800)
+    assert image.frame(3) == bytes(4096)
+    assert image.frame(4) is None
+
+
+def test_a_sparse_core_is_mapped_and_not_read(tmp_path):
+    """64 GiB of memory in a file of a few KiB on disk."""
+    data = bytearray(core([(0, b"")]))
+    size, start = 64 << 30, 1 << 20
+    struct.pack_into("<Q", data, 64 + 64 + 56 + 8, start)
+    struct.pack_into("<2Q", data, 64 + 64 + 56 + 32, size, size)
+    path = tmp_path / "core"
+    with path.open("wb") as file:
+        file.write(data)
+        file.seek(start + (size >> 1))
+        file.write(PAGE)
+        file.truncate(start + size)
+    image = open_image(path)
+    assert (image.ram_bytes, image.gaps) == (size, ())
+    assert image.read(size >> 1, len(PAGE)) == PAGE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from xenexplore.scenario.builtin import (
@@ -23,6 +24,11 @@ SCENARIO_HELP = "a scenario's file, a built-in's name (see scenario list), or - 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every ``scenario`` command."""
+    parser.add_argument(
+        "--format",
+        action=_PrintFormat,
+        help="print the format, key by key, and exit; --format=json-schema: for editors",
+    )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = commands.add_parser("list", help="the built-in scenarios")
     listing.add_argument("--json", action="store_true", help="one object a line")
@@ -49,6 +55,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--domain", metavar="DOM",
         help="count N within one domain, from 0 (dom0, dom1, ...), instead of the sequence number",
     )  # fmt: skip
+
+
+class _PrintFormat(argparse.Action):
+    """Prints the reference of the format and ends, as ``--help`` does."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
+        super().__init__(
+            option_strings, dest, nargs="?", choices=("text", "json-schema"), const="text",
+            default=argparse.SUPPRESS, help=help,
+        )  # fmt: skip
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        from xenexplore.render.text.scenario_format import format_text
+        from xenexplore.scenario.schema import scenario_schema
+
+        if values == "text":
+            sys.stdout.writelines(format_text())
+        else:
+            print(json.dumps(scenario_schema(), indent=1, ensure_ascii=False))
+        parser.exit()
 
 
 def run(args: argparse.Namespace) -> int:

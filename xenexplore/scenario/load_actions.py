@@ -15,7 +15,7 @@ from xenexplore.scenario.load_buffers import read_value
 from xenexplore.scenario.naming import canonical_name, find_call, op_argument
 from xenexplore.scenario.values import Pairs
 
-__all__ = ["read_action"]
+__all__ = ["ACTION_WORDS", "read_action"]
 
 _FORMS = ("as-option", "linear")
 _REGIONS = ("directmap", "kernel-image", "percpu", "stack")
@@ -246,3 +246,6 @@ _READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {
     "migrate": _migrate,
     "compat-call": _compat_call,
 }
+
+ACTION_WORDS = tuple(_READERS)
+"""What ``do`` may be."""

@@ -27,7 +27,14 @@ from xenexplore.scenario.model import Expectation, OptionSpec, Scenario
 from xenexplore.scenario.path import About
 from xenexplore.steps import ERRNOS
 
-__all__ = ["STATUSES", "load_scenario", "parse_scenario"]
+__all__ = [
+    "STATUSES",
+    "load_scenario",
+    "parse_scenario",
+    "read_about",
+    "read_expect",
+    "read_guest",
+]
 
 STATUSES = ("right", "wrong", "error", "refused")
 
@@ -79,8 +86,8 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
         ) from None
     reading = Text(source, text)
     top = Fields(reading, tables, (), "")
-    about = _about(top)
-    guest = _guest(_table(reading, top, "guest"))
+    about = read_about(top)
+    guest = read_guest(_table(reading, top, "guest"))
     found = {name: _tables(reading, top, name) for name in _TABLES}
     top.finish()
     names = _names(found["buffer"])
@@ -88,7 +95,7 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     actions = tuple(_action(fields, guest, names) for fields in found["action"])
     options = _options(found["option"])
     labels = tuple(option.label for option in options)
-    expects = tuple(_expect(fields, labels) for fields in found["expect"])
+    expects = tuple(read_expect(fields, labels) for fields in found["expect"])
     return Scenario(
         about=about,
         guest=guest,
@@ -149,7 +156,8 @@ def _called(name: str, index: int, table: dict[str, Any]) -> str:
     return f"buffer {own!r}" if isinstance(own, str) else f"{name} {index + 1}"
 
 
-def _about(top: Fields) -> About:
+def read_about(top: Fields) -> About:
+    """The lines about the scenario itself."""
     name = top.word("name")
     if not _NAME.fullmatch(name):
         top.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
@@ -163,7 +171,8 @@ def _about(top: Fields) -> About:
     )
 
 
-def _guest(fields: Fields) -> GuestSpec:
+def read_guest(fields: Fields) -> GuestSpec:
+    """The table ``[guest]``."""
     given: dict[str, Any] = {
         "type": fields.word("type", "pvh", GUEST_TYPES),
         "kernel": fields.word("kernel", "linux", KERNELS),
@@ -243,7 +252,8 @@ def _options_known(fields: Fields) -> tuple[str, ...]:
     return (*OPTIONS, use) if use in by_number else tuple(OPTIONS)
 
 
-def _expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
+def read_expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
+    """One table ``[[expect]]``, about options of these labels."""
     options = fields.words("option")
     for label in options:
         if label not in (labels or OPTIONS):

@@ -1,0 +1,76 @@
+"""The reference of the format is what the loader asks for, and the schema agrees with it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import jsonschema
+import pytest
+
+from xenexplore.cli.main import main
+from xenexplore.options.registry import OPTIONS
+from xenexplore.render.text.scenario_format import format_text
+from xenexplore.scenario.builtin import builtin_names, builtin_text
+from xenexplore.scenario.format import EXAMPLE, scenario_format
+from xenexplore.scenario.load_actions import ACTION_WORDS
+from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.schema import scenario_schema
+
+
+def test_the_example_is_a_scenario_and_fits_the_schema():
+    parse_scenario(EXAMPLE)
+    jsonschema.validate(tomllib.loads(EXAMPLE), scenario_schema())
+
+
+def test_every_action_and_option_has_a_table():
+    words = [(table.name, table.word) for table in scenario_format()]
+    assert [word for name, word in words if name == "action"] == list(ACTION_WORDS)
+    assert [word for name, word in words if name == "option"] == list(OPTIONS)
+
+
+def test_every_key_has_words_of_its_own():
+    bare = [
+        (table.name, table.word, key.name)
+        for table in scenario_format()
+        for key in table.keys
+        if not key.help
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_every_built_in_scenario_fits_the_schema(name):
+    jsonschema.validate(tomllib.loads(builtin_text(name)), scenario_schema())
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("vcpus = 2", "vcpu = 2"),
+        ('place = "percpu"', 'place = "per-cpu"'),
+        ('do = "multicall"', 'do = "multi"'),
+        ("register = [", "registers = ["),
+        ("right_bytes = 4", 'right_bytes = "four"'),
+    ],
+)
+def test_the_schema_refuses_what_the_loader_refuses(right, wrong):
+    text = EXAMPLE.replace(right, wrong)
+    assert text != EXAMPLE
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(tomllib.loads(text), scenario_schema())
+
+
+def test_the_command_prints_both(capsys):
+    for words in (["--format"], ["--format", "json-schema"]):
+        with pytest.raises(SystemExit) as ended:
+            main(["scenario", *words])
+        assert ended.value.code in (0, None)
+    out = capsys.readouterr().out
+    text = "".join(format_text())
+    assert out.startswith(text)
+    assert json.loads(out[len(text) :]) == scenario_schema()
+
+
+def test_the_reference_fits_a_mail():
+    assert max(len(line.rstrip("\n")) for line in format_text()) <= 72

@@ -1,0 +1,357 @@
+"""The scenario format, key by key: what the loader asks of a text, recorded while it reads one.
+
+The loader itself is the reference.  It is run on an example that has every
+table and every action; the fields that it reads from note what they are asked
+for (:class:`_Asked`).  Words come from the records' own docstrings.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from xenexplore.addr import Gfn, Gva
+from xenexplore.guest.spec import GuestSpec
+from xenexplore.options.registry import OPTIONS
+from xenexplore.scenario import loader
+from xenexplore.scenario.fields import Fields, Text
+from xenexplore.scenario.load_actions import ACTION_WORDS, read_action
+from xenexplore.scenario.load_buffers import read_buffer
+from xenexplore.scenario.model import BufferSpec, Contents, Expectation
+from xenexplore.scenario.path import About
+
+__all__ = ["EXAMPLE", "Key", "Table", "scenario_format"]
+
+EXAMPLE = """\
+name = "every-key"
+title = "A scenario that uses every table and action"
+question = ["Q1"]
+asked = "somebody, some day, Message-ID"
+ours = "that it is an example"
+text = "Prose."
+
+[guest]
+type = "pvh"
+kernel = "linux"
+memory = "768M"
+vcpus = 2
+encryption = "none"
+p2m = "4K"
+la57 = false
+gib_pages = true
+smap = true
+seed = 1
+
+[[buffer]]
+name = "op"
+place = "kmalloc"
+struct = "evtchn_send"
+fields = { port = 5 }
+size = 64
+at = 0
+offset = 128
+vcpu = 0
+shared = true
+writable = true
+
+[[buffer]]
+name = "list"
+place = "percpu"
+size = 512
+
+[[buffer]]
+name = "frames"
+place = "vmalloc"
+struct = "xen_pfn_t"
+array = ["0x1000", "0x1001"]
+
+[[buffer]]
+name = "line"
+place = "user"
+process = "console"
+text = "hello"
+
+[[buffer]]
+name = "raw"
+place = "fixed"
+bytes = "00 01"
+address = "0xffffc90000613b2c"
+frames = ["0x6bf7"]
+
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = { arg = "@op" }
+vcpu = 0
+user = false
+cpl = 0
+preempt = [1]
+purge_between = "all"
+
+[[action]]
+do = "multicall"
+list = "list"
+entries = [{ hypercall = "event_channel_op send", with = { arg = "@op" } }]
+outer = "as-option"
+inner = "linear"
+
+[[option]]
+use = "software-tlb"
+label = "registered"
+register = ["directmap"]
+
+[[expect]]
+option = "registered"
+status = "right"
+result = 0
+right_bytes = 4
+wrong_bytes = 0
+lost_checks = 0
+hazards = ["stale entry"]
+reason = "why"
+counts = { exits = 1 }
+setup = { exits = 1 }
+"""
+"""A text with every key of every table, and the two actions that have the most."""
+
+# The least that each other action needs.
+_ACTIONS: dict[str, dict[str, object]] = {
+    "switch": {"process": "console"},
+    "remap": {"buffer": "op", "frames": ["0x6bf7"]},
+    "unmap": {"buffer": "op"},
+    "protect": {"buffer": "op"},
+    "p2m": {"buffer": "op", "type": "p2m_ram_ro"},
+    "share": {"buffer": "op"},
+    "register": {"what": "directmap"},
+    "purge": {"what": "all"},
+    "register-runstate": {"subject": 1, "buffer": "list", "argument": "op"},
+    "update-runstate": {"subject": 1},
+    "hypercall-page": {"buffer": "list", "hypercall": "event_channel_op send"},
+    "migrate": {"hypercall": "event_channel_op send", "offset": 0},
+    "compat-call": {"buffer": "op"},
+}
+# Sphinx's markup: ``word``, :class:`~room.Word`.
+_MARKUP = re.compile(r"(?::[a-z]+:)?`+~?(?:[A-Za-z_]+\.)*([^`]*)`+")
+_HELP = {"p2m": "size of the pages by which the P2M maps memory."}
+_NAMED = {"with": "given", "bytes": "data", "p2m": "p2m_order"}
+
+
+@dataclass(slots=True)
+class Key:
+    """One key of a table.
+
+    Attributes:
+        name: as it is written.
+        kind: what it takes: ``text``, ``number``, ``true or false``, ``list of texts``,
+            ``list of numbers``, ``address``, ``list of frames``, ``table``, ``list``, ``value``.
+        values: the words that it takes; empty for any.
+        low: the lowest number, or None.
+        high: the highest number, or None.
+        default: what holds where it is not given; None where nothing does.
+        required: whether it must be there.
+        example: a value.
+        help: a sentence.
+    """
+
+    name: str
+    kind: str
+    values: tuple[str, ...] = ()
+    low: int | None = None
+    high: int | None = None
+    default: object = None
+    required: bool = False
+    example: object = None
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table, or one action or option.
+
+    Attributes:
+        name: its name in brackets; ``""`` for the top.
+        word: the ``do`` of an action, the ``use`` of an option; else ``""``.
+        many: whether it is in double brackets.
+        help: a sentence.
+        keys: its keys, in the order in which they are asked for.
+    """
+
+    name: str
+    word: str
+    many: bool
+    help: str
+    keys: tuple[Key, ...]
+
+
+class _Asked(Fields):
+    """Fields that note what they are asked for, and then answer."""
+
+    def __init__(
+        self, table: dict[str, Any], names: tuple[str, ...], path: tuple[object, ...] = ()
+    ) -> None:
+        super().__init__(Text("the example", EXAMPLE), table, path, "example")
+        self.names = names
+        self.noted: dict[str, Key] = {}
+
+    def note(self, key: str, kind: str, **more: Any) -> None:
+        known = self.noted.setdefault(key, Key(key, kind))
+        if known.kind == "value":
+            known.kind = kind
+        for name, value in more.items():
+            if getattr(known, name) in (None, (), False):
+                setattr(known, name, value)
+        known.example = self._table.get(key, known.example)
+
+    def raw(self, key: str) -> Any:
+        self.note(key, "value")
+        return super().raw(key)
+
+    def __contains__(self, key: str) -> bool:
+        self.note(key, "value")
+        return super().__contains__(key)
+
+    def word(self, key: str, default: str | None = None, words: Iterable[str] = ()) -> str:
+        known = tuple(dict.fromkeys(self._general(word) for word in words))
+        self.note(key, "text", values=known, default=default, required=default is None)
+        return super().word(key, default, words)
+
+    def _general(self, word: str) -> str:
+        if word in self.names:
+            return "NAME of a buffer"
+        return "buffer:NAME" if word.removeprefix("buffer:") in self.names else word
+
+    def optional_word(self, key: str) -> str | None:
+        self.note(key, "text")
+        value: str | None = super().raw(key)
+        return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        self.note(key, "true or false", default=default)
+        return super().flag(key, default)
+
+    def optional_flag(self, key: str) -> bool | None:
+        self.note(key, "true or false")
+        value: bool | None = super().raw(key)
+        return value
+
+    def number(self, key: str, default: int | None = None, *, low: int = 0, high: int) -> int:
+        self.note(key, "number", low=low, high=high, default=default, required=default is None)
+        return super().number(key, default, low=low, high=high)
+
+    def optional_number(self, key: str, *, low: int = 0, high: int) -> int | None:
+        self.note(key, "number", low=low, high=high)
+        value: int | None = super().raw(key)
+        return value
+
+    def numbers(self, key: str, *, low: int = 0) -> tuple[int, ...]:
+        self.note(key, "list of numbers", low=low)
+        return super().numbers(key, low=low)
+
+    def words(self, key: str) -> tuple[str, ...]:
+        self.note(key, "list of texts")
+        return super().words(key)
+
+    def address(self, key: str) -> Gva | None:
+        self.note(key, "address")
+        return super().address(key)
+
+    def frames(self, key: str) -> tuple[Gfn, ...]:
+        self.note(key, "list of frames")
+        return super().frames(key)
+
+    def inner(
+        self, key: str, value: object, what: str, number: int | None = None, hint: str = ""
+    ) -> Fields:
+        self.note(key, "table" if number is None else "list")
+        return super().inner(key, value, what, number, hint)
+
+
+@cache
+def scenario_format() -> tuple[Table, ...]:
+    """Every table of the format, each action and each option as one of its own."""
+    text = tomllib.loads(EXAMPLE)
+    names = tuple(buffer["name"] for buffer in text["buffer"])
+    top = _Asked({k: v for k, v in text.items() if isinstance(v, str) or k == "question"}, names)
+    loader.read_about(top)
+    guest = _Asked(text["guest"], names)
+    spec = loader.read_guest(guest)
+    tables = [
+        Table("", "", False, "What the scenario is.", _worded(top, About)),
+        Table("guest", "", False, "The guest; at most one.", _worded(guest, GuestSpec)),
+        Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
+    ]
+    for word in ACTION_WORDS:
+        given = next((a for a in text["action"] if a["do"] == word), None)
+        asked = _Asked(given or {"do": word, **_ACTIONS[word]}, names, ("action", 0))
+        record = type(read_action(asked, spec, names))
+        keys = tuple(key for key in _worded(asked, record) if key.name != "do")
+        tables.append(Table("action", word, True, _first_line(record), keys))
+    for name, option in OPTIONS.items():
+        keys = (Key("label", "text", default=name, help="What the scenario calls this use of it."),)
+        tables.append(Table("option", name, True, option.title, (*keys, *_parameters(name))))
+    expect = _Asked(text["expect"][0], names)
+    loader.read_expect(expect, ("registered",))
+    tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
+    return tuple(tables)
+
+
+def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:
+    """Every buffer of the example: no one has all of the ways to fill it."""
+    found: dict[str, Key] = {}
+    for table in text["buffer"]:
+        asked = _Asked(table, names)
+        read_buffer(asked, spec, names)
+        for key in _worded(asked, BufferSpec, Contents):
+            known = found.setdefault(key.name, key)
+            if known.example is None:
+                known.example = key.example
+            if known.kind == "value":
+                known.kind = key.kind
+    return tuple(found.values())
+
+
+def _parameters(name: str) -> Iterable[Key]:
+    """The parameters of an option, from its own table."""
+    kinds: dict[type, str] = {
+        str: "text", int: "number", bool: "true or false", tuple: "list of texts",
+    }  # fmt: skip
+    for one in OPTIONS[name].parameters:
+        values = tuple(map(str, one.choices)) if isinstance(one.default, str) else ()
+        default = list(one.default) if isinstance(one.default, tuple) else one.default
+        yield Key(
+            one.name, kinds[type(one.default)], values=values, default=default, help=one.help,
+            low=0 if type(one.default) is int else None,
+        )  # fmt: skip
+
+
+def _worded(asked: _Asked, *records: type) -> tuple[Key, ...]:
+    """The keys that were asked for, with the words of the records that they become."""
+    words: dict[str, str] = {}
+    for record in records:
+        words = _attributes(record) | words
+    for key in asked.noted.values():
+        key.help = (
+            key.help or _HELP.get(key.name, "") or words.get(_NAMED.get(key.name, key.name), "")
+        )
+    return tuple(asked.noted.values())
+
+
+def _attributes(record: type) -> dict[str, str]:
+    """Attribute to its words, from a record's docstring and those of its bases."""
+    found: dict[str, str] = {}
+    for base in reversed(record.__mro__[:-1]):
+        _, _, listed = (base.__doc__ or "").partition("Attributes:\n")
+        listed = listed.split("\n\n", 1)[0]
+        for item in re.split(r"\n {8}(?=\S)", "\n" + listed):
+            name, colon, text = item.strip().partition(":")
+            if colon and name.replace("_", "").isalnum():
+                found[name] = _MARKUP.sub(r"\1", " ".join(text.split()))
+    return found
+
+
+def _first_line(record: type) -> str:
+    return (record.__doc__ or "").split("\n", 1)[0]
