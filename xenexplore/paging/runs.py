@@ -40,8 +40,12 @@ RUN_DTYPE: Final = np.dtype(
 holds the cooked bits (writable, user, executable, protection key)."""
 
 Table: TypeAlias = npt.NDArray[np.void]
+Words: TypeAlias = npt.NDArray[np.uint64]
 
 _MAX_RUNS = 1 << 24
+_SIZE_SHIFT: Final = np.uint64(16)
+_RIGHTS_OF_KIND: Final = np.uint64(0xFFFF)
+_IS_USED: Final = np.array([kind in (TABLE, LEAF) for kind in range(KIND_MASK + 1)])
 
 
 class Join(enum.Enum):
@@ -140,27 +144,43 @@ def find_runs(tables: Tables, join: Join = Join.RIGHTS, max_runs: int = _MAX_RUN
     plan = tables.state.plan
     bits = plan.mode.linear_bits
     below = _Level.empty()
+    half = 0
     for position, first_node, cooked in reversed(list(tables.by_level())):
         raw = _gather(cooked, plan.page_shifts[position], below, first_node, max_runs)
         # The two canonical halves meet in the top table, but not in the address space.
         half = 1 << (bits - 1) if position == 0 and bits > 32 else 0
         below = raw if join is Join.NEVER else _joined(raw, join, half)
-    table = below.runs
     if bits > 32:
-        upper = table["start"] >= np.uint64(half)
-        table["start"][upper] |= np.uint64((1 << 64) - (1 << bits))
-    return Runs(table)
+        upper = below.start >= np.uint64(half)
+        below.start[upper] |= np.uint64((1 << 64) - (1 << bits))
+    return Runs(below.table())
 
 
 class _Level(NamedTuple):
-    """Runs of every node of one level, in one array; ``offsets[n]`` is where node n's begin."""
+    """Runs of every node of one level, column by column; ``offsets[n]`` is where node n's begin.
 
-    runs: Table
+    Columns, and not yet rows: arithmetic on rows of 30 bytes costs several times as much.
+    ``kind`` holds the page size above bit 16 and the cooked rights below.
+    """
+
+    start: Words
+    size: Words
+    gpa: Words
+    kind: Words
     offsets: npt.NDArray[np.int64]
 
     @classmethod
     def empty(cls) -> _Level:
-        return cls(np.empty(0, RUN_DTYPE), np.zeros(1, np.int64))
+        none = np.empty(0, np.uint64)
+        return cls(none, none, none, none, np.zeros(1, np.int64))
+
+    def table(self) -> Table:
+        """The runs as rows."""
+        rows = np.empty(len(self.start), RUN_DTYPE)
+        rows["start"], rows["size"], rows["gpa"] = self.start, self.size, self.gpa
+        rows["page_size"] = self.kind >> _SIZE_SHIFT
+        rows["rights"] = self.kind & _RIGHTS_OF_KIND
+        return rows
 
 
 def _gather(
@@ -170,61 +190,67 @@ def _gather(
 
     ``start`` is relative to the node's own first address.
     """
-    child_first = first_node + len(cooked)
-    entries = cooked.shape[1]
+    nodes, entries = cooked.shape
     words = cooked.reshape(-1)
-    kinds = words & np.uint64(KIND_MASK)
-    used = np.flatnonzero((kinds == LEAF) | (kinds == TABLE))
+    used = np.flatnonzero(_IS_USED[(words & np.uint64(KIND_MASK)).view(np.int64)])
     words = words[used]
-    is_table = kinds[used] == TABLE
-    child = np.where(is_table, (words & np.uint64(FRAME_MASK)) >> np.uint64(12), child_first)
-    child = child.astype(np.int64) - child_first
-    counts = np.where(is_table, np.diff(below.offsets, append=below.offsets[-1])[child], 1)
+    node = used >> (entries.bit_length() - 1)
+    start = (used & entries - 1).astype(np.uint64) << np.uint64(shift)
+    # No entry above level 3 maps memory: what stands there comes from below.
+    page = np.uint64(1 << min(shift, 30)) << _SIZE_SHIFT
+    kind = words & np.uint64(RIGHTS_MASK | KEY_MASK) | page
+    size = np.full(len(used), 1 << shift, np.uint64)
+    gpa = words & np.uint64(FRAME_MASK)
+    is_table = words & np.uint64(KIND_MASK) == TABLE
+    if not is_table.any():
+        if len(used) > max_runs:
+            raise _too_many(max_runs)
+        return _Level(start, size, gpa, kind, np.searchsorted(node, np.arange(nodes + 1)))
+    child = np.where(is_table, (gpa >> np.uint64(12)).astype(np.int64) - first_node - nodes, -1)
+    lengths = np.append(np.diff(below.offsets), 1)  # a leaf, child -1, is one run
+    counts = lengths[child]
     total = int(counts.sum())
     if total > max_runs:
-        raise MachineError(
-            f"more than {max_runs} runs: the page tables map themselves, or map memory in tatters"
-        )
+        raise _too_many(max_runs)
     owner = np.repeat(np.arange(len(used)), counts)
-    runs = np.empty(total, RUN_DTYPE)
-    start = (used % entries).astype(np.uint64) << np.uint64(shift)
-    rights = words.astype(np.uint16) & np.uint16(RIGHTS_MASK | KEY_MASK)
-    runs["start"], runs["rights"] = start[owner], rights[owner]
-    runs["size"] = 1 << shift
-    # No entry above level 3 maps memory: what stands there comes from below.
-    runs["page_size"] = 1 << min(shift, 30)
-    runs["gpa"] = (words & np.uint64(FRAME_MASK))[owner]
-    if is_table.any():
-        inner = np.flatnonzero(is_table[owner])
-        ends = np.cumsum(counts)
-        source = below.offsets[child[owner[inner]]] + inner - (ends - counts)[owner[inner]]
-        lower = below.runs[source]
-        runs["start"][inner] += lower["start"]
-        runs["rights"][inner] = lower["rights"] & (rights[owner[inner]] | np.uint16(KEY_MASK))
-        for name in ("size", "gpa", "page_size"):
-            runs[name][inner] = lower[name]
-    node = (used // entries)[owner]
-    return _Level(runs, np.searchsorted(node, np.arange(len(cooked) + 1)))
+    inner = np.flatnonzero(is_table[owner])
+    ends = np.cumsum(counts)
+    own = owner[inner]
+    source = (below.offsets[child] - (ends - counts))[own] + inner
+    grants = kind[own] | np.uint64(KEY_MASK) | ~_RIGHTS_OF_KIND
+    start, size, gpa, kind = start[owner], size[owner], gpa[owner], kind[owner]
+    start[inner] += below.start[source]
+    size[inner] = below.size[source]
+    gpa[inner] = below.gpa[source]
+    kind[inner] = below.kind[source] & grants
+    bounds = np.searchsorted(node, np.arange(nodes + 1))
+    return _Level(start, size, gpa, kind, np.append(0, ends)[bounds])
+
+
+def _too_many(max_runs: int) -> MachineError:
+    return MachineError(
+        f"more than {max_runs} runs: the page tables map themselves, or map memory in tatters"
+    )
 
 
 def _joined(level: _Level, join: Join, half: int) -> _Level:
     """Neighbours of the same node made one, but not across ``half`` (if not 0)."""
-    runs = level.runs
-    if not len(runs):
+    start, size, gpa, kind, offsets = level
+    if not len(start):
         return level
-    before, after = runs[:-1], runs[1:]
-    same = before["start"] + before["size"] == after["start"]
-    for name in ("page_size", "rights"):
-        same &= before[name] == after[name]
+    end = start + size
+    begins = np.empty(len(start), np.bool_)
+    begins[0] = True
+    np.not_equal(end[:-1], start[1:], out=begins[1:])
+    begins[1:] |= kind[:-1] != kind[1:]
     if join is Join.PHYSICAL:
-        same &= before["gpa"] + before["size"] == after["gpa"]
+        begins[1:] |= gpa[:-1] + size[:-1] != gpa[1:]
     if half:
-        same &= after["start"] != half
-    begins = np.concatenate(([True], ~same))
-    begins[level.offsets[:-1][level.offsets[:-1] < len(runs)]] = True
+        begins |= start == half
+    begins[offsets[:-1][offsets[:-1] < len(start)]] = True
     first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(runs)) - 1
-    size = runs["start"][last] + runs["size"][last] - runs["start"][first]
-    runs = runs[first]
-    runs["size"] = size
-    return _Level(runs, np.searchsorted(first, level.offsets))
+    last = np.append(first[1:], len(start)) - 1
+    start = start[first]
+    return _Level(
+        start, end[last] - start, gpa[first], kind[first], np.searchsorted(first, offsets)
+    )
