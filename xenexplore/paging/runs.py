@@ -218,11 +218,15 @@ def _gather(
     own = owner[inner]
     source = (below.offsets[child] - (ends - counts))[own] + inner
     grants = kind[own] | np.uint64(KEY_MASK) | ~_RIGHTS_OF_KIND
-    start, size, gpa, kind = start[owner], size[owner], gpa[owner], kind[owner]
-    start[inner] += below.start[source]
-    size[inner] = below.size[source]
-    gpa[inner] = below.gpa[source]
-    kind[inner] = below.kind[source] & grants
+    if len(inner) == total:  # no leaf among them: every column comes from below
+        start = start[owner] + below.start[source]
+        size, gpa, kind = below.size[source], below.gpa[source], below.kind[source] & grants
+    else:
+        start, size, gpa, kind = start[owner], size[owner], gpa[owner], kind[owner]
+        start[inner] += below.start[source]
+        size[inner] = below.size[source]
+        gpa[inner] = below.gpa[source]
+        kind[inner] = below.kind[source] & grants
     bounds = np.searchsorted(node, np.arange(nodes + 1))
     return _Level(start, size, gpa, kind, np.append(0, ends)[bounds])
 
