@@ -141,7 +141,7 @@ def test_the_hardirq_stack_is_no_tasks() -> None:
         assert set(load.calls.number[on_it].tolist()) == {24}
         assert set(load.calls.sub_op[on_it].tolist()) == {8}
         # Registered whole, on the frames that Xen walked to.
-        (entry,) = [e for e in registrations(load, domain, ("stacks",)) if e.size > 4096]
+        (entry,) = [e for e in registrations(load, domain, ("stack",)) if e.size > 4096]
         assert (entry.label, entry.size) == ("hardirq stack", 16 << 10)
         gfn = load.accesses.gfn[rows[load.kind_mask(rows, RegionKind.IRQ_STACK)]]
         assert set(gfn.tolist()) == {(entry.pa.value >> 12) + 3}
@@ -252,17 +252,17 @@ def test_a_sample_costs_what_the_machine_counts(name: str, domain: int, order: i
     for label, words in (
         ("linear-walk", ()),
         ("giant-map+image", ("directmap", "kernel-image")),
-        ("software-tlb", ("directmap", "kernel-image", "stacks")),
+        ("software-tlb", ("directmap", "kernel-image", "stack")),
     ):
         what = design(label)
         guest = Domain(GuestSpec(p2m_order=order, memory=2 << 30))
         _lay_out(guest, load, rows)
-        option = make_option(what.option, {} if label == "linear-walk" else dict(what.values))
+        option = make_option(what.use, {} if label == "linear-walk" else dict(what.values))
         machine = Xen(guest, option)
         if words:
             option.values["register"] = ()
-            option.setup(machine) if what.option == "software-tlb" else None
-            if what.option == "giant-map":
+            option.setup(machine) if what.use == "software-tlb" else None
+            if what.use == "giant-map":
                 from xenexplore.hypervisor.registered import RegisteredBuffers
 
                 option.tlb = RegisteredBuffers(machine, option)

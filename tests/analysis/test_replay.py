@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from workloads import Made, workload_of
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.analysis.design import DESIGNS, Design, design
+from xenexplore.analysis.design import DESIGNS, design, replay_model
 from xenexplore.analysis.replay import Verdict, replay, replay_all
 from xenexplore.analysis.shape import LINUX_LEAVES, Shape
 from xenexplore.analysis.static_table import StaticTable
@@ -24,7 +24,7 @@ from xenexplore.hypervisor.abi import Access
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.hypervisor.xen import Xen
-from xenexplore.options.registry import OPTIONS, make_option
+from xenexplore.options.registry import OPTIONS, make_option, variant
 from xenexplore.paging import READ, walk
 from xenexplore.steps import Copy
 from xenexplore.tlb import Entry, SoftwareTlb
@@ -85,7 +85,7 @@ def test_whole_calls_cost_what_the_machine_counts(
     for offset in (None, 4080):
         domain, calls, shape = _today(maker, kind, offset)
         ran = run_call(option, MAKERS[maker], Where(kind, offset), params=dict(values))
-        got = replay(workload_of(domain.layout, calls), Design("x", option, values), 0, shape)
+        got = replay(workload_of(domain.layout, calls), variant(option, values), 0, shape)
         if ran.outcome.status == "refused":
             assert got.refused == 1
             assert got.counts == Counts()
@@ -119,7 +119,7 @@ def test_an_encrypted_guests_calls_cost_what_the_machine_counts(maker, option, v
     where = Where("stack", None, shared=shared)
     ran = run_call(option, MAKERS[maker], where, spec=spec, params=dict(values))
     load = workload_of(domain.layout, calls)
-    got = replay(load, Design("x", option, values, encrypted=True), 0, shape)
+    got = replay(load, variant(option, values), 0, shape, encrypted=True)
     if option == "software-tlb":
         # Each access is judged by itself; the machine's call ends with the first.
         # populate_physmap tells only that no extent is done.
@@ -239,7 +239,7 @@ def test_page_sizes_decide_what_a_walk_costs(order: int, kind: str) -> None:
     region = domain.layout.find(buffer.va)
     reads_to_order = {4: 0, 3: 9, 2: 18}
     leaves[region.kind] = reads_to_order[seen.pte_reads]
-    got = replay(made, Design("x", "linear-walk"), 0, Shape(p2m_order=order, leaves=leaves)).counts
+    got = replay(made, variant("linear-walk"), 0, Shape(p2m_order=order, leaves=leaves)).counts
     assert got.pte_reads == seen.pte_reads
     assert got.p2m_lookups == seen.p2m_lookups
     reads = seen.p2m_entry_reads
@@ -266,14 +266,14 @@ def test_the_digests_arithmetic_holds() -> None:
 
 
 def test_every_option_of_the_registry_is_replayed() -> None:
-    assert {what.option for what in DESIGNS} == set(OPTIONS)
+    assert {what.use for what in DESIGNS} == set(OPTIONS)
 
 
 def test_pv_and_unspecified_designs_refuse() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])], kind="pv")
     for got in replay_all(made, DESIGNS):
-        if got.design.option in ("linear-walk", "phys-twins"):
+        if got.design.design.replay.carries_pv:
             assert got.share(Verdict.DIRECT) == 1
             assert got.counts.walks == got.counts.p2m_lookups == got.counts.unchecked == 0
         else:
@@ -285,18 +285,19 @@ def test_pv_and_unspecified_designs_refuse() -> None:
 def test_an_encrypted_guest_fails_where_it_would_be_walked() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])])
-    walked = replay(made, Design("x", "linear-walk", encrypted=True), 0)
+    walked = replay(made, variant("linear-walk"), 0, encrypted=True)
     assert walked.share(Verdict.FAIL) == 1
     assert walked.counts.bytes_from_guest == walked.counts.walks == 0
-    missed = replay(made, Design("x", "software-tlb", {"register": ["directmap"]}, True), 0)
+    missed = replay(made, variant("software-tlb: register=directmap"), 0, encrypted=True)
     assert missed.share(Verdict.FAIL) == 1
     assert missed.counts.tlb_lookups == 1
 
 
 def test_designs_are_named_with_their_parameters() -> None:
-    got = design("software-tlb:register=directmap+stacks:entries=4:miss=fail")
-    assert got.values == {"register": ("directmap", "stacks"), "entries": 4, "miss": "fail"}
-    assert design("giant-map+image").words == ("directmap", "kernel-image")
+    wanted = (("register", ("directmap", "stack")), ("entries", 4), ("miss", "fail"))
+    assert design("software-tlb:register=directmap+stack:entries=4:miss=fail").values == wanted
+    assert design("O7: register=directmap+stack, entries=4, miss=fail").values == wanted
+    assert replay_model(design("giant-map+image")).registers() == ("directmap", "kernel-image")
     with pytest.raises(MachineError, match="did you mean 'giant-map'"):
         design("gaint-map")
     with pytest.raises(MachineError, match="key=value"):
@@ -350,7 +351,7 @@ def test_calls_from_user_space_under_the_number_bit(privcmd: str) -> None:
         if isinstance(s, Copy)
     ]  # fmt: skip
     made = Made(32, 6, copies, call.args, user=True)
-    got = replay(workload_of(ran.domain.layout, [made]), Design("x", "number-bit", values), 0)
+    got = replay(workload_of(ran.domain.layout, [made]), variant("number-bit", values), 0)
     assert got.counts == ran.outcome.calls
     assert (got.counts.walks > 0) == (privcmd == "linear")
 

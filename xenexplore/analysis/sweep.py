@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from xenexplore.analysis.curve import miss_curve
-from xenexplore.analysis.design import Design
 from xenexplore.analysis.locality import pieces_of
 from xenexplore.analysis.replay import replay
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.workload import Workload, read_workload
 from xenexplore.errors import InputError, MachineError
 from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.options.registry import REGISTERED, variant
 from xenexplore.recording.stream import BUILT_INS, built_in_path
 
 __all__ = ["Grid", "Point", "Row", "read_rows", "sweep", "table_text", "write_parquet"]
@@ -89,7 +89,7 @@ class Grid:
         domains: indices; empty: all that the recording has.
     """
 
-    register: tuple[str, ...] = ("directmap+kernel-image+stacks", "on-miss")
+    register: tuple[str, ...] = ("directmap+kernel-image+stack", "on-miss")
     entries: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     policies: tuple[str, ...] = ("lru", "fifo", "refuse")
     scopes: tuple[str, ...] = ("vcpu", "domain")
@@ -131,7 +131,7 @@ def measure(point: Point) -> Row:
         "register": tuple(word for word in point.register.split("+") if word),
         "entries": point.entries, "policy": point.policy, "scope": point.scope,
     }  # fmt: skip
-    got = replay(workload, Design("sweep", "software-tlb", values), point.domain, shape)
+    got = replay(workload, variant(REGISTERED, values, label="sweep"), point.domain, shape)
     counts = got.counts
     pages = workload.accesses.pages()[workload.inside(point.domain)]
     return Row(

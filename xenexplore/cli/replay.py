@@ -7,9 +7,10 @@ import json
 import sys
 
 from xenexplore.analysis.as_json import replayed_json
-from xenexplore.analysis.design import DESIGNS, Design, design
+from xenexplore.analysis.design import DESIGNS, design
 from xenexplore.analysis.replay import replay
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
+from xenexplore.options.registry import REGISTERED
 from xenexplore.render.text.replay import replay_text
 
 __all__ = ["add_arguments", "run"]
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option", action="append", metavar="DESIGN",
         help=f"one of {known}; or an option with parameters: "
-        "software-tlb:register=directmap+stacks:entries=8 (default: all; may be repeated)",
+        f"{REGISTERED.name}: register=directmap+stack, entries=8 (default: all; may be repeated)",
     )  # fmt: skip
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object per line: design and domain"
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, replay, print."""
-    chosen: tuple[Design, ...] = tuple(design(text) for text in args.option or ()) or DESIGNS
+    chosen = tuple(design(text) for text in args.option or ()) or DESIGNS
     workload, shape = read_it(args), shape_of(args)
     progress = progress_on(sys.stderr)
     replays = []

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", metavar="RECORDING", nargs="+", help="as for report")
     parser.add_argument(
         "--register", nargs="+", default=list(_GRID.register), metavar="WORDS",
-        help="directmap+kernel-image+stacks, ..., or on-miss",
+        help="directmap+kernel-image+stack, ..., or on-miss",
     )  # fmt: skip
     parser.add_argument("--entries", nargs="+", type=int, default=list(_GRID.entries))
     parser.add_argument("--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies))

@@ -8,7 +8,7 @@ is recorded as steps by the :class:`~xenexplore.hypervisor.xen.Xen` it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +16,8 @@ from xenexplore.addr import Gpa, Gva
 from xenexplore.steps import Cite, Fault
 
 if TYPE_CHECKING:
+    from xenexplore.hypervisor.registered import RegisteredBuffers
+    from xenexplore.hypervisor.replay_model import ReplayModel
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["Abi", "Access", "Area", "GuestCall", "Located", "Meaning", "Parameter", "Refused"]
@@ -175,7 +177,10 @@ class Parameter:
 
 
 class Abi:
-    """Base of every option.  Subclasses fill in the class attributes and the four hooks.
+    """Base of every option.  Subclasses fill in the class attributes and the hooks they need.
+
+    Nothing outside the option's own module and the registry tests for an option's
+    name: what others need to know is a class attribute or a hook here.
 
     Class attributes:
         ident: the digest's number, e.g. ``"O7b"``.
@@ -184,6 +189,16 @@ class Abi:
         summary: one short paragraph in our own words.
         asked: who proposed it.
         parameters: its variants and cures.
+        specified: whether a text specifies it; if not, it refuses every guest.
+        replay: how recorded accesses fare under it; each class declares its own,
+            because an inherited one need not hold for a changed mechanism.
+        unanswered: why no built-in scenario answers a question of the thread for
+            this option, by question (``"Q1"``); ``"else"`` for all others.
+        without_page: why its kernels have no hypercall page, or ``""``.
+
+    Attributes:
+        values: every parameter with its value.
+        tlb: its registered buffers, or None.
     """
 
     ident: ClassVar[str] = ""
@@ -193,6 +208,11 @@ class Abi:
     asked: ClassVar[Cite]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     specified: ClassVar[bool] = True
+    replay: ClassVar[type[ReplayModel] | None] = None
+    unanswered: ClassVar[Mapping[str, str]] = {}
+    without_page: ClassVar[str] = ""
+
+    tlb: RegisteredBuffers | None = None
 
     def __init__(self, **values: object) -> None:
         self.values: dict[str, object] = {p.name: p.default for p in self.parameters}
@@ -213,6 +233,11 @@ class Abi:
         value = self.values[name]
         assert isinstance(value, tuple)
         return tuple(map(str, value))
+
+    @property
+    def defers(self) -> bool:
+        """Whether a copy about another vCPU waits until that vCPU makes it itself."""
+        return self.values.get("cross_vcpu") == "deferred"
 
     def refuses(self, xen: Xen) -> str:
         """Why this option cannot be used with this guest at all, or ``""``."""
@@ -275,3 +300,21 @@ class Abi:
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
+
+    def register_area(
+        self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva
+    ) -> bool:
+        """Register a runstate area by a call of the design's own.
+
+        Args:
+            xen: the domain under this option.
+            caller: the vCPU that makes the call.
+            subject: the vCPU whose area it is.
+            area: linear address of the area, in the subject's address space.
+            argument: linear address of struct vcpu_register_runstate_memory_area.
+
+        Returns:
+            Whether it was done; if not, the guest makes today's call
+            (VCPUOP_register_runstate_memory_area) under this option.
+        """
+        return False

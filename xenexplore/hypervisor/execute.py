@@ -205,7 +205,7 @@ def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply
     address, length = choose(step.address), choose(step.length)
     subject = _subject(call, step)
     current = call.vcpu
-    if subject != current and machine.abi.values.get("cross_vcpu") == "deferred":
+    if subject != current and machine.abi.defers:
         current = deferred_to(machine, subject, current)
     role = f"{step.type}.{step.member}" if step.member else step.type
     access = Access(

@@ -17,13 +17,31 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.abi import Abi
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["TLB_PARAMETERS", "RegisteredBuffers", "lacking", "ranges_of"]
+__all__ = [
+    "REGISTRABLE",
+    "TLB_PARAMETERS",
+    "RegisteredBuffers",
+    "lacking",
+    "ranges_of",
+    "registrable",
+]
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
 
 _REGIONS = ("directmap", "kernel-image", "percpu")
 """What a kernel has or has not, whatever its buffers."""
+
+REGISTRABLE = (*_REGIONS, "stack", "kernel-pages")
+"""What can be registered, in scenarios and replays alike, besides a buffer (``buffer:NAME``).
+
+``directmap``, ``kernel-image``, ``percpu``: the whole region.  ``stack``: kernel stacks:
+in a scenario that of the task that runs on the vCPU; in a replay those that hypercalls
+used.  ``kernel-pages``: in a replay, every kernel page that hypercalls used outside the
+directmap and the kernel image; a scenario names its buffers instead.
+"""
+
+_RECORDED_ONLY = ("kernel-pages",)
 
 TLB_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -97,6 +115,11 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
         MachineError: the guest has no such region or buffer.
     """
     domain = machine.domain
+    if word in _RECORDED_ONLY:
+        raise MachineError(
+            f"cannot register {word!r} in a scenario: only a recording shows which pages "
+            "hypercalls use; register buffer:NAME"
+        )
     if word.startswith("buffer:"):
         name = word.removeprefix("buffer:")
         if name not in domain.buffers:
@@ -111,6 +134,12 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
     if region is None or region.physical is None:
         raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
     return (Entry(region.start, region.physical, region.size, True, None, word),)
+
+
+def registrable(buffers: Iterable[str]) -> tuple[str, ...]:
+    """What a scenario with these buffers can register."""
+    words = (word for word in REGISTRABLE if word not in _RECORDED_ONLY)
+    return (*words, *(f"buffer:{name}" for name in buffers))
 
 
 def lacking(machine: Xen, words: Iterable[str]) -> str:

@@ -10,6 +10,14 @@ from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.replay_model import (
+    Mask,
+    Preparation,
+    RecordedBuffers,
+    RecordedGuest,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
 
@@ -25,6 +33,48 @@ __all__ = ["Bounce"]
 class _Bounced:
     use: BufferUse
     at: int
+
+
+_NOTHING_TO_FLIP = "the guest is not encrypted: there is no state to flip"
+
+
+class _Replay(ReplayModel):
+    """Every buffer is copied, call by call; or the pages of every buffer are flipped."""
+
+    follows = frozenset({"mode"})
+
+    @property
+    def _flips(self) -> bool:
+        return self.option.text("mode") == "flip"
+
+    def refuses(self, guest: RecordedGuest) -> str:
+        nothing = self._flips and not guest.encrypted
+        return super().refuses(guest) or (_NOTHING_TO_FLIP if nothing else "")
+
+    def refuses_buffers(self, buffers: RecordedBuffers) -> tuple[str, Mask]:
+        reason = f"the arguments do not fit into less than {PAGE_SIZE} bytes"
+        if self._flips or not len(buffers.size):
+            return reason, False
+        import numpy as np
+
+        room = (buffers.size + 7) & ~7
+        calls, group = np.unique(buffers.call, return_inverse=True)
+        used = np.bincount(group, weights=room, minlength=len(calls)).astype(np.int64)
+        # The last buffer's padding is not counted.
+        last = np.append(np.flatnonzero(np.diff(buffers.call)), len(buffers.call) - 1)
+        used -= (room - buffers.size)[last]
+        return reason, np.isin(buffers.call, calls[used >= PAGE_SIZE])
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        if self._flips:
+            return Preparation(encoded=True, flipped=True)
+        return Preparation(copied=True)
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL if self._flips else Resolution.BOUNCE
+
+    def shares(self) -> int:
+        return 0 if self._flips else 1
 
 
 class Bounce(Abi):
@@ -53,6 +103,7 @@ class Bounce(Abi):
             source="Gross, Chen, 28 and 29 Sep 2022",
         ),
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
@@ -64,7 +115,7 @@ class Bounce(Abi):
         if xen.domain.spec.type == "pv":
             return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if self.text("mode") == "flip" and not xen.domain.spec.encrypted:
-            return "the guest is not encrypted: there is no state to flip"
+            return _NOTHING_TO_FLIP
         return ""
 
     def setup(self, xen: Xen) -> None:

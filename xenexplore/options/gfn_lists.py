@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +11,13 @@ from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
+from xenexplore.hypervisor.replay_model import (
+    TABLE_PARAMETERS,
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Fault, mail
 
@@ -24,6 +31,23 @@ INDIRECT_BIT = 1 << 29
 """Ours: marks the indirect variant of a call; the thread does not say how it is told apart."""
 
 _SLOTS = PAGE_SIZE // 8
+
+
+class _Replay(ReplayModel):
+    """Registered buffers are searched; a buffer of more than a page is a registered list."""
+
+    follows = TABLE_PARAMETERS | {"register"}
+    lists_registered = True
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "gfn-lists": {"register": ("directmap", "kernel-image", "stack")}
+    }
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        large = buffers.pages > 1
+        return Preparation(encoded=large, listed=large)
+
+    def resolves(self) -> Resolution:
+        return Resolution.SEARCH
 
 
 class GfnLists(Abi):
@@ -49,6 +73,7 @@ class GfnLists(Abi):
         ),
         *TLB_PARAMETERS,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     tlb: RegisteredBuffers
 

@@ -19,6 +19,12 @@ from xenexplore.hypervisor.physical import (
     locate_physical,
     mark_entries,
 )
+from xenexplore.hypervisor.replay_model import (
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
 from xenexplore.steps import Cite, Fault, Note, mail
 
@@ -30,6 +36,20 @@ __all__ = ["ScatterGatherPolicy"]
 _POLICY_SHIFT = 28
 _POLICIES = {"flat": 0, "single": 1, "by-size": 2}
 _MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
+
+
+class _Replay(ReplayModel):
+    """Each buffer flat, each a list, or a list where it does not lie in one page."""
+
+    follows = frozenset({"policy"})
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        policy = self.option.text("policy")
+        large = buffers.pages > 1
+        return Preparation(encoded=True, listed=large if policy == "by-size" else policy != "flat")
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL
 
 
 class ScatterGatherPolicy(Abi):
@@ -57,6 +77,7 @@ class ScatterGatherPolicy(Abi):
         ),
         LAYOUT,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)

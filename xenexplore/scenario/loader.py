@@ -18,12 +18,13 @@ from typing import Any
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS, MAX_VCPUS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
-from xenexplore.options.registry import OPTIONS, make_option, option_class
+from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.action_records import ActionSpec
 from xenexplore.scenario.fields import Fields, Text, nearest
 from xenexplore.scenario.load_actions import read_action
 from xenexplore.scenario.load_buffers import read_buffer
-from xenexplore.scenario.model import Expectation, OptionSpec, Scenario
+from xenexplore.scenario.model import Expectation, Scenario
 from xenexplore.scenario.path import About
 from xenexplore.steps import ERRNOS
 
@@ -214,12 +215,11 @@ def _action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> ActionS
     return action
 
 
-def _options(tables: list[Fields]) -> tuple[OptionSpec, ...]:
-    options: list[OptionSpec] = []
+def _options(tables: list[Fields]) -> tuple[Variant, ...]:
+    options: list[Variant] = []
     for fields in tables:
-        use = fields.word("use", words=_options_known(fields))
-        option = option_class(use)
-        label = fields.word("label", option.name)
+        chosen = _chosen(fields)
+        label = fields.word("label", chosen.label)
         if label in [other.label for other in options]:
             fields.fail(
                 "label", expected="a label of its own", got=f"{label!r} again",
@@ -228,19 +228,23 @@ def _options(tables: list[Fields]) -> tuple[OptionSpec, ...]:
         values = {key: fields.raw(key) for key in fields.keys if key not in ("use", "label")}
         for key, value in values.items():
             try:
-                make_option(option.name, {key: value})
+                chosen = variant(chosen, {key: value})
             except MachineError as error:
                 fields.fail(key, expected="a parameter that the option takes", got=str(error))
-        pairs = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items())
-        options.append(OptionSpec(use=option.name, label=label, values=pairs, line=fields.line))
+        options.append(variant(chosen, label=label, line=fields.line))
     return tuple(options)
 
 
-def _options_known(fields: Fields) -> tuple[str, ...]:
-    """Names of the options; numbers (``"O7"``) are accepted, and not advertised."""
+def _chosen(fields: Fields) -> Variant:
+    """An option by name, with parameters after a colon as everywhere; numbers are accepted."""
     use = fields.raw("use")
-    by_number = [option.ident for option in OPTIONS.values()]
-    return (*OPTIONS, use) if use in by_number else tuple(OPTIONS)
+    if isinstance(use, str):
+        try:
+            return variant(use)
+        except MachineError as error:
+            if ":" in use:
+                fields.fail("use", expected="a design and its parameters", got=str(error))
+    return variant(fields.word("use", words=tuple(OPTIONS)))
 
 
 def _expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:

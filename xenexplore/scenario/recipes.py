@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xenexplore.errors import MachineError, XenexploreError
+from xenexplore.options.registry import TODAY
 from xenexplore.scenario.action_records import Call
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.model import BufferSpec, Scenario
@@ -62,7 +63,7 @@ class Choices:
     shared: bool = False
     call: str = "event_channel_op send"
     count: int = 8
-    options: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = (("linear-walk", ()),)
+    options: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = ((TODAY.name, ()),)
 
 
 def recipe_text(choices: Choices) -> str:

@@ -10,17 +10,18 @@ import ipywidgets as ipw
 from xenexplore.errors import MachineError
 from xenexplore.guest.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
-from xenexplore.options.registry import OPTIONS
+from xenexplore.hypervisor.registered import registrable
+from xenexplore.options.registry import OPTIONS, TODAY
 from xenexplore.scenario.recipes import CALLS, COUNTED, Choices
 from xenexplore.widgets.form import close_whole
 
 __all__ = ["Controls"]
 
-_REGISTRATIONS = ("directmap", "kernel-image", "percpu", "stack", "buffer:buffer")
+_REGISTRATIONS = registrable(("buffer",))
 _PLACES = tuple(kind for kind in KINDS if kind != "fixed")
 _CURES = ("current", "subject", "deferred")
 _LAST_OFFSET = 4095
-_BESIDE = ("linear-walk", ())  # today's interface, for the comparison
+_BESIDE = (TODAY.name, ())  # today's interface, for the comparison
 
 
 class Controls:
