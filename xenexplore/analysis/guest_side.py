@@ -16,7 +16,7 @@ from xenexplore.analysis.buffers import BufferTable, buffers_of
 from xenexplore.analysis.workload import AccessTable, Workload
 from xenexplore.hypervisor.replay_model import Mask, RecordedBuffers, ReplayModel
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "columns_of", "prepare"]
 
 _HANDLE = 8
 _WORD = 8
@@ -79,13 +79,13 @@ def prepare(workload: Workload, model: ReplayModel, domain: int) -> Prepared:
     refused, reasons = _refused_calls(workload, model, domain)
     inside = workload.inside(domain)
     buffers = buffers_of(workload, inside[~np.isin(workload.accesses.call[inside], refused)])
-    reason, mask = model.refuses_buffers(_columns(workload, buffers))
+    reason, mask = model.refuses_buffers(columns_of(workload, buffers))
     flawed = np.unique(buffers.call[_rows(mask, buffers)])
     if len(flawed):
         reasons[reason] += len(flawed)
         refused = np.union1d(refused, flawed)
         buffers = buffers.pick(np.flatnonzero(~np.isin(buffers.call, flawed)))
-    done = model.prepares(_columns(workload, buffers))
+    done = model.prepares(columns_of(workload, buffers))
     encoded = buffers.pick(_rows(done.encoded, buffers))
     listed = _rows(done.listed, buffers)
     list_of = np.zeros(len(buffers), np.bool_)
@@ -128,7 +128,7 @@ def _rows(mask: Mask, buffers: BufferTable) -> NDArray[np.int64]:
     return np.flatnonzero(np.broadcast_to(np.asarray(mask, np.bool_), (len(buffers),)))
 
 
-def _columns(workload: Workload, buffers: BufferTable) -> RecordedBuffers:
+def columns_of(workload: Workload, buffers: BufferTable) -> RecordedBuffers:
     """What a replay model may see of the buffers."""
     linear = np.array([region.linear for region in workload.regions], np.bool_)
     return RecordedBuffers(
