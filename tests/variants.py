@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from xenexplore.analysis.design import replay_model
+from xenexplore.analysis.design import DESIGNS, replay_model
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.registry import OPTIONS, variant
@@ -67,6 +67,20 @@ def every_variant() -> tuple[Variant, ...]:
                 one = variant(option, values)
                 found[(one.use, tuple(sorted(one.values)))] = one
     return tuple(found.values())
+
+
+def shown() -> tuple[Variant, ...]:
+    """What a replay of every design shows, of what can run; only whole regions registered.
+
+    Which pages of stacks hypercalls use a recording knows in hindsight only.
+    """
+    found = []
+    for what in DESIGNS:
+        words = dict(what.values).get("register")
+        more = {"register": tuple(w for w in words if w != "stack")} if words else {}
+        if what.design.specified:
+            found.append(variant(what, more))
+    return tuple(found)
 
 
 def replayable() -> tuple[Variant, ...]:

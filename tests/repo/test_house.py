@@ -142,3 +142,43 @@ def test_no_stub_is_left() -> None:
         if mark in path.read_text(encoding="utf-8")
     ]
     assert found == []
+
+
+NAMES_OPTIONS = ("options", "lab_notebooks")
+OTHER_WORDS = {("render/view_words.py", "bounce")}
+"""Words that an option happens to be named after: here the verb."""
+
+
+def _strings(path: Path) -> list[str]:
+    """String literals of a module; docstrings and other statements of a bare string aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bare = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in bare
+    ]
+
+
+def test_only_the_options_room_names_an_option() -> None:
+    from xenexplore.options.registry import OPTIONS
+
+    words = {*OPTIONS, *(option.ident for option in OPTIONS.values())}
+    found = {
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path in MODULES
+        if path.relative_to(PACKAGE).parts[0] not in NAMES_OPTIONS
+        for text in _strings(path)
+        if text in words
+    }
+    assert found == OTHER_WORDS
+
+
+def test_an_options_module_names_no_other() -> None:
+    from xenexplore.options.registry import OPTIONS
+
+    for option in OPTIONS.values():
+        module = sys.modules[option.__module__]
+        assert module.__file__ is not None
+        named = set(_strings(Path(module.__file__))) & set(OPTIONS)
+        assert named == {option.name}

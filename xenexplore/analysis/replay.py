@@ -24,6 +24,7 @@ from xenexplore.analysis.registrations import registrations
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.static_table import Lookups, StaticTable
 from xenexplore.analysis.workload import Workload
+from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.hypervisor.replay_model import (
     RecordedAccesses,
@@ -260,9 +261,15 @@ def _table(run: _Run) -> StaticTable:
     """The registered ranges, as the option's parameters would have them."""
     option = run.model.option
     entries = registrations(run.workload, run.domain, run.model.registers())
-    if run.model.lists_registered and _list_page(entries) is _OWN_PAGE:
+    table = _filled(option, entries)
+    if run.model.lists_registered and _list_page(table) is _OWN_PAGE:
         own = run.callers() if option.text("scope") == "domain" else 1
-        entries += tuple(_own_page(_OWN_PAGE, number) for number in range(own))
+        pages = tuple(_own_page(_OWN_PAGE, number) for number in range(own))
+        table = _filled(option, entries + pages)
+    return table
+
+
+def _filled(option: Abi, entries: Sequence[Entry]) -> StaticTable:
     return StaticTable(
         entries,
         capacity=option.number("entries") or None,
@@ -275,9 +282,10 @@ def _table(run: _Run) -> StaticTable:
 _OWN_PAGE = Entry(Gva(0xFFFF_8000_0000_0000), Gpa(0), PAGE_SIZE, True, None, "list page")
 
 
-def _list_page(entries: Sequence[Entry]) -> Entry:
+def _list_page(table: StaticTable) -> Entry:
     """The entry that the page of lists is found in: kmalloc'ed, so the directmap's or its own."""
-    return next((entry for entry in entries if entry.label == "directmap"), _OWN_PAGE)
+    held = (one.entry for one in table.held)
+    return next((entry for entry in held if entry.label == "directmap"), _OWN_PAGE)
 
 
 def _own_page(entry: Entry, number: int) -> Entry:
@@ -286,8 +294,8 @@ def _own_page(entry: Entry, number: int) -> Entry:
 
 
 def _walks_misses(run: _Run) -> bool:
-    miss = run.model.option.text("miss")
-    return miss == "walk" or (miss == "auto" and not run.encrypted)
+    """Whether a miss is walked with success: an encrypted guest's tables give garbage."""
+    return run.model.option.text("miss") != "fail" and not run.encrypted
 
 
 def _look_up(
@@ -326,7 +334,7 @@ def _list(run: _Run, found: _Found, prepared: Prepared, table: StaticTable | Non
     if table is None or not run.model.lists_registered:
         return
     # A list in a registered page is found by one look-up of its first word.
-    page = _list_page([held.entry for held in table.held])
+    page = _list_page(table)
     got = _look_up(run, table, np.array([page.va.value], np.uint64), np.array([8], np.uint64))
     for name in ("walks", "lookups", "hits", "compares"):
         getattr(found, name)[listed] = getattr(got, name)[0]
