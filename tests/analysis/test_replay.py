@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import errno
 import functools
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,127 +17,14 @@ from xenexplore.analysis.shape import LINUX_LEAVES, Shape
 from xenexplore.analysis.static_table import StaticTable
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.abi import Access
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.hypervisor.xen import Xen
-from xenexplore.options.registry import OPTIONS, make_option, variant
-from xenexplore.paging import READ, walk
+from xenexplore.options.registry import make_option, variant
 from xenexplore.steps import Copy
 from xenexplore.tlb import Entry, SoftwareTlb
-
-# What is counted per buffer is a lower bound where buffers adjoin.
-GUEST_SIDE = ("guest_translations", "guest_bytes_copied", "guest_bytes_written", "register_bytes")
-VARIANTS: list[tuple[str, dict[str, object]]] = [
-    ("linear-walk", {}),
-    ("domain-mode", {}),
-    ("number-bit", {}),
-    ("address-bits", {}),
-    ("sg-policy", {}),
-    ("sg-policy", {"policy": "by-size"}),
-    ("giant-map", {}),
-    ("giant-map", {"second": "kernel-image", "search": "sorted"}),
-    ("software-tlb", {"register": ["kernel-image", "directmap"]}),
-    ("software-tlb", {"register": ["directmap", "kernel-image"], "entries": 1}),
-    ("software-tlb", {"register": ["directmap", "kernel-image"], "entries": 1, "policy": "lru"}),
-    ("gfn-lists", {"register": ["directmap"]}),
-    ("bounce", {}),
-    ("fastabi", {}),
-    ("phys-twins", {}),
-]
-
-
-@functools.cache
-def _today(maker: str, kind: str, offset: int | None) -> tuple[Domain, tuple[Made, ...], Shape]:
-    """What today's interface copies: the recording that a recorder would have made."""
-    ran = run_call("linear-walk", MAKERS[maker], Where(kind, offset))
-    copies = [
-        (s.direction, s.handle, s.size) for s in (n.step for n in ran.machine.nodes)
-        if isinstance(s, Copy)
-    ]  # fmt: skip
-    call = MAKERS[maker](Domain(GuestSpec()), Where(kind, offset))
-    sub_op = call.args[0] if call.number != 13 else -1
-    made = (Made(call.number, sub_op, copies, call.args),)
-    return ran.domain, made, Shape(leaves=_leaves(ran.domain, copies))
-
-
-def _leaves(domain: Domain, copies: list[tuple[str, int, int]]) -> dict[RegionKind, int]:
-    """How the guest's own tables map what is copied, one page size for each kind of region."""
-    leaves: dict[RegionKind, int] = {}
-    state = domain.paging_state(0)
-    for _, va, _ in copies:
-        found = walk(domain.memory.guest, state, Gva(va), READ)
-        order = {4: 0, 3: 9, 2: 18}[len(found.entries)]
-        kind = domain.layout.find(Gva(va)).kind
-        assert leaves.setdefault(kind, order) == order
-    return leaves
-
-
-@pytest.mark.parametrize("kind", ["kmalloc", "stack", "static"])
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize(("option", "values"), VARIANTS, ids=str)
-def test_whole_calls_cost_what_the_machine_counts(
-    maker: str, kind: str, option: str, values: dict[str, object]
-) -> None:
-    for offset in (None, 4080):
-        domain, calls, shape = _today(maker, kind, offset)
-        ran = run_call(option, MAKERS[maker], Where(kind, offset), params=dict(values))
-        got = replay(workload_of(domain.layout, calls), variant(option, values), 0, shape)
-        if ran.outcome.status == "refused":
-            assert got.refused == 1
-            assert got.counts == Counts()
-            continue
-        if maker in ("sends", "same_twice") and option in ("sg-policy", "fastabi", "bounce"):
-            continue  # how the list's entries are passed is in memory, which is not recorded
-        if ran.outcome.status != "right":
-            continue  # a call that fails early makes fewer copies than today's
-        assert got.refused == 0
-        assert got.setup == ran.outcome.setup
-        for item in fields(Counts):
-            mine, theirs = getattr(got.counts, item.name), getattr(ran.outcome.calls, item.name)
-            if item.name in GUEST_SIDE:
-                assert mine <= theirs, item.name
-                if maker in ("send", "runstate"):
-                    assert mine == theirs, item.name
-            else:
-                assert mine == theirs, item.name
-
-
-@pytest.mark.parametrize("maker", ["send", "alloc_unbound", "runstate", "map_grants", "populate"])
-@pytest.mark.parametrize(
-    ("option", "values"),
-    [("bounce", {"mode": "flip"}), ("bounce", {}), ("number-bit", {}), ("fastabi", {}),
-     ("software-tlb", {"register": ["kernel-image"]})],
-)  # fmt: skip
-def test_an_encrypted_guests_calls_cost_what_the_machine_counts(maker, option, values) -> None:
-    domain, calls, shape = _today(maker, "stack", None)
-    spec = GuestSpec(encryption="sev")
-    shared = option == "number-bit"
-    where = Where("stack", None, shared=shared)
-    ran = run_call(option, MAKERS[maker], where, spec=spec, params=dict(values))
-    load = workload_of(domain.layout, calls)
-    got = replay(load, variant(option, values), 0, shape, encrypted=True)
-    if option == "software-tlb":
-        # Each access is judged by itself; the machine's call ends with the first.
-        # populate_physmap tells only that no extent is done.
-        assert ran.result == (0 if maker == "populate" else -errno.EFAULT)
-        assert ran.outcome.status == "error"
-        assert got.share(Verdict.FAIL) == 1
-        assert got.counts.walks == ran.outcome.calls.walks == 0
-        assert got.setup == ran.outcome.setup
-        return
-    if ran.outcome.status == "refused":
-        assert got.refused == 1
-        return
-    assert ran.result == (5 if maker == "populate" else 0)
-    assert got.counts.flips == ran.outcome.calls.flips
-    assert (got.counts.flips > 0) == (values == {"mode": "flip"})
-    assert got.setup == ran.outcome.setup
-    for name in ("exits", "copies", "walks", "p2m_lookups", "bytes_from_guest", "bytes_to_guest",
-                 "unchecked"):  # fmt: skip
-        assert getattr(got.counts, name) == getattr(ran.outcome.calls, name), name
 
 
 def _access(direction: str, va: int, size: int) -> Access:
@@ -263,10 +149,6 @@ def test_the_digests_arithmetic_holds() -> None:
             assert got.p2m_entry_reads == lookups * each
             flat = replay(made, design("domain-mode"), 0, shape).counts
             assert (flat.p2m_lookups, flat.p2m_entry_reads, flat.pte_reads) == (1, each, 0)
-
-
-def test_every_option_of_the_registry_is_replayed() -> None:
-    assert {what.use for what in DESIGNS} == set(OPTIONS)
 
 
 def test_pv_and_unspecified_designs_refuse() -> None:
