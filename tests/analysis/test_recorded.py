@@ -33,6 +33,7 @@ from xenexplore.hypervisor.outcome import counts_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
 from xenexplore.recording.stream import built_in_path
+from xenexplore.steps import Direction
 
 
 @functools.cache
@@ -309,7 +310,7 @@ def _copy(machine: Xen, load: Workload, row: int) -> None:
     user = load.accesses.address[row] < np.uint64(1 << 47)
     machine.user_access = bool(user)
     access = Access(
-        direction=("from", "to", "clear")[way], handle=int(load.accesses.address[row]), size=size,
+        direction=tuple(Direction)[way], handle=int(load.accesses.address[row]), size=size,
         role="recorded", current=0, subject=0, number=None,
     )  # fmt: skip
     if way:

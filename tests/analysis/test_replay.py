@@ -26,7 +26,7 @@ from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, make_option
 from xenexplore.paging import READ, walk
-from xenexplore.steps import Copy
+from xenexplore.steps import Copy, Direction
 from xenexplore.tlb import Entry, SoftwareTlb
 
 # What is counted per buffer is a lower bound where buffers adjoin.
@@ -141,9 +141,15 @@ def test_an_encrypted_guests_calls_cost_what_the_machine_counts(maker, option, v
         assert getattr(got.counts, name) == getattr(ran.outcome.calls, name), name
 
 
-def _access(direction: str, va: int, size: int) -> Access:
+def _access(way: str, va: int, size: int) -> Access:
     return Access(
-        direction=direction, handle=va, size=size, role="bytes", current=0, subject=0, number=None
+        direction=Direction(way),
+        handle=va,
+        size=size,
+        role="bytes",
+        current=0,
+        subject=0,
+        number=None,
     )
 
 

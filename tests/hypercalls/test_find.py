@@ -130,7 +130,7 @@ def test_a_branch_with_nothing_in_it_is_none() -> None:
     assert "if left:" in lines("argo_op sendv", "pv")
     assert "if left:" not in lines("argo_op sendv", "hvm")
     assert "if failed:" not in lines("physdev_op set_iobitmap", "pv")
-    assert any(text.startswith("fails if failed") for text in lines("set_iobitmap", "pv"))
+    assert any(text.startswith("returns -EINVAL if failed") for text in lines("set_iobitmap", "pv"))
     for one in families():
         for entry in (one, *one.ops.values()):
             for guest in entry.guests:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from xenexplore.addr import Gfn, Gpa, Mfn, Range
 from xenexplore.errors import MachineError
 from xenexplore.memory import CopyResult, GuestMemory, P2m, P2mType, Ram, Stored, Technology
+from xenexplore.steps import Purpose
 
 OKAY = CopyResult.OKAY
 BAD = CopyResult.BAD_GFN_TO_MFN
@@ -48,12 +49,12 @@ def test_each_type(kind, backed, owned, read, write, stored):
     p2m.map(Gfn(5), Mfn(9) if backed else None, 0, P2mType[kind], owned=owned)
     memory = GuestMemory(p2m)
     memory.ram.write(0x9000, b"contents")
-    got = memory.read_piece(Gpa(0x5000), 8, "argument")
+    got = memory.read_piece(Gpa(0x5000), 8)
     assert got.result is read
     assert got.data == (b"contents" if read is OKAY else None)
     assert got.ok is (read is OKAY)
     assert bool(got.reason) is not got.ok
-    assert (got.lookup.p2m_type, got.lookup.purpose) == (kind, "argument")
+    assert (got.lookup.p2m_type, got.lookup.purpose) == (kind, Purpose.BUFFER)
     put = memory.write_piece(Gpa(0x5002), b"new")
     assert (put.result, put.stored) == (write, stored)
     assert memory.ram.read(0x9000, 8) == (b"conewnts" if stored is DATA else b"contents")

@@ -21,6 +21,7 @@ from xenexplore.steps import (
     ERRNOS,
     Check,
     Cite,
+    Direction,
     Exit,
     GuestWrite,
     Hypercall,
@@ -144,7 +145,7 @@ def register_runstate_physical(
 
 def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
     access = Access(
-        direction="from",
+        direction=Direction.FROM,
         handle=argument.value,
         size=8,
         role="vcpu_register_runstate_memory_area.addr.p: the physical address",
@@ -161,7 +162,7 @@ def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: G
         return found
     machine.areas[subject] = found
     if caller == subject:
-        fill = replace(access, direction="to", handle=found.handle, size=RUNSTATE_BYTES,
+        fill = replace(access, direction=Direction.TO, handle=found.handle, size=RUNSTATE_BYTES,
                        role="vcpu_runstate_info: the runstate now", number=None,
                        physical_area=True)  # fmt: skip
         copy_to_guest(machine, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
@@ -208,7 +209,7 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
     stored = _stored(machine, area, current)
     for offset, size, role in writes:
         access = Access(
-            direction="to",
+            direction=Direction.TO,
             handle=area.handle + offset,
             size=size,
             role=role,

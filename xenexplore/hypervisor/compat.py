@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
-from xenexplore.steps import Check, Exit, Hazard, Hypercall, returned, xen
+from xenexplore.steps import Check, Direction, Exit, Hazard, Hypercall, returned, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -160,7 +160,7 @@ def _native(
 def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
     """A frame number back into the guest's array: the compat layer does so for every guest."""
     access = Access(
-        direction="to",
+        direction=Direction.TO,
         handle=address.value,
         size=len(pfn),
         role="compat_pfn_t: back from the translation area",
@@ -176,7 +176,7 @@ def _copy(
 ) -> bytes | None:
     """One copy; ``xens`` says that Xen means its own memory and no frame of the guest."""
     access = Access(
-        direction="from",
+        direction=Direction.FROM,
         handle=address.value,
         size=size,
         role=role,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xenexplore.hypervisor.abi import Access, GuestCall, Located
 from xenexplore.hypervisor.judge import meant, unchecked
-from xenexplore.steps import Cite, Copy, CopyFailed, Fault, Move, xen
+from xenexplore.steps import Cite, Copy, CopyFailed, Direction, Fault, Move, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -43,6 +43,7 @@ def _transfer(
         handle=access.handle,
         size=access.size,
         role=access.role,
+        type=access.type,
         current=access.current,
         subject=access.subject,
     )
@@ -87,7 +88,7 @@ def _move(
         machine.emit(
             Move(
                 cite=_HVM_COPY,
-                direction="to" if access.writes else "from",
+                direction=Direction.TO if access.writes else Direction.FROM,
                 gpa=where,
                 mfn=outcome.mfn,
                 size=size,

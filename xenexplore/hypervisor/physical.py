@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xenexplore.addr import Gpa, Gva, split_pages
 from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
-from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard
+from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard, Translation
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -86,7 +86,7 @@ def guest_translate(
                 cite=_ARITHMETIC if arithmetic else _TABLES,
                 va=piece,
                 gpa=gpa,
-                how="arithmetic" if arithmetic else "table walk",
+                how=Translation.ARITHMETIC if arithmetic else Translation.TABLE_WALK,
             )
         )
         if arithmetic:

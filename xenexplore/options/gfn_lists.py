@@ -12,7 +12,7 @@ from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.survey import meaning_of, survey
-from xenexplore.steps import Cite, Fault, mail
+from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.guest.buffers import Buffer
@@ -128,7 +128,9 @@ class GfnLists(Abi):
         self, xen: Xen, access: Access, start: int, lst: SgList
     ) -> Iterator[Located | Fault]:
         """Find the list through the TLB (one look-up of its 8-byte words), then follow it."""
-        for found in self.tlb.locate(xen, replace(access, handle=start, size=8, direction="from")):
+        for found in self.tlb.locate(
+            xen, replace(access, handle=start, size=8, direction=Direction.FROM)
+        ):
             if isinstance(found, Fault):
                 yield found
                 return

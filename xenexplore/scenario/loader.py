@@ -25,11 +25,11 @@ from xenexplore.scenario.load_actions import read_action
 from xenexplore.scenario.load_buffers import read_buffer
 from xenexplore.scenario.model import Expectation, OptionSpec, Scenario
 from xenexplore.scenario.path import About
-from xenexplore.steps import ERRNOS
+from xenexplore.steps import ERRNOS, Status
 
 __all__ = ["STATUSES", "load_scenario", "parse_scenario"]
 
-STATUSES = ("right", "wrong", "error", "refused")
+STATUSES = tuple(Status)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _SIZE = re.compile(r"([0-9]+) ?([KMG])(?:iB)?")
