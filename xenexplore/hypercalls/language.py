@@ -90,7 +90,7 @@ _EXIT = re.compile(
     r'^(?P<how>end|leave|break|continue)(?: if (?P<test>[^"]+?))?(?: "(?P<why>[^"]*)")?'
     r"(?: with (?P<args>.+))?$"
 )
-_DISPATCH = re.compile(r"^dispatch (?P<value>.+?)(?: or (?P<errnos>-\w+))?$")
+_DISPATCH = re.compile(r"^dispatch (?P<value>.+?)(?: or (?P<errnos>-?\w+))?$")
 _WHIM = re.compile(r'^(?P<how>usually|sometimes) "(?P<why>[^"]+)":$')
 
 
@@ -246,8 +246,9 @@ class _Parser:
 
     def errnos(self, match: re.Match[str], line: _Line) -> tuple[str, ...]:
         """The errors that a statement names: at least one, each of them Xen's."""
-        names = tuple(word.removeprefix("-") for word in match["errnos"].split())
-        if not names or any(name not in ERRNOS for name in names):
+        words = match["errnos"].split()
+        names = tuple(word[1:] for word in words if word[0] == "-" and word[1:] in ERRNOS)
+        if not words or len(names) < len(words):
             raise self.wrong(line, "an errno of Xen's after fail or or, e.g. fail -EINVAL")
         return names
 

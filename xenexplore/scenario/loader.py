@@ -255,7 +255,7 @@ def _expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
     most = (1 << 63) - 1
     expectation = Expectation(
         options=options,
-        status=fields.word("status", words=STATUSES) if "status" in fields else None,
+        status=Status(fields.word("status", words=STATUSES)) if "status" in fields else None,
         result=_result(fields),
         right_bytes=fields.optional_number("right_bytes", high=most),
         wrong_bytes=fields.optional_number("wrong_bytes", high=most),
