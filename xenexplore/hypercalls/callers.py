@@ -18,6 +18,8 @@ FACTS: Mapping[str, str] = MappingProxyType(
     {
         "pirqs": "has_pirq() (asm-x86/domain.h): emulated PIRQs, of HVM domains only",
         "hardware": "is_hardware_domain() (xen/include/xen/sched.h)",
+        "control": "is_control_domain() (xen/include/xen/sched.h): what XSM_PRIV asks for, in "
+        "the default policy (xsm_default_action(), xen/include/xsm/dummy.h)",
         "vcpus": "d->max_vcpus (xen/include/xen/sched.h)",
         "current": "current->vcpu_id: the calling vCPU",
     }
@@ -48,11 +50,11 @@ CALLERS: Mapping[str, Caller] = MappingProxyType(
     {
         one.name: one
         for one in (
-            Caller("hvm", "hvm", "HVM", {"pirqs": 1, "hardware": 0}),
-            Caller("pvh", "hvm", "PVH", {"pirqs": 0, "hardware": 0}),
-            Caller("pvh-dom0", "hvm", "PVH dom0", {"pirqs": 0, "hardware": 1}),
-            Caller("pv", "pv", "PV", {"hardware": 0}),
-            Caller("pv-dom0", "pv", "PV dom0", {"hardware": 1}),
+            Caller("hvm", "hvm", "HVM", {"pirqs": 1, "hardware": 0, "control": 0}),
+            Caller("pvh", "hvm", "PVH", {"pirqs": 0, "hardware": 0, "control": 0}),
+            Caller("pvh-dom0", "hvm", "PVH dom0", {"pirqs": 0, "hardware": 1, "control": 1}),
+            Caller("pv", "pv", "PV", {"hardware": 0, "control": 0}),
+            Caller("pv-dom0", "pv", "PV dom0", {"hardware": 1, "control": 1}),
             Caller("arm", "arm", "Arm64"),
         )
     }

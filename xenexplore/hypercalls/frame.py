@@ -295,7 +295,8 @@ class Frame:
         if not low <= index < high:
             return index < low
         text = f"{node.stop.text if node.stop else ''} > {index}"
-        if (yield Choice("loop", text, (True, False))):
+        kind = "state" if names_in(node.stop) & FACTS.keys() else "loop"
+        if (yield Choice(kind, text, (True, False))):
             if stop.scale == 1:
                 stop.variable.low = max(stop.variable.low, index + 1 - stop.offset)
             return True

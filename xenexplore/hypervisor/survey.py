@@ -52,14 +52,17 @@ class BufferUse:
     twins: tuple[int | Gva, ...] = ()
 
 
+_OF_DOM0 = ("hardware", "control")
+
+
 def planned_call(domain: Domain, call: GuestCall) -> Call:
     """A guest's call as its copy plan takes it, with what is known of the caller.
 
-    Whether it is the hardware domain is not: a guest's description does not say.
+    What sets dom0 apart is not: a guest's description does not say.
     """
     spec = domain.spec
     caller = CALLERS[spec.type]
-    facts = {name: value for name, value in caller.facts.items() if name != "hardware"}
+    facts = {name: value for name, value in caller.facts.items() if name not in _OF_DOM0}
     facts |= {"vcpus": spec.vcpus, "current": call.vcpu}
     return Call(number=call.number, args=call.args, guest=caller.handlers, facts=facts)
 
