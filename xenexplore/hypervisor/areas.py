@@ -22,7 +22,6 @@ from xenexplore.steps import (
     Check,
     Cite,
     Direction,
-    Exit,
     GuestWrite,
     Hypercall,
     Note,
@@ -137,7 +136,7 @@ def register_runstate_physical(
         number=_VCPU_OP, args=args,
     )  # fmt: skip
     with machine.record.under(step):
-        machine.emit(Exit(cite=_TWIN, vcpu=caller, instruction="vmmcall"))
+        machine.leave(_TWIN, caller)
         value = _fetch_and_map(machine, caller, subject, area, argument)
         machine.emit(returned(_TWIN, caller, value))
     return value

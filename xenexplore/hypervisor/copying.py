@@ -4,6 +4,10 @@ x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
 ``copy_{to,from}_user_hvm()`` report the *whole* length as uncopied, though
 earlier chunks have moved (xen/arch/x86/hvm/hvm.c).  Arm: ``copy_guest()``
 returns what remains (xen/arch/arm/guestcopy.c).
+
+A monitor's mem_access restrictions play no part: ``__hvm_copy()`` asks
+``hvm_monitor_check_p2m()`` only while ``send_event`` is set, which is so only while
+``p2m_mem_access_check()`` emulates an instruction (xen/arch/x86/mm/mem_access.c).
 """
 
 from __future__ import annotations

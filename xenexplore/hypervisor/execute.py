@@ -21,7 +21,6 @@ from xenexplore.steps import (
     Check,
     Direction,
     Ending,
-    Exit,
     Hypercall,
     Note,
     Phase,
@@ -91,9 +90,7 @@ def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
             args=machine.abi.registers(call), leg=leg,
         )  # fmt: skip
         with machine.record.under(step):
-            machine.emit(
-                Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall")
-            )
+            machine.leave(cite, call.vcpu)
             ended = _leg(machine, call, preempt)
             if not isinstance(ended, GuestCall):
                 value, what = ended

@@ -16,7 +16,7 @@ from xenexplore.hypervisor.abi import Area
 from xenexplore.hypervisor.judge import linear_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
-from xenexplore.steps import Fault, Node, Recorder, Spoilt, Step, xen
+from xenexplore.steps import Cite, Exit, Fault, Node, Recorder, Spoilt, Step, xen
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
@@ -66,6 +66,11 @@ class Xen:
     def nodes(self) -> tuple[Node, ...]:
         """Everything recorded so far."""
         return self.record.nodes
+
+    def leave(self, cite: Cite, vcpu: int) -> None:
+        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not."""
+        instruction = "vmmcall" if self.domain.spec.has_p2m else "syscall"
+        self.emit(Exit(cite=cite, vcpu=vcpu, instruction=instruction))
 
     def emit(self, step: Step) -> None:
         """Record a step under whatever is open."""
