@@ -35,7 +35,9 @@ class GfnLists(Abi):
     summary: ClassVar[str] = (
         "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
         "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the "
-        "GFNs, and copies by guest-physical address. How the indirect variant is marked is ours."
+        "GFNs, and copies by guest-physical address. Ours are how the indirect variant is marked, "
+        "and that each vCPU registers one page, for one list of 511 frames: the thread sets no "
+        "such limit."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -97,7 +99,8 @@ class GfnLists(Abi):
                 pieces.append((gpa, size))
             if slot or len(pieces) + 1 > _SLOTS:
                 return Refused(
-                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames"
+                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames "
+                    "(our limit; the thread sets none)"
                 )
             made = build_list(xen, tuple(pieces), "gfn-array", 1, page.frames)
             slot += len(pieces) + 1
