@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-__all__ = ["CALLERS", "FACTS", "Caller", "caller_of"]
+__all__ = ["CALLERS", "FACTS", "FACT_WORDS", "Caller", "caller_of"]
 
 FACTS: Mapping[str, str] = MappingProxyType(
     {
@@ -25,6 +25,16 @@ FACTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Facts about the caller that plans may read, and what they are in Xen."""
+
+
+FACT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "pirqs": "the domain has emulated PIRQs",
+        "hardware": "the caller is the hardware domain",
+        "control": "the caller is the control domain",
+    }
+)
+"""How a test of a fact reads; the others are numbers, and read as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class Caller:
     name: str
     handlers: str
     title: str
-    facts: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 # emulation_flags_ok() (xen/arch/x86/domain.c): an HVM domain emulates everything but vPCI, so

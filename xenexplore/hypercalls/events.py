@@ -54,7 +54,7 @@ class Call:
     args: tuple[int, ...]
     guest: str
     rsp: int | None = None
-    facts: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass, field
 
@@ -42,7 +43,8 @@ class Line:
 
 def names_in(*expressions: Expression | None) -> frozenset[str]:
     """The names that expressions read."""
-    return frozenset(name for one in expressions if one for name in _NAME.findall(one.text))
+    found = {name for one in expressions if one for name in _NAME.findall(one.text)}
+    return frozenset(found.difference(keyword.kwlist))
 
 
 def loop_text(node: Loop) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from xenexplore.hypercalls.callers import Caller, caller_of
+from xenexplore.hypercalls.callers import FACT_WORDS, Caller, caller_of
 from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
 from xenexplore.hypercalls.expressions import ALWAYS, Expression, Scope
 from xenexplore.hypercalls.line import Line, exit_text, loop_text, names_in
@@ -236,7 +236,7 @@ class _Outliner:
             arms.pop()
         word = "if"
         for test, lines in arms:
-            text = f"{word} {test.text}:" if test else "otherwise:"
+            text = f"{word} {FACT_WORDS.get(test.text, test.text)}:" if test else "otherwise:"
             yield Line(depth, "test", self.own(text), uses=names_in(test))
             yield from lines or (Line(depth + 1, "state", "nothing more"),)
             word = "or if"
