@@ -110,9 +110,10 @@ class Choice:
             ``"sub-op"`` (unknown number), ``"state"``, ``"fail"`` and
             ``"continue"`` (Xen's state).
         reason: the condition, or why.
-        family: of a sub-op: the hypercall's name.
-        options: the possible replies, the usual one first.
         ends: whether the reply True makes the hypercall end here and now.
+        family: of a sub-op: the hypercall's name.
+        errnos: of an error: what Xen may return, by name.
+        options: the possible replies, the usual one first.
     """
 
     kind: str
@@ -120,6 +121,11 @@ class Choice:
     options: tuple[bool | int, ...]
     ends: bool = False
     family: str = ""
+    errnos: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        errnos = " or ".join(f"-{name}" for name in self.errnos)
+        return ": ".join(part for part in (self.kind, errnos, self.reason) if part)
 
     @property
     def usual(self) -> bool | int:

@@ -172,7 +172,7 @@ class _Search:
             if choice.kind in ("branch", "loop", "callee", "sub-op"):
                 self.free.setdefault(choice.reason)
             elif options[index] != choice.usual:
-                unusual.append(f"{choice.kind}: {choice.reason}")
+                unusual.append(str(choice))
         return Explanation(
             verdict=PlanVerdict.FREE if self.free else PlanVerdict.EXACT,
             name=name,

@@ -243,7 +243,7 @@ class Frame:
         elif node.how in (Way.FAIL, Way.CONTINUE):
             # Inside a multicall the other entries still follow.
             ends = self.machine.depth == 0
-            if not (yield Choice(node.how, node.reason, (False, True), ends)):
+            if not (yield Choice(node.how, node.reason, (False, True), ends, errnos=node.errnos)):
                 return None
         if node.how in (Way.LEAVE, Way.BREAK):
             return node.how
