@@ -23,13 +23,19 @@ from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option, variant
-from xenexplore.steps import Copy
+from xenexplore.steps import Copy, Direction
 from xenexplore.tlb import Entry, SoftwareTlb
 
 
-def _access(direction: str, va: int, size: int) -> Access:
+def _access(way: str, va: int, size: int) -> Access:
     return Access(
-        direction=direction, handle=va, size=size, role="bytes", current=0, subject=0, number=None
+        direction=Direction(way),
+        handle=va,
+        size=size,
+        role="bytes",
+        current=0,
+        subject=0,
+        number=None,
     )
 
 

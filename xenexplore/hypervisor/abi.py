@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.steps import Cite, Fault
+from xenexplore.steps import Cite, Direction, Fault
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.registered import RegisteredBuffers
@@ -94,7 +94,7 @@ class Access:
     """One copy that Xen is about to make.
 
     Attributes:
-        direction: ``"from"``, ``"to"`` or ``"clear"``.
+        direction: from the guest, to it, or clear.
         handle: the handle's value, as Xen has it.
         size: bytes.
         role: what is copied, in words.
@@ -102,22 +102,24 @@ class Access:
         subject: the vCPU that the copy is about.
         number: RAX of the call being executed, flavour bits included, or None
             outside any hypercall (context switch, time update).
+        type: what is copied, as in a :class:`~xenexplore.steps.Copy`.
         physical_area: the handle is a registered area's guest-physical address (O12).
     """
 
-    direction: str
+    direction: Direction
     handle: int
     size: int
     role: str
     current: int
     subject: int
     number: int | None
+    type: str = ""
     physical_area: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether Xen writes guest memory."""
-        return self.direction != "from"
+        return self.direction.writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

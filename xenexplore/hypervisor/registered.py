@@ -9,8 +9,8 @@ from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Access, Located, Parameter
 from xenexplore.hypervisor.linear import walk_piece
-from xenexplore.hypervisor.physical import ram_range
-from xenexplore.steps import Exit, Fault, TlbInsert, mail
+from xenexplore.hypervisor.physical import hole_bytes, ram_range
+from xenexplore.steps import Fault, Note, TlbInsert, mail, xen
 from xenexplore.tlb import Entry, Rules, Tables
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ __all__ = [
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
+
+_GET_PAGE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
 
 _REGIONS = ("directmap", "kernel-image", "percpu")
 """What a kernel has or has not, whatever its buffers."""
@@ -216,25 +218,31 @@ class RegisteredBuffers:
             tagged = Entry(
                 entry.va, entry.pa, entry.size, False, self._space(machine, vcpu), entry.label
             )
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         return self.insert_quietly(machine, vcpu, tagged)
 
     def insert_quietly(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
         """One insertion, without an exit of its own (a table passed in one call)."""
         step = self.tables.insert(vcpu, entry)
         machine.emit(step)
+        if not step.result and (hole := hole_bytes(machine, entry.pa, entry.size)):
+            text = (
+                f"{hole:,} bytes of the range are no RAM: Xen can neither check it once nor keep "
+                "it mapped. It must look up the frame of every hit, and refuse what is no RAM."
+            )
+            machine.emit(Note(cite=_GET_PAGE, text=text))
         return step
 
     def purge(self, machine: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         step = self.tables.purge(vcpu, va, size)
         machine.emit(step)
         return step.result
 
     def purge_all(self, machine: Xen, vcpu: int) -> int:
         """Purge everything by one buffer-less hypercall."""
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         step = self.tables.purge_all(vcpu)
         machine.emit(step)
         return step.result

@@ -85,8 +85,9 @@ class Bounce(Abi):
     title: ClassVar[str] = "Static per-vCPU bounce buffers (or flipping pages for each call)"
     summary: ClassVar[str] = (
         "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, makes "
-        "the call by physical address (it needs O2 as its carrier), and copies results back, with "
-        "interrupts off. All arguments of a call must fit into less than a page. mode=flip instead "
+        "the call by physical address (it needs O2 as its carrier), and copies results back. Two "
+        "rules are those of XCP-ng's Linux patches and not of the thread: interrupts are off "
+        "meanwhile, and all arguments of a call fit into less than a page. mode=flip instead "
         "changes the encryption state of the buffers' own pages around each call; what a flip "
         "costs is not counted (copying the page out and back; with SEV-SNP also an exit and "
         "PVALIDATE)."
@@ -150,7 +151,8 @@ class Bounce(Abi):
             self.bounced.append(_Bounced(use, at))
         if fill >= PAGE_SIZE:
             return Refused(
-                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE}"
+                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE} "
+                "(XCP-ng's limit)"
             )
         for item in self.bounced:
             self._copy_in(xen, call, page, item)

@@ -19,7 +19,7 @@ from xenexplore.hypervisor.replay_model import (
     Resolution,
 )
 from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
-from xenexplore.steps import Cite, Fault, RegisterPass, mail
+from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypercalls.structs import Layout
@@ -151,17 +151,17 @@ class FastAbi(Abi):
             data = bytes(use.size)
             if use.reads:
                 data = xen.domain.read(use.va, use.size, vcpu=call.vcpu)
-                xen.emit(self._pass(use, "in"))
+                xen.emit(self._pass(use, Direction.FROM))
             self.passed.append(_Passed(use, data))
         return replace(call, number=call.number | PHYSICAL_BIT)
 
-    def _pass(self, use: BufferUse, way: str) -> RegisterPass:
+    def _pass(self, use: BufferUse, direction: Direction) -> RegisterPass:
         words = self.words or -(-use.size // 8)
         # Values follow what the call passes besides (a vCPU's number); results begin anew.
-        first = (use.register or 1) - 1 if way == "in" else 0
+        first = (use.register or 1) - 1 if not direction.writes else 0
         return RegisterPass(
             cite=self.asked,
-            way=way,
+            direction=direction,
             registers=VALUE_REGISTERS[first : first + words],
             size=use.size,
             role=use.role,
@@ -194,5 +194,5 @@ class FastAbi(Abi):
         """The guest's stub stores result registers into the caller's struct."""
         for item in self.passed:
             if item.use.writes:
-                xen.emit(self._pass(item.use, "out"))
+                xen.emit(self._pass(item.use, Direction.TO))
         self.passed = []

@@ -19,7 +19,7 @@ from xenexplore.hypervisor.replay_model import (
     Resolution,
 )
 from xenexplore.hypervisor.survey import meaning_of, survey
-from xenexplore.steps import Cite, Fault, mail
+from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.guest.buffers import Buffer
@@ -59,7 +59,9 @@ class GfnLists(Abi):
     summary: ClassVar[str] = (
         "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
         "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the "
-        "GFNs, and copies by guest-physical address. How the indirect variant is marked is ours."
+        "GFNs, and copies by guest-physical address. Ours are how the indirect variant is marked, "
+        "and that each vCPU registers one page, for one list of 511 frames: the thread sets no "
+        "such limit."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -122,7 +124,8 @@ class GfnLists(Abi):
                 pieces.append((gpa, size))
             if slot or len(pieces) + 1 > _SLOTS:
                 return Refused(
-                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames"
+                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames "
+                    "(our limit; the thread sets none)"
                 )
             made = build_list(xen, tuple(pieces), "gfn-array", 1, page.frames)
             slot += len(pieces) + 1
@@ -153,7 +156,9 @@ class GfnLists(Abi):
         self, xen: Xen, access: Access, start: int, lst: SgList
     ) -> Iterator[Located | Fault]:
         """Find the list through the TLB (one look-up of its 8-byte words), then follow it."""
-        for found in self.tlb.locate(xen, replace(access, handle=start, size=8, direction="from")):
+        for found in self.tlb.locate(
+            xen, replace(access, handle=start, size=8, direction=Direction.FROM)
+        ):
             if isinstance(found, Fault):
                 yield found
                 return

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["ScatterGatherPolicy"]
 
 _POLICY_SHIFT = 28
+"""Ours: the thread names no bits."""
+
 _POLICIES = {"flat": 0, "single": 1, "by-size": 2}
 _MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
 
@@ -62,7 +64,7 @@ class ScatterGatherPolicy(Abi):
         "Two more bits of the number choose for all buffers of the call: flat, single-level "
         "lists throughout, or levels derived from each buffer's size (0 while it fits the flat "
         "case, then 1, then 2). Deriving levels needs the buffer's total size in every copy "
-        "helper."
+        "helper. That the bits are 28 and 29 is ours."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"

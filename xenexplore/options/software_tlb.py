@@ -14,7 +14,7 @@ from xenexplore.hypervisor.registered import (
     ranges_of,
 )
 from xenexplore.hypervisor.replay_model import TABLE_PARAMETERS, ReplayModel, Resolution
-from xenexplore.steps import Cite, Exit, Fault, GuestWrite, ListRead, mail
+from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -108,7 +108,7 @@ class SoftwareTlb(Abi):
             )
             xen.domain.memory.guest.write(table.value, data)
             xen.emit(GuestWrite(cite=self.asked, gpa=table, size=len(data), what="the table"))
-            xen.emit(Exit(cite=self.asked, vcpu=vcpu, instruction="vmmcall"))
+            xen.leave(self.asked, vcpu)
             for number, entry in enumerate(chunk):
                 at = table + number * _ENTRY_BYTES
                 if xen.read_physical(at, _ENTRY_BYTES) is None:

@@ -29,7 +29,7 @@ from xenexplore.scenario.naming import canonical_name, op_argument
 from xenexplore.scenario.path import About
 from xenexplore.scenario.run import run
 from xenexplore.scenario.values import Pairs, Reference, Value
-from xenexplore.steps import Copy
+from xenexplore.steps import Copy, Status
 
 __all__ = ["find_row", "scenario_of", "to_scenario"]
 
@@ -110,7 +110,7 @@ def scenario_of(recording: Recording, seen: SeenCall) -> Scenario:
             else str(seen.call.number),
         )  # fmt: skip
     explanation = explain(seen.call, seen.copies)
-    if explanation.verdict not in ("exact", "free") or explanation.outcome is None:
+    if not explanation.verdict.explained or explanation.outcome is None:
         raise _unexplained(recording, seen, explanation)
     scenario = _first(recording, seen, explanation)
     return _expecting(recording, scenario, seen)
@@ -307,7 +307,7 @@ def _expecting(recording: Recording, scenario: Scenario, seen: SeenCall) -> Scen
     copies = [node.step for node in path.steps if isinstance(node.step, Copy)]
     made = [(step.direction, step.handle, step.size) for step in copies]
     wanted = [copy for copy in seen.copies if copy[2]]
-    if not _as_recorded(made, wanted, seen.call.guest) or path.outcome.status != "right":
+    if not _as_recorded(made, wanted, seen.call.guest) or path.outcome.status is not Status.RIGHT:
         note = (
             f"Run here, Xen's model copies otherwise ({len(made)} copies here, {len(wanted)} "
             "recorded): what decides that was not recorded, so nothing is expected."
@@ -321,7 +321,7 @@ def _expecting(recording: Recording, scenario: Scenario, seen: SeenCall) -> Scen
     if seen.call.guest != "pv":
         moved["walks"] = sum(_pages(address, size) for _, address, size in wanted)
     counts = tuple((name, value) for name, value in moved.items() if value)
-    expect = Expectation(options=(TODAY.name,), status="right", result=0, counts=counts)
+    expect = Expectation(options=(TODAY.name,), status=Status.RIGHT, result=0, counts=counts)
     return replace(scenario, expects=(expect,))
 
 

@@ -26,11 +26,11 @@ from xenexplore.scenario.load_actions import read_action
 from xenexplore.scenario.load_buffers import read_buffer
 from xenexplore.scenario.model import Expectation, Scenario
 from xenexplore.scenario.path import About
-from xenexplore.steps import ERRNOS
+from xenexplore.steps import ERRNOS, Status
 
 __all__ = ["STATUSES", "load_scenario", "parse_scenario"]
 
-STATUSES = ("right", "wrong", "error", "refused")
+STATUSES = tuple(Status)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _SIZE = re.compile(r"([0-9]+) ?([KMG])(?:iB)?")
@@ -259,7 +259,7 @@ def _expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
     most = (1 << 63) - 1
     expectation = Expectation(
         options=options,
-        status=fields.word("status", words=STATUSES) if "status" in fields else None,
+        status=Status(fields.word("status", words=STATUSES)) if "status" in fields else None,
         result=_result(fields),
         right_bytes=fields.optional_number("right_bytes", high=most),
         wrong_bytes=fields.optional_number("wrong_bytes", high=most),

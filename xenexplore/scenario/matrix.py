@@ -19,7 +19,7 @@ from xenexplore.hypervisor.abi import Abi
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run import compare
-from xenexplore.steps import Json
+from xenexplore.steps import Json, Status
 
 __all__ = ["Cell", "Question", "Shown", "matrix"]
 
@@ -34,12 +34,12 @@ class Shown:
     Attributes:
         scenario: name of a built-in.
         label: its option's label.
-        status: what came of it, or ``""`` where it was not run.
+        status: what came of it, or None where it was not run.
     """
 
     scenario: str
     label: str
-    status: str
+    status: Status | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Question:
                 "title": self.title,
                 "option": cell.option,
                 "shown": [
-                    {"scenario": s.scenario, "label": s.label, "status": s.status}
+                    {"scenario": s.scenario, "label": s.label, "status": s.status or ""}
                     for s in cell.shown
                 ],
                 "reason": cell.reason,
@@ -147,12 +147,12 @@ def _shown(run: bool) -> Mapping[tuple[str, str], tuple[Shown, ...]]:
     found: dict[tuple[str, str], tuple[Shown, ...]] = {}
     for name in builtin_names():
         scenario = load_builtin(name)
-        statuses: dict[str, str] = {}
+        statuses: dict[str, Status] = {}
         if run:
             rows = compare(scenario).rows
             statuses = {row.path.option.label: row.path.outcome.status for row in rows}
         for option in scenario.options:
-            one = Shown(name, option.label, statuses.get(option.label, ""))
+            one = Shown(name, option.label, statuses.get(option.label))
             for question in scenario.about.question:
                 key = (question, option.use)
                 found[key] = (*found.get(key, ()), one)

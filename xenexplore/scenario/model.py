@@ -16,6 +16,7 @@ from xenexplore.options.variant import Variant
 from xenexplore.scenario.action_records import ActionSpec
 from xenexplore.scenario.path import About
 from xenexplore.scenario.values import Elements, Pairs
+from xenexplore.steps import Status
 
 __all__ = ["BufferSpec", "Contents", "Expectation", "Scenario"]
 
@@ -97,7 +98,7 @@ class Expectation:
 
     Attributes:
         options: labels that it is about; empty: all of them.
-        status: ``"right"``, ``"wrong"``, ``"error"`` or ``"refused"``.
+        status: the run's verdict.
         result: RAX of the last hypercall: 0, a number that it returns, or -errno.
         right_bytes: bytes that reached the frames that the caller meant.
         wrong_bytes: bytes that went to or came from others.
@@ -110,7 +111,7 @@ class Expectation:
     """
 
     options: tuple[str, ...] = ()
-    status: str | None = None
+    status: Status | None = None
     result: int | None = None
     right_bytes: int | None = None
     wrong_bytes: int | None = None

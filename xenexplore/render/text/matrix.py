@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from xenexplore.render.text.table import heading, paragraph
 from xenexplore.scenario.matrix import Cell, Question
+from xenexplore.steps import Status
 
 __all__ = ["matrix_text"]
 
-_LETTERS = {"right": "r", "wrong": "W", "error": "e", "refused": "-", "": "s"}
+_LETTERS = {Status.RIGHT: "r", Status.WRONG: "W", Status.ERROR: "e", Status.REFUSED: "-", None: "s"}
 _COLUMN = 5
 _LEGEND = (
     "r right, W wrong without a fault, e an error is reported, - refused; several: variants or "
