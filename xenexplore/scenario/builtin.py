@@ -59,18 +59,22 @@ def is_builtin(scenario: Scenario) -> bool:
     return _known(scenario.about.name) == scenario
 
 
-def find_scenario(word: str) -> Scenario:
+def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     """A scenario as the command line names it: a built-in, a file, or ``"-"`` (standard input).
 
     What looks like a path (has a slash or ends in ``.toml``) is a file; else a
     built-in's name comes before a file of that name.
+
+    Args:
+        word: which scenario.
+        limit: most bytes of a file's text; None for 4 MiB.
 
     Raises:
         ScenarioError: there is no such scenario, or it is malformed.
         OSError: the file cannot be read.
     """
     if word == "-" or "/" in word or word.endswith(_SUFFIX):
-        return load_scenario(word)
+        return load_scenario(word, limit=limit)
     if word not in builtin_names() and FilePath(word).is_file():
-        return load_scenario(word)
+        return load_scenario(word, limit=limit)
     return load_builtin(word)
