@@ -12,6 +12,7 @@ import socket
 import sys
 from pathlib import Path
 
+from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.errors import InputError
 
 __all__ = ["add_arguments", "run", "shipped_notebooks", "update_copy"]
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--copy-only", action="store_true", help="make or update the copy, start nothing"
     )
     parser.add_argument("--verbose", action="store_true", help="show JupyterLab's log")
-    parser.add_argument("--json", action="store_true", help="print JSON: the copy, the address")
+    add_printing(parser, "the copy, and then the address")
 
 
 def shipped_notebooks() -> Path:
@@ -211,7 +212,7 @@ def run(args: argparse.Namespace) -> int:
     port = 0 if args.copy_only else _checked_port(args.port)
     written, kept = _copied(folder, default=args.dir is None)
     if args.json:
-        print(json.dumps({"notebooks": str(folder), "written": written, "kept": kept}))
+        print_record({"notebooks": str(folder), "written": written, "kept": kept})
     else:
         print(f"notebooks: {folder} ({len(written)} written)")
         for name in kept:
@@ -235,9 +236,10 @@ def _serve(folder: Path, port: int, args: argparse.Namespace) -> int:
         if server.wait_until_it_answers(f"http://127.0.0.1:{port}/api"):
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
             if args.json:
-                print(json.dumps({"address": address}), flush=True)
+                print_record({"address": address})
             else:
-                print(f"JupyterLab answers; Ctrl-C stops it.\n{address}", flush=True)
+                print(f"JupyterLab answers; Ctrl-C stops it.\n{address}")
+            sys.stdout.flush()
             server.wait()
         elif not server.signalled:
             sys.stderr.write(server.last_words())
