@@ -10,6 +10,7 @@ from xenexplore.cli.printing import (
     add_printing,
     print_record,
     takes_no_document,
+    writing,
 )
 from xenexplore.cli.run import load_line
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.write(data.decode())
     else:
-        with open(args.output, "wb") as file:
+        with writing(args.output), open(args.output, "wb") as file:
             file.write(data)
         if args.json:
             print_record({"file": args.output, "kind": kind, "view": args.view, "bytes": len(data)})

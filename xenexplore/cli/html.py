@@ -11,6 +11,7 @@ from xenexplore.cli.printing import (
     add_printing,
     print_record,
     takes_no_document,
+    writing,
 )
 from xenexplore.cli.run import load_line
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
@@ -57,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.write(path_html(shown))
     else:
-        save_html(shown, args.output)
+        with writing(args.output):
+            save_html(shown, args.output)
         if args.json:
             print_record({"file": args.output, "bytes": os.path.getsize(args.output)})
     return 0

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from xenexplore import __version__
 from xenexplore.errors import XenexploreError
@@ -44,11 +44,18 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+_OF_WRITING = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT}
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with a command line in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+        """Unlike argparse's own, does not hide that nothing can be written."""
+        (file or sys.stderr).write(message)
 
 
 class _Closed(io.TextIOBase):
@@ -68,9 +75,9 @@ class _Completion(argparse.Action):
         shell: object,
         _word: object = None,
     ) -> None:
-        import argcomplete
+        from argcomplete.shell_integration import shellcode
 
-        print(argcomplete.shellcode(["xenexplore"], shell=str(shell)))
+        print(shellcode(["xenexplore"], shell=str(shell)))
         parser.exit()
 
 
@@ -149,16 +156,6 @@ def _flush() -> int:
     return 0
 
 
-def _output_fails() -> bool:
-    """Whether an error that names no file is standard output's: it still is there."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _forget_output()
-        return True
-    return False
-
-
 def _forget_output() -> None:
     """Keep the interpreter from trying, and complaining, once more while it shuts down."""
     with suppress(OSError, ValueError):
@@ -176,7 +173,11 @@ def _told(answer: Callable[[], int]) -> int:
         _forget_output()
         return 0
     except OSError as error:
-        where = error.filename or ("standard output" if _output_fails() else "")
+        where = error.filename or ""
+        if not where and error.errno in _OF_WRITING:
+            # Files that a command writes are named (see writing()); what is left is this.
+            where = "standard output"
+            _forget_output()
         return _tell(f"{where}{': ' if where else ''}{error.strerror or error}")
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

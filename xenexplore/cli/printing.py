@@ -7,6 +7,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 from xenexplore.errors import InputError
@@ -20,6 +22,7 @@ __all__ = [
     "print_text",
     "shows_progress",
     "takes_no_document",
+    "writing",
 ]
 
 _RULE: Final = re.compile(r"^-{3,}$", re.MULTILINE)
@@ -123,6 +126,19 @@ def _encodes(stream: TextIO, text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Name the file in an error that does not: a full disk is found out only on writing.
+
+    Raises:
+        OSError: the error, with the file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
 
 
 def shows_progress(stream: TextIO) -> bool:

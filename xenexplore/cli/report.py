@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xenexplore.analysis.cost import read_costs
 from xenexplore.analysis.findings import find
-from xenexplore.cli.printing import add_printing, print_record, print_text
+from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
 from xenexplore.render.text.report import report_text
 
@@ -38,9 +38,13 @@ def run(args: argparse.Namespace) -> int:
             folder = Path(args.figures)
             folder.mkdir(parents=True, exist_ok=True)
             for figure in figures:
-                (folder / f"{figure.name}.svg").write_text(figure.svg, "utf-8", newline="\n")
+                path = folder / f"{figure.name}.svg"
+                with writing(path):
+                    path.write_text(figure.svg, "utf-8", newline="\n")
         if args.html:
-            Path(args.html).write_text(report_html(findings, figures), "utf-8", newline="\n")
+            page = report_html(findings, figures)
+            with writing(args.html):
+                Path(args.html).write_text(page, "utf-8", newline="\n")
     if args.json:
         from xenexplore.analysis.as_json import findings_json
 

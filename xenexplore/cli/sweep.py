@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, Row, read_rows, sweep, table_text, write_parquet
-from xenexplore.cli.printing import add_max_size, add_printing, print_record
+from xenexplore.cli.printing import add_max_size, add_printing, print_record, writing
 from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.cli.workload_options import ORDERS, progress_on
 from xenexplore.errors import InputError
@@ -70,14 +70,15 @@ def run(args: argparse.Namespace) -> int:
 
     def finished(row: Row, done: int, total: int) -> None:
         if output is not None and resumable:
-            with output.open("a", encoding="utf-8", newline="") as table:
+            with writing(output), output.open("a", encoding="utf-8", newline="") as table:
                 table.write(table_text([row], head=False))
         if progress is not None:
             progress(done, total, f"{row.register} {row.entries}")
 
     if output is not None and resumable:
         # What is known, without a line that was cut short; new rows are appended.
-        output.write_text(table_text(known.values()), "utf-8", newline="")
+        with writing(output):
+            output.write_text(table_text(known.values()), "utf-8", newline="")
     points = list(grid.points(args.recordings, args.max_size))
     with _pool(args.workers) as pool:
         rows = sweep(points, pool, known=known, finished=finished, limit=args.max_size)
@@ -88,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
         else:
             sys.stdout.write(table_text(rows))
         return 0
-    if resumable:
-        output.write_text(table_text(rows), "utf-8", newline="")
-    else:
-        write_parquet(rows, output)
+    with writing(output):
+        if resumable:
+            output.write_text(table_text(rows), "utf-8", newline="")
+        else:
+            write_parquet(rows, output)
     if args.json:
         print_record({"file": str(output), "rows": len(rows)})
     return 0
