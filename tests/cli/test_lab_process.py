@@ -67,7 +67,7 @@ def launch(tmp_path: Path):
                 stderr=subprocess.PIPE,
                 text=True,
                 process_group=0,
-            )  # fmt: skip
+            )
         )
         return started[-1]
 

@@ -16,7 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, NoReturn
+from typing import Any, NoReturn
 
 from xenexplore import __version__
 from xenexplore.errors import XenexploreError
@@ -53,7 +53,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
-    def _print_message(self, message: str, file: IO[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         """Unlike argparse's own, does not hide that nothing can be written."""
         (file or sys.stderr).write(message)
 
