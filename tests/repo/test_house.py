@@ -18,6 +18,7 @@ PACKAGE = ROOT / "xenexplore"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
     "errors",
+    "files",
     "addr",
     "steps",
     "memory",

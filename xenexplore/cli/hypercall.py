@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.as_json import entry_json
 from xenexplore.hypercalls.callers import CALLERS
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words", metavar="NAME", nargs="*", help="e.g. memory_op populate_physmap, or evtchn send"
     )
     parser.add_argument("--list", action="store_true", help="every hypercall and sub-op")
-    parser.add_argument("--json", action="store_true", help="one object per line")
+    add_printing(parser, "one object a line")
     parser.add_argument("--guest", choices=CALLERS, help="as this kind of guest sees it")
     only = parser.add_argument_group("filters, with --list")
     only.add_argument(
@@ -48,17 +48,17 @@ def run(args: argparse.Namespace) -> int:
         entries = [entry for entry in _everything() if _wanted(entry, args)]
         if args.json:
             for entry in entries:
-                print(json.dumps(entry_json(entry, caller)))
+                print_record(entry_json(entry, caller))
         else:
-            print(list_text(entries), end="")
+            print_text(list_text(entries), args)
         return 0
     found = find(" ".join(args.words))
     if caller and caller.handlers not in found.guests:
         raise CatalogueError(f"{found.title} for {args.guest} guests")
     if args.json:
-        print(json.dumps(entry_json(found, caller)))
+        print_record(entry_json(found, caller))
     else:
-        print(entry_text(found, caller), end="")
+        print_text(entry_text(found, caller), args)
     return 0
 
 

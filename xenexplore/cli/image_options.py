@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from xenexplore.addr import Gpa, parse_address
+from xenexplore.cli.printing import add_max_size, add_printing
 from xenexplore.errors import ImageError
 from xenexplore.memory.image import Image, Kind, open_image
 from xenexplore.paging.image_state import IMAGE_MAXPHYADDR, state_from_registers
@@ -39,7 +40,8 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="IMAGE",
         help="an ELF core (QEMU: dump-guest-memory), page-table pages, or raw memory; may be .zst",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    add_printing(parser, "one object a line")
+    add_max_size(parser, "half of this machine's memory; plain files are not held to it")
     parser.add_argument("--cr3", metavar="GPA", help="walk these page tables (default: the vCPU's)")
     parser.add_argument("--vcpu", metavar="N", type=int, help="whose registers (default: 0)")
     parser.add_argument("--raw", action="store_true", help="the file is raw memory; give --cr3")
@@ -67,7 +69,7 @@ def open_target(args: argparse.Namespace) -> Target:
             were not given, or knows what ``--la57`` was to say.
         AddressError: ``--cr3`` is no guest-physical address.
     """
-    image = open_image(args.image, Kind.RAW if args.raw else None)
+    image = open_image(args.image, Kind.RAW if args.raw else None, limit=args.max_size)
     cr3 = None if args.cr3 is None else parse_address(args.cr3, Gpa).value
     if not image.vcpus and args.vcpu is None:
         return _without_registers(image, args, cr3)

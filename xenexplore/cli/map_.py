@@ -7,6 +7,7 @@ import json
 import sys
 
 from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
+from xenexplore.cli.printing import print_text
 from xenexplore.paging.batch_tables import read_tables
 from xenexplore.paging.runs import Join, Run, find_runs
 from xenexplore.render.text.image import image_header
@@ -46,8 +47,10 @@ def run(args: argparse.Namespace) -> int:
         lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in runs)
         sys.stdout.writelines(lines)
         return 0
-    print(image_header(target.image, target.state, target.vcpu, target.assumed))
-    sys.stdout.writelines(runs_text(runs, physical=args.physical, fold=not args.all))
+    header = image_header(target.image, target.state, target.vcpu, target.assumed)
+    print_text(f"{header}\n", args)
+    for line in runs_text(runs, physical=args.physical, fold=not args.all):
+        print_text(line, args)
     return 0
 
 

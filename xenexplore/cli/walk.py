@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from xenexplore.addr import Gva, is_canonical, parse_address
 from xenexplore.cli.image_options import Target, add_image_arguments, missing_table, open_target
+from xenexplore.cli.printing import print_record, print_text
 from xenexplore.errors import AddressError
 from xenexplore.paging.access import Access, WalkEnd
 from xenexplore.paging.image_state import rights_aside
@@ -45,13 +45,12 @@ def run(args: argparse.Namespace) -> int:
     walks = [_walk(target, text, access) for text in args.addresses]
     if args.json:
         for one in walks:
-            print(json.dumps(walk_json(one)))
+            print_record(walk_json(one))
         return 0
-    print(image_header(target.image, target.state, target.vcpu, target.assumed), end="")
-    print(f"Access: {access}" if access else "Access: none, only the translation")
+    print_text(image_header(target.image, target.state, target.vcpu, target.assumed), args)
+    print_text(f"Access: {access or 'none, only the translation'}\n", args)
     for one in walks:
-        print()
-        print(walk_text(one), end="")
+        print_text(f"\n{walk_text(one)}", args)
     return 0
 
 

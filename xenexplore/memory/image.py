@@ -12,13 +12,19 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
 from xenexplore.memory.image_elf import ELF_MAGIC, Segment, read_elf
-from xenexplore.memory.image_pages import looks_like_pages, read_pages, registers_beside
+from xenexplore.memory.image_pages import (
+    RECORD_SIZE,
+    looks_like_pages,
+    read_pages,
+    registers_beside,
+)
 from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.image_source import Buffer, load_bytes
 
@@ -171,19 +177,23 @@ def _without_overlaps(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     return tuple(kept)
 
 
-def open_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
+def open_image(
+    path: str | os.PathLike[str], kind: Kind | None = None, *, limit: int | None = None
+) -> Image:
     """Open a memory image.
 
     Args:
         path: the file; zstd-compressed or not.
         kind: what it is, or None to tell by its content (raw memory cannot be told).
+        limit: most bytes that a compressed file may unfold to; None for half of the
+            machine's memory.
 
     Raises:
         ImageError: empty, cut short, or not a memory image that can be read.
         OSError: the file cannot be opened.
     """
     file = Path(path)
-    data = load_bytes(file)
+    data = load_bytes(file, limit, None if kind else partial(_check_start, file))
     if kind is None:
         kind = _recognise(file, data)
     if kind is Kind.ELF:
@@ -200,6 +210,13 @@ def open_image(path: str | os.PathLike[str], kind: Kind | None = None) -> Image:
             hint="the file is cut short, or not raw memory",
         )
     return Image(str(path), kind, data, (Segment(0, len(data), 0),))
+
+
+def _check_start(file: Path, head: bytes) -> None:
+    """Whether a compressed file begins as an image, before the rest of it is decompressed."""
+    whole = head[: len(head) - len(head) % RECORD_SIZE]
+    if _recognise(file, whole) is Kind.PAGES:
+        read_pages(file, whole)
 
 
 def _recognise(file: Path, data: Buffer) -> Kind:

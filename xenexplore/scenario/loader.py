@@ -9,13 +9,12 @@ default in silence.
 from __future__ import annotations
 
 import re
-import sys
 import tomllib
 import unicodedata
-from pathlib import Path as FilePath
 from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS, MAX_VCPUS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
@@ -28,7 +27,7 @@ from xenexplore.scenario.model import Expectation, Scenario
 from xenexplore.scenario.path import About
 from xenexplore.steps import ERRNOS, Status
 
-__all__ = ["STATUSES", "load_scenario", "parse_scenario"]
+__all__ = ["STATUSES", "load_scenario", "parse_scenario", "scenario_text"]
 
 STATUSES = tuple(Status)
 
@@ -40,23 +39,30 @@ _COUNTS = tuple(Counts.__dataclass_fields__)
 _TABLES = ("buffer", "action", "option", "expect")
 
 
-def load_scenario(source: str) -> Scenario:
+def load_scenario(source: str, *, limit: int | None = None) -> Scenario:
     """Read a scenario from a file, or from standard input (``"-"``).
 
+    Args:
+        source: the file's path, or ``"-"``.
+        limit: most bytes of text; None for 4 MiB.
+
     Raises:
-        ScenarioError: the text is malformed.
+        ScenarioError: the text is malformed, not UTF-8, or longer than the limit.
         OSError: the file cannot be read.
     """
-    if source == "-":
-        if sys.stdin is None:
-            raise ScenarioError("standard input", "", expected="a scenario", got="a closed one")
-        return parse_scenario(sys.stdin.read(), "standard input")
-    raw = FilePath(source).read_bytes()
-    try:
-        return parse_scenario(raw.decode(), source)
-    except UnicodeDecodeError as error:
-        place = f"byte {error.start}"
-        raise ScenarioError(source, place, expected="UTF-8 text", got="other bytes") from None
+    text = scenario_text(source, limit=limit)
+    return parse_scenario(text, "standard input" if source == "-" else source)
+
+
+def scenario_text(source: str, *, limit: int | None = None) -> str:
+    """The text of a scenario, as :func:`load_scenario` reads it.
+
+    Raises:
+        ScenarioError: it is not UTF-8, or longer than the limit.
+        OSError: the file cannot be read.
+    """
+    most = TEXT_LIMIT if limit is None else limit
+    return read_text(source, most, what="a scenario", error=ScenarioError)
 
 
 def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
