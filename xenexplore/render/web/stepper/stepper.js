@@ -104,9 +104,9 @@ class Stepper {
     });
     this.sight.observe(root);
   }
-  // The columns that there is room for.  Not a container query: Chromium puts off the style of what
-  // is in a size container until it lays it out, and in a cell that the notebook skips
-  // (content-visibility) what was drawn meanwhile could stay without any layout for good.
+  // The columns that there is room for.  As classes, not by a container query: a size container is
+  // styled when it is laid out, and in a cell that the notebook skips (content-visibility) that is
+  // not when it is drawn.
   fit() {
     const { classList } = this.root;
     classList.toggle("is-wide", this.width >= WIDE);
