@@ -126,7 +126,8 @@ class Controls:
         rest = choices.options[1:]
         if given or rest not in ((), (_BESIDE,)) or not all(map(self._takes, wanted.items())):
             return False
-        if not set(wanted["register"]) <= set(_words(choices.call)):
+        registered = wanted["register"]
+        if not isinstance(registered, tuple) or not set(registered) <= set(_words(choices.call)):
             return False
         for name, value in wanted.items():
             self.widgets[name].value = value
