@@ -24,6 +24,17 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 HERE = Path(__file__).resolve().parent
+# All that a saved notebook says about its kernel: enough to open and highlight it.  The kernel that
+# ran it reports its own versions too; they are left out, or the bytes would be those of one machine.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
 # A plot's bytes are those of one matplotlib; its numbers stand in the text beside it.
 PLOT = re.compile(r'(<div class=\\"xe-plot\\"><img alt=\\"[^"]*\\" src=\\"data:)[^"]*"')
@@ -37,16 +48,7 @@ def sources() -> list[Path]:
 def build(source: Path) -> str:
     """Execute one source and return the canonical notebook as text."""
     notebook = jupytext.read(source)
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {
-                "display_name": "Python 3 (ipykernel)",
-                "language": "python",
-                "name": "python3",
-            },
-            "language_info": {"name": "python"},
-        }
-    )
+    notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,
         timeout=300,
@@ -58,7 +60,7 @@ def build(source: Path) -> str:
 
 
 def canonical(notebook: NotebookNode) -> str:
-    """One text per notebook: stable cell ids, no timings, no widget state, no view ids."""
+    """One text per notebook: no ids, timings, widget state or versions of the run that made it."""
     cells = []
     for index, cell in enumerate(notebook.cells):
         kept = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
@@ -73,7 +75,7 @@ def canonical(notebook: NotebookNode) -> str:
         cells.append(kept)
     record = {
         "cells": cells,
-        "metadata": {k: v for k, v in notebook.metadata.items() if k != "widgets"},
+        "metadata": METADATA,
         "nbformat": 4,
         "nbformat_minor": 5,
     }

@@ -7,6 +7,7 @@ XENEXPLORE_UPDATE_GOLDEN=1 writes it.
 
 from __future__ import annotations
 
+import enum
 import inspect
 import json
 import re
@@ -116,7 +117,7 @@ def _step(step: type[steps.Step]) -> dict[str, Any]:
 
 
 def _may_be_left_out(hint: Any) -> bool:
-    return hint is str or type(None) in typing.get_args(hint)
+    return hint in (str, steps.Spoilt) or type(None) in typing.get_args(hint)
 
 
 def _option() -> dict[str, Any]:
@@ -205,6 +206,8 @@ def _shape(hint: Any) -> dict[str, Any]:
         return _NUMBER
     if hint in (str, bool, float):
         return {"type": {str: "string", bool: "boolean", float: "number"}[hint]}
+    if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
+        return {"enum": [member.value for member in hint]}
     if origin is typing.Literal:
         return {"enum": list(args)}
     if origin is tuple:

@@ -127,10 +127,11 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
     },
     s.Exit: {"vcpu": vcpus, "instruction": st.just("vmmcall")},
     s.Copy: {
-        "direction": st.sampled_from(["from", "to", "clear"]),
+        "direction": st.sampled_from(s.Direction),
         "handle": numbers,
         "size": sizes,
         "role": texts,
+        "type": texts,
         "current": vcpus,
         "subject": vcpus,
     },
@@ -144,12 +145,12 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "meaning": st.sampled_from(["gfn", "offset", "address", "length"]),
     },
     s.Move: {
-        "direction": st.sampled_from(["from", "to"]),
+        "direction": st.sampled_from([s.Direction.FROM, s.Direction.TO]),
         "gpa": gpas(),
         "mfn": st.none() | mfns(),
         "size": sizes,
         "meant": st.none() | gpas(),
-        "spoilt": st.sampled_from(["", "ciphertext", "garbage", "dropped"]),
+        "spoilt": st.sampled_from(s.Spoilt),
     },
     s.UncheckedAccess: {
         "va": gvas(),
@@ -161,7 +162,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
     s.Hazard: {"name": texts, "detail": texts},
     s.Refusal: {"reason": texts},
     s.RegisterPass: {
-        "way": st.sampled_from(["in", "out"]),
+        "direction": st.sampled_from([s.Direction.FROM, s.Direction.TO]),
         "registers": st.lists(st.sampled_from(["rsi", "r8", "r12"]), max_size=7).map(tuple),
         "size": sizes,
         "role": texts,
@@ -170,7 +171,11 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
     s.Note: {"text": texts},
     s.Flip: {"gfn": gfns(), "shared": st.booleans()},
     s.GuestCopy: {"source": gvas(), "target": gvas(), "size": sizes, "inbound": st.booleans()},
-    s.GuestTranslate: {"va": gvas(), "gpa": st.none() | gpas(), "how": texts},
+    s.GuestTranslate: {
+        "va": gvas(),
+        "gpa": st.none() | gpas(),
+        "how": st.sampled_from(s.Translation),
+    },
     s.GuestWrite: {"gpa": gpas(), "size": sizes, "what": texts},
     s.TlbLookup: {
         "asked": vcpus,
@@ -232,9 +237,9 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "p2m_type": st.sampled_from(["p2m_ram_rw", "p2m_mmio_direct"]),
         "order": st.sampled_from([0, 9, 18]),
         "entry_reads": st.integers(0, 4),
-        "purpose": st.sampled_from(
-            ["level-4 table (CR3)", "buffer", "frame of the linear address"]
-        ),
+        "purpose": st.sampled_from(s.Purpose),
+        "level": st.none() | st.integers(1, 5),
+        "root": st.booleans(),
     },
     s.Check: {"name": texts, "passed": st.booleans(), "detail": texts},
     s.Fault: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,8 +13,28 @@ from pathlib import Path
 import pytest
 from generate_structs import ARCH_FLAGS, translation_unit
 
-INCLUDE = Path("/usr/include")
+#: Where ``xen/xen.h`` lies; another version's headers can be named instead.
+INCLUDE = Path(os.environ.get("XENEXPLORE_XEN_INCLUDE", "/usr/include"))
 HELP = "Debian: apt-get install libxen-dev gcc; these tests hold the catalogue to the real headers"
+
+# What tells one version's public headers from another's: nothing in them names Xen's version.
+INTERFACES = (
+    "__XEN_LATEST_INTERFACE_VERSION__",
+    "XEN_DOMCTL_INTERFACE_VERSION",
+    "XEN_SYSCTL_INTERFACE_VERSION",
+)
+#: Their values, from xen-compat.h, domctl.h and sysctl.h of each release's tag.
+RELEASES = {
+    (0x40E00, 0x12, 0x13): "4.14",
+    (0x40E00, 0x13, 0x13): "4.15",
+    (0x40E00, 0x14, 0x14): "4.16",
+    (0x40E00, 0x15, 0x15): "4.17",
+    (0x40E00, 0x16, 0x15): "4.18",
+    (0x41300, 0x17, 0x15): "4.19 or 4.20",
+    (0x41300, 0x17, 0x16): "4.21",
+}
+#: The version that the catalogue describes.
+CATALOGUED = "4.17"
 
 
 def require_headers() -> None:
@@ -22,6 +43,40 @@ def require_headers() -> None:
         pytest.fail(f"no Xen headers in {INCLUDE}/xen ({HELP})")
     if shutil.which("gcc") is None:
         pytest.fail(f"no gcc ({HELP})")
+
+
+def found_release() -> str:
+    """The Xen version whose public headers are installed, as those headers tell it."""
+    defined = macros("x86_64")
+    values = tuple(int(defined[name], 0) for name in INTERFACES)
+    unknown = ", ".join(f"{n} {v:#x}" for n, v in zip(INTERFACES, values, strict=True))
+    return RELEASES.get(values, f"a version that these tests do not know ({unknown})")
+
+
+def why_not(found: str, *, or_later: bool = False) -> str:
+    """Why a test cannot judge the headers of ``found``; "" if it can.
+
+    ``or_later``: the test asks for what later versions keep, such as numbers.
+    """
+    known = list(RELEASES.values())
+    if found == CATALOGUED:
+        return ""
+    if or_later and (found not in known or known.index(found) > known.index(CATALOGUED)):
+        return ""
+    return (
+        f"needs the public headers of Xen {CATALOGUED}{' or later' * or_later}, which the "
+        f"catalogue describes; {INCLUDE}/xen has those of {found}"
+    )
+
+
+def need_catalogued_release(*, or_later: bool = False) -> None:
+    """Skip where the headers are another version's: their interface differs, and should.
+
+    This is the only reason for which a test of this suite may be skipped.
+    """
+    why = why_not(found_release(), or_later=or_later)
+    if why:
+        pytest.skip(why)
 
 
 def run_c(body: str, arch: str) -> list[str]:

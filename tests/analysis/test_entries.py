@@ -68,7 +68,7 @@ def test_an_interrupt_between_is_no_change_of_task() -> None:
     assert (got.irq_accesses, got.irq_stacks, got.task_entries) == (3, 1, 8)
     assert entries_needed(load, 0)[1].needed == (3, 3, 3, 3)  # its two pages are one entry
     assert entries_needed(load, 0)[2].needed == (9, 9, 9, 9)
-    first, *pages = registrations(load, 0, ("stacks",))
+    first, *pages = registrations(load, 0, ("stack",))
     assert (first.va.value, first.pa.value, first.size) == (irq, 0x1760_2000, 16 << 10)
     assert [(entry.va.value, entry.size) for entry in pages] == [(one, 4096), (two, 4096)]
     # Where its frames are not known, the pages that were used.
@@ -76,8 +76,8 @@ def test_an_interrupt_between_is_no_change_of_task() -> None:
         Made(24, 8, [("from", at, 16)]) for at in order
     ])  # fmt: skip
     assert coverage(unknown, 0).stacks == got
-    assert [entry.va.value for entry in registrations(unknown, 0, ("stacks",))] == [irq, one, two]
-    assert registrations(unknown, 0, ("stacks",))[0].size == 8192
+    assert [entry.va.value for entry in registrations(unknown, 0, ("stack",))] == [irq, one, two]
+    assert registrations(unknown, 0, ("stack",))[0].size == 8192
     # On two vCPUs the tasks follow each other on none.
     apart = workload_of(layout, [
         Made(24, 8, [("from", at, 16)], vcpu=vcpu) for vcpu, at in enumerate((one, two))

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import errno
 import functools
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,138 +11,31 @@ from hypothesis import strategies as st
 from workloads import Made, workload_of
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.analysis.design import DESIGNS, Design, design
+from xenexplore.analysis.design import DESIGNS, design, replay_model
 from xenexplore.analysis.replay import Verdict, replay, replay_all
 from xenexplore.analysis.shape import LINUX_LEAVES, Shape
 from xenexplore.analysis.static_table import StaticTable
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.abi import Access
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.hypervisor.xen import Xen
-from xenexplore.options.registry import OPTIONS, make_option
-from xenexplore.paging import READ, walk
-from xenexplore.steps import Copy
+from xenexplore.options.registry import make_option, variant
+from xenexplore.steps import Copy, Direction
 from xenexplore.tlb import Entry, SoftwareTlb
 
-# What is counted per buffer is a lower bound where buffers adjoin.
-GUEST_SIDE = ("guest_translations", "guest_bytes_copied", "guest_bytes_written", "register_bytes")
-VARIANTS: list[tuple[str, dict[str, object]]] = [
-    ("linear-walk", {}),
-    ("domain-mode", {}),
-    ("number-bit", {}),
-    ("address-bits", {}),
-    ("sg-policy", {}),
-    ("sg-policy", {"policy": "by-size"}),
-    ("giant-map", {}),
-    ("giant-map", {"second": "kernel-image", "search": "sorted"}),
-    ("software-tlb", {"register": ["kernel-image", "directmap"]}),
-    ("software-tlb", {"register": ["directmap", "kernel-image"], "entries": 1}),
-    ("software-tlb", {"register": ["directmap", "kernel-image"], "entries": 1, "policy": "lru"}),
-    ("gfn-lists", {"register": ["directmap"]}),
-    ("bounce", {}),
-    ("fastabi", {}),
-    ("phys-twins", {}),
-]
 
-
-@functools.cache
-def _today(maker: str, kind: str, offset: int | None) -> tuple[Domain, tuple[Made, ...], Shape]:
-    """What today's interface copies: the recording that a recorder would have made."""
-    ran = run_call("linear-walk", MAKERS[maker], Where(kind, offset))
-    copies = [
-        (s.direction, s.handle, s.size) for s in (n.step for n in ran.machine.nodes)
-        if isinstance(s, Copy)
-    ]  # fmt: skip
-    call = MAKERS[maker](Domain(GuestSpec()), Where(kind, offset))
-    sub_op = call.args[0] if call.number != 13 else -1
-    made = (Made(call.number, sub_op, copies, call.args),)
-    return ran.domain, made, Shape(leaves=_leaves(ran.domain, copies))
-
-
-def _leaves(domain: Domain, copies: list[tuple[str, int, int]]) -> dict[RegionKind, int]:
-    """How the guest's own tables map what is copied, one page size for each kind of region."""
-    leaves: dict[RegionKind, int] = {}
-    state = domain.paging_state(0)
-    for _, va, _ in copies:
-        found = walk(domain.memory.guest, state, Gva(va), READ)
-        order = {4: 0, 3: 9, 2: 18}[len(found.entries)]
-        kind = domain.layout.find(Gva(va)).kind
-        assert leaves.setdefault(kind, order) == order
-    return leaves
-
-
-@pytest.mark.parametrize("kind", ["kmalloc", "stack", "static"])
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize(("option", "values"), VARIANTS, ids=str)
-def test_whole_calls_cost_what_the_machine_counts(
-    maker: str, kind: str, option: str, values: dict[str, object]
-) -> None:
-    for offset in (None, 4080):
-        domain, calls, shape = _today(maker, kind, offset)
-        ran = run_call(option, MAKERS[maker], Where(kind, offset), params=dict(values))
-        got = replay(workload_of(domain.layout, calls), Design("x", option, values), 0, shape)
-        if ran.outcome.status == "refused":
-            assert got.refused == 1
-            assert got.counts == Counts()
-            continue
-        if maker in ("sends", "same_twice") and option in ("sg-policy", "fastabi", "bounce"):
-            continue  # how the list's entries are passed is in memory, which is not recorded
-        if ran.outcome.status != "right":
-            continue  # a call that fails early makes fewer copies than today's
-        assert got.refused == 0
-        assert got.setup == ran.outcome.setup
-        for item in fields(Counts):
-            mine, theirs = getattr(got.counts, item.name), getattr(ran.outcome.calls, item.name)
-            if item.name in GUEST_SIDE:
-                assert mine <= theirs, item.name
-                if maker in ("send", "runstate"):
-                    assert mine == theirs, item.name
-            else:
-                assert mine == theirs, item.name
-
-
-@pytest.mark.parametrize("maker", ["send", "alloc_unbound", "runstate", "map_grants", "populate"])
-@pytest.mark.parametrize(
-    ("option", "values"),
-    [("bounce", {"mode": "flip"}), ("bounce", {}), ("number-bit", {}), ("fastabi", {}),
-     ("software-tlb", {"register": ["kernel-image"]})],
-)  # fmt: skip
-def test_an_encrypted_guests_calls_cost_what_the_machine_counts(maker, option, values) -> None:
-    domain, calls, shape = _today(maker, "stack", None)
-    spec = GuestSpec(encryption="sev")
-    shared = option == "number-bit"
-    where = Where("stack", None, shared=shared)
-    ran = run_call(option, MAKERS[maker], where, spec=spec, params=dict(values))
-    load = workload_of(domain.layout, calls)
-    got = replay(load, Design("x", option, values, encrypted=True), 0, shape)
-    if option == "software-tlb":
-        # Each access is judged by itself; the machine's call ends with the first.
-        # populate_physmap tells only that no extent is done.
-        assert ran.result == (0 if maker == "populate" else -errno.EFAULT)
-        assert ran.outcome.status == "error"
-        assert got.share(Verdict.FAIL) == 1
-        assert got.counts.walks == ran.outcome.calls.walks == 0
-        assert got.setup == ran.outcome.setup
-        return
-    if ran.outcome.status == "refused":
-        assert got.refused == 1
-        return
-    assert ran.result == (5 if maker == "populate" else 0)
-    assert got.counts.flips == ran.outcome.calls.flips
-    assert (got.counts.flips > 0) == (values == {"mode": "flip"})
-    assert got.setup == ran.outcome.setup
-    for name in ("exits", "copies", "walks", "p2m_lookups", "bytes_from_guest", "bytes_to_guest",
-                 "unchecked"):  # fmt: skip
-        assert getattr(got.counts, name) == getattr(ran.outcome.calls, name), name
-
-
-def _access(direction: str, va: int, size: int) -> Access:
+def _access(way: str, va: int, size: int) -> Access:
     return Access(
-        direction=direction, handle=va, size=size, role="bytes", current=0, subject=0, number=None
+        direction=Direction(way),
+        handle=va,
+        size=size,
+        role="bytes",
+        current=0,
+        subject=0,
+        number=None,
     )
 
 
@@ -239,7 +131,7 @@ def test_page_sizes_decide_what_a_walk_costs(order: int, kind: str) -> None:
     region = domain.layout.find(buffer.va)
     reads_to_order = {4: 0, 3: 9, 2: 18}
     leaves[region.kind] = reads_to_order[seen.pte_reads]
-    got = replay(made, Design("x", "linear-walk"), 0, Shape(p2m_order=order, leaves=leaves)).counts
+    got = replay(made, variant("linear-walk"), 0, Shape(p2m_order=order, leaves=leaves)).counts
     assert got.pte_reads == seen.pte_reads
     assert got.p2m_lookups == seen.p2m_lookups
     reads = seen.p2m_entry_reads
@@ -265,15 +157,11 @@ def test_the_digests_arithmetic_holds() -> None:
             assert (flat.p2m_lookups, flat.p2m_entry_reads, flat.pte_reads) == (1, each, 0)
 
 
-def test_every_option_of_the_registry_is_replayed() -> None:
-    assert {what.option for what in DESIGNS} == set(OPTIONS)
-
-
 def test_pv_and_unspecified_designs_refuse() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])], kind="pv")
     for got in replay_all(made, DESIGNS):
-        if got.design.option in ("linear-walk", "phys-twins"):
+        if got.design.design.replay.carries_pv:
             assert got.share(Verdict.DIRECT) == 1
             assert got.counts.walks == got.counts.p2m_lookups == got.counts.unchecked == 0
         else:
@@ -285,18 +173,19 @@ def test_pv_and_unspecified_designs_refuse() -> None:
 def test_an_encrypted_guest_fails_where_it_would_be_walked() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])])
-    walked = replay(made, Design("x", "linear-walk", encrypted=True), 0)
+    walked = replay(made, variant("linear-walk"), 0, encrypted=True)
     assert walked.share(Verdict.FAIL) == 1
     assert walked.counts.bytes_from_guest == walked.counts.walks == 0
-    missed = replay(made, Design("x", "software-tlb", {"register": ["directmap"]}, True), 0)
+    missed = replay(made, variant("software-tlb: register=directmap"), 0, encrypted=True)
     assert missed.share(Verdict.FAIL) == 1
     assert missed.counts.tlb_lookups == 1
 
 
 def test_designs_are_named_with_their_parameters() -> None:
-    got = design("software-tlb:register=directmap+stacks:entries=4:miss=fail")
-    assert got.values == {"register": ("directmap", "stacks"), "entries": 4, "miss": "fail"}
-    assert design("giant-map+image").words == ("directmap", "kernel-image")
+    wanted = (("register", ("directmap", "stack")), ("entries", 4), ("miss", "fail"))
+    assert design("software-tlb:register=directmap+stack:entries=4:miss=fail").values == wanted
+    assert design("O7: register=directmap+stack, entries=4, miss=fail").values == wanted
+    assert replay_model(design("giant-map+image")).registers() == ("directmap", "kernel-image")
     with pytest.raises(MachineError, match="did you mean 'giant-map'"):
         design("gaint-map")
     with pytest.raises(MachineError, match="key=value"):
@@ -350,7 +239,7 @@ def test_calls_from_user_space_under_the_number_bit(privcmd: str) -> None:
         if isinstance(s, Copy)
     ]  # fmt: skip
     made = Made(32, 6, copies, call.args, user=True)
-    got = replay(workload_of(ran.domain.layout, [made]), Design("x", "number-bit", values), 0)
+    got = replay(workload_of(ran.domain.layout, [made]), variant("number-bit", values), 0)
     assert got.counts == ran.outcome.calls
     assert (got.counts.walks > 0) == (privcmd == "linear")
 

@@ -114,7 +114,6 @@ def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]
     served, own = folder / "notebooks", folder / "own"
     update_copy(NOTEBOOKS, served)
     settings = {
-        "notebook-extension/tracker": {"windowingMode": "none"},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         "apputils-extension/themes": {"theme": theme},
     }

@@ -14,7 +14,10 @@ from xenexplore.render.html import comparison_json, web_module, web_style
 
 # A model like anywidget's, in memory.
 MODEL = """
-const state = { data: document.getElementById("data").textContent, step: START };
+const state = {
+  data: document.getElementById("data").textContent,
+  position: { turn: 1, step: START, by: "", seq: 0 },
+};
 const listeners = new Map();
 window.saved = [];
 window.listening = () => [...listeners.values()].reduce((sum, set) => sum + set.size, 0);
@@ -24,10 +27,13 @@ window.model = {
     state[name] = value;
     (listeners.get(`change:${name}`) || []).forEach(f => f());
   },
-  save_changes: () => window.saved.push(state.step),
+  save_changes: () => { window.saved.push(state.position.step); window.told?.(state.position); },
   on: (name, f) => listeners.set(name, (listeners.get(name) || new Set()).add(f)),
   off: (name, f) => listeners.get(name)?.delete(f),
 };
+// The kernel: a step that it sets, and what comes back of what it was told.
+window.kernel = step => window.model.set(
+  "position", { turn: state.position.turn + 1, step, by: "", seq: 0 });
 window.view = view;
 window.cleanup = view.render({ model: window.model, el: document.getElementById("here") });
 """
@@ -58,10 +64,10 @@ def test_the_step_goes_both_ways(stepper: Page) -> None:
     assert stepper.evaluate("saved") == []
     root.focus()
     stepper.keyboard.press("ArrowRight")
-    assert stepper.evaluate("model.get('step')") == 6
+    assert stepper.evaluate("model.get('position').step") == 6
     stepper.wait_for_function("saved.length > 0")
     assert stepper.evaluate("saved") == [6]
-    stepper.evaluate("model.set('step', 12)")
+    stepper.evaluate("kernel(12)")
     expect(root).to_have_attribute("data-step", "12")
     stepper.wait_for_timeout(120)
     assert stepper.evaluate("saved") == [6]  # what came from the kernel is not sent back
@@ -83,7 +89,7 @@ def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
         # A step that is still on its way to the kernel is about the run before.
         "data => { document.querySelector('.xe').dispatchEvent("
         "new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));"
-        " model.set('step', 32); model.set('data', data); }",
+        " kernel(32); model.set('data', data); }",
         other,
     )
     root = stepper.locator(".xe")
@@ -98,8 +104,95 @@ def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
     assert stepper.evaluate("saved") == [0]
 
 
+# Every view sees each step that it stands at; what it tells the kernel comes back late.
+WATCH = """late => {
+  window.stood = [];
+  const root = document.querySelector(".xe");
+  new MutationObserver(() => stood.push(Number(root.dataset.step)))
+    .observe(root, { attributeFilter: ["data-step"] });
+  window.told = position => setTimeout(() => model.set("position", { ...position }), late);
+}"""
+
+
+def backward(page: Page) -> int:
+    return int(page.evaluate("stood.filter((step, k) => k && step < stood[k - 1]).length"))
+
+
+@pytest.mark.parametrize("late", [5, 90, 400])
+@pytest.mark.parametrize("every", [33, 60, 120])
+def test_steps_by_key_never_run_backwards(stepper: Page, every: int, late: int) -> None:
+    """Each step that was told comes back as it was, when the view has long gone on."""
+    stepper.evaluate("kernel(0)")
+    stepper.evaluate(WATCH, late)
+    stepper.evaluate(
+        """every => new Promise(done => {
+          let left = 20;
+          const press = () => {
+            document.querySelector(".xe").dispatchEvent(
+              new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+            if (!(left -= 1)) { clearInterval(timer); done(); }
+          };
+          const timer = setInterval(press, every);
+        })""",
+        every,
+    )
+    stepper.wait_for_timeout(late + 150)
+    assert stepper.evaluate("stood.length") == 20
+    assert backward(stepper) == 0
+    assert stepper.evaluate("model.get('position').step") == stepper.evaluate("saved.at(-1)") == 20
+
+
+def test_play_and_the_slider_never_run_backwards(stepper: Page) -> None:
+    stepper.evaluate("kernel(0)")
+    stepper.evaluate(WATCH, 90)
+    stepper.get_by_label("Speed").select_option("20")
+    stepper.get_by_role("button", name="Play").click()
+    expect(stepper.locator(".xe")).to_have_attribute("data-step", "20", timeout=20_000)
+    assert backward(stepper) == 0
+    stepper.evaluate("kernel(0)")
+    stepper.evaluate("stood.length = 0")
+    stepper.evaluate(
+        """() => new Promise(done => {
+          const slider = document.querySelector(".xe input[type=range]");
+          let at = 0;
+          const drag = () => {
+            slider.value = at += 1;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+            if (at === 20) { clearInterval(timer); done(); }
+          };
+          const timer = setInterval(drag, 25);
+        })"""
+    )
+    stepper.wait_for_timeout(250)
+    assert backward(stepper) == 0
+    expect(stepper.locator(".xe")).to_have_attribute("data-step", "20")
+
+
+def test_the_kernels_word_is_obeyed_while_steps_come_back(stepper: Page) -> None:
+    stepper.evaluate(WATCH, 90)
+    root = stepper.locator(".xe")
+    root.focus()
+    stepper.keyboard.press("ArrowRight")
+    stepper.wait_for_function("saved.length > 0")
+    stepper.evaluate("kernel(2)")
+    expect(root).to_have_attribute("data-step", "2")
+    stepper.wait_for_timeout(200)  # the step of before comes back
+    expect(root).to_have_attribute("data-step", "2")
+    assert stepper.evaluate("model.get('position').step") == 2
+    # Another view of the same run is followed, in the order in which it went.
+    stepper.evaluate(
+        "model.set('position', { ...model.get('position'), step: 9, by: 'x', seq: 2 })"
+    )
+    expect(root).to_have_attribute("data-step", "9")
+    stepper.evaluate(
+        "model.set('position', { ...model.get('position'), step: 8, by: 'x', seq: 1 })"
+    )
+    stepper.wait_for_timeout(50)
+    expect(root).to_have_attribute("data-step", "9")
+
+
 def test_cleaning_up_leaves_nothing(stepper: Page) -> None:
-    assert stepper.evaluate("listening()") == 2  # to the data and to the step
+    assert stepper.evaluate("listening()") == 2  # to the data and to the position
     stepper.evaluate("cleanup()")
     assert stepper.locator(".xe").count() == 0
     assert stepper.evaluate("listening()") == 0
@@ -130,7 +223,7 @@ def test_a_comparison_is_told_by_its_data(open_page: Open, tmp_path: FilePath) -
     page = open_page(page_of(data, 3, tmp_path))
     root = page.locator(".xe-comparison")
     expect(root).to_have_attribute("data-step", "3")
-    page.evaluate("model.set('step', 7)")
+    page.evaluate("kernel(7)")
     expect(root).to_have_attribute("data-step", "7")
     page.evaluate("cleanup()")
     assert page.locator(".xe").count() == 0

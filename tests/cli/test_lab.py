@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -58,26 +60,61 @@ def test_copy_only_says_where(
     assert f"notebooks: {tmp_path / 'mine'} (2 written)" in capsys.readouterr().out
 
 
-def test_a_free_port_is_free_and_the_server_is_told(
-    shipped: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("port", ["70000", "-1", "eight", "", "1.5"])
+def test_a_port_that_is_none_is_refused(
+    port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commands: list[list[str]] = []
+    assert main(["lab", "--dir", str(tmp_path / "mine"), "--port", port]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"expected 1 to 65535 (0: any free port), got {port!r}" in err
+    assert not (tmp_path / "mine").exists()
 
-    def call(command: list[str]) -> int:
-        commands.append(command)
-        return 0
 
-    monkeypatch.setattr(lab, "shipped_notebooks", lambda: shipped)
-    monkeypatch.setattr(lab.subprocess, "call", call)
-    assert main(["lab", "--dir", str(tmp_path / "mine"), "--no-browser"]) == 0
-    out = capsys.readouterr().out
-    port = next(word for word in commands[0] if "port=" in word).partition("=")[2]
-    assert f"http://127.0.0.1:{port}/lab/tree/00_start_here.ipynb?token=" in out
-    assert f"--ServerApp.root_dir={(tmp_path / 'mine').resolve()}" in commands[0]
-    assert "--no-browser" in commands[0]
+def test_a_taken_port_is_refused_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert main(["lab", "--dir", str(tmp_path / "mine"), "--port", str(port)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"--port {port}: expected a free port, got one that another program uses" in err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_no_home_and_no_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").write_text("a file", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert main(["lab"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "choose a folder with --dir" in err
+
+
+def test_a_stand_in_for_a_home_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "none"))
+    assert lab._environment(tmp_path, "t")["HOME"] == str(tmp_path / ".home")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert lab._environment(tmp_path, "t")["HOME"] == str(tmp_path)
+
+
+def test_news_are_off_by_a_default_that_settings_override(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/theirs")
+    theirs, ours = lab._environment(tmp_path, "t")["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    assert theirs == "/theirs"
+    defaults = json.loads(
+        (Path(ours) / "labconfig" / "default_setting_overrides.json").read_text(encoding="utf-8")
+    )
+    assert defaults == {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 
 
 def test_the_checkout_ships_its_notebooks() -> None:

@@ -274,8 +274,9 @@ def test_frames_run_out():
 def test_linear_regions_by_word():
     domain = Domain(GuestSpec(memory=6 * GIB))
     directmap = domain.linear_region("directmap")
-    # RAM lies on both sides of the hole below 4 GiB: the larger piece.
-    assert (directmap.start, directmap.size) == (Gva(0xFFFF_8880_0000_0000), 0xF000_0000)
+    # RAM lies on both sides of the hole below 4 GiB: from physical 0 to the last frame.
+    assert (directmap.start, directmap.size) == (Gva(0xFFFF_8880_0000_0000), 6 * GIB + 0x1000_0000)
+    assert directmap.physical.value == 0
     assert domain.linear_region("kernel-image").physical.value == 0x100_0000
     assert domain.linear_region("image-data").start == Gva(0xFFFF_FFFF_82A0_0000)
     assert domain.linear_region("percpu").kind is RegionKind.PERCPU

@@ -9,7 +9,9 @@ import pytest
 from xenexplore.errors import CatalogueError
 from xenexplore.hypercalls import SubOp, facts_of, families, find, search
 from xenexplore.hypercalls.as_json import entry_json
+from xenexplore.hypercalls.callers import CALLERS
 from xenexplore.hypercalls.outline import accesses, outline
+from xenexplore.hypercalls.structs import structs_for
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,40 @@ def test_what_is_not_there_names_what_is_near() -> None:
     with pytest.raises(CatalogueError, match="unmap_grant_ref"):
         find("unmap")
     assert search("") == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        ("event_channel_op mask", "event_channel_op.unmask"),
+        ("evtchn nmask", "event_channel_op.unmask"),
+        ("memory_op pulate_physmap", "memory_op.populate_physmap"),
+        ("gnttab set_version_no", "grant_table_op.set_version"),
+    ],
+)
+def test_a_part_of_a_word_is_no_name(words: str, near: str) -> None:
+    with pytest.raises(CatalogueError) as error:
+        find(words)
+    assert near in error.value.nearest
+
+
+def test_every_entry_is_found_by_its_numbers() -> None:
+    """As ``hypercall --list`` prints them."""
+    for one in families():
+        assert find(str(one.number)) is one
+        for op in one.ops.values():
+            assert find(f"{one.number}.{op.value}") is op
+    for words in ("57", "12.63", "12.11.1", "12.x"):
+        with pytest.raises(CatalogueError):
+            find(words)
+
+
+def test_the_struct_of_one_kind_of_guest() -> None:
+    """arch_initialise_vcpu(): struct vcpu_hvm_context; PV's is 5,168 bytes."""
+    entry = find("vcpu_op initialise")
+    sizes = {kind: entry_json(entry, CALLERS[kind])["struct"]["size"] for kind in ("hvm", "pv")}
+    assert sizes["pv"] == 5168
+    assert sizes["hvm"] == structs_for("x86_64").sizeof("vcpu_hvm_context") < 200
 
 
 def test_every_entry_is_found_by_its_own_names() -> None:
@@ -130,7 +166,7 @@ def test_a_branch_with_nothing_in_it_is_none() -> None:
     assert "if left:" in lines("argo_op sendv", "pv")
     assert "if left:" not in lines("argo_op sendv", "hvm")
     assert "if failed:" not in lines("physdev_op set_iobitmap", "pv")
-    assert any(text.startswith("fails if failed") for text in lines("set_iobitmap", "pv"))
+    assert any(text.startswith("returns -EINVAL if failed") for text in lines("set_iobitmap", "pv"))
     for one in families():
         for entry in (one, *one.ops.values()):
             for guest in entry.guests:

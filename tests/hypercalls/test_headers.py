@@ -6,7 +6,18 @@ import re
 from collections import Counter
 
 import pytest
-from xen_headers import INCLUDE, handle_fields, macros, require_headers, run_c
+from xen_headers import (
+    CATALOGUED,
+    INCLUDE,
+    INTERFACES,
+    RELEASES,
+    found_release,
+    handle_fields,
+    macros,
+    need_catalogued_release,
+    run_c,
+    why_not,
+)
 
 from xenexplore.hypercalls import families
 from xenexplore.hypercalls.structs import ARCHES, Field, Layout, structs_for
@@ -33,9 +44,27 @@ def named(layout: Layout, arch: str) -> str:
     return f"typeof((({named(outer, arch)} *)0)->{field}{array})"
 
 
+def test_headers_are_told_apart_and_only_others_are_skipped(monkeypatch) -> None:
+    defined = dict(zip(INTERFACES, ("0x00041300", "0x00000017", "0x00000015"), strict=True))
+    monkeypatch.setattr("xen_headers.macros", lambda arch: defined)
+    assert found_release() == "4.19 or 4.20"
+    assert why_not(CATALOGUED) == why_not(CATALOGUED, or_later=True) == ""
+    assert why_not("4.19 or 4.20") == (
+        "needs the public headers of Xen 4.17, which the catalogue describes; "
+        f"{INCLUDE}/xen has those of 4.19 or 4.20"
+    )
+    assert "Xen 4.17 or later" in why_not("4.16", or_later=True)
+    later = list(RELEASES.values())[list(RELEASES.values()).index(CATALOGUED) + 1 :]
+    assert {why_not(found, or_later=True) for found in later} == {""}
+    defined[INTERFACES[1]] = "0x00000099"
+    assert "do not know (__XEN_LATEST_INTERFACE_VERSION__ 0x41300" in found_release()
+    assert "do not know" in why_not(found_release())
+    assert why_not(found_release(), or_later=True) == ""
+
+
 def test_errnos() -> None:
     """XEN_ERRNO(name, value), each once and with its alias; two are Xen's own."""
-    require_headers()
+    need_catalogued_release(or_later=True)
     text = (INCLUDE / "xen" / "errno.h").read_text()
     found = re.findall(r"^XEN_ERRNO\((\w+),\s*(\d+)\)", text, re.MULTILINE)
     assert {name: int(value) for name, value in found} == ERRNOS
@@ -45,6 +74,7 @@ def test_errnos() -> None:
 
 
 def test_hypercall_numbers() -> None:
+    need_catalogued_release(or_later=True)
     names = {f.name: f.number for f in families()}
     body = "".join(
         f'printf("{name} %d\\n", __HYPERVISOR_{INTERNAL.get(name, name)});\n' for name in names
@@ -64,7 +94,7 @@ CONDITIONAL = {
 
 
 def test_conditional_constants() -> None:
-    require_headers()
+    need_catalogued_release(or_later=True)
     values = {op.constant: op.value for f in families() for op in f.ops.values()}
     for name, header in CONDITIONAL.items():
         text = (INCLUDE / "xen" / header).read_text()
@@ -75,6 +105,7 @@ def test_conditional_constants() -> None:
 
 @pytest.mark.parametrize("arch", ARCHES)
 def test_sub_op_constants(arch: str) -> None:
+    need_catalogued_release(or_later=True)
     guests = ("arm",) if arch == "arm64" else ("hvm", "pv")
     expected: dict[str, int] = {}
     for family in families():
@@ -89,6 +120,7 @@ def test_sub_op_constants(arch: str) -> None:
 
 
 def test_other_constants_are_the_headers() -> None:
+    need_catalogued_release()
     found = macros("x86_64")
     expected = {
         name: value
@@ -123,6 +155,7 @@ def layouts(arch: str) -> list[Layout]:
 
 @pytest.mark.parametrize("arch", ARCHES)
 def test_every_size_offset_and_handle(arch: str) -> None:
+    need_catalogued_release()
     structs = structs_for(arch)
     body, expected = [], []
     for layout in layouts(arch):
@@ -172,6 +205,7 @@ def add_field(
 
 
 def test_no_handle_is_missed() -> None:
+    need_catalogued_release()
     # Independent of DWARF: count the handle fields in the preprocessed headers.
     structs = structs_for("x86_64")
     ours: Counter[str] = Counter()

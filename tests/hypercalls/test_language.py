@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from xenexplore.errors import InputError
+from xenexplore.hypercalls import families
 from xenexplore.hypercalls.expressions import Scope, compile_expression
 from xenexplore.hypercalls.language import parse_plan
-from xenexplore.hypercalls.statements import Access, Branch, Exit, Let, Loop, Okay, Whim
+from xenexplore.hypercalls.statements import (
+    Access,
+    Block,
+    Branch,
+    Dispatch,
+    Exit,
+    Let,
+    Loop,
+    Okay,
+    Way,
+    Whim,
+)
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypercalls.values import Free, StructValue, Variable
 
@@ -61,13 +75,13 @@ def test_blocks() -> None:
         """
 each i in 0 .. r.n:
     from a @ i : uint64_t
-    fail "why not"
+    fail -EPERM "why not"
 sometimes "a reason":
     end
 if a == 1:
     end
 elif a == 2:
-    fail if b "-EINVAL"
+    fail -EINVAL -ESRCH if b "why"
 else:
     continue "later" with cmd = a | i << 6, arg = b
 """,
@@ -99,6 +113,14 @@ else:
         "let a = f(1)",
         "if a < b < c:\n    end",
         "if a:\n    end\n  end",
+        # Every fail has an errno, and it is one of Xen's (xen/include/public/errno.h).
+        'fail "why"',
+        'fail if a "why"',
+        'fail -EUCLEAN "why"',
+        "fail EINVAL",
+        'fail -EINVAL -EVERYTHING if a "why"',
+        "dispatch a or -ENOTTY",
+        "dispatch a or EINVAL",
     ],
 )
 def test_what_is_not_a_plan(text: str) -> None:
@@ -106,6 +128,50 @@ def test_what_is_not_a_plan(text: str) -> None:
         parse_plan(text, "here.toml")
     assert error.value.source == "here.toml"
     assert "line" in error.value.place
+
+
+def test_an_error_is_a_value() -> None:
+    some, certain, other, plain = parse_plan(
+        """
+fail -ESRCH -EPERM "no such domain, or XSM refuses"
+fail -EINVAL if a == 1 "why"
+dispatch a or -EOPNOTSUPP
+dispatch a
+""",
+        "test",
+    )
+    assert isinstance(some, Exit)
+    assert (some.how, some.errnos, some.test) == (Way.FAIL, ("ESRCH", "EPERM"), None)
+    assert isinstance(certain, Exit)
+    assert (certain.errnos, certain.test.text) == (("EINVAL",), "a == 1")
+    assert isinstance(other, Dispatch)
+    assert isinstance(plain, Dispatch)
+    assert (other.errno, plain.errno) == ("EOPNOTSUPP", "ENOSYS")
+
+
+def test_every_error_of_the_catalogue_is_one_of_xen_s() -> None:
+    """Loading refuses any other; this counts that there are some, in every form."""
+    found = [node for text in plans() for node in exits(text)]
+    assert len(found) > 300
+    assert all(node.errnos for node in found if node.how is Way.FAIL)
+    assert not any(node.errnos for node in found if node.how is not Way.FAIL)
+
+
+def plans() -> Iterator[Block]:
+    for one in families():
+        yield one.plan
+        yield from map(one.part, one.parts)
+        yield from (op.plan for op in one.ops.values())
+
+
+def exits(block: Block) -> Iterator[Exit]:
+    for node in block:
+        if isinstance(node, Exit):
+            yield node
+        for name in ("body", "otherwise"):
+            yield from exits(getattr(node, name, ()))
+        for _, body in getattr(node, "arms", ()):
+            yield from exits(body)
 
 
 def test_arithmetic() -> None:

@@ -16,12 +16,12 @@ from xenexplore.hypervisor.execute import hypercall
 from xenexplore.hypervisor.outcome import counts_of, outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
-from xenexplore.steps import Check, CopyFailed, Fault, Move
+from xenexplore.steps import Check, CopyFailed, Direction, Fault, Move
 
 
 def _access(va: int, size: int, direction: str = "to") -> Access:
     return Access(
-        direction=direction,
+        direction=Direction(direction),
         handle=va,
         size=size,
         role="bytes",

@@ -15,7 +15,7 @@ from xenexplore.hypervisor.abi import Access, GuestCall, Located, Refused
 from xenexplore.hypervisor.lists import LAYOUTS, ListHandles, build_list, locate_listed
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
-from xenexplore.steps import Fault, ListRead
+from xenexplore.steps import Direction, Fault, ListRead
 
 
 def _machine() -> Xen:
@@ -106,7 +106,9 @@ def test_a_list_page_that_xen_cannot_read_ends_the_copy() -> None:
 
 
 def test_a_handle_that_names_no_list_is_a_fault() -> None:
-    access = Access(direction="from", handle=1, size=8, role="x", current=0, subject=0, number=None)
+    access = Access(
+        direction=Direction.FROM, handle=1, size=8, role="x", current=0, subject=0, number=None
+    )
     (only,) = ListHandles().locate(_machine(), access)
     assert isinstance(only, Fault)
 

@@ -120,7 +120,7 @@ def test_fastabi_has_six_value_registers() -> None:
     assert VALUE_REGISTERS == ("rsi", "r8", "r9", "r10", "r11", "r12")
     ran = run_call("fastabi", MAKERS["runstate"])
     (passed,) = [n.step for n in ran.machine.nodes if isinstance(n.step, RegisterPass)]
-    assert (passed.way, passed.registers, passed.size) == ("out", VALUE_REGISTERS, 48)
+    assert (passed.direction, passed.registers, passed.size) == ("to", VALUE_REGISTERS, 48)
     assert ran.outcome.calls.p2m_lookups == 0
     assert ran.contents()["runstate"] != bytes(48)
 
@@ -298,7 +298,7 @@ def test_fastabi_values_follow_the_vcpu_s_number() -> None:
     )
     assert hypercall(machine, call) == 0
     (passed,) = [n.step for n in machine.nodes if isinstance(n.step, RegisterPass)]
-    assert (passed.way, passed.registers) == ("in", ("r8", "r9"))
+    assert (passed.direction, passed.registers) == ("from", ("r8", "r9"))
 
 
 def test_a_call_without_handles_under_fastabi() -> None:

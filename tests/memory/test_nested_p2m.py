@@ -42,7 +42,7 @@ def test_superpages(place, order, reads):
     found = p2m.entry(0x12345)
     assert found.mfn == mfn | 0x12345 & ((1 << order) - 1)
     assert (found.order, found.entry_reads) == (order, reads)
-    step = p2m.lookup(Gfn(0x12345), "buffer")
+    step = p2m.lookup(Gfn(0x12345))
     assert (step.mfn.value, step.entry_reads) == (found.mfn, reads)
 
 

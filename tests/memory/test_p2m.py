@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from xenexplore.addr import Gfn, Mfn
 from xenexplore.errors import MachineError
 from xenexplore.memory import P2m, P2mType
+from xenexplore.steps import Purpose
 
 TOP = 3 << 18  # three 1 GiB slots
 TYPES = list(P2mType)
@@ -114,11 +115,11 @@ def test_how_many_entries_a_hole_costs():
 def test_a_lookup_is_a_step_that_says_what_was_found():
     p2m = P2m()
     p2m.map(Gfn(0x200), Mfn(0x1000), 9, P2mType.p2m_ram_ro)
-    step = p2m.lookup(Gfn(0x234), "level-3 table")
+    step = p2m.lookup(Gfn(0x234), Purpose.WALK_END)
     assert (step.mfn, step.order, step.entry_reads) == (Mfn(0x1034), 9, 3)
     assert step.p2m_type == "p2m_ram_ro"
-    assert "level-3 table" in step.say()
-    assert p2m.lookup(Gfn(0), "buffer").mfn is None
+    assert "frame of the linear address" in step.say()
+    assert p2m.lookup(Gfn(0)).mfn is None
 
 
 def test_grants_and_foreign_frames_belong_to_another_domain_unless_said():

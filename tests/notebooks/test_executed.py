@@ -80,7 +80,7 @@ def test_what_is_printed_is_one_output_however_it_arrives(build: ModuleType) -> 
 
 
 def test_what_differs_between_runs_is_not_kept(build: ModuleType) -> None:
-    def run(ident: str, clock: str, model: str) -> str:
+    def run(ident: str, clock: str, model: str, version: str) -> str:
         cell = nbformat.v4.new_code_cell("x", id=ident, execution_count=1)
         cell.metadata["execution"] = {"iopub.status.busy": clock}
         view = {"application/vnd.jupyter.widget-view+json": {"model_id": model}, "text/plain": "x"}
@@ -89,8 +89,12 @@ def test_what_differs_between_runs_is_not_kept(build: ModuleType) -> None:
         ]
         notebook = nbformat.v4.new_notebook(cells=[cell])
         notebook.metadata["widgets"] = {"state": {model: {}}}
+        # What ipykernel answers, and with it nbclient writes: versions that are this machine's.
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": f"Python {version}"}
+        mode = {"name": "ipython", "version": int(version[-1])}
+        notebook.metadata["language_info"] = {"version": version, "codemirror_mode": mode}
         return build.canonical(notebook)
 
-    one, two = run("a", "10:00", "m1"), run("b", "11:00", "m2")
+    one, two = run("a", "10:00", "m1", "3.11.2"), run("b", "11:00", "m2", "3.14.0")
     assert one == two
     assert json.loads(one)["cells"][0]["outputs"][0]["data"] == {"text/plain": "x"}

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jupytext
@@ -93,6 +94,12 @@ def test_nothing_tells_where_or_when_it_was_built(file: Path) -> None:
         data = output.get("data", {})
         for text in (output.get("text", ""), data.get("text/plain", "")):
             assert not ENVIRONMENT.search(text), ENVIRONMENT.search(text)
+
+
+@saved
+def test_metadata_is_no_machines_own(file: Path, build: ModuleType) -> None:
+    assert json.loads(file.read_text(encoding="utf-8"))["metadata"] == build.METADATA
+    assert "version" not in json.dumps(build.METADATA)
 
 
 @sources

@@ -297,3 +297,10 @@ def test_an_outcome_as_json() -> None:
     calls = record["calls"]
     assert isinstance(calls, dict)
     assert (calls["exits"], calls["tlb_lookups"], calls["tlb_hits"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("align", [1, 2, 3, 4, 6, 8])
+def test_the_descriptor_needs_both_low_bits(align: int) -> None:
+    """O3's bits 1:0 of an address are free only in a 4-byte aligned buffer."""
+    ran = run_call("address-bits", MAKERS["send"], Where("kmalloc", 0x500 + align))
+    assert ran.outcome.status == ("right" if align % 4 == 0 else "refused")

@@ -7,8 +7,11 @@ import errno
 import pytest
 from calls import MAKERS, Where, run_call
 
+from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.steps import Fault, Flip, Move
+from xenexplore.hypervisor.xen import Xen
+from xenexplore.options.registry import make_option
+from xenexplore.steps import Fault, Flip, ListRead, Move
 
 SEV = GuestSpec(encryption="sev")
 SNP = GuestSpec(encryption="snp")
@@ -83,3 +86,23 @@ def test_registers_need_no_memory_at_all() -> None:
 def test_the_physical_twins_do_not_help_the_struct_that_carries_the_address() -> None:
     ran = run_call("phys-twins", MAKERS["send"], SHARED, spec=SEV)
     assert ran.result == -errno.EFAULT
+
+
+@pytest.mark.parametrize("encryption", ["none", "sev", "snp"])
+def test_xen_reads_the_table_of_registrations_as_the_guest_wrote_it(encryption: str) -> None:
+    """O7a's table lies in a shared page of an encrypted guest: what Xen reads is no ciphertext."""
+    domain = Domain(GuestSpec(encryption=encryption))  # type: ignore[arg-type]
+    words = {"form": "table", "register": ["directmap", "stack"]}
+    machine = Xen(domain, make_option("software-tlb", words))
+    machine.abi.setup(machine)
+    reads = [node.step for node in machine.nodes if isinstance(node.step, ListRead)]
+    held = machine.abi.tlb.tables.table(0).entries
+    assert len(reads) == len(held) == 5
+    for read, slot in zip(reads, held, strict=True):
+        piece = domain.memory.read_piece(read.gpa, 24)
+        assert piece.ok
+        assert not piece.ciphertext
+        assert piece.data is not None
+        found = [int.from_bytes(piece.data[at : at + 8], "little") for at in (0, 8, 16)]
+        assert found == [slot.entry.va.value, slot.entry.pa.value, slot.entry.size]
+        assert read.value == slot.entry.va.value

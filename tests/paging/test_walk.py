@@ -86,7 +86,7 @@ def test_steps_tell_the_walk_in_order():
     assert [step.level for step in steps[8:12]] == [1, 2, 3, 4]
     assert steps[8].after == steps[8].before | 0x60
     assert steps[9].after == steps[9].before | 0x20
-    purposes = [step.purpose for step in steps if isinstance(step, P2mLookup)]
+    purposes = [step.why for step in steps if isinstance(step, P2mLookup)]
     assert purposes == [
         "level-4 table (CR3)", "level-3 table", "level-2 table", "level-1 table",
         "frame of the linear address",

@@ -264,7 +264,13 @@ def test_an_insertion_of_many_pieces_shows_few_on_a_miss():
     for page in range(5):
         recorder.add(tables.insert(0, Entry(Gva(page << 12), Gpa(page << 13), 8, True, None, "x")))
     step = s.Copy(
-        cite=s.Cite("x"), direction="to", handle=0x9000, size=8, role="r", current=0, subject=0
+        cite=s.Cite("x"),
+        direction=s.Direction.TO,
+        handle=0x9000,
+        size=8,
+        role="r",
+        current=0,
+        subject=0,
     )
     with recorder.under(step):
         recorder.add(tables.lookup(Gva(0x9000), 8, asked=0))
@@ -282,12 +288,20 @@ def test_counts_are_words_without_zeros():
 def test_a_long_copy_shows_the_rows_around_the_step():
     recorder, cite = s.Recorder(), s.Cite("x")
     step = s.Copy(
-        cite=cite, direction="from", handle=0x1000, size=160, role="r", current=0, subject=0
+        cite=cite,
+        direction=s.Direction.FROM,
+        handle=0x1000,
+        size=160,
+        role="r",
+        current=0,
+        subject=0,
     )
     with recorder.under(step):
         for number in range(40):
             gpa = Gpa(number << 12)
-            recorder.add(s.Move(cite=cite, direction="from", gpa=gpa, mfn=None, size=4, meant=gpa))
+            recorder.add(
+                s.Move(cite=cite, direction=s.Direction.FROM, gpa=gpa, mfn=None, size=4, meant=gpa)
+            )
     path = path_of(recorder.nodes)
     middle = step_text(path, 30).splitlines()
     assert "            ... 13 rows before" in middle
@@ -305,7 +319,13 @@ def outside_any_call(*steps: s.Step) -> Path:
     """One copy that Xen makes for vCPU 1 while vCPU 0 runs, outside any hypercall."""
     recorder = s.Recorder()
     step = s.Copy(
-        cite=s.Cite("x"), direction="to", handle=0x9000, size=8, role="r", current=0, subject=1
+        cite=s.Cite("x"),
+        direction=s.Direction.TO,
+        handle=0x9000,
+        size=8,
+        role="r",
+        current=0,
+        subject=1,
     )
     with recorder.under(step):
         for each in steps:
@@ -313,9 +333,9 @@ def outside_any_call(*steps: s.Step) -> Path:
     return path_of(recorder.nodes)
 
 
-def moved(direction: str) -> s.Move:
+def moved(way: str) -> s.Move:
     return s.Move(
-        cite=s.Cite("x"), direction=direction, gpa=Gpa(0x5000), mfn=None, size=8, meant=None
+        cite=s.Cite("x"), direction=s.Direction(way), gpa=Gpa(0x5000), mfn=None, size=8, meant=None
     )
 
 
@@ -338,7 +358,13 @@ def test_a_call_that_fails_after_a_wrong_write_is_not_called_silent():
     recorder, cite = s.Recorder(), s.Cite("x")
     with recorder.under(s.Hypercall(cite=cite, vcpu=0, name="n", number=1, args=())):
         step = s.Copy(
-            cite=cite, direction="to", handle=0x9000, size=8, role="r", current=0, subject=0
+            cite=cite,
+            direction=s.Direction.TO,
+            handle=0x9000,
+            size=8,
+            role="r",
+            current=0,
+            subject=0,
         )
         with recorder.under(step):
             recorder.add(moved("to"))

@@ -49,7 +49,7 @@ def walk_of(level: int, start: int, gfn: int = 0x10F) -> list[s.Step]:
     at = Gpa(0x10F000 + 8 * start)
     lookup = s.P2mLookup(
         cite=CITE, gfn=Gfn(gfn), mfn=Mfn(5), p2m_type="p2m_ram_rw", order=0, entry_reads=4,
-        purpose=f"level-{level} table",
+        purpose=s.Purpose.TABLE, level=level,
     )  # fmt: skip
     read = s.PteRead(
         cite=CITE, level=level, table=Gpa(0x10F000), index=start, entry_at=at,
@@ -89,7 +89,7 @@ def test_bits_set_by_one_walk_share_a_row():
 def copies(count: int) -> tuple[s.Node, ...]:
     recorder = s.Recorder()
     for element in range(count):
-        for way in ("from", "to"):
+        for way in (s.Direction.FROM, s.Direction.TO):
             copy = s.Copy(
                 cite=CITE, direction=way, handle=0x1000 + 32 * element, size=32,
                 role=f"element {element}", current=0, subject=0,

@@ -159,7 +159,13 @@ def test_the_piece_at_hand_is_never_left_out():
     big = domain.place("big", "vmalloc", 60 * 4096, offset=0)
     recorder, cite = s.Recorder(), s.Cite("x")
     step = s.Copy(
-        cite=cite, direction="to", handle=big.va.value, size=8, role="r", current=0, subject=0
+        cite=cite,
+        direction=s.Direction.TO,
+        handle=big.va.value,
+        size=8,
+        role="r",
+        current=0,
+        subject=0,
     )
     with recorder.under(step):
         recorder.add(s.Piece(cite=cite, handle=big.va.value, size=8))

@@ -3,15 +3,16 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenario_texts import EVERYTHING, NESTED, SEND, example
+from variants import every_variant
 
 from xenexplore.addr import Gfn, Gva
 from xenexplore.guest.buffers import KINDS
 from xenexplore.guest.spec import KERNELS, GuestSpec
-from xenexplore.options.registry import OPTIONS
+from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.scenario import action_records as records
 from xenexplore.scenario.builtin import builtin_names, load_builtin
 from xenexplore.scenario.loader import STATUSES, parse_scenario
-from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
+from xenexplore.scenario.model import BufferSpec, Contents, Expectation, Scenario
 from xenexplore.scenario.path import About
 from xenexplore.scenario.values import Reference
 from xenexplore.scenario.writer import write_scenario
@@ -132,12 +133,9 @@ actions = st.one_of(
 )  # fmt: skip
 options = st.lists(
     st.one_of(
+        st.builds(variant, st.sampled_from(list(OPTIONS)), label=prose.filter(bool)),
         st.builds(
-            OptionSpec, use=st.sampled_from(list(OPTIONS)), label=prose.filter(bool)
-        ),
-        st.builds(
-            OptionSpec, use=st.just("software-tlb"), label=prose.filter(bool),
-            values=st.just((("register", ("directmap",)), ("entries", 4), ("global_only", True))),
+            variant, st.sampled_from(every_variant()), label=prose.filter(bool)
         ),
     ),
     max_size=4,

@@ -155,7 +155,7 @@ def purge(**changes):
         ),
         (
             purge(size=0, removed=(), result=-3, reason="no such thing"),
-            "Xen refuses to purge 0 bytes at 0x1000 from vCPU 1's table (-3): no such thing.",
+            "Xen refuses to purge 0 bytes at 0x1000 from vCPU 1's table (-ESRCH): no such thing.",
         ),
     ],
 )

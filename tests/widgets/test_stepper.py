@@ -51,9 +51,11 @@ def test_the_data_is_sent_once_and_kept_out_of_repr(widget: PathWidget) -> None:
     assert json.loads(synced["data"])["schema"].startswith("xenexplore.")
     assert len(repr(widget)) < 100
     sent: list[set[str]] = []
-    widget.observe(lambda change: sent.append({change["name"]}), traitlets.All)
+    send = widget.send_state
+    widget.send_state = lambda key=None: (sent.append({key}), send(key))  # type: ignore[assignment, method-assign]
     widget.step = 4
-    assert sent == [{"step"}]
+    assert sent == [{"position"}]
+    assert widget.position["step"] == 4
 
 
 def test_data() -> None:
@@ -82,11 +84,11 @@ def test_another_run_in_the_same_view() -> None:
     stepper, view = Stepper(made.wrong_vcpu(), step=50), ComparisonView(made.options(), step=4)
     held = alive()
     sent: list[str] = []
-    stepper.observe(lambda change: sent.append(change["name"]), ["data", "step"])
+    stepper.observe(lambda change: sent.append(change["name"]), ["data", "position"])
     for _ in range(100):
         stepper.show(made.stack_send())
         stepper.show(made.private(), step=3)
-    assert set(sent) == {"data", "step"}
+    assert set(sent) == {"data", "position"}
     assert stepper.data == made.private().to_json().decode()
     assert (stepper.path, stepper.step) == (made.private(), 3)
     assert stepper.svg() == svg_of(made.private(), 3)
@@ -118,8 +120,56 @@ def test_the_step_is_sent_with_the_run_even_if_it_is_the_same() -> None:
     send = stepper.send_state
     stepper.send_state = lambda key=None: (sent.append(set(key)), send(key))  # type: ignore[assignment, method-assign]
     stepper.show(made.private(), step=5)
-    assert sent == [{"data", "code", "step"}]
+    assert sent == [{"data", "code", "position"}]
     stepper.close()
+
+
+def from_a_view(widget: PathWidget, step: int, *, turn: int, seq: int = 1) -> None:
+    """A position as a browser sends it."""
+    told = {"turn": turn, "step": step, "by": "view", "seq": seq}
+    widget.set_state({"position": told})
+
+
+def test_a_views_step_is_taken_and_not_sent_back(widget: PathWidget) -> None:
+    sent: list[object] = []
+    send = widget.send_state
+    widget.send_state = lambda key=None: (sent.append(key), send(key))  # type: ignore[assignment, method-assign]
+    turn = widget.position["turn"]
+    for seq in range(1, 9):
+        from_a_view(widget, seq, turn=turn, seq=seq)
+        assert widget.step == seq
+    assert (sent, widget.position["turn"]) == ([], turn)
+
+
+def test_a_step_on_its_way_from_the_run_before_is_dropped() -> None:
+    stepper = Stepper(made.wrong_vcpu(), step=5)
+    turn = stepper.position["turn"]
+    stepper.show(made.private(), step=3)
+    from_a_view(stepper, 30, turn=turn)
+    assert stepper.step == stepper.position["step"] == 3
+    assert stepper.position["by"] == ""
+    turn = stepper.position["turn"]
+    stepper.step = 7  # said here while the view was on its way to 4
+    from_a_view(stepper, 4, turn=turn)
+    assert stepper.step == stepper.position["step"] == 7
+    from_a_view(stepper, 8, turn=stepper.position["turn"])
+    assert stepper.step == stepper.position["step"] == 8
+    stepper.close()
+
+
+def test_what_is_set_in_answer_to_a_views_step_is_told_to_every_view(widget: PathWidget) -> None:
+    turn = widget.position["turn"]
+
+    def keep_even(change: dict[str, int]) -> None:
+        if change["new"] % 2:
+            widget.step = change["new"] + 1
+
+    widget.observe(keep_even, "step")
+    from_a_view(widget, 3, turn=turn)
+    assert widget.step == 4
+    assert widget.position["step"] == 4
+    assert widget.position["by"] == ""
+    assert widget.position["turn"] > turn
 
 
 def test_an_edited_built_in_is_not_called_by_its_name() -> None:

@@ -11,8 +11,9 @@ import pytest
 
 import xenexplore
 from xenexplore.errors import MachineError
+from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.recipes import Choices, recipe_text
+from xenexplore.scenario.recipes import CALLS, Choices, every_option, recipe_text
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
 from xenexplore.widgets.workbench import Workbench
@@ -41,6 +42,23 @@ def test_a_control_changes_the_text_and_the_view(bench: Workbench) -> None:
     assert _view(bench).path.outcome.calls.tlb_hits == 1
 
 
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "option", [n for n, o in OPTIONS.items() if any(p.name == "register" for p in o.parameters)]
+)
+def test_what_needs_registration_registers_the_buffers_on_show(
+    bench: Workbench, option: str, call: str
+) -> None:
+    bench._controls.widgets["option"].value = option
+    bench._controls.widgets["call"].value = call
+    calls = _view(bench).path.outcome.calls
+    assert calls.tlb_hits > 0
+    assert calls.walks == 0
+    bench._controls.widgets["register"].value = ()  # and nothing, where nothing is wanted
+    assert "register" not in bench.text
+    assert _view(bench).path.outcome.calls.tlb_hits == 0
+
+
 def test_typed_text_is_the_state(bench: Workbench) -> None:
     typed = recipe_text(Choices(call="vcpu_op get_runstate_info", place="kmalloc"))
     bench._area.value = typed
@@ -67,10 +85,44 @@ def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) ->
     bench.text = bench.text.replace("port = 5", "port = 6")
     assert "what the controls cannot say" in bench._by_hand.value
     assert bench._controls.choices() == before
+    assert all(widget.disabled for widget in bench._controls.widgets.values())
     assert _view(bench).path.outcome.status == "right"
     bench._controls.widgets["option"].value = "number-bit"
     assert bench._by_hand.value == ""
     assert "port = 5" in bench.text
+
+
+def test_no_text_is_lost(bench: Workbench) -> None:
+    begun = bench.text
+    typed = begun.replace("port = 5", "port = 6")
+    bench._area.value = typed
+    assert all(widget.disabled for widget in bench._controls.widgets.values())
+    assert not bench._anew.disabled
+    bench._anew.click()
+    assert bench.text == begun
+    assert not bench._controls.widgets["option"].disabled
+    bench._undo.click()
+    assert (bench.text, bench._area.value) == (typed, typed)
+    assert "what the controls cannot say" in bench._by_hand.value
+    bench.undo()
+    assert bench.text == begun
+    assert bench._undo.disabled
+    bench.undo()  # there is none before
+    assert bench.text == begun
+    bench._redo.click()
+    assert bench.text == typed
+    bench._area.value = typed + "# mine\n"  # takes the place of what was undone
+    assert bench._redo.disabled
+    bench.undo()
+    assert bench.text == typed
+
+
+def test_grey_controls_show_what_of_the_text_they_can(bench: Workbench) -> None:
+    other = recipe_text(Choices(place="kmalloc", vcpus=3)).replace("port = 5", "port = 6")
+    bench.text = other
+    value = {name: widget.value for name, widget in bench._controls.widgets.items()}
+    assert (value["place"], value["vcpus"]) == ("kmalloc", 3)
+    assert bench.text == other
 
 
 def test_a_grey_control_decides_nothing(bench: Workbench) -> None:
@@ -148,11 +200,18 @@ def test_a_mistake_is_said_and_the_view_stays(bench: Workbench) -> None:
 
 
 def test_all_options_at_once(bench: Workbench) -> None:
-    bench._controls.widgets["option"].value = "bounce"
-    bench._compare.value = True
-    view = _view(bench)
-    assert isinstance(view, ComparisonView)
-    assert [path.option.name for path in view.comparison.paths] == ["bounce", "linear-walk"]
+    every = {name for name, option in OPTIONS.items() if option.specified}
+    for first in ("bounce", "linear-walk", "software-tlb"):
+        bench._controls.widgets["option"].value = first
+        bench._compare.value = True
+        view = _view(bench)
+        assert isinstance(view, ComparisonView)
+        paths = view.comparison.paths
+        assert paths[0].option.name == first
+        assert sorted(path.option.name for path in paths) == sorted(every)
+        (tlb,) = (path for path in paths if path.option.name == "software-tlb")
+        assert (tlb.outcome.calls.tlb_hits, tlb.outcome.calls.walks) == (1, 0)
+        bench._compare.value = False
 
 
 def test_the_python_that_does_the_same_runs(bench: Workbench) -> None:
@@ -161,7 +220,8 @@ def test_the_python_that_does_the_same_runs(bench: Workbench) -> None:
         names: dict[str, object] = {}
         lines = bench.code().strip().splitlines()
         exec("\n".join(lines[:-1]), names)
-        assert names["scenario"] == parse_scenario(bench.text, "x")
+        text = every_option(bench.text) if everything else bench.text
+        assert names["scenario"] == parse_scenario(text, "x")
         shown = eval(lines[-1], names)
         assert type(shown).__name__ == type(_view(bench)).__name__
         shown.close()

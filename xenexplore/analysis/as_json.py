@@ -12,6 +12,7 @@ from xenexplore.analysis.entries import SHARES
 from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.analysis.replay import Replayed, Verdict
 from xenexplore.hypervisor.outcome import Counts
+from xenexplore.options.registry import REGISTERS_ONLY
 from xenexplore.steps import Json
 
 __all__ = ["findings_json", "replayed_json"]
@@ -39,8 +40,8 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
     verdicts = np.bincount(one.verdicts.verdict, minlength=len(Verdict))
     record: dict[str, Json] = {
         "design": one.design.label,
-        "option": one.design.option,
-        "parameters": {key: plain(value) for key, value in one.design.values.items()},
+        "option": one.design.use,
+        "parameters": {key: plain(value) for key, value in one.design.values},
         "domain": name,
         "hypercalls": one.hypercalls,
         "refused": one.refused,
@@ -92,6 +93,6 @@ def _domain(one: DomainFindings, costs: CostTable) -> dict[str, Json]:
         "curves": plain(one.curves),
         "locality": plain(one.locality),
         "sizes": plain(one.sizes),
-        "fastabi": plain(one.fast),
+        REGISTERS_ONLY.name: plain(one.fast),
         "designs": [replayed_json(replay, cover.name, costs) for replay in one.replays],
     }

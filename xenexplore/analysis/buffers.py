@@ -3,7 +3,8 @@
 Only Xen's accesses were recorded, not the handles.  Accesses of one hypercall
 that touch or overlap count as one buffer, in whatever direction and order;
 two buffers side by side on one stack therefore count as one, and what is
-counted per buffer is a lower bound.
+counted per buffer is a lower bound.  Bytes copied are not where such neighbours differ in
+direction: the two count as one buffer that is copied both ways.
 """
 
 from __future__ import annotations

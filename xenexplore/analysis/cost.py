@@ -12,6 +12,7 @@ from pathlib import Path
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.workload import RegionName
 from xenexplore.errors import InputError
+from xenexplore.files import read_text
 from xenexplore.guest.regions import RegionKind
 from xenexplore.hypervisor.outcome import Counts
 
@@ -69,19 +70,14 @@ def read_costs(path: str | Path | None = None) -> CostTable:
 
     Raises:
         InputError: a count that does not exist, or a number without source
-            and without ``guess = true``.
+            and without ``guess = true``; more than 4 MiB of text.
         OSError: the file cannot be read.
     """
     if path is None:
         text = (resources.files("xenexplore.analysis") / "data" / "cost.toml").read_text("utf-8")
         origin = "the built-in table"
     else:
-        try:
-            text, origin = Path(path).read_text("utf-8"), str(path)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                path, "", expected="a TOML table of costs", got=f"no UTF-8 text ({error.reason})"
-            ) from None
+        text, origin = read_text(path, what="a TOML table of costs"), str(path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

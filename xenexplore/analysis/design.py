@@ -1,126 +1,73 @@
-"""What is replayed: an option of the registry with its parameters, under a label."""
+"""What is replayed: variants of the options, each checked against its replay model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-
 from xenexplore.errors import MachineError
-from xenexplore.options.registry import make_option, option_class
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.replay_model import ReplayModel
+from xenexplore.options.registry import OPTIONS, Chosen, variant
+from xenexplore.options.variant import Variant
 
-__all__ = ["DESIGNS", "Design", "design"]
-
-# Parameters that a replay of recorded accesses can follow.  The others are
-# about what happens between hypercalls, in a second vCPU, or in frames that were not recorded.
-_TABLE = frozenset({"entries", "policy", "search", "scope", "miss", "straddle"})
-_FOLLOWED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "software-tlb": _TABLE | {"register"},
-        "gfn-lists": _TABLE | {"register"},
-        "giant-map": _TABLE | {"second"},
-        "number-bit": frozenset({"privcmd"}),
-        "sg-policy": frozenset({"policy"}),
-        "bounce": frozenset({"mode"}),
-    }
-)
-
-_NOTHING: Mapping[str, object] = MappingProxyType({})
+__all__ = ["DESIGNS", "design", "replay_model"]
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
-    """An option to replay.
-
-    Attributes:
-        label: for people.
-        option: its name in :data:`xenexplore.options.registry.OPTIONS`.
-        values: its parameters, as scenarios spell them; ``register`` holds
-            words of :data:`xenexplore.analysis.registrations.WORDS`.
-        encrypted: the guest's tables cannot be walked.
+def replay_model(what: Variant) -> ReplayModel:
+    """How recorded accesses fare under a variant.
 
     Raises:
-        MachineError: a parameter that the option does not have, or that a replay
-            cannot follow.
+        MachineError: the design's class declares no replay model of its own, or a
+            parameter is set that its model does not take into account.
     """
-
-    label: str
-    option: str
-    values: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
-    encrypted: bool = False
-
-    def __post_init__(self) -> None:
-        made = make_option(self.option, dict(self.values))
-        defaults = {parameter.name: parameter.default for parameter in made.parameters}
-        followed = _FOLLOWED.get(self.option, frozenset())
-        for key, value in made.values.items():
-            if key not in followed and value != defaults[key]:
-                takes = ", ".join(sorted(followed)) or "none"
-                raise MachineError(
-                    f"replay of {self.option!r} cannot follow {key}={value!r}: "
-                    f"it follows {takes}; run a scenario for the rest"
-                )
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What is registered before the first call."""
-        if self.option == "giant-map":
-            second = self.values.get("second", "none")
-            return ("directmap",) if second == "none" else ("directmap", str(second))
-        words = self.values.get("register", ())
-        assert isinstance(words, tuple | list)
-        return tuple(str(word) for word in words)
+    declared = vars(what.design).get("replay")
+    if declared is None:
+        raise MachineError(
+            f"option {what.use!r} has no replay model: class {what.design.__name__} must declare "
+            "replay = ..., a ReplayModel of its own (an inherited one need not hold); "
+            "or run a scenario step by step"
+        )
+    option = what.make()
+    model: ReplayModel = declared(option)
+    _followed(option, model)
+    return model
 
 
-DESIGNS: tuple[Design, ...] = (
-    Design("linear-walk", "linear-walk"),
-    Design("domain-mode", "domain-mode"),
-    Design("number-bit", "number-bit"),
-    Design("address-bits", "address-bits"),
-    Design("sg-policy", "sg-policy"),
-    Design("abi-v2", "abi-v2"),
-    Design("packets", "packets"),
-    Design("giant-map", "giant-map"),
-    Design("giant-map+image", "giant-map", {"second": "kernel-image"}),
-    Design("software-tlb", "software-tlb", {"register": ("directmap", "kernel-image", "stacks")}),
-    Design("gfn-lists", "gfn-lists", {"register": ("directmap", "kernel-image", "stacks")}),
-    Design("bounce", "bounce"),
-    Design("fastabi", "fastabi"),
-    Design("phys-twins", "phys-twins"),
-)
+def _followed(option: Abi, model: ReplayModel) -> None:
+    for parameter in option.parameters:
+        value = option.values[parameter.name]
+        if parameter.name not in model.follows and value != parameter.default:
+            takes = ", ".join(sorted(model.follows)) or "none"
+            raise MachineError(
+                f"replay of {option.name!r} cannot follow {parameter.name}={value!r}: "
+                f"it follows {takes}; run a scenario for the rest"
+            )
+
+
+def _every_design() -> tuple[Variant, ...]:
+    """What each option shows of itself, in the order of their ranks."""
+    ranked: list[tuple[float, Variant]] = []
+    for number, option in enumerate(OPTIONS.values()):
+        model = option.replay
+        shown = (model.variants if model is not None else {}) or {option.name: {}}
+        rank = float(number) if model is None or model.rank is None else model.rank
+        for label, values in shown.items():
+            ranked.append((rank, variant(option, values, label=label)))
+    return tuple(what for _, what in sorted(ranked, key=lambda item: item[0]))
+
+
+DESIGNS: tuple[Variant, ...] = _every_design()
 """Every option of the registry; registered buffers in the forms that the thread names."""
 
 
-def design(text: str) -> Design:
-    """A design by its label, or an option's name with ``key=value`` parameters after colons.
+def design(chosen: Chosen) -> Variant:
+    """A variant by its label in :data:`DESIGNS`, or as the registry parses it.
 
-    ``"software-tlb:register=directmap+stacks:entries=4"``.
+    ``"software-tlb: register=directmap+stack, entries=4"``.
 
     Raises:
-        MachineError: no such option or parameter.
+        MachineError: no such option or parameter, or one that cannot be replayed.
     """
-    for known in DESIGNS:
-        if known.label == text:
-            return known
-    name, *settings = text.split(":")
-    option = option_class(name)
-    kinds = {parameter.name: parameter.default for parameter in option.parameters}
-    values: dict[str, object] = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise MachineError(
-                f"design {text!r}: expected key=value after a colon, not {setting!r}"
-            )
-        default = kinds.get(key)
-        if isinstance(default, bool):
-            values[key] = value.lower() in ("true", "yes", "1")
-        elif isinstance(default, int):
-            if not value.isdecimal():
-                raise MachineError(f"design {text!r}: {key} takes a number, not {value!r}")
-            values[key] = int(value)
-        elif isinstance(default, tuple):
-            values[key] = tuple(word for word in value.split("+") if word)
-        else:
-            values[key] = value
-    return Design(text, option.name, values)
+    found = next((known for known in DESIGNS if known.label == chosen), None)
+    if found is None:
+        found = variant(chosen)
+        replay_model(found)
+    return found

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xenexplore.analysis.fit import call_fits
+from xenexplore.analysis.design import replay_model
 from xenexplore.analysis.workload import Workload
+from xenexplore.options.registry import REGISTERS_ONLY, variant
+from xenexplore.options.variant import Variant
 from xenexplore.recording.names import call_name, sub_op_name
 
 __all__ = ["FastCoverage", "OpFit", "fast_coverage"]
+
+
+_REGISTERS = variant(REGISTERS_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +56,13 @@ class FastCoverage:
     sub_ops_covered: int
 
 
-def fast_coverage(workload: Workload, domain: int) -> FastCoverage:
-    """What would fit, by the rule of :func:`xenexplore.options.fastabi.fits` (ours).
+def fast_coverage(workload: Workload, domain: int, what: Variant = _REGISTERS) -> FastCoverage:
+    """What would fit, by the rule that the design's replay model refuses calls by (ours).
 
     What the series itself specifies is less or more: its register maps are
     not in any released tree.
     """
+    fits = replay_model(what).refuses_call
     rows = workload.calls_of(domain)
     calls = workload.calls.pick(rows)
     inside = workload.inside(domain)
@@ -71,10 +77,10 @@ def fast_coverage(workload: Workload, domain: int) -> FastCoverage:
     ):
         sub = sub_op_name(number, sub_op)
         name = f"{call_name(number)}.{sub}" if sub else call_name(number)
-        if not call_fits(number, sub_op, user=False):
+        if not fits(number, sub_op, user=False):
             fitting.add((number, sub_op))
         ops.append(OpFit(name, bool(user), count, int(sum_),
-                         call_fits(number, sub_op, user=bool(user))))  # fmt: skip
+                         fits(number, sub_op, user=bool(user))))  # fmt: skip
     ops.sort(key=lambda op: (-op.calls, op.name, op.user))
     return FastCoverage(
         ops=tuple(ops),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xenexplore.analysis.cost import BreakEven, CostTable, break_even
 from xenexplore.analysis.coverage import Coverage, coverage
 from xenexplore.analysis.curve import Curve, miss_curve
-from xenexplore.analysis.design import DESIGNS, Design
+from xenexplore.analysis.design import DESIGNS
 from xenexplore.analysis.entries import EntriesNeeded, entries_needed
 from xenexplore.analysis.fast_coverage import FastCoverage, fast_coverage
 from xenexplore.analysis.locality import Locality, locality, pieces_of
@@ -16,6 +16,7 @@ from xenexplore.analysis.replay import Replayed, replay
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.sizes import Sizes, sizes
 from xenexplore.analysis.workload import Workload
+from xenexplore.options.variant import Variant
 
 __all__ = ["DomainFindings", "Findings", "find"]
 
@@ -64,7 +65,7 @@ def find(
     workload: Workload,
     costs: CostTable,
     *,
-    designs: Sequence[Design] = DESIGNS,
+    designs: Sequence[Variant] = DESIGNS,
     shape: Shape | None = None,
     progress: Progress | None = None,
 ) -> Findings:
@@ -92,7 +93,7 @@ def find(
 
 
 def _domain(
-    workload: Workload, index: int, designs: Sequence[Design], shape: Shape
+    workload: Workload, index: int, designs: Sequence[Variant], shape: Shape
 ) -> DomainFindings:
     page, row = pieces_of(workload, workload.inside(index))
     vcpu = workload.calls.vcpu[workload.accesses.call[row]]

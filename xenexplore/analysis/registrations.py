@@ -11,35 +11,38 @@ from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.analysis.workload import NO_FRAME, Workload
 from xenexplore.errors import MachineError
 from xenexplore.guest.regions import RegionKind
+from xenexplore.hypervisor.registered import REGISTRABLE
 from xenexplore.tlb import Entry
 
-__all__ = ["WORDS", "page_entries", "registrations"]
-
-WORDS = ("directmap", "kernel-image", "stacks", "kernel-pages")
-"""What :func:`registrations` knows.
-
-``directmap``, ``kernel-image``: the whole region (per-CPU memory and init_task's
-stack are inside), one entry.  ``stacks``: the hardirq stack, whole if its frames are
-known (it is per-CPU memory, in a row), and the pages of tasks' vmalloc'ed stacks that
-hypercalls used; ``kernel-pages``: these, and every kernel page that they used outside
-the two regions.  Pages are known in hindsight: a real guest would register
-before the first use, and stacks whole.
-"""
+__all__ = ["page_entries", "registrations"]
 
 _NAMES = {"directmap": "directmap", "kernel-image": "kernel image"}
 
 
 def registrations(workload: Workload, domain: int, words: Sequence[str]) -> tuple[Entry, ...]:
-    """The entries that the words mean for a domain, in that order, none overlapping.
+    """The entries that the words mean for a domain, in that order.
+
+    The words are those of :data:`xenexplore.hypervisor.registered.REGISTRABLE`.
+
+    ``directmap``, ``kernel-image``: the whole region (per-CPU memory and init_task's
+    stack are inside), one entry.  ``percpu``: per-CPU memory, as far as the recording
+    shows where it lies.  ``stack``: the hardirq stack, whole if its frames are known
+    (it is per-CPU memory, in a row), and the pages of tasks' vmalloc'ed stacks that
+    hypercalls used.  ``kernel-pages``: these, and every kernel page that hypercalls
+    used outside the directmap and the kernel image.  Pages are known in hindsight: a
+    real guest would register before the first use, and stacks whole.
 
     Raises:
-        MachineError: an unknown word, or a domain whose regions are not known.
+        MachineError: an unknown word, a buffer (a recording names none), or a domain
+            whose regions are not known.
     """
     entries: list[Entry] = []
     for word in words:
         if word in _NAMES:
             entries += _region(workload, domain, word)
-        elif word in ("stacks", "kernel-pages"):
+        elif word == "percpu":
+            entries += _percpu(workload, domain)
+        elif word in REGISTRABLE:
             rows = workload.inside(domain)
             irq = _irq_stacks(workload, domain)
             entries += irq
@@ -49,8 +52,19 @@ def registrations(workload: Workload, domain: int, words: Sequence[str]) -> tupl
             chosen = rows[workload.kind_mask(rows, *kinds)]
             entries += page_entries(workload, chosen, word)
         else:
-            raise MachineError(f"cannot register {word!r}: expected one of {', '.join(WORDS)}")
+            raise MachineError(
+                f"cannot register {word!r}: expected one of {', '.join(REGISTRABLE)}"
+            )
     return tuple(entries)
+
+
+def _percpu(workload: Workload, domain: int) -> list[Entry]:
+    regions = workload.spaces[domain].layout.regions
+    return [
+        Entry(found.start, found.physical, found.size, True, None, "percpu")
+        for found in regions
+        if found.kind is RegionKind.PERCPU and found.physical is not None
+    ]
 
 
 def _irq_stacks(workload: Workload, domain: int) -> list[Entry]:

@@ -1,7 +1,9 @@
 """Every recorded access under an option: the verdict for each, and what it costs.
 
 A second implementation of what :mod:`xenexplore.hypervisor` does step by step,
-for speed; a property test holds its counts to that machine's.  What the
+for speed, from what each design declares of itself
+(:mod:`xenexplore.hypervisor.replay_model`); tests hold every design's counts to that
+machine's.  What the
 guest must do per buffer (translate, copy, list) rests on
 :mod:`xenexplore.analysis.buffers` and is a lower bound.
 """
@@ -9,25 +11,32 @@ guest must do per buffer (translate, copy, list) rests on
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.analysis.design import Design
+from xenexplore.addr import PAGE_SIZE, Gpa, Gva
+from xenexplore.analysis.design import replay_model
 from xenexplore.analysis.guest_side import Prepared, prepare
 from xenexplore.analysis.registrations import registrations
 from xenexplore.analysis.shape import Shape
-from xenexplore.analysis.static_table import StaticTable
+from xenexplore.analysis.static_table import Lookups, StaticTable
 from xenexplore.analysis.workload import Workload
+from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import Counts
-from xenexplore.options.registry import make_option, option_class
+from xenexplore.hypervisor.replay_model import (
+    RecordedAccesses,
+    RecordedGuest,
+    ReplayModel,
+    Resolution,
+)
+from xenexplore.options.variant import Variant
 from xenexplore.recording.columns import Columns
+from xenexplore.tlb import Entry
 
 __all__ = ["Replayed", "Verdict", "Verdicts", "replay", "replay_all"]
-
-_NO_PV = "PV guests: no option but today's interface"
 
 
 class Verdict(enum.IntEnum):
@@ -76,7 +85,7 @@ class Replayed:
         counts: counts of the calls that it carries.
     """
 
-    design: Design
+    design: Variant
     domain: int
     hypercalls: int
     refused: int
@@ -118,41 +127,54 @@ class _Found:
     list_reads: NDArray[np.int64]
 
 
-def replay(workload: Workload, what: Design, domain: int, shape: Shape | None = None) -> Replayed:
+def replay(
+    workload: Workload,
+    what: Variant,
+    domain: int,
+    shape: Shape | None = None,
+    *,
+    encrypted: bool = False,
+) -> Replayed:
     """Replay one domain's accesses inside hypercalls under one design.
 
     Each access is judged by itself: a failed one does not stop its hypercall.
 
+    Args:
+        workload: the recorded accesses.
+        what: the design, of the registry or not.
+        domain: index of the domain.
+        shape: page sizes assumed.
+        encrypted: as if the guest's tables could not be walked.
+
     Raises:
-        MachineError: a registration that the domain's layout does not allow.
+        MachineError: the design has no replay model, or not for these parameters;
+            a registration that the domain's layout does not allow.
     """
+    model = replay_model(what)
     shape = shape if shape is not None else Shape()
-    rows = workload.inside(domain)
-    calls = len(workload.calls_of(domain))
-    pv = workload.domains[domain].kind == "pv"
-    found = _nothing(len(rows))
-    reason = _refuses_all(what, pv=pv)
+    run = _Run(workload, what, model, domain, shape, encrypted)
+    found = _nothing(len(run.rows))
+    reason = model.refuses(RecordedGuest(pv=run.pv, encrypted=encrypted))
     if reason:
         found.verdict[:] = Verdict.REFUSED
-        return _result(workload, what, domain, shape, found, None, reason, calls)
-    if pv:
+        return _result(run, found, None, reason)
+    if run.pv:
         found.verdict[:] = Verdict.DIRECT
-        prepared = Prepared.nothing()
-        return _result(workload, what, domain, shape, found, prepared, "", calls)
-    prepared = prepare(workload, what, domain)
-    table = None
-    if what.option in _REGISTERED:
-        table = _table(workload, what, domain, prepared)
-        _registered(workload, what, rows, found, table)
+        return _result(run, found, Prepared.nothing(), "")
+    prepared = prepare(workload, model, domain)
+    resolution = model.resolves()
+    table = _table(run) if resolution is Resolution.SEARCH else None
+    if table is not None:
+        _searched(run, found, table)
     else:
-        _plain(workload, what, rows, found)
-    _resolve(workload, what, rows, found, prepared)
-    found.verdict[np.isin(workload.accesses.call[rows], prepared.refused)] = Verdict.REFUSED
-    return _result(workload, what, domain, shape, found, prepared, "", calls, table)
+        _plain(run, found, resolution)
+    _list(run, found, prepared, table)
+    found.verdict[np.isin(workload.accesses.call[run.rows], prepared.refused)] = Verdict.REFUSED
+    return _result(run, found, prepared, "", table)
 
 
 def replay_all(
-    workload: Workload, designs: Iterable[Design], shape: Shape | None = None
+    workload: Workload, designs: Iterable[Variant], shape: Shape | None = None
 ) -> tuple[Replayed, ...]:
     """Every design for every domain, design by design."""
     return tuple(
@@ -162,21 +184,39 @@ def replay_all(
     )
 
 
-_REGISTERED = ("software-tlb", "giant-map", "gfn-lists")
+class _Run:
+    """One domain under one design: what the functions below share."""
 
+    def __init__(
+        self, workload: Workload, what: Variant, model: ReplayModel, domain: int, shape: Shape,
+        encrypted: bool,
+    ) -> None:  # fmt: skip
+        self.workload = workload
+        self.what = what
+        self.model = model
+        self.domain = domain
+        self.shape = shape
+        self.encrypted = encrypted
+        self.rows = workload.inside(domain)
+        self.calls = len(workload.calls_of(domain))
+        self.pv = workload.domains[domain].kind == "pv"
 
-def _refuses_all(what: Design, *, pv: bool) -> str:
-    """Why no call at all can be made under a design, or ``""``."""
-    option = option_class(what.option)
-    if not option.specified:
-        return option.title
-    if pv and what.option not in ("linear-walk", "phys-twins"):
-        return _NO_PV
-    if what.option == "giant-map" and what.encrypted:
-        return "meant for unencrypted guests: what the entry covers is private memory"
-    if what.values.get("mode") == "flip" and not what.encrypted:
-        return "the guest is not encrypted: there is no state to flip"
-    return ""
+    def callers(self) -> int:
+        """How many vCPUs make calls, at least one."""
+        vcpu = self.workload.calls.vcpu[self.workload.calls_of(self.domain)]
+        return len(np.unique(vcpu)) if len(vcpu) else 1
+
+    def recorded(self) -> RecordedAccesses:
+        """What a replay model may see of the accesses."""
+        accesses, rows = self.workload.accesses, self.rows
+        return RecordedAccesses(
+            address=accesses.address[rows],
+            size=accesses.size[rows].astype(np.int64),
+            pages=accesses.pages()[rows],
+            call=accesses.call[rows],
+            writes=accesses.way[rows] != 0,
+            user=self.workload.calls.user[accesses.call[rows]],
+        )
 
 
 def _nothing(count: int) -> _Found:
@@ -189,25 +229,47 @@ def _nothing(count: int) -> _Found:
     )
 
 
-def _plain(workload: Workload, what: Design, rows: NDArray[np.int64], found: _Found) -> None:
-    """By linear address, or by physical address: one piece per page."""
-    found.pieces = workload.accesses.pages()[rows]
-    if what.option in ("linear-walk", "phys-twins"):
-        found.walks = found.pieces.copy()
-        found.verdict[:] = Verdict.FAIL if what.encrypted else Verdict.WALK
-        if what.encrypted:
-            found.pieces[:] = found.walks[:] = 0
-        return
-    found.verdict[:] = Verdict.PHYSICAL
-    if what.option == "number-bit" and what.values.get("privcmd", "linear") == "linear":
-        user = workload.calls.user[workload.accesses.call[rows]]
-        found.verdict[user] = Verdict.WALK
-        found.walks[user] = found.pieces[user]
+_VERDICTS = {
+    Resolution.WALK: Verdict.WALK,
+    Resolution.PHYSICAL: Verdict.PHYSICAL,
+    Resolution.REGISTERS: Verdict.REGISTER,
+    Resolution.BOUNCE: Verdict.BOUNCE,
+}
 
 
-def _table(workload: Workload, what: Design, domain: int, prepared: Prepared) -> StaticTable:
-    option = make_option(what.option, dict(what.values))
-    entries = registrations(workload, domain, what.words) + prepared.own_entries
+def _plain(run: _Run, found: _Found, resolution: Resolution) -> None:
+    """Without a table: one piece per page, walked if the handle is a linear address."""
+    accesses = run.recorded()
+    found.verdict[:] = _VERDICTS[resolution]
+    if resolution is Resolution.REGISTERS:
+        found.pieces[:] = 0
+    elif resolution is Resolution.BOUNCE:
+        # A page holds all that a carried call copies: no access crosses one.
+        found.pieces[:] = 1
+    else:
+        found.pieces[:] = accesses.pages
+    walked = np.zeros(len(run.rows), np.bool_)
+    walked |= resolution is Resolution.WALK
+    walked |= run.model.linear(accesses)
+    pages = 0 if run.encrypted else accesses.pages[walked]
+    found.verdict[walked] = Verdict.FAIL if run.encrypted else Verdict.WALK
+    found.pieces[walked] = pages
+    found.walks[walked] = 0 if run.encrypted else run.model.walks(accesses)[walked]
+
+
+def _table(run: _Run) -> StaticTable:
+    """The registered ranges, as the option's parameters would have them."""
+    option = run.model.option
+    entries = registrations(run.workload, run.domain, run.model.registers())
+    table = _filled(option, entries)
+    if run.model.lists_registered and _list_page(table) is _OWN_PAGE:
+        own = run.callers() if option.text("scope") == "domain" else 1
+        pages = tuple(_own_page(_OWN_PAGE, number) for number in range(own))
+        table = _filled(option, entries + pages)
+    return table
+
+
+def _filled(option: Abi, entries: Sequence[Entry]) -> StaticTable:
     return StaticTable(
         entries,
         capacity=option.number("entries") or None,
@@ -216,26 +278,41 @@ def _table(workload: Workload, what: Design, domain: int, prepared: Prepared) ->
     )
 
 
-def _tables(workload: Workload, what: Design, domain: int) -> int:
-    """How many tables there are to fill: one for each vCPU that makes calls, or one."""
-    if what.values.get("scope", "vcpu") == "domain":
-        return 1
-    vcpu = workload.calls.vcpu[workload.calls_of(domain)]
-    return len(np.unique(vcpu)) if len(vcpu) else 1
+# Where no other entry covers the page of lists: an address that no region uses.
+_OWN_PAGE = Entry(Gva(0xFFFF_8000_0000_0000), Gpa(0), PAGE_SIZE, True, None, "list page")
 
 
-def _registered(
-    workload: Workload, what: Design, rows: NDArray[np.int64], found: _Found, table: StaticTable
-) -> None:
-    option = make_option(what.option, dict(what.values))
-    miss = option.text("miss")
-    walk = miss == "walk" or (miss == "auto" and not what.encrypted)
-    accesses = workload.accesses
-    got = table.look_up(
-        accesses.address[rows],
-        accesses.size[rows].astype(np.uint64),
-        straddle=option.text("straddle"),  # type: ignore[arg-type]
-        walk=walk,
+def _list_page(table: StaticTable) -> Entry:
+    """The entry that the page of lists is found in: kmalloc'ed, so the directmap's or its own."""
+    held = (one.entry for one in table.held)
+    return next((entry for entry in held if entry.label == "directmap"), _OWN_PAGE)
+
+
+def _own_page(entry: Entry, number: int) -> Entry:
+    """One vCPU's page of lists; a table of the whole domain has one for each."""
+    return replace(entry, va=entry.va + number * PAGE_SIZE, pa=entry.pa + number * PAGE_SIZE)
+
+
+def _walks_misses(run: _Run) -> bool:
+    """Whether a miss is walked with success: an encrypted guest's tables give garbage."""
+    return run.model.option.text("miss") != "fail" and not run.encrypted
+
+
+def _look_up(
+    run: _Run, table: StaticTable, address: NDArray[np.uint64], size: NDArray[np.uint64]
+) -> Lookups:
+    return table.look_up(
+        address,
+        size,
+        straddle=run.model.option.text("straddle"),  # type: ignore[arg-type]
+        walk=_walks_misses(run),
+    )
+
+
+def _searched(run: _Run, found: _Found, table: StaticTable) -> None:
+    accesses = run.workload.accesses
+    got = _look_up(
+        run, table, accesses.address[run.rows], accesses.size[run.rows].astype(np.uint64)
     )
     found.entry, found.walks, found.compares = got.slot, got.walks, got.compares
     found.lookups, found.hits, found.pieces = got.lookups, got.hits, got.pieces
@@ -244,64 +321,55 @@ def _registered(
     )
 
 
-def _resolve(
-    workload: Workload, what: Design, rows: NDArray[np.int64], found: _Found, prepared: Prepared
-) -> None:
-    """What an option does instead of walking or looking up."""
-    if what.option in ("address-bits", "sg-policy", "gfn-lists"):
-        _list(workload, rows, found, prepared)
-    elif what.option == "fastabi":
-        found.verdict[:] = Verdict.REGISTER
-        found.pieces[:] = 0
-    elif what.option == "bounce" and what.values.get("mode") != "flip":
-        # A page holds all that a carried call copies: no access crosses one.
-        found.verdict[:] = Verdict.BOUNCE
-        found.pieces[:] = 1
-
-
-def _list(workload: Workload, rows: NDArray[np.int64], found: _Found, prepared: Prepared) -> None:
+def _list(run: _Run, found: _Found, prepared: Prepared, table: StaticTable | None) -> None:
     """A gfn-array: slot 0 and one slot per page, for each access of a listed buffer."""
-    listed = prepared.listed(workload.accesses, rows)
+    accesses = run.workload.accesses
+    listed = prepared.listed(accesses, run.rows)
+    if not listed.any():
+        return
+    pages = accesses.pages()[run.rows][listed]
     found.verdict[listed] = Verdict.LIST
-    found.list_reads[listed] = 1 + workload.accesses.pages()[rows][listed]
-    found.pieces[listed] = workload.accesses.pages()[rows][listed]
-    # A list in a registered page is found by one look-up of its own.
-    if prepared.list_slot is not None:
-        found.walks[listed] = 0
-        found.lookups[listed] = found.hits[listed] = 1
-        found.entry[listed] = prepared.list_slot
-        found.compares[listed] = prepared.list_slot + 1
+    found.list_reads[listed] = 1 + pages
+    found.pieces[listed] = pages
+    if table is None or not run.model.lists_registered:
+        return
+    # A list in a registered page is found by one look-up of its first word.
+    page = _list_page(table)
+    got = _look_up(run, table, np.array([page.va.value], np.uint64), np.array([8], np.uint64))
+    for name in ("walks", "lookups", "hits", "compares"):
+        getattr(found, name)[listed] = getattr(got, name)[0]
+    found.entry[listed] = got.slot[0]
+    if got.failed[0]:
+        found.verdict[listed] = Verdict.FAIL
+        found.list_reads[listed] = found.pieces[listed] = 0
 
 
 def _result(
-    workload: Workload, what: Design, domain: int, shape: Shape, found: _Found,
-    prepared: Prepared | None, reason: str, calls: int, table: StaticTable | None = None,
+    run: _Run, found: _Found, prepared: Prepared | None, reason: str,
+    table: StaticTable | None = None,
 ) -> Replayed:  # fmt: skip
-    rows = workload.inside(domain)
     done = found.verdict != Verdict.REFUSED
     verdicts = Verdicts(found.verdict, found.entry, found.walks, found.compares)
-    entries = len(table) if table is not None else 0
-    asked = table.inserted * _tables(workload, what, domain) if table is not None else 0
+    calls = run.calls
     if prepared is None:
-        return Replayed(what, domain, calls, calls, ((reason, calls),), verdicts, 0,
+        return Replayed(run.what, run.domain, calls, calls, ((reason, calls),), verdicts, 0,
                         Counts(), Counts())  # fmt: skip
-    pv = workload.domains[domain].kind == "pv"
-    judged = not pv and not what.encrypted
-    counts = _counts(workload, rows, found, done, shape, prepared, calls, judged=judged)
-    setup = Counts(exits=asked, tlb_inserts=asked)
-    if what.option == "bounce" and what.encrypted and what.values.get("mode") != "flip":
-        setup = Counts(flips=_tables(workload, what, domain))
-    return Replayed(what, domain, calls, len(prepared.refused), prepared.why, verdicts, entries,
-                    setup, counts)  # fmt: skip
+    setup = Counts(flips=run.model.shares() * run.callers() if run.encrypted else 0)
+    if table is not None:
+        shared = run.model.option.text("scope") == "domain"
+        asked = table.inserted * (1 if shared else run.callers())
+        setup = replace(setup, exits=asked, tlb_inserts=asked)
+    counts = _counts(run, found, done, prepared)
+    return Replayed(run.what, run.domain, calls, len(prepared.refused), prepared.why, verdicts,
+                    len(table) if table is not None else 0, setup, counts)  # fmt: skip
 
 
 def _counts(
-    workload: Workload, rows: NDArray[np.int64], found: _Found, done: NDArray[np.bool_],
-    shape: Shape, prepared: Prepared, calls: int, *, judged: bool,
+    run: _Run, found: _Found, done: NDArray[np.bool_], prepared: Prepared
 ) -> Counts:  # fmt: skip
-    accesses = workload.accesses
+    accesses, rows, shape = run.workload.accesses, run.rows, run.shape
     walks = found.walks[done]
-    reads = walks * shape.pte_reads(workload.regions)[accesses.region[rows][done]]
+    reads = walks * shape.pte_reads(run.workload.regions)[accesses.region[rows][done]]
     # Each walk looks up CR3's frame, each lower table and the final frame:
     # one more look-up than entries read.  Moving a piece takes one more.
     p2m = int((reads + walks).sum() + found.pieces[done].sum() + found.list_reads[done].sum())
@@ -312,7 +380,7 @@ def _counts(
     moved = by_memory & ~failed
     unchecked = found.pieces[done].sum() - walks.sum()
     return Counts(
-        exits=calls - len(prepared.refused),
+        exits=run.calls - len(prepared.refused),
         copies=int(done.sum()),
         walks=int(walks.sum()),
         pte_reads=int(reads.sum()),
@@ -330,5 +398,5 @@ def _counts(
         guest_bytes_written=prepared.bytes_written,
         flips=prepared.flips,
         # Encrypted: nobody can say what the walk would have checked.
-        unchecked=int(unchecked) if judged else 0,
+        unchecked=int(unchecked) if not run.pv and not run.encrypted else 0,
     )

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from xenexplore.analysis.curve import miss_curve
-from xenexplore.analysis.design import Design
 from xenexplore.analysis.locality import pieces_of
 from xenexplore.analysis.replay import replay
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.workload import Workload, read_workload
 from xenexplore.errors import InputError, MachineError
+from xenexplore.files import read_text
 from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.options.registry import REGISTERED, variant
 from xenexplore.recording.stream import BUILT_INS, built_in_path
 
 __all__ = ["Grid", "Point", "Row", "read_rows", "sweep", "table_text", "write_parquet"]
@@ -89,17 +90,17 @@ class Grid:
         domains: indices; empty: all that the recording has.
     """
 
-    register: tuple[str, ...] = ("directmap+kernel-image+stacks", "on-miss")
+    register: tuple[str, ...] = ("directmap+kernel-image+stack", "on-miss")
     entries: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     policies: tuple[str, ...] = ("lru", "fifo", "refuse")
     scopes: tuple[str, ...] = ("vcpu", "domain")
     p2m_orders: tuple[int, ...] = (0, 9, 18)
     domains: tuple[int, ...] = ()
 
-    def points(self, recordings: Sequence[str]) -> Iterator[Point]:
-        """The combinations, in a fixed order."""
+    def points(self, recordings: Sequence[str], limit: int | None = None) -> Iterator[Point]:
+        """The combinations, in a fixed order; ``limit`` is as for :func:`measure`."""
         for recording in recordings:
-            workload = _workload(recording)
+            workload = _workload(recording, limit)
             chosen = self.domains or tuple(
                 d.index for d in workload.domains if len(workload.inside(d.index))
             )
@@ -113,17 +114,20 @@ class Grid:
 
 
 @lru_cache(maxsize=2)
-def _workload(recording: str) -> Workload:
+def _workload(recording: str, limit: int | None) -> Workload:
     """Read once per process."""
     symbols = None
     if recording in BUILT_INS and not Path(recording).exists():
         symbols = read_kallsyms(built_in_path("kallsyms.dom0"))
-    return read_workload(recording, symbols)
+    return read_workload(recording, symbols, limit=limit)
 
 
-def measure(point: Point) -> Row:
-    """One point.  A PV domain has no walks to save: its rows count misses only."""
-    workload = _workload(point.recording)
+def measure(point: Point, limit: int | None = None) -> Row:
+    """One point.  A PV domain has no walks to save: its rows count misses only.
+
+    ``limit`` is the most bytes of a recording's text to read, as for :func:`read_workload`.
+    """
+    workload = _workload(point.recording, limit)
     shape = Shape(p2m_order=point.p2m_order)
     if point.register == "on-miss":
         return _on_miss(workload, point, shape)
@@ -131,7 +135,7 @@ def measure(point: Point) -> Row:
         "register": tuple(word for word in point.register.split("+") if word),
         "entries": point.entries, "policy": point.policy, "scope": point.scope,
     }  # fmt: skip
-    got = replay(workload, Design("sweep", "software-tlb", values), point.domain, shape)
+    got = replay(workload, variant(REGISTERED, values, label="sweep"), point.domain, shape)
     counts = got.counts
     pages = workload.accesses.pages()[workload.inside(point.domain)]
     return Row(
@@ -171,6 +175,7 @@ def sweep(
     *,
     known: Mapping[Point, Row] | None = None,
     finished: Callable[[Row, int, int], None] | None = None,
+    limit: int | None = None,
 ) -> tuple[Row, ...]:
     """Measure every point that is not known yet; rows in the order of the points.
 
@@ -181,11 +186,12 @@ def sweep(
         known: rows of an earlier, broken-off sweep (:func:`read_rows`).
         finished: called for each new row with (row, done, of how many), in
             order of completion: what a caller writes down to be resumable.
+        limit: most bytes of a recording's text to read, as for :func:`read_workload`.
     """
     wanted = list(points)
     rows: dict[Point, Row] = {p: known[p] for p in wanted if known and p in known}
     missing = [point for point in dict.fromkeys(wanted) if point not in rows]
-    futures = {executor.submit(measure, point): point for point in missing}
+    futures = {executor.submit(measure, point, limit): point for point in missing}
     for count, future in enumerate(as_completed(futures), 1):
         row = future.result()
         rows[futures[future]] = row
@@ -194,6 +200,8 @@ def sweep(
     return tuple(rows[point] for point in wanted)
 
 
+# Two million rows.
+_TABLE_LIMIT = 256 << 20
 _HEAD = tuple(item.name for item in fields(Row))
 _WORDS = ("recording", "register", "policy", "scope")
 
@@ -215,10 +223,14 @@ def read_rows(path: str | Path) -> dict[Point, Row]:
         InputError: it is not a table of this kind.
         OSError: it cannot be read.
     """
-    lines = Path(path).read_text("utf-8").splitlines(keepends=True)
+    what = "a table that sweep wrote"
+    lines = read_text(path, _TABLE_LIMIT, what=what).splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
-    rows = list(csv.reader(lines))
+    try:
+        rows = list(csv.reader(lines))
+    except csv.Error as error:
+        raise InputError(path, "", expected=what, got=str(error)) from None
     if rows and tuple(rows[0]) != _HEAD:
         raise InputError(path, "line 1", expected=",".join(_HEAD), got=",".join(rows[0]))
     found: dict[Point, Row] = {}

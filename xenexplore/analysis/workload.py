@@ -150,16 +150,22 @@ RECORDED_LIMITS = (
 
 
 def read_workload(
-    source: str | Path, symbols: SymbolTable | None = None, *, calls: int = 1 << 16
+    source: str | Path,
+    symbols: SymbolTable | None = None,
+    *,
+    calls: int = 1 << 16,
+    limit: int | None = None,
 ) -> Workload:
     """Read a recording in chunks of ``calls`` hypercalls, keeping only the columns above.
 
+    ``limit`` is the most bytes of text to read, as for :func:`read_recording`.
+
     Raises:
-        RecordingError: the recording is damaged.
+        RecordingError: the recording is damaged, or larger than the limit.
         OSError: it cannot be read.
     """
     builder = _Builder(symbols)
-    for chunk in iter_chunks(source, calls=calls):
+    for chunk in iter_chunks(source, calls=calls, limit=limit):
         builder.add(chunk)
     return builder.done(str(source))
 

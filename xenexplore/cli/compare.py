@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from xenexplore.cli.printing import add_max_size, add_printing
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.scenario.builtin import find_scenario
 from xenexplore.scenario.run import compare
 
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a label of the scenario or an option's name, and again for each more; default: "
         "the scenario's own, or all",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print JSON, one option a line")
-    parser.add_argument("--unicode", action="store_true", help="box characters")
+    add_printing(parser, "one option a line")
+    add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
 
 
@@ -30,10 +31,12 @@ def run(args: argparse.Namespace) -> int:
     """Compare the scenario's options and print the table."""
     if args.code:
         if args.scenario != "-":
-            compare(find_scenario(args.scenario), args.option)  # what is wrong is refused here, too
+            compare(
+                find_scenario(args.scenario, limit=args.max_size), args.option
+            )  # what is wrong is refused here, too
         sys.stdout.write(_code(args))
         return 0
-    comparison = compare(find_scenario(args.scenario), args.option)
+    comparison = compare(find_scenario(args.scenario, limit=args.max_size), args.option)
     if args.json:
         sys.stdout.write(comparison.to_json().decode())
         return 0

@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
+from xenexplore.cli.printing import (
+    add_max_size,
+    add_printing,
+    print_record,
+    takes_no_document,
+    writing,
+)
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
 from xenexplore.render.figure import KINDS, figure_bytes, kind_of
 from xenexplore.render.svg.theme import THEMES
@@ -35,11 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", required=True,
         help=f"the file to write, its name ending in {', '.join(KINDS)}; - for SVG on output",
     )  # fmt: skip
+    add_printing(parser, "what was written where")
+    add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenario and write the figure."""
+    takes_no_document(args)
     kind = "svg" if args.output == "-" else kind_of(args.output)
     for given, name in ((args.option, "--option"), (args.step, "--step")):
         if args.view == "comparison" and given is not None:
@@ -47,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
                 args.scenario, name, expected="no such argument with --view comparison",
                 got=str(given), hint="a comparison shows every option, to its end",
             )  # fmt: skip
-    scenario = find_scenario(args.scenario)
+    scenario = find_scenario(args.scenario, limit=args.max_size)
     if args.code:
         sys.stdout.write(_code(args))
         return 0
@@ -63,8 +73,10 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.write(data.decode())
     else:
-        with open(args.output, "wb") as file:
+        with writing(args.output), open(args.output, "wb") as file:
             file.write(data)
+        if args.json:
+            print_record({"file": args.output, "kind": kind, "view": args.view, "bytes": len(data)})
     return 0
 
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
+from xenexplore.cli.printing import (
+    add_max_size,
+    add_printing,
+    print_record,
+    takes_no_document,
+    writing,
+)
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
 from xenexplore.render.html import path_html, save_html
 from xenexplore.scenario.builtin import find_scenario
@@ -29,17 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="the file to write; - for output"
     )
+    add_printing(parser, "what was written where")
+    add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenario and write its page."""
+    takes_no_document(args)
     if args.compare and args.option is not None:
         raise InputError(
             args.scenario, "--option", expected="--compare or --option", got="both",
             hint="a comparison shows every option",
         )  # fmt: skip
-    scenario = find_scenario(args.scenario)
+    scenario = find_scenario(args.scenario, limit=args.max_size)
     if args.code:
         sys.stdout.write(_code(args))
         return 0
@@ -47,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.write(path_html(shown))
     else:
-        save_html(shown, args.output)
+        with writing(args.output):
+            save_html(shown, args.output)
+        if args.json:
+            print_record({"file": args.output, "bytes": os.path.getsize(args.output)})
     return 0
 
 

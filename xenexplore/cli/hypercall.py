@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.as_json import entry_json
-from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, families
+from xenexplore.hypercalls.callers import CALLERS
+from xenexplore.hypercalls.catalogue import Hypercall, SubOp, families
 from xenexplore.hypercalls.facts import facts_of
 from xenexplore.hypercalls.find import find
 from xenexplore.render.text.hypercall import entry_text, list_text
@@ -21,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words", metavar="NAME", nargs="*", help="e.g. memory_op populate_physmap, or evtchn send"
     )
     parser.add_argument("--list", action="store_true", help="every hypercall and sub-op")
-    parser.add_argument("--json", action="store_true", help="one object per line")
-    parser.add_argument("--guest", choices=GUESTS, help="as this kind of guest sees it")
+    add_printing(parser, "one object a line")
+    parser.add_argument("--guest", choices=CALLERS, help="as this kind of guest sees it")
     only = parser.add_argument_group("filters, with --list")
     only.add_argument(
         "--nested-handles", action="store_true", help="a buffer lies behind the argument's struct"
@@ -42,21 +43,22 @@ def run(args: argparse.Namespace) -> int:
             "command line", "--list", expected="filters only", got=repr(" ".join(args.words)),
             hint="without --list, a name shows one entry",
         )  # fmt: skip
+    caller = CALLERS[args.guest] if args.guest else None
     if args.list or not args.words:
         entries = [entry for entry in _everything() if _wanted(entry, args)]
         if args.json:
             for entry in entries:
-                print(json.dumps(entry_json(entry, args.guest)))
+                print_record(entry_json(entry, caller))
         else:
-            print(list_text(entries), end="")
+            print_text(list_text(entries), args)
         return 0
     found = find(" ".join(args.words))
-    if args.guest and args.guest not in found.guests:
+    if caller and caller.handlers not in found.guests:
         raise CatalogueError(f"{found.title} for {args.guest} guests")
     if args.json:
-        print(json.dumps(entry_json(found, args.guest)))
+        print_record(entry_json(found, caller))
     else:
-        print(entry_text(found, args.guest), end="")
+        print_text(entry_text(found, caller), args)
     return 0
 
 
@@ -69,7 +71,7 @@ def _everything() -> list[Hypercall | SubOp]:
 
 
 def _wanted(entry: Hypercall | SubOp, args: argparse.Namespace) -> bool:
-    if args.guest and args.guest not in entry.guests:
+    if args.guest and CALLERS[args.guest].handlers not in entry.guests:
         return False
     if not (args.nested_handles or args.can_exceed_page or args.unbounded):
         return True

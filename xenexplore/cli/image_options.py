@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from xenexplore.addr import Gpa, parse_address
+from xenexplore.cli.printing import add_max_size, add_printing
 from xenexplore.errors import AddressError, ImageError
 from xenexplore.memory.image import Image, Kind, Space, open_image
 from xenexplore.memory.image_contents import GuestOs
@@ -55,7 +56,8 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         " kdump-compressed, makedumpfile -F, Windows crash dump, VMware .vmss/.vmsn with .vmem,"
         " page-table pages, or raw memory (--raw); may be .zst",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    add_printing(parser, "one object a line")
+    add_max_size(parser, "half of this machine's memory; plain files are not held to it")
     parser.add_argument("--cr3", metavar="GPA", help="walk these page tables (default: the vCPU's)")
     parser.add_argument("--vcpu", metavar="N", type=int, help="whose registers (default: 0)")
     parser.add_argument("--raw", action="store_true", help="the file is raw memory, from address 0")
@@ -107,7 +109,7 @@ def open_target(args: argparse.Namespace) -> Target:
         AddressError: ``--cr3`` or ``--pkru`` is no such number.
     """
     kind = Kind.RAW if args.raw else None
-    image = open_image(args.image, kind, registers=args.registers)
+    image = open_image(args.image, kind, registers=args.registers, limit=args.max_size)
     if args.strict and image.gaps:
         raise image.gaps[0]
     registers = _registers(image, args)

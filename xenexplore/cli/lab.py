@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import json
 import os
 import secrets
-import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
+from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.errors import InputError
 
 __all__ = ["add_arguments", "run", "shipped_notebooks", "update_copy"]
 
 _MANIFEST = ".xenexplore.json"
+# Stands in for a home directory that cannot be used.
+_HOME = ".home"
 FIRST = "00_start_here.ipynb"
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected 1 to 65535 (0: any free port), got {text!r}")
+    return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``xenexplore lab``."""
     parser.add_argument(
-        "--dir",
-        type=Path,
-        default=None,
+        "--dir", metavar="DIR", type=Path,
         help="where the reader's copy of the notebooks lies (default: ~/xenexplore-notebooks)",
-    )
-    parser.add_argument("--port", type=int, default=0, help="default: any free port")
+    )  # fmt: skip
+    parser.add_argument("--port", metavar="N", type=_port, default=0, help="default: a free port")
     parser.add_argument(
         "--no-browser", action="store_true", help="only print the address, open nothing"
     )
     parser.add_argument(
         "--copy-only", action="store_true", help="make or update the copy, start nothing"
     )
+    parser.add_argument("--verbose", action="store_true", help="show JupyterLab's log")
+    add_printing(parser, "the copy, and then the address")
 
 
 def shipped_notebooks() -> Path:
@@ -72,12 +80,7 @@ def update_copy(source: Path, target: Path) -> tuple[list[str], list[str]]:
     """
     target.mkdir(parents=True, exist_ok=True)
     manifest = target / _MANIFEST
-    known: dict[str, str] = {}
-    if manifest.is_file():
-        try:
-            known = json.loads(manifest.read_text(encoding="utf-8"))
-        except ValueError:
-            known = {}  # a damaged manifest only means that nothing counts as untouched
+    known = _known(manifest)
     written, kept = [], []
     for path in sorted(source.glob("*.ipynb")):
         copy, digest = target / path.name, _digest(path)
@@ -85,45 +88,168 @@ def update_copy(source: Path, target: Path) -> tuple[list[str], list[str]]:
             kept.append(path.name)
             continue
         if not copy.exists() or _digest(copy) != digest:
-            shutil.copyfile(path, copy)
+            _write(copy, path.read_bytes())
             written.append(path.name)
         known[path.name] = digest
-    manifest.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(known, indent=1, sort_keys=True) + "\n"
+    if written or not manifest.is_file() or manifest.read_bytes() != text.encode():
+        _write(manifest, text.encode())
     return written, kept
 
 
-def _free_port() -> int:
+def _known(manifest: Path) -> dict[str, object]:
+    """What was written where; a damaged manifest only means that nothing counts as untouched."""
+    try:
+        known = json.loads(manifest.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or nothing: half of one would pass for the reader's own."""
+    half = path.with_name(f"{path.name}.part")
+    try:
+        half.write_bytes(content)
+        half.replace(path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def _folder(given: Path | None) -> Path:
+    """Where the copy lies.
+
+    Raises:
+        InputError: there is no home directory to put it in.
+    """
+    try:
+        return (given or Path("~/xenexplore-notebooks")).expanduser().resolve()
+    except RuntimeError:
+        raise InputError(
+            given or "~", "", expected="a home directory", got="none",
+            hint="say where the notebooks are to lie: --dir DIR",
+        ) from None  # fmt: skip
+
+
+def _copied(folder: Path, *, default: bool) -> tuple[list[str], list[str]]:
+    """:func:`update_copy`, with a word of what to do where it cannot write.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+    try:
+        return update_copy(shipped_notebooks(), folder)
+    except OSError as error:
+        raise InputError(
+            folder, "", expected="a folder that can be written",
+            got=f"{Path(error.filename).name if error.filename else 'an error'}: {error.strerror}",
+            hint=f"choose {'a' if default else 'another'} folder with --dir",
+        ) from None  # fmt: skip
+
+
+def _checked_port(port: int) -> int:
+    """A port that nothing listens on: this one, or with 0 any.
+
+    Raises:
+        InputError: it is taken, or may not be used.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            raise InputError(
+                "command line", f"--port {port}", expected="a free port",
+                got="one that another program uses" if taken else str(error.strerror),
+                hint="choose another, or leave --port out",
+            ) from None  # fmt: skip
+        free: int = probe.getsockname()[1]
+    return free
 
 
-def run(args: argparse.Namespace) -> int:
-    """Make the copy, say where it is, and run JupyterLab until it ends."""
-    folder = (args.dir or Path.home() / "xenexplore-notebooks").expanduser().resolve()
-    written, kept = update_copy(shipped_notebooks(), folder)
-    print(f"notebooks: {folder} ({len(written)} written)")
-    for name in kept:
-        print(f"  {name}: yours, left as it is")
-    if args.copy_only:
-        return 0
-    port = args.port or _free_port()
-    token = secrets.token_hex(16)
-    print(f"JupyterLab: http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}", flush=True)
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
+def _environment(folder: Path, token: str) -> dict[str, str]:
+    """The server's environment: news off by default, and a home that can be written.
+
+    Settings of the reader's own come before these defaults, and are not written.
+    Where there is no usable home, one inside the folder stands in for it: Jupyter,
+    IPython and matplotlib all keep files there.
+    """
+    environment = dict(os.environ, JUPYTER_TOKEN=token)
+    ours = str(Path(__file__).resolve().parent / "lab_config")
+    theirs = environment.get("JUPYTER_CONFIG_PATH", "")
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, (theirs, ours)))
+    home = os.path.expanduser("~")
+    if not (os.path.isdir(home) and os.access(home, os.W_OK | os.X_OK)):
+        (folder / _HOME).mkdir(mode=0o700, exist_ok=True)
+        environment["HOME"] = str(folder / _HOME)
+    return environment
+
+
+def _arguments(folder: Path, port: int, args: argparse.Namespace) -> list[str]:
+    """JupyterLab's command line."""
+    words = [
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
-        f"--IdentityProvider.token={token}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
     ]
-    if args.no_browser:
-        command.append("--no-browser")
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    return subprocess.call(command)
+    if not args.verbose:
+        words.append("--Application.log_level=WARN")
+    # Without a screen the browser would be a text browser in our terminal.
+    if args.no_browser or not ({"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & set(os.environ)):
+        words.append("--no-browser")
+    if os.geteuid() == 0:
+        words.append("--allow-root")
+    return words
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the copy, run JupyterLab until it ends, and say where it is once it answers."""
+    folder = _folder(args.dir)
+    port = 0 if args.copy_only else _checked_port(args.port)
+    written, kept = _copied(folder, default=args.dir is None)
+    if args.json:
+        print_record({"notebooks": str(folder), "written": written, "kept": kept})
+    else:
+        print(f"notebooks: {folder} ({len(written)} written)")
+        for name in kept:
+            print(f"  {name}: yours, left as it is")
+    sys.stdout.flush()
+    return 0 if args.copy_only else _serve(folder, port, args)
+
+
+def _serve(folder: Path, port: int, args: argparse.Namespace) -> int:
+    from xenexplore.cli.server_process import ServerProcess
+
+    token = secrets.token_hex(16)
+    own = shipped_notebooks().glob("*.ipynb")
+    trusted = [str(folder / path.name) for path in own if _same(path, folder / path.name)]
+    command = [
+        sys.executable, "-m", "xenexplore.cli.lab_server", str(os.getpid()), *trusted,
+        "--", *_arguments(folder, port, args),
+    ]  # fmt: skip
+    server = ServerProcess(command, _environment(folder, token), quiet=not args.verbose)
+    with server:
+        if server.wait_until_it_answers(f"http://127.0.0.1:{port}/api"):
+            address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
+            if args.json:
+                print_record({"address": address})
+            else:
+                print(f"JupyterLab answers; Ctrl-C stops it.\n{address}")
+            sys.stdout.flush()
+            server.wait()
+        elif not server.signalled:
+            sys.stderr.write(server.last_words())
+            raise InputError(
+                "JupyterLab", "", expected=f"an answer on port {port}",
+                got=f"its end, with exit status {server.wait()}",
+                hint="see what it says above" if not args.verbose else "see its log above",
+            )  # fmt: skip
+    return 128 + server.signalled if server.signalled else 0
+
+
+def _same(shipped: Path, copy: Path) -> bool:
+    return copy.is_file() and _digest(copy) == _digest(shipped)

@@ -2,17 +2,21 @@
 
 Exit status 0: answered (a guest's page fault is an answer).  1: a check that
 was asked for does not hold.  2: bad input or bad usage, one line on standard
-error, never a traceback.
+error, never a traceback.  128 + N: ended by signal N.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from xenexplore import __version__
 from xenexplore.errors import XenexploreError
@@ -40,11 +44,41 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+_OF_WRITING = {errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, errno.EDQUOT}
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with a command line in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Unlike argparse's own, does not hide that nothing can be written."""
+        (file or sys.stderr).write(message)
+
+
+class _Closed(io.TextIOBase):
+    """Stands in for a standard output that was closed before we were started."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.EBADF, "it is closed", "standard output")
+
+
+class _Completion(argparse.Action):
+    """Prints what a shell has to evaluate, and ends."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: object,
+        shell: object,
+        _word: object = None,
+    ) -> None:
+        from argcomplete.shell_integration import shellcode
+
+        print(shellcode(["xenexplore"], shell=str(shell)))
+        parser.exit()
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -54,6 +88,11 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         description="Step through Xen's hypercall-buffer designs on real recorded hypercalls.",
     )
     parser.add_argument("--version", action="version", version=f"xenexplore {__version__}")
+    parser.add_argument(
+        "--completion", metavar="SHELL", choices=("bash", "zsh", "fish", "tcsh"),
+        action=_Completion,
+        help='shell completion, for bash: eval "$(xenexplore --completion bash)"',
+    )  # fmt: skip
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, module, summary in COMMANDS:
         command = commands.add_parser(name, help=summary, description=summary)
@@ -62,27 +101,89 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
+def _answer(words: Sequence[str]) -> int:
+    """Parse, import, run."""
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
+    named = next((word for word in words if not word.startswith("-")), "")
+    try:
+        args = build_parser(named).parse_args(words)
+    except SystemExit as end:  # --help, --version, bad usage
+        return end.code if isinstance(end.code, int) else 2
+    module = next(m for name, m, _ in COMMANDS if name == args.command)
+    command = importlib.import_module(f"xenexplore.cli.{module}")
+    from xenexplore.cli.printing import prepare_output
+
+    prepare_output(args)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # While modules were imported, Ctrl-C ended the process at once (see __main__);
+        # from here on it unwinds, and files are closed.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    status: int = command.run(args)
+    return status
+
+
+def _complete() -> NoReturn:
+    """Answer the shell that asks what may come next, and exit."""
+    import argcomplete
+
+    from xenexplore.cli.completion import attach
+
+    words = os.environ.get("COMP_LINE", "").split()[1:]
+    named = next((word for word in words if not word.startswith("-")), "")
+    known = any(name == named for name, _, _ in COMMANDS)
+    parser = build_parser(named if known else "")
+    attach(parser)
+    argcomplete.autocomplete(parser)
+    sys.exit(0)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for word in words if not word.startswith("-")), "")
-    args = build_parser(named).parse_args(words)
-    module = next(m for name, m, _ in COMMANDS if name == args.command)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    status = _told(lambda: _answer(words))
+    flushed = _told(_flush)
+    return status or flushed
+
+
+def _flush() -> int:
+    """What the command printed is out, or it is an error like any other."""
+    sys.stdout.flush()
+    return 0
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from trying, and complaining, once more while it shuts down."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(answer: Callable[[], int]) -> int:
+    """An answer's exit status; what went wrong becomes one line on standard error."""
     try:
-        status: int = importlib.import_module(f"xenexplore.cli.{module}").run(args)
-        sys.stdout.flush()
+        return answer()
     except XenexploreError as error:
-        print(f"xenexplore: {error}", file=sys.stderr)
-        return 2
+        return _tell(str(error))
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        _forget_output()
+        return 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader (head, less) has seen enough; keep the interpreter
-            # from complaining about it while it shuts down.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"xenexplore: {where}{error.strerror or error}", file=sys.stderr)
-        return 2
+        where = error.filename or ""
+        if not where and error.errno in _OF_WRITING:
+            # Files that a command writes are named (see writing()); what is left is this.
+            where = "standard output"
+            _forget_output()
+        return _tell(f"{where}{': ' if where else ''}{error.strerror or error}")
     except KeyboardInterrupt:
-        return 130
-    return status
+        return 128 + signal.SIGINT
+
+
+def _tell(message: str) -> int:
+    with suppress(OSError):
+        print(f"xenexplore: {message}", file=sys.stderr, flush=True)
+    return 2

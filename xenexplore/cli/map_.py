@@ -14,6 +14,7 @@ from xenexplore.cli.image_options import (
     missing_table,
     open_target,
 )
+from xenexplore.cli.printing import print_text
 from xenexplore.errors import ImageError
 from xenexplore.memory.image import Space
 from xenexplore.paging.batch_tables import read_tables
@@ -60,8 +61,11 @@ def run(args: argparse.Namespace) -> int:
         raise damage[0]
     runs = find_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
     hidden = hidden_parts(tables)
-    write = _json if args.json else _text
-    sys.stdout.writelines(write(target, runs, hidden, args))
+    if args.json:
+        sys.stdout.writelines(_json(target, runs, hidden, args))
+    else:
+        for text in _text(target, runs, hidden, args):
+            print_text(text, args)
     return 1 if hidden or damage or target.image.gaps else 0
 
 

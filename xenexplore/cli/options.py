@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from xenexplore.cli.printing import add_printing
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.options.registry import OPTIONS, option_class
 
@@ -17,8 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME", nargs="?", help="one option, by name or number (O7)"
     )
-    parser.add_argument("--json", action="store_true", help="one object a line")
-    parser.add_argument("--unicode", action="store_true", help="box characters")
+    add_printing(parser, "one object a line")
 
 
 def run(args: argparse.Namespace) -> int:

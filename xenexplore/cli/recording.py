@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
+from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.guest.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.reader import read_recording
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"a recording (.jsonl or .zst), - for standard input, or a built-in: "
             f"{', '.join(BUILT_INS)}",
         )  # fmt: skip
-        command.add_argument("--json", action="store_true", help="print one JSON object")
+        add_printing(command, "one object")
+        add_max_size(command, RECORDING_SIZE)
         command.add_argument(
             "--strict", action="store_true", help="a cut or damaged file is an error"
         )
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the ``recording`` commands."""
-    recording = read_recording(args.file, strict=args.strict)
+    recording = read_recording(args.file, strict=args.strict, limit=args.max_size)
     status = report_damage(recording)
     if args.action == "explain":
         from xenexplore.recording.judge import judge
@@ -48,19 +50,22 @@ def run(args: argparse.Namespace) -> int:
         from xenexplore.render.text.judgement import judgement_text
 
         verdicts = judge(recording)
-        _print(judgement_json(verdicts) if args.json else judgement_text(verdicts))
+        _print(judgement_json(verdicts) if args.json else judgement_text(verdicts), args)
         return status
     from xenexplore.recording.as_json import summary_json
     from xenexplore.recording.summary import summarise
     from xenexplore.render.text.recording import summary_text
 
     summary = summarise(recording, _symbols(args))
-    _print(summary_json(summary) if args.json else summary_text(summary))
+    _print(summary_json(summary) if args.json else summary_text(summary), args)
     return status
 
 
-def _print(what: object) -> None:
-    sys.stdout.write(what if isinstance(what, str) else json.dumps(what) + "\n")
+def _print(what: object, args: argparse.Namespace) -> None:
+    if isinstance(what, str):
+        print_text(what, args)
+    else:
+        print_record(what)
 
 
 def report_damage(recording: Recording) -> int:
@@ -80,7 +85,7 @@ def report_damage(recording: Recording) -> int:
 
 def _symbols(args: argparse.Namespace) -> SymbolTable | None:
     if args.symbols:
-        return read_kallsyms(args.symbols)
+        return read_kallsyms(args.symbols, limit=args.max_size)
     if args.file in BUILT_INS and not Path(args.file).exists():
         return read_kallsyms(built_in_path("kallsyms.dom0"))
     return None

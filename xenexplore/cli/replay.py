@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from xenexplore.analysis.as_json import replayed_json
-from xenexplore.analysis.design import DESIGNS, Design, design
+from xenexplore.analysis.design import DESIGNS, design
 from xenexplore.analysis.replay import replay
+from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
+from xenexplore.options.registry import REGISTERED
 from xenexplore.render.text.replay import replay_text
 
 __all__ = ["add_arguments", "run"]
@@ -22,16 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--option", action="append", metavar="DESIGN",
         help=f"one of {known}; or an option with parameters: "
-        "software-tlb:register=directmap+stacks:entries=8 (default: all; may be repeated)",
+        f"{REGISTERED.name}: register=directmap+stack, entries=8 (default: all; may be repeated)",
     )  # fmt: skip
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object per line: design and domain"
-    )
+    add_printing(parser, "one object a line, for each design and domain")
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, replay, print."""
-    chosen: tuple[Design, ...] = tuple(design(text) for text in args.option or ()) or DESIGNS
+    chosen = tuple(design(text) for text in args.option or ()) or DESIGNS
     workload, shape = read_it(args), shape_of(args)
     progress = progress_on(sys.stderr)
     replays = []
@@ -42,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     if progress is not None:
         progress(len(chosen), len(chosen), "")
     if not args.json:
-        sys.stdout.write(replay_text(workload, replays))
+        print_text(replay_text(workload, replays), args)
         return 0
     for one in replays:
         name = workload.domains[one.domain].name
-        sys.stdout.write(json.dumps(replayed_json(one, name)) + "\n")
+        print_record(replayed_json(one, name))
     return 0

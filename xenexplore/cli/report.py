@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from xenexplore.analysis.cost import read_costs
 from xenexplore.analysis.findings import find
+from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
 from xenexplore.render.text.report import report_text
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``report``."""
     add_workload_arguments(parser)
     parser.add_argument("--costs", metavar="FILE", help="a cost table (TOML) of your own")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_printing(parser, "one object")
     parser.add_argument("--html", metavar="FILE", help="also write the report with its figures")
     parser.add_argument("--figures", metavar="DIR", help="also write each figure as SVG")
 
@@ -38,13 +38,17 @@ def run(args: argparse.Namespace) -> int:
             folder = Path(args.figures)
             folder.mkdir(parents=True, exist_ok=True)
             for figure in figures:
-                (folder / f"{figure.name}.svg").write_text(figure.svg, "utf-8", newline="\n")
+                path = folder / f"{figure.name}.svg"
+                with writing(path):
+                    path.write_text(figure.svg, "utf-8", newline="\n")
         if args.html:
-            Path(args.html).write_text(report_html(findings, figures), "utf-8", newline="\n")
+            page = report_html(findings, figures)
+            with writing(args.html):
+                Path(args.html).write_text(page, "utf-8", newline="\n")
     if args.json:
         from xenexplore.analysis.as_json import findings_json
 
-        sys.stdout.write(json.dumps(findings_json(findings)) + "\n")
+        print_record(findings_json(findings))
     else:
-        sys.stdout.write(report_text(findings))
+        print_text(report_text(findings), args)
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from xenexplore.cli.scenario import SCENARIO_HELP
+from xenexplore.cli.printing import add_max_size, add_printing
+from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
 from xenexplore.scenario.builtin import builtin_names, find_scenario
 from xenexplore.scenario.path import Path
@@ -30,18 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="text: the path, the address-space map, or the registered buffers",
     )  # fmt: skip
     parser.add_argument("--all", action="store_true", help="text: fold nothing away")
-    parser.add_argument("--unicode", action="store_true", help="text: box characters")
+    add_printing(parser, "the path, as --format json does")
+    add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenario and print its path, or a part of it."""
+    if args.json:
+        args.format = "json"
     if args.code:
         if args.scenario != "-":
-            find_scenario(args.scenario)  # what is malformed is refused here, too
+            find_scenario(
+                args.scenario, limit=args.max_size
+            )  # what is malformed is refused here, too
         sys.stdout.write(_code(args))
         return 0
-    path = run_scenario(find_scenario(args.scenario), args.option)
+    path = run_scenario(find_scenario(args.scenario, limit=args.max_size), args.option)
     if args.step is not None and not 0 <= args.step < len(path.steps):
         raise InputError(
             args.scenario, "--step", expected=f"0 to {len(path.steps) - 1}", got=str(args.step)

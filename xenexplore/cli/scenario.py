@@ -6,19 +6,22 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
 from xenexplore.scenario.builtin import (
     builtin_names,
-    builtin_text,
     find_scenario,
+    find_text,
     load_builtin,
 )
+from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.model import Scenario
 from xenexplore.scenario.run import check, options_of
 
-__all__ = ["SCENARIO_HELP", "add_arguments", "run"]
+__all__ = ["RECORDING_SIZE", "SCENARIO_HELP", "TEXT_SIZE", "add_arguments", "run"]
 
+TEXT_SIZE = "4M"
+RECORDING_SIZE = "4G"
 SCENARIO_HELP = "a scenario's file, a built-in's name (see scenario list), or - for standard input"
 
 
@@ -31,23 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = commands.add_parser("list", help="the built-in scenarios")
-    listing.add_argument("--json", action="store_true", help="one object a line")
+    add_printing(listing, "one object a line")
     show = commands.add_parser("show", help="a scenario's text")
     show.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
     show.add_argument(
         "--canonical", action="store_true", help="as the writer puts it, without comments"
     )
+    add_printing(show, "what it is about, and its text")
     checking = commands.add_parser(
         "check", help="run every expectation; exit status 1 if any does not hold"
     )
     checking.add_argument(
         "scenarios", metavar="SCENARIO", nargs="*", help=f"{SCENARIO_HELP}; default: all built-ins"
     )
-    checking.add_argument("--json", action="store_true", help="one object a line")
+    add_printing(checking, "one object a line")
     cells = commands.add_parser(
         "matrix", help="options against the thread's questions: what ran, or why not"
     )
-    cells.add_argument("--json", action="store_true", help="one cell a line")
+    add_printing(cells, "one cell a line")
     made = commands.add_parser("from-recording", help="a recorded hypercall as a scenario's text")
     made.add_argument("file", metavar="FILE", help="a recording, or a built-in one's name")
     made.add_argument("number", metavar="N", type=int, help="the hypercall's sequence number")
@@ -55,6 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--domain", metavar="DOM",
         help="count N within one domain, from 0 (dom0, dom1, ...), instead of the sequence number",
     )  # fmt: skip
+    add_printing(made, "what it is about, and its text")
+    for command in (show, checking):
+        add_max_size(command, TEXT_SIZE)
+    add_max_size(made, RECORDING_SIZE)
 
 
 class _PrintFormat(argparse.Action):
@@ -98,11 +106,11 @@ def _list(args: argparse.Namespace) -> int:
     scenarios = [load_builtin(name) for name in builtin_names()]
     if args.json:
         for scenario in scenarios:
-            print(json.dumps(_summary(scenario), ensure_ascii=False))
+            print_record(_summary(scenario))
         return 0
     from xenexplore.render.text.scenarios import scenarios_text
 
-    sys.stdout.write(scenarios_text([scenario.about for scenario in scenarios]))
+    print_text(scenarios_text([scenario.about for scenario in scenarios]), args)
     return 0
 
 
@@ -122,14 +130,19 @@ def _summary(scenario: Scenario) -> dict[str, object]:
 def _show(args: argparse.Namespace) -> int:
     from xenexplore.scenario.writer import write_scenario
 
-    scenario = find_scenario(args.scenario)
+    text, source = find_text(args.scenario, limit=args.max_size)
+    scenario = parse_scenario(text, source)  # what is malformed is refused
     if args.canonical or args.scenario == "-":
-        sys.stdout.write(write_scenario(scenario))
-    elif args.scenario in builtin_names():
-        sys.stdout.write(builtin_text(args.scenario))
-    else:
-        sys.stdout.write(Path(args.scenario).read_text(encoding="utf-8"))
+        text = write_scenario(scenario)
+    _print_scenario(scenario, text, args)
     return 0
+
+
+def _print_scenario(scenario: Scenario, text: str, args: argparse.Namespace) -> None:
+    if args.json:
+        print_record({**_summary(scenario), "text": text})
+    else:
+        sys.stdout.write(text)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -137,15 +150,14 @@ def _check(args: argparse.Namespace) -> int:
 
     status = 0
     for word in args.scenarios or builtin_names():
-        scenario = find_scenario(word)
+        scenario = find_scenario(word, limit=args.max_size)
         failed = check(scenario)
         status = max(status, int(bool(failed)))
         name, count = scenario.about.name, len(scenario.expects)
         if args.json:
-            record = {"name": name, "expectations": count, "failed": list(failed)}
-            print(json.dumps(record, ensure_ascii=False))
+            print_record({"name": name, "expectations": count, "failed": list(failed)})
         else:
-            sys.stdout.write(check_text(name, count, failed))
+            print_text(check_text(name, count, failed), args)
     return status
 
 
@@ -155,11 +167,11 @@ def _matrix(args: argparse.Namespace) -> int:
 
     questions = matrix()
     if not args.json:
-        sys.stdout.write(matrix_text(questions))
+        print_text(matrix_text(questions), args)
         return 0
     for question in questions:
         for cell in question.as_json():
-            print(json.dumps(cell, ensure_ascii=False))
+            print_record(cell)
     return 0
 
 
@@ -169,9 +181,9 @@ def _from_recording(args: argparse.Namespace) -> int:
     from xenexplore.recording.to_scenario import find_row, to_scenario
     from xenexplore.scenario.writer import write_scenario
 
-    recording = read_recording(args.file, strict=False)
+    recording = read_recording(args.file, strict=False, limit=args.max_size)
     row = find_row(recording, args.number, domain=args.domain)
-    text = write_scenario(to_scenario(recording, row))
+    scenario = to_scenario(recording, row)
     status = report_damage(recording)
-    sys.stdout.write(text)
+    _print_scenario(scenario, write_scenario(scenario), args)
     return status

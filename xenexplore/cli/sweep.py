@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, Row, read_rows, sweep, table_text, write_parquet
+from xenexplore.cli.printing import add_max_size, add_printing, print_record, writing
+from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.cli.workload_options import ORDERS, progress_on
 from xenexplore.errors import InputError
 
@@ -24,13 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recordings", metavar="RECORDING", nargs="+", help="as for report")
     parser.add_argument(
         "--register", nargs="+", default=list(_GRID.register), metavar="WORDS",
-        help="directmap+kernel-image+stacks, ..., or on-miss",
+        help="directmap+kernel-image+stack, ..., or on-miss",
     )  # fmt: skip
     parser.add_argument("--entries", nargs="+", type=int, default=list(_GRID.entries))
     parser.add_argument("--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies))
     parser.add_argument("--scope", nargs="+", choices=_GRID.scopes, default=list(_GRID.scopes))
     parser.add_argument("--p2m", nargs="+", choices=tuple(ORDERS), default=list(ORDERS))
     parser.add_argument("--workers", type=int, default=None, help="processes (default: CPUs)")
+    add_printing(parser, "one row a line, or with --output what was written")
+    add_max_size(parser, RECORDING_SIZE)
     parser.add_argument(
         "--output", metavar="FILE",
         help="write the table there (.csv: resumed if it exists; .parquet), not to standard output",
@@ -65,21 +70,30 @@ def run(args: argparse.Namespace) -> int:
 
     def finished(row: Row, done: int, total: int) -> None:
         if output is not None and resumable:
-            with output.open("a", encoding="utf-8", newline="") as table:
+            with writing(output), output.open("a", encoding="utf-8", newline="") as table:
                 table.write(table_text([row], head=False))
         if progress is not None:
             progress(done, total, f"{row.register} {row.entries}")
 
     if output is not None and resumable:
         # What is known, without a line that was cut short; new rows are appended.
-        output.write_text(table_text(known.values()), "utf-8", newline="")
-    points = list(grid.points(args.recordings))
+        with writing(output):
+            output.write_text(table_text(known.values()), "utf-8", newline="")
+    points = list(grid.points(args.recordings, args.max_size))
     with _pool(args.workers) as pool:
-        rows = sweep(points, pool, known=known, finished=finished)
+        rows = sweep(points, pool, known=known, finished=finished, limit=args.max_size)
     if output is None:
-        sys.stdout.write(table_text(rows))
-    elif resumable:
-        output.write_text(table_text(rows), "utf-8", newline="")
-    else:
-        write_parquet(rows, output)
+        if args.json:
+            for row in rows:
+                print_record(asdict(row))
+        else:
+            sys.stdout.write(table_text(rows))
+        return 0
+    with writing(output):
+        if resumable:
+            output.write_text(table_text(rows), "utf-8", newline="")
+        else:
+            write_parquet(rows, output)
+    if args.json:
+        print_record({"file": str(output), "rows": len(rows)})
     return 0

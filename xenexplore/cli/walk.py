@@ -16,6 +16,7 @@ from xenexplore.cli.image_options import (
     missing_table,
     open_target,
 )
+from xenexplore.cli.printing import print_text
 from xenexplore.cli.walk_json import walk_json
 from xenexplore.errors import AddressError, ImageError
 from xenexplore.paging.access import Access, WalkEnd
@@ -84,8 +85,11 @@ def run(args: argparse.Namespace) -> int:
         raise errors[0]
     if damage and args.strict:
         raise damage[0]
-    lines = _json(target, answers) if args.json else _text(target, answers, access)
-    sys.stdout.writelines(lines)
+    if args.json:
+        sys.stdout.writelines(_json(target, answers))
+    else:
+        for text in _text(target, answers, access):
+            print_text(text, args)
     return 1 if errors or damage or target.image.gaps else 0
 
 

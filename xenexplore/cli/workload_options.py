@@ -12,6 +12,8 @@ from typing import Any, TextIO
 from xenexplore.analysis.shape import Shape
 from xenexplore.analysis.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload import Workload, read_workload
+from xenexplore.cli.printing import add_max_size, shows_progress
+from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.errors import InputError
 from xenexplore.guest.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.stream import BUILT_INS, built_in_path
@@ -36,12 +38,13 @@ def add_workload_arguments(parser: argparse.ArgumentParser) -> None:
         "--p2m", choices=tuple(ORDERS), default="4K",
         help="page size of the P2M; not recorded, so assumed (default: 4K)",
     )  # fmt: skip
+    add_max_size(parser, RECORDING_SIZE)
 
 
-def symbols_of(recording: str, symbols: str | None) -> SymbolTable | None:
+def symbols_of(recording: str, symbols: str | None, limit: int | None = None) -> SymbolTable | None:
     """A guest kernel's symbols: as given, or those that come with the built-in recordings."""
     if symbols:
-        return read_kallsyms(symbols)
+        return read_kallsyms(symbols, limit=limit)
     if recording in BUILT_INS and not Path(recording).exists():
         return read_kallsyms(built_in_path("kallsyms.dom0"))
     return None
@@ -70,7 +73,8 @@ def read_it(args: argparse.Namespace) -> Workload:
     """The recording as a workload, read in chunks; or a synthetic one."""
     if args.recording.split(":")[0] == "synthetic" and not Path(args.recording).exists():
         return _made(args.recording)
-    return read_workload(args.recording, symbols_of(args.recording, args.symbols))
+    symbols = symbols_of(args.recording, args.symbols, args.max_size)
+    return read_workload(args.recording, symbols, limit=args.max_size)
 
 
 def shape_of(args: argparse.Namespace) -> Shape:
@@ -80,7 +84,7 @@ def shape_of(args: argparse.Namespace) -> Shape:
 
 def progress_on(stream: TextIO) -> Callable[[int, int, str], None] | None:
     """A progress bar, if somebody is looking."""
-    if not stream.isatty():
+    if not shows_progress(stream):
         return None
 
     def show(done: int, total: int, what: str) -> None:

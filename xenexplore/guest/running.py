@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -104,7 +104,8 @@ class Running:
         """A region in one piece, or None if this kernel has none of that name.
 
         ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or
-        spaces.  Of several pieces (RAM on both sides of a hole) the largest; an
+        spaces.  Of several pieces (RAM on both sides of a hole) all, with the hole,
+        where they are one linear mapping, as a directmap is; else the largest.  An
         identity map of RAM counts as a directmap.
         """
         name = word.replace("-", " ")
@@ -112,8 +113,8 @@ class Running:
         found = [part for part in self._parts if part.name in names]
         if not found:
             return None
-        largest = max(found, key=lambda part: part.size)
-        return largest if self.spec.has_p2m else replace(largest, physical=None)
+        whole = _spanned(found)
+        return whole if self.spec.has_p2m else replace(whole, physical=None)
 
     def paging_state(self, vcpu: int = 0, *, user_access: bool = False) -> PagingState:
         """The control state under which Xen walks for a hypercall of this vCPU.
@@ -249,3 +250,14 @@ class Running:
                 raise MachineError(f"the guest cannot write {len(data)} bytes at {va.hex()}")
             self._machine.spaces.mark_touched(root, va.value + done, written=True)
             done += size
+
+
+def _spanned(parts: Sequence[Region]) -> Region:
+    """The pieces of a region as one, if va minus physical is the same in all; else the largest."""
+    first, last = parts[0], parts[-1]
+    offsets = {
+        None if part.physical is None else part.start.value - part.physical.value for part in parts
+    }
+    if len(offsets) > 1 or None in offsets:
+        return max(parts, key=lambda part: part.size)
+    return replace(first, size=last.end - first.start.value)

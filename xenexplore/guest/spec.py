@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.errors import MachineError
@@ -27,7 +27,7 @@ KernelName: TypeAlias = Literal["linux", "no-directmap", "unikernel", "freebsd"]
 Encryption: TypeAlias = Literal["none", "sev", "snp"]
 
 GUEST_TYPES: tuple[GuestType, ...] = ("pvh", "hvm", "pv")
-KERNELS: tuple[KernelName, ...] = ("linux", "no-directmap", "unikernel", "freebsd")
+KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 ENCRYPTIONS: tuple[Encryption, ...] = ("none", "sev", "snp")
 
 MIB = 1 << 20

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import zstandard
-
 from xenexplore.addr import Gva
 from xenexplore.errors import InputError
+from xenexplore.files import read_lines
 
 __all__ = ["Place", "Symbol", "SymbolTable", "read_kallsyms"]
+
+_LINE = "ADDRESS TYPE NAME [MODULE]"
+# A kernel's symbols are 5 to 20 MB of text.
+_LIMIT = 64 << 20
 
 
 class Symbol(NamedTuple):
@@ -119,36 +122,30 @@ def _at(symbols: list[Symbol], keys: list[int], value: int) -> Place | None:
     return Place(symbols[index], value - symbols[index].value)
 
 
-def read_kallsyms(path: str | Path) -> SymbolTable:
-    """Read a saved ``/proc/kallsyms`` (plain or ``.zst``).
+def read_kallsyms(path: str | Path, *, limit: int | None = None) -> SymbolTable:
+    """Read a saved ``/proc/kallsyms`` or ``System.map`` (plain or ``.zst``).
+
+    Args:
+        path: the file.
+        limit: most bytes of text, decompressed; None for 64 MiB.
 
     Raises:
         InputError: a line is not ``ADDRESS TYPE NAME [MODULE]``, or every
-            address is zero (as /proc/kallsyms shows them without privilege).
+            address is zero (as /proc/kallsyms shows them without privilege);
+            there is more text than the limit.
         OSError: the file cannot be read.
     """
-    raw = Path(path).read_bytes()
-    if raw[:4] == b"\x28\xb5\x2f\xfd":
-        raw = _unpacked(path, raw)
-    lines = raw.decode("utf-8", "replace").splitlines()
-    symbols = [_symbol(path, number, line) for number, line in enumerate(lines, 1)]
+    lines = read_lines(path, _LIMIT if limit is None else limit, what=_LINE)
+    symbols = [
+        _symbol(path, number, line.decode("utf-8", "replace"))
+        for number, line in enumerate(lines, 1)
+    ]
     if not any(symbol[0] for symbol in symbols):
         raise InputError(
             path, "", expected="addresses", got="zeros only",
             hint="read /proc/kallsyms as root, with kptr_restrict below 2",
         )  # fmt: skip
     return SymbolTable(symbols)
-
-
-def _unpacked(path: str | Path, packed: bytes) -> bytes:
-    unpacking = zstandard.ZstdDecompressor().decompressobj()
-    try:
-        raw = unpacking.decompress(packed)
-    except zstandard.ZstdError as error:
-        raise InputError(path, "", expected="zstd data", got=str(error)) from None
-    if not unpacking.eof:
-        raise InputError(path, "", expected="whole zstd data", got="a file that was cut short")
-    return raw
 
 
 def _symbol(path: str | Path, number: int, line: str) -> Symbol:
@@ -159,6 +156,4 @@ def _symbol(path: str | Path, number: int, line: str) -> Symbol:
         value, kind, name, module = parts
         return Symbol(int(value, 16), name, kind, module.strip("[]"))
     except ValueError:
-        raise InputError(
-            path, f"line {number}", expected="ADDRESS TYPE NAME [MODULE]", got=repr(line[:60])
-        ) from None
+        raise InputError(path, f"line {number}", expected=_LINE, got=repr(line[:60])) from None

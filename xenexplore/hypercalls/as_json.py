@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from xenexplore.hypercalls.callers import Caller, caller_of
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family
 from xenexplore.hypercalls.describe import registers
 from xenexplore.hypercalls.facts import facts_of
@@ -14,18 +15,20 @@ from xenexplore.hypercalls.structs import Layout
 __all__ = ["entry_json", "layout_json"]
 
 
-def entry_json(entry: Hypercall | SubOp, guest: str | None = None) -> dict[str, Any]:
+def entry_json(entry: Hypercall | SubOp, who: Caller | None = None) -> dict[str, Any]:
     """One hypercall or sub-op, with registers, layout, handles and plan."""
     one = family(entry.family) if isinstance(entry, SubOp) else entry
     kinds = tuple(entry.guests)
-    guest = guest or (kinds[0] if kinds else "hvm")
+    caller = who or caller_of(kinds[0] if kinds else "hvm")
+    guest = caller.handlers
     facts = facts_of(entry)
     structs = one.structs(guest)
-    layout = structs.get(entry.struct) if entry.struct else None
+    struct = entry.struct_of(guest)
+    layout = structs.get(struct) if struct else None
     record: dict[str, Any] = {
         "name": entry.title,
         "number": one.number,
-        "guest": guest,
+        "guest": caller.name,
         "guests": {kind: one.guests[kind] for kind in kinds},
         "who": entry.who,
         "summary": entry.summary,
@@ -33,7 +36,7 @@ def entry_json(entry: Hypercall | SubOp, guest: str | None = None) -> dict[str, 
         "sources": list(entry.sources),
         "version": "4.17",
         "registers": [{"register": r, "carries": what} for r, what in registers(one, guest)],
-        "struct": layout_json(layout) if layout else entry.struct or None,
+        "struct": layout_json(layout) if layout else struct or None,
         "handles": [
             {"path": h.path, "offset": h.offset, "pointee": h.pointee} for h in facts.handles
         ],
@@ -43,7 +46,7 @@ def entry_json(entry: Hypercall | SubOp, guest: str | None = None) -> dict[str, 
         "modelled": facts.modelled,
         "missing": entry.missing or None,
         "notes": " ".join(entry.notes.split()) or None,
-        "plan": [] if entry.missing else [_line(line) for line in outline(entry, guest)],
+        "plan": [] if entry.missing else [_line(line) for line in outline(entry, caller)],
     }
     if isinstance(entry, SubOp):
         record |= {"sub_op": entry.value, "constant": entry.constant, "inner": dict(entry.inner)}

@@ -61,6 +61,7 @@ class SubOp:
         constant: the header's name, e.g. ``"XENMEM_populate_physmap"``.
         value: its number.
         struct: what the handle argument points to, ``""`` where there is none.
+        struct_for: the same for kinds of guest for which it is another struct.
         array: name of the argument that counts elements, where it is an array.
         who: who may call it.
         guests: guest kinds for which it does something.
@@ -79,6 +80,7 @@ class SubOp:
     constant: str
     value: int
     struct: str
+    struct_for: Mapping[str, str]
     array: str
     who: str
     guests: tuple[str, ...]
@@ -104,6 +106,10 @@ class SubOp:
     def layout(self, arch: str = "x86_64") -> Layout | None:
         """Layout of the argument struct, or None where there is none."""
         return structs_for(arch).get(self.struct) if self.struct else None
+
+    def struct_of(self, guest: str) -> str:
+        """What the handle argument points to, for one kind of guest; ``""``: nothing."""
+        return self.struct_for.get(guest, self.struct)
 
     def _repr_html_(self) -> str:
         from xenexplore.hypercalls.describe import op_html
@@ -180,6 +186,10 @@ class Hypercall:
             raise CatalogueError(f"{self.name} part {name}", tuple(self.parts))
         return parse_plan(self.parts[name], f"{self.name}.toml: part {name}")
 
+    def struct_of(self, guest: str) -> str:
+        """What the handle argument points to, without sub-ops; the same for every guest."""
+        return self.struct
+
     def registers(self, guest: str) -> tuple[str, ...]:
         """The registers that carry the arguments, in order."""
         names = ARM_REGISTERS if guest == "arm" else X86_REGISTERS
@@ -252,8 +262,8 @@ _FAMILY_KEYS = {
     "most",
 }  # fmt: skip
 _OP_KEYS = {
-    "constant", "name", "value", "struct", "who", "guests", "summary", "sources", "plan",
-    "missing", "notes", "unbounded", "array", "inner", "most",
+    "constant", "name", "value", "struct", "struct_for", "who", "guests", "summary", "sources",
+    "plan", "missing", "notes", "unbounded", "array", "inner", "most",
 }  # fmt: skip
 
 
@@ -317,6 +327,7 @@ def _op(
         constant=constant,
         value=entry["value"],
         struct=entry.get("struct", ""),
+        struct_for=MappingProxyType(entry.get("struct_for", {})),
         array=entry.get("array", ""),
         who=entry.get("who", table.get("who", "")),
         guests=tuple(entry.get("guests", guests)),

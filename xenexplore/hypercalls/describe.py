@@ -93,7 +93,7 @@ def family_html(one: Hypercall) -> str:
     ]
     if one.ops:
         rows = [
-            (str(op.value), op.name, op.struct, _guests(op.guests), op.summary)
+            (str(op.value), op.name, op.struct_of(op.guests[0]), _guests(op.guests), op.summary)
             for op in one.ops.values()
         ]
         parts.append(_table(("#", "Sub-op", "Struct", "Guests", ""), rows))
@@ -103,7 +103,9 @@ def family_html(one: Hypercall) -> str:
 
 
 def _layout(op: SubOp) -> Layout | None:
-    return op.layout("arm64" if op.guests == ("arm",) else "x86_64")
+    structs = family(op.family).structs(op.guests[0])
+    struct = op.struct_of(op.guests[0])
+    return structs.get(struct) if struct else None
 
 
 def _guests(kinds: Iterable[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from xenexplore.hypercalls.values import Free, StructValue, Value
+from xenexplore.steps import ERRNOS, Direction, Ending
 
 __all__ = [
     "FAULT",
@@ -44,12 +45,16 @@ class Call:
         args: the argument registers, in order; missing ones are 0.
         guest: ``"hvm"`` (PVH too), ``"pv"`` or ``"arm"``.
         rsp: the guest's stack pointer, if known (PV's iret reads its frame there).
+        facts: what is known of the caller, by name
+            (:data:`~xenexplore.hypercalls.callers.FACTS`); anything else depends on
+            Xen's state.
     """
 
     number: int
     args: tuple[int, ...]
     guest: str
     rsp: int | None = None
+    facts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Copy:
     """One access to guest memory that Xen makes.
 
     Attributes:
-        direction: ``"from"``, ``"to"`` or ``"clear"`` the guest.
+        direction: from the guest, to the guest, or clear.
         address: guest linear address.
         length: bytes.
         type: what is copied, e.g. ``"xen_memory_reservation"``.
@@ -67,9 +72,10 @@ class Copy:
         inline: a recorder that hooks the copy functions cannot see it.
         data: for ``"to"``: what is written, where Xen writes back what it read.
         title: hypercall and sub-op that make the access.
+        subject: the vCPU whose registered area this is, or None for an argument of the call.
     """
 
-    direction: str
+    direction: Direction
     address: Value
     length: Value
     type: str
@@ -79,6 +85,7 @@ class Copy:
     inline: bool
     data: bytes | None
     title: str
+    subject: Value | None = None
 
     def accepts(self, address: int, length: int) -> bool:
         """Whether the access can be this one; binds what is free in it."""
@@ -103,14 +110,22 @@ class Choice:
             ``"sub-op"`` (unknown number), ``"state"``, ``"fail"`` and
             ``"continue"`` (Xen's state).
         reason: the condition, or why.
-        options: the possible replies, the usual one first.
         ends: whether the reply True makes the hypercall end here and now.
+        family: of a sub-op: the hypercall's name.
+        errnos: of an error: what Xen may return, by name.
+        options: the possible replies, the usual one first.
     """
 
     kind: str
     reason: str
     options: tuple[bool | int, ...]
     ends: bool = False
+    family: str = ""
+    errnos: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        errnos = " or ".join(f"-{name}" for name in self.errnos)
+        return ": ".join(part for part in (self.kind, errnos, self.reason) if part)
 
     @property
     def usual(self) -> bool | int:
@@ -123,22 +138,27 @@ class Outcome:
     """How a hypercall (one leg of it, if it was preempted) ended.
 
     Attributes:
-        how: ``"returned"``, ``"failed"``, ``"continued"``, or ``"unmodelled"``
-            where the catalogue has no plan.
+        how: returned, failed, continued, or unmodelled where the catalogue has no plan.
         reason: why it failed or was preempted.
         args: the argument registers of the next leg, if it was preempted.
         contents: what was copied in and given a name, in order; where contents
             were not known, with what the accesses decided about them.
-        value: what it returned, if it did; free where that is Xen's own answer.
+        value: what it returned; a negative errno where it failed; free where that is
+            Xen's own answer.
         what: what the value is, in words, e.g. ``"extents done"``; empty: 0 is success.
     """
 
-    how: str
+    how: Ending
     reason: str = ""
     args: tuple[Value, ...] | None = None
     contents: tuple[StructValue, ...] = ()
     value: Value = 0
     what: str = ""
+
+    @classmethod
+    def failed(cls, errno: str, reason: str = "") -> Outcome:
+        """A hypercall that returned an error, given by name."""
+        return cls(Ending.FAILED, reason, value=-ERRNOS[errno])
 
 
 Reply: TypeAlias = "bytes | Fault | bool | int | None"

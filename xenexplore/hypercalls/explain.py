@@ -15,12 +15,14 @@ from functools import lru_cache
 from xenexplore.hypercalls.catalogue import family as find_family
 from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.hypercalls.plan import Call, Choice, Copy, ImpossibleError, Outcome, predict
+from xenexplore.hypercalls.statements import Access
 from xenexplore.hypercalls.values import Free
+from xenexplore.steps import Direction, Ending, PlanVerdict
 
 __all__ = ["Explanation", "Seen", "explain", "name_of"]
 
-# An access as recorded: direction ("from", "to", "clear"), linear address, bytes.
-Seen = tuple[str, int, int]
+# An access as recorded: direction, linear address, bytes.
+Seen = tuple[Direction, int, int]
 
 _MOST_ATTEMPTS = 20_000  # alternatives in one call, before the search gives up
 _ROUNDS = 2  # the same question this often without an access in between: leave that loop
@@ -32,11 +34,11 @@ class Explanation:
     """What the catalogue says about one recorded hypercall.
 
     Attributes:
-        verdict: ``"exact"``: arguments alone decide every access, whatever Xen's
-            state (see ``choices``).  ``"free"``: so do the contents of guest
-            memory that the recording does not hold.  ``"unexplained"``: Xen did
-            something that the plan does not allow.  ``"unmodelled"``: the
-            catalogue has no plan.  ``"unknown"``: no such hypercall or sub-op,
+        verdict: exact: arguments alone decide every access, whatever Xen's
+            state (see ``choices``).  Free: so do the contents of guest
+            memory that the recording does not hold.  Unexplained: Xen did
+            something that the plan does not allow.  Unmodelled: the
+            catalogue has no plan.  Unknown: no such hypercall or sub-op,
             yet Xen copied.
         name: hypercall and sub-op.
         free: names of the free variables that took part, in order.
@@ -47,7 +49,7 @@ class Explanation:
         expected: what that attempt wanted next, where it failed.
     """
 
-    verdict: str
+    verdict: PlanVerdict
     name: str
     free: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
@@ -59,11 +61,17 @@ class Explanation:
 
 def name_of(call: Call) -> str:
     """``family.sub-op`` as far as the arguments tell; ``?`` marks what is not catalogued."""
+    name, known = _named(call)
+    return name if known else f"{name}?"
+
+
+def _named(call: Call) -> tuple[str, bool]:
+    """The name, and whether the catalogue has it for this kind of guest."""
     family = family_of(call.number)
     if family is None or call.guest not in family.guests:
-        return f"{call.number}?"
-    if not family.ops or family.text.split("\n", 1)[0].startswith(("from", "__from")):
-        return family.name
+        return f"{call.number}", False
+    if not family.ops or isinstance(family.plan[0], Access):  # the sub-op is in memory
+        return family.name, True
     cmd = next(
         (
             index
@@ -73,13 +81,13 @@ def name_of(call: Call) -> str:
         None,
     )
     if cmd is None:
-        return family.name
+        return family.name, True
     value = call.args[cmd] if cmd < len(call.args) else 0
     value &= family.constants.get("CMD_MASK", 0xFFFF_FFFF)
     found = family.ops.get(value)
     if found is None or call.guest not in found.guests:
-        return f"{family.name}.{value}?"
-    return found.title
+        return f"{family.name}.{value}", False
+    return found.title, True
 
 
 def explain(
@@ -102,7 +110,7 @@ def explain(
     # An error or a preemption is believed only where nothing simpler fits.
     if following is None:
         calm = _Search(call, copies, calm=True).result(attempts)
-        if calm.verdict in ("exact", "free"):
+        if calm.verdict.explained:
             return calm
     return _Search(call, copies, following).result(attempts)
 
@@ -150,20 +158,23 @@ class _Search:
             self.expected = f"no match in {attempts} attempts; {self.expected}"
         if self.unmodelled is not None:
             return self.success(name, self.unmodelled)
-        verdict = "unknown" if name.endswith("?") else "unexplained"
+        _, known = _named(self.call)
+        verdict = PlanVerdict.UNEXPLAINED if known else PlanVerdict.UNKNOWN
         return Explanation(verdict, name, matched=self.matched, expected=self.expected)
 
     def success(self, name: str, outcome: Outcome) -> Explanation:
-        if outcome.how == "unmodelled":
-            return Explanation("unmodelled", name, outcome=outcome, expected=outcome.reason)
+        if outcome.how is Ending.UNMODELLED:
+            return Explanation(
+                PlanVerdict.UNMODELLED, name, outcome=outcome, expected=outcome.reason
+            )
         unusual = []
         for choice, options, index in self.answers:
             if choice.kind in ("branch", "loop", "callee", "sub-op"):
                 self.free.setdefault(choice.reason)
             elif options[index] != choice.usual:
-                unusual.append(f"{choice.kind}: {choice.reason}")
+                unusual.append(str(choice))
         return Explanation(
-            verdict="free" if self.free else "exact",
+            verdict=PlanVerdict.FREE if self.free else PlanVerdict.EXACT,
             name=name,
             free=tuple(self.free),
             choices=tuple(unusual),
@@ -209,14 +220,14 @@ class _Search:
             return None
         except StopIteration as stop:
             outcome: Outcome = stop.value
-            if outcome.how == "continued" and not self.resumed(outcome):
+            if outcome.how is Ending.CONTINUED and not self.resumed(outcome):
                 self.note(position, "the call again, with a continuation's arguments")
                 return None
-            if outcome.how == "unmodelled" and self.guessed():
+            if outcome.how is Ending.UNMODELLED and self.guessed():
                 # Another sub-op may be modelled and fit.
                 self.unmodelled = self.unmodelled or outcome
                 return None
-            if position == len(self.copies) or outcome.how == "unmodelled":
+            if position == len(self.copies) or outcome.how is Ending.UNMODELLED:
                 return outcome
             self.note(position, f"the end ({outcome.how})")
             return None
@@ -272,7 +283,7 @@ class _Search:
                 if int(option) < 0 or _can_start(int(option), self.call.guest, direction, length)
             )
         if choice.kind == "sub-op":
-            return _distinct(choice.reason.partition(".")[0], choice.options)
+            return _distinct(choice.family, choice.options)
         return choice.options
 
     def resumed(self, outcome: Outcome) -> bool:
@@ -313,9 +324,9 @@ def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int,
 
 
 @lru_cache(maxsize=512)
-def _starts(number: int, guest: str) -> tuple[tuple[str, int, int], ...]:
+def _starts(number: int, guest: str) -> tuple[Seen, ...]:
     """Direction and bounds of the length of every first access that a hypercall can make."""
-    found: set[tuple[str, int, int]] = set()
+    found: set[Seen] = set()
     answers: list[tuple[tuple[bool | int, ...], int]] = []
     for _ in range(_MOST_ATTEMPTS):
         steps = predict(Call(number, (), guest), unknown=True)
@@ -346,5 +357,5 @@ def _starts(number: int, guest: str) -> tuple[tuple[str, int, int], ...]:
     return tuple(sorted(found))
 
 
-def _can_start(number: int, guest: str, direction: str, length: int) -> bool:
+def _can_start(number: int, guest: str, direction: Direction, length: int) -> bool:
     return any(d == direction and low <= length <= high for d, low, high in _starts(number, guest))

@@ -21,7 +21,7 @@ from xenexplore.hypercalls.structs import Structs
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, combine, derive, settle
 from xenexplore.steps import ERRNOS
 
-__all__ = ["Assume", "Evaluate", "Expression", "Scope", "compile_expression"]
+__all__ = ["ALWAYS", "Assume", "Evaluate", "Expression", "Scope", "compile_expression"]
 
 
 class Scope:
@@ -108,6 +108,10 @@ def compile_expression(text: str, source: str, place: str) -> Expression:
 
 class _UnsupportedError(Exception):
     """A construct that plans have no use for."""
+
+
+ALWAYS = Expression("1", lambda _: 1, lambda _: True, lambda _, wanted: wanted)
+"""The test that always holds."""
 
 
 def _build(tree: ast.expr, text: str) -> Expression:

@@ -40,7 +40,8 @@ def facts_of(entry: Hypercall | SubOp) -> Facts:
     """The facts of one entry, for x86-64."""
     guest = "arm" if tuple(entry.guests) == ("arm",) else "hvm"
     structs = structs_for("arm64" if guest == "arm" else "x86_64")
-    handles = structs.handles(entry.struct) if entry.struct else ()
+    struct = entry.struct_of(guest)
+    handles = structs.handles(struct) if struct else ()
     lines = accesses(entry, guest) if not entry.missing else ()
     nested = _behind_struct(lines, outline(entry, guest)) if lines else bool(handles)
     large = any(line.size > _PAGE for line in lines if line.access and line.access.count is None)

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from xenexplore.hypercalls.callers import FACTS
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, numbers
 from xenexplore.hypercalls.events import (
     FAULT,
@@ -16,6 +17,7 @@ from xenexplore.hypercalls.events import (
     Reply,
 )
 from xenexplore.hypercalls.expressions import Expression, Scope
+from xenexplore.hypercalls.line import names_in
 from xenexplore.hypercalls.statements import (
     Access,
     Block,
@@ -29,11 +31,12 @@ from xenexplore.hypercalls.statements import (
     Scoped,
     Statement,
     Use,
+    Way,
     Where,
     Whim,
 )
 from xenexplore.hypercalls.values import Free, StructValue, Value, Variable, settle
-from xenexplore.steps import errno_name
+from xenexplore.steps import Direction, Ending, errno_name
 
 if TYPE_CHECKING:
     from xenexplore.hypercalls.machine import Machine
@@ -45,7 +48,7 @@ __all__ = ["Frame"]
 _PV_LOW_END = 1 << 47
 _PV_HIGH_START = 0xFFFF_8800_0000_0000
 
-_Signal: TypeAlias = "str | Outcome | None"
+_Signal: TypeAlias = "Way | Outcome | None"
 _Run: TypeAlias = "Generator[Copy | Choice, Reply, _Signal]"
 
 _RETURNS = "returns"
@@ -68,6 +71,7 @@ class Frame:
         names[_RETURNS] = 0
         for kind in ("hvm", "pv", "arm"):
             names[kind] = int(machine.guest == kind)
+        names.update(machine.facts)
         names["rsp"], names["inside"] = machine.rsp, int(machine.depth > 0)
         for index, argument in enumerate(found.args):
             given = args[index] if index < len(args) else 0
@@ -94,7 +98,7 @@ class Frame:
         value = settle(held)
         if isinstance(value, int) and value < 0:
             assert errno_name(value), f"{self.title}: {value} is no errno of Xen's"
-            return Outcome("failed", f"-{errno_name(value)}")
+            return Outcome.failed(errno_name(value))
         if not value and not self.returns_what:
             return ended
         return replace(ended, value=value, what=self.returns_what)
@@ -132,7 +136,7 @@ class Frame:
                     return (yield from self.block(statement.body))
             case Scoped():
                 signal = yield from self.block(statement.body)
-                return None if signal == "leave" else signal
+                return None if signal is Way.LEAVE else signal
             case Okay():
                 return self.okay(statement)
             case Use():
@@ -143,11 +147,19 @@ class Frame:
                 return (yield from self.inner(statement))
         return None
 
-    def decide(self, test: Expression, usual: bool) -> Generator[Choice, Reply, bool]:
-        """A condition's truth, asked for where unknown contents decide it."""
+    def decide(
+        self, test: Expression, usual: bool, kind: str = "state", ends: bool = False
+    ) -> Generator[Choice, Reply, bool]:
+        """A condition's truth, asked for where nothing known decides it.
+
+        What unknown contents decide is a branch; what the caller's facts decide is
+        Xen's state, and of the given kind.
+        """
         if (known := test.truth(self.scope)) is not None:
             return known
-        reply = bool((yield Choice("branch", test.text, (usual, not usual))))
+        if not names_in(test) & FACTS.keys():
+            kind, ends = "branch", False
+        reply = bool((yield Choice(kind, test.text, (usual, not usual), ends)))
         if not test.assume(self.scope, reply):
             raise ImpossibleError(test.text)
         return reply
@@ -181,13 +193,14 @@ class Frame:
             role=node.role,
             element=element,
             inline=node.unchecked and constant and self.machine.guest == "pv",
-            data=self.known(node, address, length) if node.direction == "to" else None,
+            data=self.known(node, address, length) if node.direction is Direction.TO else None,
             title=self.title,
+            subject=None if node.subject is None else node.subject.value(self.scope),
         )
         if node.tolerated:
             self.scope.names["failed"] = int(reply is FAULT)
         elif reply is FAULT:
-            return Outcome("failed", "-EFAULT")
+            return Outcome.failed("EFAULT")
         if node.name:
             data = reply if isinstance(reply, bytes) else None
             held = StructValue(node.name, node.type, structs, settle(address), data)
@@ -223,20 +236,22 @@ class Frame:
 
     def leave(self, node: Exit) -> _Run:
         if node.test is not None:
-            if not (yield from self.decide(node.test, False)):
+            kind = node.how.value if node.how is Way.FAIL else "state"
+            ends = self.machine.depth == 0
+            if not (yield from self.decide(node.test, False, kind, ends)):
                 return None
-        elif node.how in ("fail", "continue"):
+        elif node.how in (Way.FAIL, Way.CONTINUE):
             # Inside a multicall the other entries still follow.
             ends = self.machine.depth == 0
-            if not (yield Choice(node.how, node.reason, (False, True), ends)):
+            if not (yield Choice(node.how, node.reason, (False, True), ends, errnos=node.errnos)):
                 return None
-        if node.how in ("leave", "break"):
+        if node.how in (Way.LEAVE, Way.BREAK):
             return node.how
-        if node.how == "fail":
-            return Outcome("failed", node.reason)
-        if node.how == "end":
-            return Outcome("returned", node.reason)
-        return Outcome("continued", node.reason, self.next_leg(node))
+        if node.how is Way.FAIL:
+            return Outcome.failed(node.errnos[0], node.reason)
+        if node.how is Way.END:
+            return Outcome(Ending.RETURNED, node.reason)
+        return Outcome(Ending.CONTINUED, node.reason, self.next_leg(node))
 
     def next_leg(self, node: Exit) -> tuple[Value, ...]:
         """The argument registers with which a preempted call is made again."""
@@ -259,7 +274,7 @@ class Frame:
         while (yield from self.again(node, index, stop)):
             self.scope.names[node.name] = index
             signal = yield from self.block(node.body)
-            if signal == "break":
+            if signal is Way.BREAK:
                 break
             if signal is not None:
                 return signal
@@ -280,7 +295,8 @@ class Frame:
         if not low <= index < high:
             return index < low
         text = f"{node.stop.text if node.stop else ''} > {index}"
-        if (yield Choice("loop", text, (True, False))):
+        kind = "state" if names_in(node.stop) & FACTS.keys() else "loop"
+        if (yield Choice(kind, text, (True, False))):
             if stop.scale == 1:
                 stop.variable.low = max(stop.variable.low, index + 1 - stop.offset)
             return True
@@ -296,7 +312,7 @@ class Frame:
         if node.tolerated:
             self.scope.names["failed"] = int(lies_in_xen)
         elif lies_in_xen:
-            return Outcome("failed", "-EFAULT: the handle points into Xen's address range")
+            return Outcome.failed("EFAULT", "the handle points into Xen's address range")
         return None
 
     def dispatch(self, node: Dispatch) -> _Run:
@@ -305,17 +321,20 @@ class Frame:
             options = tuple(
                 v for v, op in self.family.ops.items() if self.machine.guest in op.guests
             )
-            picked = yield Choice("sub-op", f"{self.family.name}.{node.value.text}", options)
+            picked = yield Choice(
+                "sub-op", f"{self.family.name}.{node.value.text}", options,
+                family=self.family.name,
+            )  # fmt: skip
             assert isinstance(picked, int)
             if not value.bind(picked):
                 raise ImpossibleError(node.value.text)
             value = picked
         op = self.family.ops.get(value)
         if op is None or self.machine.guest not in op.guests:
-            return Outcome("failed", f"-ENOSYS: {self.family.name} has no sub-op {value}")
+            return Outcome.failed(node.errno, f"{self.family.name} has no sub-op {value}")
         self.op = op
         if op.missing:
-            return Outcome("unmodelled", op.missing)
+            return Outcome(Ending.UNMODELLED, op.missing)
         return (yield from self.block(op.plan))
 
     def inner(self, node: Inner) -> _Run:
@@ -335,8 +354,8 @@ class Frame:
         self.machine.depth += 1
         outcome = yield from self.machine.hypercall(number, args, f"{self.title} > ")
         self.machine.depth -= 1
-        self.scope.names["preempted"] = int(outcome.how == "continued")
-        return outcome if outcome.how == "unmodelled" else None
+        self.scope.names["preempted"] = int(outcome.how is Ending.CONTINUED)
+        return outcome if outcome.how is Ending.UNMODELLED else None
 
 
 def _sum(base: Value, index: Value, scale: int) -> Value:

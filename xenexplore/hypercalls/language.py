@@ -8,6 +8,7 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``from ADDR @ i : TYPE``             its ``i``-th element
 ``from ADDR : TYPE[n]``              ``n`` of them in one copy
 ``to ADDR : TYPE.field``             copy_field_to_guest(): that field alone
+``to ADDR : TYPE for vcpuid``         an area that is registered for that vCPU
 ``clear ADDR : bytes[n]``            clear_guest()
 ``__from``, ``__to``                 the unchecked helpers (see ``inline`` in plan.py)
 ``try from``, ``try to``             a fault does not end the call; sets ``failed``
@@ -18,14 +19,17 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``where EXPR``                       what Xen's answer obeys
 ``usually "why":``                   Xen's state decides; ordinarily it happens
 ``sometimes "why":``                 Xen's state decides; ordinarily it does not
-``fail "why"``                       Xen may return an error here, of its own
-``fail if EXPR "why"``               Xen returns an error
+``fail -EPERM "why"``                Xen's state decides: it may return that error here
+``fail -EPERM -ESRCH "why"``         one of these errors; the first is what the model returns
+``fail -EINVAL if EXPR "why"``       the arguments decide: Xen returns the error
 ``end``, ``end if EXPR``             the call is over
 ``continue "why" with a = EXPR``     Xen may be preempted: the next leg's arguments
 ``scope:``, ``leave``                ``leave`` goes on after the innermost scope
 ``break``                            leaves the innermost loop
 ``okay ADDR : TYPE[n]``              guest_handle_okay(); with ``try``, as for a copy
-``dispatch EXPR``                    go on with that sub-op's plan
+``dispatch EXPR``                    go on with that sub-op's plan; with no such sub-op
+                                     the call returns -ENOSYS
+``dispatch EXPR or -EOPNOTSUPP``     the same, where Xen returns another error
 ``use NAME``                         go on with a part of the family's ``[parts]``
 ``hypercall N, A, B, ...``           another hypercall, inside this one
 ===================================  ==========================================
@@ -33,7 +37,10 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 Names: the arguments, what ``as`` and ``let`` named, the constants of the family,
 ``hvm``, ``pv`` and ``arm`` (1 for that kind of guest), ``rsp`` (the guest's stack
 pointer), ``inside`` (1 inside another hypercall), ``failed`` and ``preempted``
-(how the last ``try`` and the last inner hypercall ended), and errnos (``-EFAULT``).
+(how the last ``try`` and the last inner hypercall ended), errnos (``-EFAULT``), and
+facts about the caller (:data:`~xenexplore.hypercalls.callers.FACTS`: ``pirqs``,
+``hardware``, ``control``, ``vcpus``, ``current``), which depend on Xen's state where
+nobody gave them.
 
 ``let returns = EXPR`` is what the call returns wherever the plan ends from there on
 (0 before); what follows ``#`` says what the number is.  Less than 0 is an errno.
@@ -60,9 +67,11 @@ from xenexplore.hypercalls.statements import (
     Scoped,
     Statement,
     Use,
+    Way,
     Where,
     Whim,
 )
+from xenexplore.steps import ERRNOS, Direction
 
 __all__ = ["parse_plan"]
 
@@ -70,17 +79,19 @@ __all__ = ["parse_plan"]
 _ACCESS = re.compile(
     r"^(?P<try>try )?(?P<raw>__)?(?P<dir>from|to|clear) (?P<at>.+?)(?: @ (?P<index>.+?))?"
     r" : (?P<type>[A-Za-z_][\w ]*?)(?:\.(?P<member>[\w.]+))?(?:\[(?P<count>.+)\])?"
-    r"(?: as (?P<name>\w+))?$"
+    r"(?: as (?P<name>\w+))?(?: for (?P<subject>\w+))?$"
 )
 _OKAY = re.compile(
     r"^(?P<try>try )?okay (?P<at>.+?) : (?P<type>[A-Za-z_][\w ]*?)(?:\[(?P<count>.+)\])?$"
 )
 _SET = re.compile(r"^(?:let|set) (?P<name>\w+)(?:\.(?P<path>[\w.]+))? = (?P<value>.+)$")
 _EACH = re.compile(r'^each (?P<name>\w+) in (?P<start>.+?) \.\. (?P<stop>.+?)(?: "(?P<why>.*)")?:$')
+_FAIL = re.compile(r'^fail(?P<errnos>(?: -\w+)*)(?: if (?P<test>[^"]+?))?(?: "(?P<why>[^"]*)")?$')
 _EXIT = re.compile(
-    r'^(?P<how>fail|end|leave|break|continue)(?: if (?P<test>[^"]+?))?(?: "(?P<why>[^"]*)")?'
+    r'^(?P<how>end|leave|break|continue)(?: if (?P<test>[^"]+?))?(?: "(?P<why>[^"]*)")?'
     r"(?: with (?P<args>.+))?$"
 )
+_DISPATCH = re.compile(r"^dispatch (?P<value>.+?)(?: or (?P<errnos>-?\w+))?$")
 _WHIM = re.compile(r'^(?P<how>usually|sometimes) "(?P<why>[^"]+)":$')
 
 
@@ -194,18 +205,22 @@ class _Parser:
             return Loop(match["name"], start, stop, self.block(line.block), match["why"] or "")
         if match := _WHIM.match(text):
             return Whim(match["how"] == "usually", match["why"], self.block(line.block))
+        if match := _FAIL.match(text):
+            test = self.optional(match["test"], line)
+            return Exit(Way.FAIL, test, match["why"] or "", errnos=self.errnos(match, line))
         if match := _EXIT.match(text):
             test = self.optional(match["test"], line)
-            return Exit(match["how"], test, match["why"] or "", self.exit_args(match, line))
+            return Exit(Way(match["how"]), test, match["why"] or "", self.exit_args(match, line))
         if match := _OKAY.match(text):
             count = self.optional(match["count"], line)
             tolerated = match["try"] is not None
             return Okay(tolerated, self.expression(match["at"], line), match["type"], count)
         if text == "scope:":
             return Scoped(self.block(line.block))
+        if match := _DISPATCH.match(text):
+            errno = self.errnos(match, line)[0] if match["errnos"] else "ENOSYS"
+            return Dispatch(self.expression(match["value"], line), errno)
         word, _, rest = text.partition(" ")
-        if word == "dispatch":
-            return Dispatch(self.expression(rest, line))
         if word == "where":
             return Where(self.expression(rest, line))
         if word == "use" and rest.isidentifier():
@@ -217,7 +232,7 @@ class _Parser:
 
     def access(self, match: re.Match[str], line: _Line) -> Access:
         return Access(
-            direction=match["dir"],
+            direction=Direction(match["dir"]),
             unchecked=match["raw"] is not None,
             tolerated=match["try"] is not None,
             address=self.expression(match["at"], line),
@@ -227,7 +242,16 @@ class _Parser:
             count=self.optional(match["count"], line),
             name=match["name"] or "",
             role=line.role,
+            subject=self.optional(match["subject"], line),
         )
+
+    def errnos(self, match: re.Match[str], line: _Line) -> tuple[str, ...]:
+        """The errors that a statement names: at least one, each of them Xen's."""
+        words = match["errnos"].split()
+        names = tuple(word[1:] for word in words if word[0] == "-" and word[1:] in ERRNOS)
+        if not words or len(names) < len(words):
+            raise self.wrong(line, "an errno of Xen's after fail or or, e.g. fail -EINVAL")
+        return names
 
     def exit_args(self, match: re.Match[str], line: _Line) -> tuple[tuple[str, Expression], ...]:
         if match["args"] is None:

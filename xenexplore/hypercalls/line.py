@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from dataclasses import dataclass, field
 
-from xenexplore.hypercalls.expressions import Expression
-from xenexplore.hypercalls.statements import Access, Exit, Loop
+from xenexplore.hypercalls.callers import FACTS
+from xenexplore.hypercalls.expressions import ALWAYS, Expression
+from xenexplore.hypercalls.statements import Access, Exit, Loop, Way
 
 __all__ = ["Line", "exit_text", "loop_text", "names_in"]
 
@@ -41,7 +43,8 @@ class Line:
 
 def names_in(*expressions: Expression | None) -> frozenset[str]:
     """The names that expressions read."""
-    return frozenset(name for one in expressions if one for name in _NAME.findall(one.text))
+    found = {name for one in expressions if one for name in _NAME.findall(one.text)}
+    return frozenset(found.difference(keyword.kwlist))
 
 
 def loop_text(node: Loop) -> str:
@@ -55,16 +58,23 @@ def loop_text(node: Loop) -> str:
 
 def exit_text(node: Exit) -> str:
     """How a call, a scope or a loop may end, in words."""
-    test = f" if {node.test.text}" if node.test and node.test.text != "1" else ""
+    test = f" if {node.test.text}" if node.test and node.test.text != ALWAYS.text else ""
     why = f": {node.reason}" if node.reason else ""
-    if node.how == "fail":
-        return f"{'fails' if node.test else 'may fail'}{test}{why}"
-    if node.how == "continue":
+    if test and node.reason and names_in(node.test) <= FACTS.keys():
+        test, why = f" if {node.reason}", ""  # no reader knows the plan's name of a fact
+    if node.how is Way.FAIL:
+        errnos = ", ".join(f"-{name}" for name in node.errnos[:-1])
+        errnos = f"{errnos} or -{node.errnos[-1]}" if errnos else f"-{node.errnos[-1]}"
+        return f"{'returns' if node.test else 'may return'} {errnos}{test}{why}"
+    if node.how is Way.CONTINUE:
         leg = ", ".join(f"{name} = {value.text}" for name, value in node.args)
         leg = f"; next leg: {leg}" if leg else "; next leg: the same arguments"
-        verb = "is" if node.test else "may be"
-        if node.reason.startswith("preempted"):
-            return f"{verb} {node.reason}{test}{leg}"
-        return f"{verb} preempted{test}{why}{leg}"
-    word = {"end": "returns", "leave": "goes on behind this", "break": "leaves the loop"}[node.how]
-    return f"{word}{test}{why}"
+        return f"{'is' if node.test else 'may be'} preempted{test}{why}{leg}"
+    return f"{_WORDS[node.how]}{test}{why}"
+
+
+_WORDS = {
+    Way.END: "returns",
+    Way.LEAVE: "goes on behind this",
+    Way.BREAK: "leaves the loop",
+}

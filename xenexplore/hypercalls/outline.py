@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family
-from xenexplore.hypercalls.expressions import Expression
+from xenexplore.hypercalls.callers import FACT_WORDS, Caller, caller_of
+from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
+from xenexplore.hypercalls.expressions import ALWAYS, Expression, Scope
 from xenexplore.hypercalls.line import Line, exit_text, loop_text, names_in
 from xenexplore.hypercalls.statements import (
     Access,
@@ -21,18 +23,25 @@ from xenexplore.hypercalls.statements import (
     Scoped,
     Statement,
     Use,
+    Way,
     Where,
     Whim,
 )
 from xenexplore.hypercalls.structs import Structs
+from xenexplore.hypercalls.values import Free, Variable
+from xenexplore.steps import ERRNOS, Direction
 
 __all__ = ["accesses", "outline"]
 
 
-_DIRECTIONS = {"from": "copy from guest", "to": "copy to guest", "clear": "clear in guest"}
+_DIRECTIONS = {
+    Direction.FROM: "copy from guest",
+    Direction.TO: "copy to guest",
+    Direction.CLEAR: "clear in guest",
+}
 
 
-def outline(entry: Hypercall | SubOp, guest: str = "hvm") -> tuple[Line, ...]:
+def outline(entry: Hypercall | SubOp, guest: str | Caller = "hvm") -> tuple[Line, ...]:
     """The plan of an entry; a sub-op's comes with what its family does before and after.
 
     A test that a constant of the plan decides is none, and a start value that no
@@ -40,14 +49,15 @@ def outline(entry: Hypercall | SubOp, guest: str = "hvm") -> tuple[Line, ...]:
 
     Args:
         entry: a hypercall or sub-op.
-        guest: whose struct layouts apply.
+        guest: whose handlers and layouts apply: a guest of the catalogue, or a kind of
+            caller, whose guards are then decided.
     """
     if isinstance(entry, SubOp):
         return _outlined(family(entry.family), entry, guest)
     return _outlined(entry, None, guest)
 
 
-def _outlined(one: Hypercall, op: SubOp | None, guest: str) -> tuple[Line, ...]:
+def _outlined(one: Hypercall, op: SubOp | None, guest: str | Caller) -> tuple[Line, ...]:
     """Lines, with no value that none of them reads: to leave one out may make more idle."""
     idle: frozenset[str] = frozenset()
     while True:
@@ -61,7 +71,7 @@ def _outlined(one: Hypercall, op: SubOp | None, guest: str) -> tuple[Line, ...]:
         idle |= fresh
 
 
-def accesses(entry: Hypercall | SubOp, guest: str = "hvm") -> tuple[Line, ...]:
+def accesses(entry: Hypercall | SubOp, guest: str | Caller = "hvm") -> tuple[Line, ...]:
     """Only the copies of an outline."""
     return tuple(line for line in outline(entry, guest) if line.access is not None)
 
@@ -73,13 +83,18 @@ _OWN = re.compile(r"\b(CMD_MASK|MOST_EXTENTS|MOST|PREEMPTED|INTERFACE_VERSION)\b
 class _Outliner:
     """Turns statements into lines; ``constants`` holds what names are known to be."""
 
-    def __init__(self, one: Hypercall, op: SubOp | None, guest: str, idle: frozenset[str]) -> None:
+    def __init__(
+        self, one: Hypercall, op: SubOp | None, guest: str | Caller, idle: frozenset[str]
+    ) -> None:
         self.family = one
         self.op = op
-        self.guest = guest
-        self.structs: Structs = one.structs(guest)
+        self.caller = caller_of(guest)
+        self.guest = self.caller.handlers
+        self.structs: Structs = one.structs(self.guest)
         self.idle = idle
         self.constants: dict[str, int] = {}
+        # Whether the call is over whatever happens: what follows is no step.
+        self.over = False
         # Names with more than one value: where Xen's answer is one of them, it is told.
         self.several: set[str] = set()
 
@@ -93,6 +108,8 @@ class _Outliner:
 
     def block(self, statements: Block, depth: int) -> Iterator[Line]:
         for statement in statements:
+            if self.over:
+                return
             yield from self.statement(statement, depth)
 
     def statement(self, statement: Statement, depth: int) -> Iterator[Line]:
@@ -116,9 +133,7 @@ class _Outliner:
                 test = statement.test
                 yield Line(depth, "value", self.own(f"where {test.text}"), uses=names_in(test))
             case Exit():
-                given = (value for _, value in statement.args)
-                uses = names_in(statement.test, *given)
-                yield Line(depth, "exit", self.own(exit_text(statement)), uses=uses)
+                yield from self.exit(statement, depth)
             case Let():
                 yield from self.value(statement, depth)
             case Okay() if self.guest == "pv":
@@ -142,6 +157,24 @@ class _Outliner:
                 uses = names_in(statement.number, *statement.args)
                 yield Line(depth, "call", text, uses=uses)
 
+    def exit(self, node: Exit, depth: int) -> Iterator[Line]:
+        """How the call, a scope or a loop may end; nothing where it cannot end here."""
+        decided = None if node.test is None else self.settled(node.test)
+        if decided is False:
+            return
+        if decided:
+            node = replace(node, test=ALWAYS)
+        uses = names_in(node.test, *(value for _, value in node.args))
+        yield Line(depth, "exit", self.own(exit_text(node)), uses=uses)
+        ends = node.how in (Way.FAIL, Way.END, Way.CONTINUE)
+        self.over = ends and (bool(decided) or (node.how is Way.END and node.test is None))
+
+    def inside(self, block: Block, depth: int) -> tuple[Line, ...]:
+        """The lines of a block that need not run: it may end the call, and other calls go on."""
+        lines = tuple(self.block(block, depth))
+        self.over = False
+        return lines
+
     def repeated(self, node: Loop | Whim, depth: int) -> Iterator[Line]:
         """A body that need not run, or runs again; nothing where it has no line."""
         before, values = dict(self.constants), self.values(node.body)
@@ -153,7 +186,7 @@ class _Outliner:
         else:
             word = "usually" if node.usual else "sometimes"
             head = Line(depth, "state", f"{word}, {node.reason}:")
-        if body := tuple(self.block(node.body, depth + 1)):
+        if body := self.inside(node.body, depth + 1):
             yield head
             yield from body
         self.forget(before, values)
@@ -184,7 +217,7 @@ class _Outliner:
         arms: list[tuple[Expression | None, tuple[Line, ...]]] = []
         values: dict[str, set[int | None]] = {}
         for test, body in (*node.arms, (None, node.otherwise)):
-            here = test is None or self.settled(test.text)
+            here = test is None or self.settled(test)
             if here is False:
                 continue
             if here and not arms:
@@ -192,7 +225,7 @@ class _Outliner:
                 # test that a reader of this plan would see.
                 yield from self.block(body, depth)
                 return
-            arms.append((None if here else test, tuple(self.block(body, depth + 1))))
+            arms.append((None if here else test, self.inside(body, depth + 1)))
             for name, given in self.values(body).items():
                 values.setdefault(name, set()).update(given)
             self.constants = dict(before)
@@ -203,20 +236,19 @@ class _Outliner:
             arms.pop()
         word = "if"
         for test, lines in arms:
-            text = f"{word} {test.text}:" if test else "otherwise:"
+            text = f"{word} {FACT_WORDS.get(test.text, test.text)}:" if test else "otherwise:"
             yield Line(depth, "test", self.own(text), uses=names_in(test))
             yield from lines or (Line(depth + 1, "state", "nothing more"),)
             word = "or if"
 
-    def settled(self, test: str) -> bool | None:
-        """Whether the kind of guest, or a constant, alone decides a test, and how."""
-        positive = not test.startswith("not ")
-        words = set(test.removeprefix("not ").split(" or "))
-        if words <= {"hvm", "pv", "arm"}:
-            return (self.guest in words) is positive
-        if len(words) == 1 and (word := words.pop()) in self.constants:
-            return bool(self.constants[word]) is positive
-        return None
+    def settled(self, test: Expression) -> bool | None:
+        """Whether the kind of caller, or a constant, alone decides a test, and how."""
+        scope = Scope(self.structs, self.family.constants)
+        known = {kind: int(kind == self.guest) for kind in GUESTS}
+        for name in names_in(test) - self.family.constants.keys() - ERRNOS.keys():
+            scope.names[name] = Free(Variable(name, -(1 << 63)))
+        scope.names.update({**known, **self.caller.facts, **self.constants})
+        return test.truth(scope)
 
     def forget(self, before: Mapping[str, int], values: Mapping[str, set[int | None]]) -> None:
         """What is known where a body may have run or not: only what either way is the same."""
@@ -300,7 +332,7 @@ def _leaves(block: Block) -> bool:
     """Whether a block may end before its last statement."""
     for node in block:
         match node:
-            case Exit(how="leave"):
+            case Exit(how=Way.LEAVE):
                 return True
             case Branch():
                 bodies = (*(body for _, body in node.arms), node.otherwise)

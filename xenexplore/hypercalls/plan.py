@@ -14,7 +14,7 @@ API in short::
     call = Call(number=12, args=(6, 0xffff8880_0000_1000), guest="hvm")
 
     explanation = explain(call, [("from", va, 32), ("from", va2, 8), ...])
-    explanation.verdict      # "exact" | "free" | "unexplained" | "unmodelled" | "unknown"
+    explanation.verdict      # a PlanVerdict: exact, free, unexplained, unmodelled, unknown
     explanation.free         # names of the free variables that took part, e.g. "r.nr_extents"
     explanation.choices      # reasons of the alternatives taken (error exits, continuations, ...)
     explanation.pieces       # the Copy matched with each recorded access, in order
@@ -25,7 +25,7 @@ API in short::
     step = next(steps)
     while True:
         if isinstance(step, Copy):
-            # step.direction "from" | "to" | "clear"; step.address, step.length: int or Free
+            # step.direction: a Direction; step.address, step.length: int or Free
             # step.role: which piece, in words; step.data: what "to" writes, where it is what
             # was read before (else None: Xen's own answer); step.inline: see below
             reply = memory bytes | None (content not known) | FAULT
@@ -35,8 +35,8 @@ API in short::
             reply = True | False
         step = steps.send(reply)   # StopIteration.value is the Outcome
 
-    outcome.how              # "returned" | "failed" | "continued"
-    outcome.args             # "continued": the argument registers of the next leg, else None
+    outcome.how              # an Ending: returned, failed (value: the errno), continued
+    outcome.args             # continued: the argument registers of the next leg, else None
 
 In a ``Copy``, ``address`` and ``length`` are plain integers whenever arguments
 and known contents decide them.  Otherwise they are :class:`Free`: a linear
@@ -113,6 +113,6 @@ def predict(call: Call, *, unknown: bool = False) -> Steps:
     args: tuple[Value, ...] = call.args
     if unknown:
         args = tuple(Free(Variable(f"arg{index}")) for index in range(6))
-    machine = Machine(call.guest, call.rsp)
+    machine = Machine(call.guest, call.rsp, call.facts)
     outcome = yield from machine.hypercall(call.number, args, "")
     return replace(outcome, contents=tuple(machine.contents))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from xenexplore.hypercalls.expressions import Expression
+from xenexplore.steps import Direction
 
 __all__ = [
     "Access",
@@ -20,6 +22,7 @@ __all__ = [
     "Scoped",
     "Statement",
     "Use",
+    "Way",
     "Where",
     "Whim",
 ]
@@ -27,9 +30,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``from``, ``to`` or ``clear``: one access to guest memory."""
+    """``from``, ``to`` or ``clear``: one access to guest memory.
 
-    direction: str
+    ``subject``: the vCPU whose registered area it is; None for the call's own arguments.
+    """
+
+    direction: Direction
     unchecked: bool
     tolerated: bool
     address: Expression
@@ -39,6 +45,7 @@ class Access:
     count: Expression | None
     name: str
     role: str
+    subject: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +96,29 @@ class Whim:
     body: Block
 
 
+class Way(StrEnum):
+    """How a call, a scope or a loop is left."""
+
+    FAIL = "fail"
+    END = "end"
+    LEAVE = "leave"
+    BREAK = "break"
+    CONTINUE = "continue"
+
+
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """``fail``, ``end``, ``leave``, ``break`` and ``continue``."""
+    """``fail``, ``end``, ``leave``, ``break`` and ``continue``.
 
-    how: str
+    ``errnos``, of ``fail`` only: what Xen may return, by name; the first is what
+    the model returns.
+    """
+
+    how: Way
     test: Expression | None
     reason: str
     args: tuple[tuple[str, Expression], ...] = ()
+    errnos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +130,10 @@ class Scoped:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """``dispatch``: the sub-op's plan."""
+    """``dispatch``: the sub-op's plan; ``errno``: what Xen returns where there is none."""
 
     value: Expression
+    errno: str = "ENOSYS"
 
 
 @dataclass(frozen=True, slots=True)

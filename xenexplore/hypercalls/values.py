@@ -115,9 +115,10 @@ class StructValue:
         type: its type, as in the layout tables.
         address: the guest address it came from.
         data: its bytes, or None where nobody knows them.
+        inputs: the fields that were read, as the guest had them.
     """
 
-    __slots__ = ("_fields", "address", "data", "name", "structs", "type")
+    __slots__ = ("_fields", "address", "data", "inputs", "name", "structs", "type")
 
     def __init__(
         self, name: str, kind: str, structs: Structs, address: Value, data: bytes | None
@@ -128,12 +129,13 @@ class StructValue:
         self.address = address
         self.data = data
         self._fields: dict[str, Value] = {}
+        self.inputs: dict[str, Value] = {}
 
     def get(self, path: str) -> Value:
         """A field's value; with no path, the scalar itself."""
         held = self._fields.get(path)
         if held is None:
-            held = self._fields[path] = self._read(path)
+            held = self._fields[path] = self.inputs[path] = self._read(path)
         return settle(held)
 
     def _read(self, path: str) -> Value:

@@ -8,14 +8,16 @@ is recorded as steps by the :class:`~xenexplore.hypervisor.xen.Xen` it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.steps import Cite, Fault
+from xenexplore.steps import Cite, Direction, Fault
 
 if TYPE_CHECKING:
+    from xenexplore.hypervisor.registered import RegisteredBuffers
+    from xenexplore.hypervisor.replay_model import ReplayModel
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["Abi", "Access", "Area", "GuestCall", "Located", "Meaning", "Parameter", "Refused"]
@@ -92,7 +94,7 @@ class Access:
     """One copy that Xen is about to make.
 
     Attributes:
-        direction: ``"from"``, ``"to"`` or ``"clear"``.
+        direction: from the guest, to it, or clear.
         handle: the handle's value, as Xen has it.
         size: bytes.
         role: what is copied, in words.
@@ -100,22 +102,24 @@ class Access:
         subject: the vCPU that the copy is about.
         number: RAX of the call being executed, flavour bits included, or None
             outside any hypercall (context switch, time update).
+        type: what is copied, as in a :class:`~xenexplore.steps.Copy`.
         physical_area: the handle is a registered area's guest-physical address (O12).
     """
 
-    direction: str
+    direction: Direction
     handle: int
     size: int
     role: str
     current: int
     subject: int
     number: int | None
+    type: str = ""
     physical_area: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether Xen writes guest memory."""
-        return self.direction != "from"
+        return self.direction.writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +179,10 @@ class Parameter:
 
 
 class Abi:
-    """Base of every option.  Subclasses fill in the class attributes and the four hooks.
+    """Base of every option.  Subclasses fill in the class attributes and the hooks they need.
+
+    Nothing outside the option's own module and the registry tests for an option's
+    name: what others need to know is a class attribute or a hook here.
 
     Class attributes:
         ident: the digest's number, e.g. ``"O7b"``.
@@ -184,6 +191,16 @@ class Abi:
         summary: one short paragraph in our own words.
         asked: who proposed it.
         parameters: its variants and cures.
+        specified: whether a text specifies it; if not, it refuses every guest.
+        replay: how recorded accesses fare under it; each class declares its own,
+            because an inherited one need not hold for a changed mechanism.
+        unanswered: why no built-in scenario answers a question of the thread for
+            this option, by question (``"Q1"``); ``"else"`` for all others.
+        without_page: why its kernels have no hypercall page, or ``""``.
+
+    Attributes:
+        values: every parameter with its value.
+        tlb: its registered buffers, or None.
     """
 
     ident: ClassVar[str] = ""
@@ -193,6 +210,11 @@ class Abi:
     asked: ClassVar[Cite]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     specified: ClassVar[bool] = True
+    replay: ClassVar[type[ReplayModel] | None] = None
+    unanswered: ClassVar[Mapping[str, str]] = {}
+    without_page: ClassVar[str] = ""
+
+    tlb: RegisteredBuffers | None = None
 
     def __init__(self, **values: object) -> None:
         self.values: dict[str, object] = {p.name: p.default for p in self.parameters}
@@ -213,6 +235,11 @@ class Abi:
         value = self.values[name]
         assert isinstance(value, tuple)
         return tuple(map(str, value))
+
+    @property
+    def defers(self) -> bool:
+        """Whether a copy about another vCPU waits until that vCPU makes it itself."""
+        return self.values.get("cross_vcpu") == "deferred"
 
     def refuses(self, xen: Xen) -> str:
         """Why this option cannot be used with this guest at all, or ``""``."""
@@ -275,3 +302,21 @@ class Abi:
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
+
+    def register_area(
+        self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva
+    ) -> bool:
+        """Register a runstate area by a call of the design's own.
+
+        Args:
+            xen: the domain under this option.
+            caller: the vCPU that makes the call.
+            subject: the vCPU whose area it is.
+            area: linear address of the area, in the subject's address space.
+            argument: linear address of struct vcpu_register_runstate_memory_area.
+
+        Returns:
+            Whether it was done; if not, the guest makes today's call
+            (VCPUOP_register_runstate_memory_area) under this option.
+        """
+        return False

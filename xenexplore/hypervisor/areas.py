@@ -21,7 +21,7 @@ from xenexplore.steps import (
     ERRNOS,
     Check,
     Cite,
-    Exit,
+    Direction,
     GuestWrite,
     Hypercall,
     Note,
@@ -136,7 +136,7 @@ def register_runstate_physical(
         number=_VCPU_OP, args=args,
     )  # fmt: skip
     with machine.record.under(step):
-        machine.emit(Exit(cite=_TWIN, vcpu=caller, instruction="vmmcall"))
+        machine.leave(_TWIN, caller)
         value = _fetch_and_map(machine, caller, subject, area, argument)
         machine.emit(returned(_TWIN, caller, value))
     return value
@@ -144,7 +144,7 @@ def register_runstate_physical(
 
 def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
     access = Access(
-        direction="from",
+        direction=Direction.FROM,
         handle=argument.value,
         size=8,
         role="vcpu_register_runstate_memory_area.addr.p: the physical address",
@@ -161,7 +161,7 @@ def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: G
         return found
     machine.areas[subject] = found
     if caller == subject:
-        fill = replace(access, direction="to", handle=found.handle, size=RUNSTATE_BYTES,
+        fill = replace(access, direction=Direction.TO, handle=found.handle, size=RUNSTATE_BYTES,
                        role="vcpu_runstate_info: the runstate now", number=None,
                        physical_area=True)  # fmt: skip
         copy_to_guest(machine, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
@@ -208,7 +208,7 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
     stored = _stored(machine, area, current)
     for offset, size, role in writes:
         access = Access(
-            direction="to",
+            direction=Direction.TO,
             handle=area.handle + offset,
             size=size,
             role=role,

@@ -14,9 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
+from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
-from xenexplore.steps import Check, Exit, Hazard, Hypercall, returned, xen
+from xenexplore.steps import Check, Direction, Hazard, Hypercall, Note, returned, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -60,7 +61,8 @@ def xlat_base(vcpu: int) -> Gva:
 def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
     """XENMEM_populate_physmap by a 32-bit caller; returns how many extents are done.
 
-    A copy that fails ends the call, and shows in that number alone.
+    A copy that fails ends the call, and shows in that number alone.  hvm_hypercall()
+    passes ebx and ecx on, 32 bits each: a struct above 4 GiB cannot be named.
 
     Args:
         machine: the domain under an option.
@@ -68,17 +70,32 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
         struct: its struct compat_memory_reservation.
         test_first: whether the copy helper tests for the translation area
             before it interprets the handle in the option's way.
+
+    Raises:
+        MachineError: the guest is PV: pv_hypercall() tells 32-bit callers by the domain
+            (is_pv_32bit_vcpu(), xen/arch/x86/pv/hypercall.c), and this one is 64-bit.
     """
+    if not machine.domain.spec.has_p2m:
+        raise MachineError(
+            "a 64-bit PV guest makes no 32-bit hypercalls: Xen tells 32-bit callers by the domain"
+        )
+    named = Gva(struct.value & 0xFFFF_FFFF)
     step = Hypercall(
         cite=_ENTRY,
         vcpu=vcpu,
         name="memory_op.populate_physmap (32-bit caller)",
         number=_MEMORY_OP,
-        args=(_POPULATE, struct.value),
+        args=(_POPULATE, named.value),
     )
     with machine.record.under(step):
-        machine.emit(Exit(cite=_ENTRY, vcpu=vcpu, instruction="vmmcall"))
-        value = _populate(machine, vcpu, struct, test_first=test_first)
+        machine.leave(_ENTRY, vcpu)
+        if struct.value != named.value:
+            text = (
+                f"The caller's struct is at {struct.hex()}; a 32-bit caller's ecx holds 32 bits, "
+                f"and Xen gets {named.hex()}."
+            )
+            machine.emit(Note(cite=_ENTRY, text=text))
+        value = _populate(machine, vcpu, named, test_first=test_first)
         machine.emit(returned(_ENTRY, vcpu, value, "extents done"))
     return value
 
@@ -160,7 +177,7 @@ def _native(
 def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
     """A frame number back into the guest's array: the compat layer does so for every guest."""
     access = Access(
-        direction="to",
+        direction=Direction.TO,
         handle=address.value,
         size=len(pfn),
         role="compat_pfn_t: back from the translation area",
@@ -176,7 +193,7 @@ def _copy(
 ) -> bytes | None:
     """One copy; ``xens`` says that Xen means its own memory and no frame of the guest."""
     access = Access(
-        direction="from",
+        direction=Direction.FROM,
         handle=address.value,
         size=size,
         role=role,

@@ -4,6 +4,10 @@ x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
 ``copy_{to,from}_user_hvm()`` report the *whole* length as uncopied, though
 earlier chunks have moved (xen/arch/x86/hvm/hvm.c).  Arm: ``copy_guest()``
 returns what remains (xen/arch/arm/guestcopy.c).
+
+A monitor's mem_access restrictions play no part: ``__hvm_copy()`` asks
+``hvm_monitor_check_p2m()`` only while ``send_event`` is set, which is so only while
+``p2m_mem_access_check()`` emulates an instruction (xen/arch/x86/mm/mem_access.c).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from xenexplore.hypervisor.abi import Access, GuestCall, Located
 from xenexplore.hypervisor.judge import meant, unchecked
-from xenexplore.steps import Cite, Copy, CopyFailed, Fault, Move, xen
+from xenexplore.steps import Cite, Copy, CopyFailed, Direction, Fault, Move, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -43,6 +47,7 @@ def _transfer(
         handle=access.handle,
         size=access.size,
         role=access.role,
+        type=access.type,
         current=access.current,
         subject=access.subject,
     )
@@ -87,7 +92,7 @@ def _move(
         machine.emit(
             Move(
                 cite=_HVM_COPY,
-                direction="to" if access.writes else "from",
+                direction=Direction.TO if access.writes else Direction.FROM,
                 gpa=where,
                 mfn=outcome.mfn,
                 size=size,

@@ -8,14 +8,26 @@ from typing import TYPE_CHECKING
 
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.catalogue import family_of
-from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
+from xenexplore.hypercalls.plan import FAULT, Choice, Outcome, Reply, Steps, predict
 from xenexplore.hypercalls.plan import Copy as PlannedCopy
 from xenexplore.hypercalls.values import choose, settle
 from xenexplore.hypervisor.abi import Access, GuestCall, Refused
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
-from xenexplore.steps import ERRNOS, Check, Exit, Hypercall, Note, Phase, Refusal, returned, xen
+from xenexplore.hypervisor.survey import planned_call
+from xenexplore.steps import (
+    ERRNOS,
+    Check,
+    Direction,
+    Ending,
+    Hypercall,
+    Note,
+    Phase,
+    Refusal,
+    returned,
+    xen,
+)
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -30,10 +42,6 @@ _PV_HYPERCALL = xen("xen/arch/x86/pv/hypercall.c", "pv_hypercall")
 _CONTINUE = xen("xen/arch/x86/hypercall.c", "hypercall_create_continuation")
 
 _MULTICALL = xen("xen/common/multicall.c", "do_multicall")
-_NO_VCPU = "-ENOENT: the domain has no such vCPU"
-"""Of any VCPUOP (do_vcpu_op(), xen/arch/x86/domain.c)."""
-_NOT_CURRENT = "-EINVAL: not the calling vCPU"
-"""Of VCPUOP_set_singleshot_timer (xen/common/domain.c)."""
 
 _MAX_LEGS = 1024
 
@@ -82,9 +90,7 @@ def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) 
             args=machine.abi.registers(call), leg=leg,
         )  # fmt: skip
         with machine.record.under(step):
-            machine.emit(
-                Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall")
-            )
+            machine.leave(cite, call.vcpu)
             ended = _leg(machine, call, preempt)
             if not isinstance(ended, GuestCall):
                 value, what = ended
@@ -104,15 +110,14 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, s
         )
         return -ERRNOS["EPERM"], ""
     number = machine.abi.dispatch(machine, call)
-    plan = predict(
-        Call(
-            number=number, args=call.args, guest="pv" if machine.domain.spec.type == "pv" else "hvm"
-        )
-    )
+    plan = predict(planned_call(machine.domain, replace(call, number=number)))
     outcome = _drive(machine, call, plan, preempt)
-    if outcome.how in ("failed", "unmodelled"):
-        return _error(outcome), ""
-    if outcome.how == "continued":
+    if outcome.how is Ending.UNMODELLED:
+        raise MachineError(
+            f"{call.name}: the catalogue has no copy plan for it ({outcome.reason}), so that "
+            "nothing can be said of what Xen does"
+        )
+    if outcome.how is Ending.CONTINUED:
         assert outcome.args is not None
         args = tuple(value for value in outcome.args if isinstance(value, int))
         assert len(args) == len(outcome.args), "contents are known here"
@@ -136,15 +141,6 @@ def _answer(outcome: Outcome) -> tuple[int, str]:
     return 0, f"in place of {outcome.what}, which is not modelled"
 
 
-def _error(outcome: Outcome) -> int:
-    """The errno in an outcome's reason, e.g. ``-EFAULT``."""
-    for word in outcome.reason.replace(":", " ").split():
-        name = word.strip(".,()").removeprefix("-")
-        if name in ERRNOS:
-            return -ERRNOS[name]
-    return -ERRNOS["ENOSYS" if outcome.how == "unmodelled" else "EINVAL"]
-
-
 def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> Outcome:
     continues = 0
     reply: Reply = None
@@ -158,25 +154,14 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             return outcome
         if isinstance(step, Choice):
             reply = step.usual
-            if step.kind == "fail":
-                reply = _fails(machine, call, step)
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
             continue
         of_list = step.type == "multicall_entry"
         reply = _one(machine, call, step, call.number if of_list else number)
-        if of_list and isinstance(reply, bytes) and step.direction == "from":
+        if of_list and isinstance(reply, bytes) and not step.direction.writes:
             reply, number = _entry(machine, call, reply)
-
-
-def _fails(machine: Xen, call: GuestCall, step: Choice) -> bool:
-    """Whether a call fails for a reason that the machine decides; others depend on Xen's state."""
-    if not step.ends:
-        return False
-    if step.reason == _NO_VCPU:
-        return call.args[1] >= machine.domain.spec.vcpus
-    return step.reason == _NOT_CURRENT and call.args[1] != call.vcpu
 
 
 def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
@@ -203,44 +188,30 @@ def _check_entry(machine: Xen, name: str, detail: str) -> None:
 
 def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
     address, length = choose(step.address), choose(step.length)
-    subject = _subject(call, step)
+    # A registered area belongs to the vCPU that was named; current writes it at once.
+    subject = call.vcpu if step.subject is None else choose(step.subject)
     current = call.vcpu
-    if subject != current and machine.abi.values.get("cross_vcpu") == "deferred":
+    if subject != current and machine.abi.defers:
         current = deferred_to(machine, subject, current)
-    role = f"{step.type}.{step.member}" if step.member else step.type
+    kind = f"{step.type}.{step.member}" if step.member else step.type
     access = Access(
         direction=step.direction,
         handle=address,
         size=length,
-        role=f"{role}: {step.role}" if step.role else role,
+        role=f"{kind}: {step.role}" if step.role else kind,
+        type=kind,
         current=current,
         subject=subject,
         number=number,
     )
     if not length:
         return b""
-    if subject != call.vcpu or step.title.endswith("_memory_area"):
-        machine.remember_area(call, access)
-    if step.direction == "from":
+    if step.subject is not None:
+        machine.remember_area(call, access, step.type)
+    if not step.direction.writes:
         read = copy_from_guest(machine, access, call)
         return FAULT if read is None else read
     data = step.data if step.data is not None else answer_bytes(step.role, length)
-    if step.direction == "clear":
+    if step.direction is Direction.CLEAR:
         data = bytes(length)
     return data if copy_to_guest(machine, access, data, call) else FAULT
-
-
-_AREAS = ("vcpu_runstate_info", "vcpu_time_info")
-
-
-def _subject(call: GuestCall, step: PlannedCopy) -> int:
-    """The vCPU that a copy is about: a registered area belongs to the vCPU that was named.
-
-    Source: VCPUOP_register_runstate_memory_area (xen/common/domain.c) and
-    VCPUOP_register_vcpu_time_memory_area (xen/arch/x86/domain.c) write the area
-    at once, through ``current``.
-    """
-    registers = step.title.endswith("_memory_area")
-    if registers and step.direction == "to" and step.type in _AREAS:
-        return call.args[1]
-    return call.vcpu

@@ -26,11 +26,14 @@ from xenexplore.steps import (
     Refusal,
     RegisterPass,
     Return,
+    Spoilt,
+    Status,
     Step,
     TlbInsert,
     TlbLookup,
     TlbPurge,
     UncheckedAccess,
+    field_json,
 )
 
 __all__ = ["Counts", "Outcome", "counts_of", "outcome_of"]
@@ -89,10 +92,10 @@ def _tally(step: Step) -> dict[str, int]:
             return {"tlb_purges": 1}
         case ListRead():
             return {"list_reads": 1}
-        case Move(spoilt="dropped"):
+        case Move(spoilt=Spoilt.DROPPED):
             return {}
         case Move():
-            way = "bytes_from_guest" if step.direction == "from" else "bytes_to_guest"
+            way = "bytes_from_guest" if not step.direction.writes else "bytes_to_guest"
             return {way: step.size}
         case RegisterPass():
             return {"register_bytes": step.size}
@@ -151,7 +154,7 @@ class Outcome:
         calls: counts of everything after that.
     """
 
-    status: str
+    status: Status
     result: int | None
     right_bytes: int
     wrong_bytes: int
@@ -166,10 +169,7 @@ class Outcome:
         record: dict[str, Json] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, Counts):
-                record[field.name] = value.as_json()
-            else:
-                record[field.name] = list(value) if isinstance(value, tuple) else value
+            record[field.name] = value.as_json() if isinstance(value, Counts) else field_json(value)
         return record
 
 
@@ -184,13 +184,13 @@ def outcome_of(nodes: tuple[Node, ...]) -> Outcome:
     failed = failed or any(isinstance(step, Check) and not step.passed for step in steps)
     refused_inserts = [s for s in steps if isinstance(s, TlbInsert | TlbPurge) and s.result]
     if refusals:
-        status = "refused"
+        status = Status.REFUSED
     elif wrong:
-        status = "wrong"
+        status = Status.WRONG
     elif failed or refused_inserts:
-        status = "error"
+        status = Status.ERROR
     else:
-        status = "right"
+        status = Status.RIGHT
     setup = _setup(nodes)
     once = counts_of(setup)
     return Outcome(

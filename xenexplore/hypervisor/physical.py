@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xenexplore.addr import Gpa, Gva, split_pages
 from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
-from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard
+from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard, Translation
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -22,6 +22,7 @@ __all__ = [
     "encode_handle",
     "flat_call",
     "guest_translate",
+    "hole_bytes",
     "locate_physical",
     "mark_entries",
     "ram_range",
@@ -86,7 +87,7 @@ def guest_translate(
                 cite=_ARITHMETIC if arithmetic else _TABLES,
                 va=piece,
                 gpa=gpa,
-                how="arithmetic" if arithmetic else "table walk",
+                how=Translation.ARITHMETIC if arithmetic else Translation.TABLE_WALK,
             )
         )
         if arithmetic:
@@ -168,7 +169,21 @@ def mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) ->
 
 
 def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:
-    """Whether a guest-physical range is RAM of the domain throughout."""
+    """Whether a guest-physical range begins and ends in RAM of the domain.  Our rule.
+
+    A range over a directmap takes in the hole below 4 GiB, so that RAM throughout
+    would refuse the one registration that the thread proposes.
+    """
     if gpa.value + size > 1 << Gpa.BITS:
         return False
-    return any(span.covers(gpa, size) for span in machine.domain.ram)
+    ends = (gpa, gpa + (size - 1))
+    return all(any(span.covers(end, 1) for span in machine.domain.ram) for end in ends)
+
+
+def hole_bytes(machine: Xen, gpa: Gpa, size: int) -> int:
+    """Bytes of a guest-physical range that are no RAM of the domain."""
+    end = gpa.value + size
+    return size - sum(
+        max(0, min(end, span.start.value + span.size) - max(gpa.value, span.start.value))
+        for span in machine.domain.ram
+    )

@@ -9,21 +9,41 @@ from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Access, Located, Parameter
 from xenexplore.hypervisor.linear import walk_piece
-from xenexplore.hypervisor.physical import ram_range
-from xenexplore.steps import Exit, Fault, TlbInsert, mail
+from xenexplore.hypervisor.physical import hole_bytes, ram_range
+from xenexplore.steps import Fault, Note, TlbInsert, mail, xen
 from xenexplore.tlb import Entry, Rules, Tables
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.abi import Abi
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["TLB_PARAMETERS", "RegisteredBuffers", "lacking", "ranges_of"]
+__all__ = [
+    "REGISTRABLE",
+    "TLB_PARAMETERS",
+    "RegisteredBuffers",
+    "lacking",
+    "ranges_of",
+    "registrable",
+]
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
 
+_GET_PAGE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
+
 _REGIONS = ("directmap", "kernel-image", "percpu")
 """What a kernel has or has not, whatever its buffers."""
+
+REGISTRABLE = (*_REGIONS, "stack", "kernel-pages")
+"""What can be registered, in scenarios and replays alike, besides a buffer (``buffer:NAME``).
+
+``directmap``, ``kernel-image``, ``percpu``: the whole region.  ``stack``: kernel stacks:
+in a scenario that of the task that runs on the vCPU; in a replay those that hypercalls
+used.  ``kernel-pages``: in a replay, every kernel page that hypercalls used outside the
+directmap and the kernel image; a scenario names its buffers instead.
+"""
+
+_RECORDED_ONLY = ("kernel-pages",)
 
 TLB_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -97,6 +117,11 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
         MachineError: the guest has no such region or buffer.
     """
     domain = machine.domain
+    if word in _RECORDED_ONLY:
+        raise MachineError(
+            f"cannot register {word!r} in a scenario: only a recording shows which pages "
+            "hypercalls use; register buffer:NAME"
+        )
     if word.startswith("buffer:"):
         name = word.removeprefix("buffer:")
         if name not in domain.buffers:
@@ -111,6 +136,12 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
     if region is None or region.physical is None:
         raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
     return (Entry(region.start, region.physical, region.size, True, None, word),)
+
+
+def registrable(buffers: Iterable[str]) -> tuple[str, ...]:
+    """What a scenario with these buffers can register."""
+    words = (word for word in REGISTRABLE if word not in _RECORDED_ONLY)
+    return (*words, *(f"buffer:{name}" for name in buffers))
 
 
 def lacking(machine: Xen, words: Iterable[str]) -> str:
@@ -187,25 +218,31 @@ class RegisteredBuffers:
             tagged = Entry(
                 entry.va, entry.pa, entry.size, False, self._space(machine, vcpu), entry.label
             )
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         return self.insert_quietly(machine, vcpu, tagged)
 
     def insert_quietly(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
         """One insertion, without an exit of its own (a table passed in one call)."""
         step = self.tables.insert(vcpu, entry)
         machine.emit(step)
+        if not step.result and (hole := hole_bytes(machine, entry.pa, entry.size)):
+            text = (
+                f"{hole:,} bytes of the range are no RAM: Xen can neither check it once nor keep "
+                "it mapped. It must look up the frame of every hit, and refuse what is no RAM."
+            )
+            machine.emit(Note(cite=_GET_PAGE, text=text))
         return step
 
     def purge(self, machine: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         step = self.tables.purge(vcpu, va, size)
         machine.emit(step)
         return step.result
 
     def purge_all(self, machine: Xen, vcpu: int) -> int:
         """Purge everything by one buffer-less hypercall."""
-        machine.emit(Exit(cite=_SEED, vcpu=vcpu, instruction="vmmcall"))
+        machine.leave(_SEED, vcpu)
         step = self.tables.purge_all(vcpu)
         machine.emit(step)
         return step.result

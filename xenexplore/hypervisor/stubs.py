@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xenexplore.errors import MachineError
-from xenexplore.steps import Check, CopyFailed, Hazard, Move, Note, mail, xen
+from xenexplore.steps import Check, CopyFailed, Direction, Hazard, Move, Note, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.addr import Gpa
@@ -80,7 +80,7 @@ def write_hypercall_page(machine: Xen, page: Gpa, vendor: str, number: int) -> b
     machine.emit(
         Move(
             cite=_PAGE[vendor],
-            direction="to",
+            direction=Direction.TO,
             gpa=page + number * STUB_BYTES,
             mfn=touched.mfn,
             size=len(stub.code),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
+from xenexplore.hypercalls.callers import CALLERS
 from xenexplore.hypercalls.plan import FAULT, Call, Choice, Reply, predict
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypercalls.values import choose
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
     from xenexplore.hypercalls.plan import Copy
 
-__all__ = ["BufferUse", "meaning_of", "survey", "unmapped"]
+__all__ = ["BufferUse", "meaning_of", "planned_call", "survey", "unmapped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,28 @@ class BufferUse:
     twins: tuple[int | Gva, ...] = ()
 
 
+_OF_DOM0 = ("hardware", "control")
+
+
+def planned_call(domain: Domain, call: GuestCall) -> Call:
+    """A guest's call as its copy plan takes it, with what is known of the caller.
+
+    What sets dom0 apart is not: a guest's description does not say.
+    """
+    spec = domain.spec
+    caller = CALLERS[spec.type]
+    facts = {name: value for name, value in caller.facts.items() if name not in _OF_DOM0}
+    facts |= {"vcpus": spec.vcpus, "current": call.vcpu}
+    return Call(number=call.number, args=call.args, guest=caller.handlers, facts=facts)
+
+
 def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
     """Every buffer of a call, outermost first, as the guest itself can work it out.
 
     Raises:
         MachineError: the call's buffers are not all mapped in the guest.
     """
-    guest = "pv" if domain.spec.type == "pv" else "hvm"
-    plan = predict(Call(number=call.number, args=call.args, guest=guest))
+    plan = predict(planned_call(domain, call))
     found: dict[int | Gva, BufferUse] = {}
     fields: dict[int, int] = {}
     reply: Reply = None
@@ -78,13 +93,13 @@ def survey(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
         use = found.get(origin)
         one = _use(step, address, length, origin)
         found[origin] = one if use is None else _joined(use, one)
-        if step.direction == "from" and isinstance(reply, bytes) and not step.member:
+        if not step.direction.writes and isinstance(reply, bytes) and not step.member:
             fields.update(_handles_read(step, address, reply))
 
 
 def _reply(domain: Domain, call: GuestCall, step: Copy) -> Reply:
     address, length = choose(step.address), choose(step.length)
-    if step.direction != "from":
+    if step.direction.writes:
         return bytes(length)
     try:
         return domain.read(Gva(address), length, vcpu=call.vcpu)
@@ -97,8 +112,8 @@ def _use(step: Copy, address: int, length: int, origin: int | Gva) -> BufferUse:
     return BufferUse(
         va=Gva(address),
         size=length,
-        reads=step.direction == "from",
-        writes=step.direction != "from",
+        reads=not step.direction.writes,
+        writes=step.direction.writes,
         register=origin if isinstance(origin, int) else None,
         field=None if in_register else origin,  # type: ignore[arg-type]
         role=step.role,

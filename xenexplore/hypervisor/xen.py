@@ -16,7 +16,7 @@ from xenexplore.hypervisor.abi import Area
 from xenexplore.hypervisor.judge import linear_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
-from xenexplore.steps import Fault, Node, Recorder, Step, xen
+from xenexplore.steps import Cite, Exit, Fault, Node, Recorder, Spoilt, Step, xen
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
@@ -27,7 +27,7 @@ __all__ = ["CopyHelper", "Touched", "Xen"]
 CopyHelper = Literal["x86", "arm"]
 
 _TRANSLATE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
-_SPOILT = {Stored.DAMAGED: "garbage", Stored.DISCARDED: "dropped"}
+_SPOILT = {Stored.DAMAGED: Spoilt.GARBAGE, Stored.DISCARDED: Spoilt.DROPPED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Touched:
 
     mfn: Mfn | None
     data: bytes
-    spoilt: str
+    spoilt: Spoilt
 
 
 class Xen:
@@ -66,6 +66,11 @@ class Xen:
     def nodes(self) -> tuple[Node, ...]:
         """Everything recorded so far."""
         return self.record.nodes
+
+    def leave(self, cite: Cite, vcpu: int) -> None:
+        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not."""
+        instruction = "vmmcall" if self.domain.spec.has_p2m else "syscall"
+        self.emit(Exit(cite=cite, vcpu=vcpu, instruction=instruction))
 
     def emit(self, step: Step) -> None:
         """Record a step under whatever is open."""
@@ -113,7 +118,7 @@ class Xen:
         return Touched(
             outcome.lookup.mfn if outcome.lookup is not None else None,
             outcome.data or b"",
-            "ciphertext" if outcome.ciphertext else _SPOILT.get(outcome.stored, ""),
+            Spoilt.CIPHERTEXT if outcome.ciphertext else _SPOILT.get(outcome.stored, Spoilt.NOT),
         )
 
     def rewrite(self, field: Gva, value: int, *, vcpu: int) -> None:
@@ -133,12 +138,12 @@ class Xen:
             if self.domain.read(field, 8, vcpu=vcpu) == encoded:
                 self.domain.write(field, original, vcpu=vcpu)
 
-    def remember_area(self, call: GuestCall, access: Access) -> None:
+    def remember_area(self, call: GuestCall, access: Access, kind: str) -> None:
         """Keep the handle of a runstate area, as Xen does when it is registered.
 
         Source: ``runstate_guest(v) = area.addr.h`` (xen/common/domain.c).
         """
-        if access.writes and access.role.startswith("vcpu_runstate_info"):
+        if access.writes and kind == "vcpu_runstate_info":
             va = linear_of(call, access.handle)
             self.areas[access.subject] = Area(subject=access.subject, handle=access.handle, va=va)
 

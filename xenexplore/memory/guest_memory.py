@@ -31,6 +31,7 @@ from xenexplore.memory.p2m_types import (
 )
 from xenexplore.memory.ram import Ram
 from xenexplore.memory.views import GuestView, HypervisorView, P2mLike, Store
+from xenexplore.steps import Purpose
 
 __all__ = ["GuestMemory"]
 
@@ -121,32 +122,30 @@ class GuestMemory:
         for number in range(gfn.value, gfn.value + frames):
             self._store.flip(number, shared=shared)
 
-    def read_piece(self, gpa: Gpa, size: int, purpose: str = "buffer") -> PieceOutcome:
+    def read_piece(self, gpa: Gpa, size: int) -> PieceOutcome:
         """Xen copies ``size`` bytes of one page from the guest, by guest-physical address.
 
         Raises:
             MachineError: the piece crosses a 4 KiB page (split it: ``addr.split_pages``).
         """
-        refused, entry, mfn = self._translate(gpa, size, purpose)
+        refused, entry, mfn = self._translate(gpa, size)
         if refused is not None:
             return refused
         data = self.ram.read(mfn << PAGE_SHIFT | gpa.offset, size)
         if data is None:
-            return self._no_page(gpa, size, entry, purpose)
+            return self._no_page(gpa, size, entry)
         private = self._store.is_private(entry)
         return PieceOutcome(
             gpa=gpa,
             size=size,
             result=CopyResult.OKAY,
             reason="the page is private: Xen reads ciphertext" if private else "",
-            lookup=as_lookup(entry, purpose),
+            lookup=as_lookup(entry, Purpose.BUFFER),
             data=data,
             ciphertext=private,
         )
 
-    def write_piece(
-        self, gpa: Gpa, data: bytes, purpose: str = "buffer", *, mapped: bool = False
-    ) -> PieceOutcome:
+    def write_piece(self, gpa: Gpa, data: bytes, *, mapped: bool = False) -> PieceOutcome:
         """Xen copies bytes into one page of the guest, by guest-physical address.
 
         ``mapped``: through a mapping that Xen keeps, so that nobody asks for the
@@ -155,7 +154,7 @@ class GuestMemory:
         Raises:
             MachineError: the piece crosses a 4 KiB page.
         """
-        refused, entry, mfn = self._translate(gpa, len(data), purpose)
+        refused, entry, mfn = self._translate(gpa, len(data))
         if refused is not None:
             return refused
         result, reason, stored = CopyResult.OKAY, "", Stored.DATA
@@ -173,19 +172,17 @@ class GuestMemory:
         if stored in (Stored.DATA, Stored.DAMAGED) and not self.ram.write(
             mfn << PAGE_SHIFT | gpa.offset, data
         ):
-            return self._no_page(gpa, len(data), entry, purpose)
+            return self._no_page(gpa, len(data), entry)
         return PieceOutcome(
             gpa=gpa,
             size=len(data),
             result=result,
             reason=reason,
-            lookup=as_lookup(entry, purpose),
+            lookup=as_lookup(entry, Purpose.BUFFER),
             stored=stored,
         )
 
-    def _translate(
-        self, gpa: Gpa, size: int, purpose: str
-    ) -> tuple[PieceOutcome | None, P2mEntry, int]:
+    def _translate(self, gpa: Gpa, size: int) -> tuple[PieceOutcome | None, P2mEntry, int]:
         """hvm_translate_get_page() for a guest-physical address: refused, or the frame."""
         if size < 0 or gpa.offset + size > PAGE_SIZE:
             raise MachineError(f"a piece of {size} bytes at {gpa.hex()} crosses its 4 KiB page")
@@ -194,7 +191,7 @@ class GuestMemory:
                 return self._refuse_internal(gpa, size), _NO_ENTRY, 0
         entry, mfn = self.hypervisor.resolve(gpa.value >> PAGE_SHIFT)
         if mfn is None:
-            return self._no_page(gpa, size, entry, purpose), entry, 0
+            return self._no_page(gpa, size, entry), entry, 0
         result, reason = CopyResult.OKAY, ""
         if entry.type in PAGING_TYPES:
             result, reason = CopyResult.GFN_PAGED_OUT, "the page is being paged out or in"
@@ -206,18 +203,22 @@ class GuestMemory:
         if result is CopyResult.OKAY:
             return None, entry, mfn
         refused = PieceOutcome(
-            gpa=gpa, size=size, result=result, reason=reason, lookup=as_lookup(entry, purpose)
+            gpa=gpa,
+            size=size,
+            result=result,
+            reason=reason,
+            lookup=as_lookup(entry, Purpose.BUFFER),
         )
         return refused, entry, 0
 
     @staticmethod
-    def _no_page(gpa: Gpa, size: int, entry: P2mEntry, purpose: str) -> PieceOutcome:
+    def _no_page(gpa: Gpa, size: int, entry: P2mEntry) -> PieceOutcome:
         return PieceOutcome(
             gpa=gpa,
             size=size,
             result=CopyResult.BAD_GFN_TO_MFN,
             reason=f"no RAM of the domain behind this frame ({entry.type.name})",
-            lookup=as_lookup(entry, purpose),
+            lookup=as_lookup(entry, Purpose.BUFFER),
         )
 
     @staticmethod

@@ -12,8 +12,9 @@ import struct
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
@@ -35,6 +36,7 @@ from xenexplore.memory.image_kdump import DISKDUMP_MAGIC, KDUMP_MAGIC, read_kdum
 from xenexplore.memory.image_lime import AVML_MAGIC, LIME_MAGIC, read_avml, read_lime
 from xenexplore.memory.image_pages import (
     PAGES_NAME,
+    RECORD_SIZE,
     looks_like_pages,
     read_pages,
     read_registers,
@@ -254,6 +256,7 @@ def open_image(
     kind: Kind | None = None,
     *,
     registers: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
 ) -> Image:
     """Open a memory image.
 
@@ -264,6 +267,8 @@ def open_image(
         registers: what QEMU's ``info registers`` printed, to take instead of
             the image's own registers; None for those, or where there are none for
             the file ``info_registers.txt`` beside the image, if there is one.
+        limit: most bytes that a compressed file may unfold to; None for half of the
+            machine's memory.
 
     Raises:
         ImageError: empty, not a memory image that can be read, or so damaged
@@ -271,7 +276,7 @@ def open_image(
         OSError: the file cannot be opened.
     """
     file = Path(path)
-    data = load_bytes(file)
+    data = load_bytes(file, limit, None if kind else partial(_check_start, file))
     found = _raw(file, data) if kind is Kind.RAW else _read(file, data)
     if registers is not None:
         found = replace(found, vcpus=read_registers(Path(registers)))
@@ -291,6 +296,19 @@ def open_image(
     )
 
 
+def _check_start(file: Path, head: bytes) -> None:
+    """Refuse a compressed file that begins as no image, before the rest of it is decompressed."""
+    if _reader(head) is not None or head.startswith(FLATTENED_MAGIC):
+        return
+    refuse_foreign(file, head)
+    if state_beside(file) is not None:
+        return
+    whole = head[: len(head) - len(head) % RECORD_SIZE]
+    if not (file.name.startswith(PAGES_NAME) or looks_like_pages(whole)):
+        raise _unknown(file, head)
+    read_pages(file, whole)
+
+
 def _read(file: Path, data: Bytes) -> Contents:
     """By the first bytes, then by name or content."""
     start = bytes(data[:16])
@@ -298,16 +316,25 @@ def _read(file: Path, data: Bytes) -> Contents:
         real, gaps = unflatten(file, data)
         found = _read(file, real) if bytes(real[:16]) != start else _nested(file)
         return replace(found, gaps=(*gaps, *found.gaps))
-    for magics, reader in _READERS:
-        if start.startswith(magics):
-            return reader(file, data)
+    reader = _reader(start)
+    if reader is not None:
+        return reader(file, data)
     refuse_foreign(file, data)
     state = state_beside(file)
     if state is not None:
         return read_vmware(state, load_bytes(state))
     if file.name.startswith(PAGES_NAME) or looks_like_pages(data):
         return Contents(kind=Kind.PAGES, data=data, segments=read_pages(file, data))
-    raise ImageError(
+    raise _unknown(file, start)
+
+
+def _reader(start: bytes) -> _Reader | None:
+    """The reader whose magic number a file begins with."""
+    return next((reader for magics, reader in _READERS if start.startswith(magics)), None)
+
+
+def _unknown(file: Path, start: bytes) -> ImageError:
+    return ImageError(
         file,
         "offset 0",
         expected="an ELF core, page-table pages or another dump (see walk --help)",
@@ -344,7 +371,9 @@ def _with_registers_beside(file: Path, found: Contents) -> Contents:
     return replace(found, vcpus=vcpus)
 
 
-_READERS: Final[tuple[tuple[tuple[bytes, ...], Callable[[Path, Bytes], Contents]], ...]] = (
+_Reader: TypeAlias = "Callable[[Path, Bytes], Contents]"
+
+_READERS: Final[tuple[tuple[tuple[bytes, ...], _Reader], ...]] = (
     ((ELF_MAGIC,), read_core),
     ((LIME_MAGIC,), read_lime),
     ((AVML_MAGIC,), read_avml),

@@ -22,7 +22,7 @@ from xenexplore.memory.p2m_types import (
     P2mEntry,
     P2mType,
 )
-from xenexplore.steps import P2mLookup
+from xenexplore.steps import P2mLookup, Purpose
 
 __all__ = ["MachineMemory", "NestedP2m"]
 
@@ -117,7 +117,7 @@ class NestedP2m:
         owned = kind not in GRANT_TYPES and kind is not P2mType.p2m_map_foreign
         return P2mEntry(gfn, mfn, kind, order, reads, owned)
 
-    def lookup(self, gfn: Gfn, purpose: str) -> P2mLookup:
+    def lookup(self, gfn: Gfn, purpose: Purpose = Purpose.BUFFER) -> P2mLookup:
         """Look a frame up, as a step."""
         return as_lookup(self.entry(gfn.value), purpose)
 

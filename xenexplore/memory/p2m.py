@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from xenexplore.addr import Gfn, Mfn
 from xenexplore.errors import MachineError
 from xenexplore.memory.p2m_types import GRANT_TYPES, P2mEntry, P2mType
-from xenexplore.steps import P2mLookup, xen
+from xenexplore.steps import P2mLookup, Purpose, xen
 
 __all__ = ["ORDERS", "P2m", "as_lookup"]
 
@@ -24,8 +24,10 @@ _LOOKUP = xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")
 _READS = {0: 4, 9: 3, 18: 2}
 
 
-def as_lookup(entry: P2mEntry, purpose: str) -> P2mLookup:
-    """A recorded look-up as the step that readers see."""
+def as_lookup(
+    entry: P2mEntry, purpose: Purpose, *, level: int | None = None, root: bool = False
+) -> P2mLookup:
+    """A recorded look-up as the step that readers see; ``level`` and ``root``: of a table."""
     return P2mLookup(
         cite=_LOOKUP,
         gfn=Gfn(entry.gfn),
@@ -34,6 +36,8 @@ def as_lookup(entry: P2mEntry, purpose: str) -> P2mLookup:
         order=entry.order,
         entry_reads=entry.entry_reads,
         purpose=purpose,
+        level=level,
+        root=root,
     )
 
 
@@ -141,12 +145,12 @@ class P2m:
                 return P2mEntry(gfn, mfn, found[1], order, _READS[order], found[2])
         return self._hole(gfn)
 
-    def lookup(self, gfn: Gfn, purpose: str) -> P2mLookup:
+    def lookup(self, gfn: Gfn, purpose: Purpose = Purpose.BUFFER) -> P2mLookup:
         """Look a frame up, as a step.
 
         Args:
             gfn: the guest frame.
-            purpose: why, for the reader: ``"level-3 table"``, ``"buffer"``.
+            purpose: what it is for, for the reader.
         """
         return as_lookup(self.entry(gfn.value), purpose)
 

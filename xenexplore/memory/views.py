@@ -8,6 +8,7 @@ from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Mfn
 from xenexplore.memory.encryption import BLOCK, Cipher, Technology
 from xenexplore.memory.p2m_types import (
     ANY_RAM_TYPES,
+    DISCARD_WRITE_TYPES,
     P2mEntry,
     P2mType,
 )
@@ -204,8 +205,12 @@ class GuestView:
     def write(self, gpa: int, data: bytes) -> bool:
         """Store bytes; False, and nothing stored, if any frame is not RAM that the guest can write.
 
-        Writes to a ``p2m_ram_ro`` frame are dropped and count as done, as Xen does
-        (hvm_hap_nested_page_fault()).  Not modelled: what Xen does for a guest's
+        Writes to a ``p2m_ram_ro`` or ``p2m_grant_map_ro`` frame are dropped and count as
+        done: hvm_hap_nested_page_fault() hands either (p2m_is_discard_write()) to the
+        emulator.  There hvmemul_map_linear_addr() drops the write to RAM; a frame that
+        another domain granted gives no page, and the write goes the way of MMIO, to the
+        null handler of hvmemul_do_io() where no device model claims the frame
+        (xen/arch/x86/hvm/hvm.c, emulate.c, 4.17).  Not modelled: what Xen does for a guest's
         own access to a page that is shared, populated on demand or paged out.
         """
         pieces = []
@@ -213,7 +218,7 @@ class GuestView:
         while start < len(data):
             size = min(len(data) - start, PAGE_SIZE - ((gpa + start) & PAGE_MASK))
             entry = self._store.p2m.entry((gpa + start) >> PAGE_SHIFT)
-            if entry.type is not P2mType.p2m_ram_ro:
+            if entry.type not in DISCARD_WRITE_TYPES:
                 if entry.mfn is None or entry.type not in _GUEST_WRITES:
                     return False
                 pieces.append((entry, (gpa + start) & PAGE_MASK, data[start : start + size]))

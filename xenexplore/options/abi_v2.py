@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.replay_model import ReplayModel, Unspecified
 from xenexplore.steps import Cite, mail
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class AbiV2(Abi):
         "Cooper", "28 Sep 2022", "850214fa-7e26-8a19-c318-9ded849fffda@citrix.com"
     )
     specified: ClassVar[bool] = False
+    replay: ClassVar[type[ReplayModel]] = Unspecified
 
     def refuses(self, xen: Xen) -> str:
         return "never specified: no text of ABI v2 was published, and nothing is invented here"

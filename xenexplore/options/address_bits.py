@@ -18,6 +18,13 @@ from xenexplore.hypervisor.physical import (
     locate_physical,
     mark_entries,
 )
+from xenexplore.hypervisor.replay_model import (
+    Mask,
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Fault, mail
 
@@ -27,6 +34,21 @@ if TYPE_CHECKING:
 __all__ = ["AddressBits"]
 
 _DESCRIPTOR = 3
+
+
+class _Replay(ReplayModel):
+    """A list for each buffer that is not known to be contiguous; none unless 4-byte aligned."""
+
+    def refuses_buffers(self, buffers: RecordedBuffers) -> tuple[str, Mask]:
+        crooked = buffers.address & _DESCRIPTOR != 0
+        return "a buffer is not 4-byte aligned: its low bits are not free", crooked
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        contiguous = (buffers.pages == 1) | buffers.linear
+        return Preparation(encoded=True, listed=~contiguous)
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL
 
 
 class AddressBits(Abi):
@@ -45,6 +67,7 @@ class AddressBits(Abi):
         "Beulich (idea: Gross)", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
     parameters: ClassVar[tuple[Parameter, ...]] = (LAYOUT,)
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)

@@ -10,6 +10,14 @@ from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Meaning, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.replay_model import (
+    Mask,
+    Preparation,
+    RecordedBuffers,
+    RecordedGuest,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
 
@@ -27,6 +35,48 @@ class _Bounced:
     at: int
 
 
+_NOTHING_TO_FLIP = "the guest is not encrypted: there is no state to flip"
+
+
+class _Replay(ReplayModel):
+    """Every buffer is copied, call by call; or the pages of every buffer are flipped."""
+
+    follows = frozenset({"mode"})
+
+    @property
+    def _flips(self) -> bool:
+        return self.option.text("mode") == "flip"
+
+    def refuses(self, guest: RecordedGuest) -> str:
+        nothing = self._flips and not guest.encrypted
+        return super().refuses(guest) or (_NOTHING_TO_FLIP if nothing else "")
+
+    def refuses_buffers(self, buffers: RecordedBuffers) -> tuple[str, Mask]:
+        reason = f"the arguments do not fit into less than {PAGE_SIZE} bytes"
+        if self._flips or not len(buffers.size):
+            return reason, False
+        import numpy as np
+
+        room = (buffers.size + 7) & ~7
+        calls, group = np.unique(buffers.call, return_inverse=True)
+        used = np.bincount(group, weights=room, minlength=len(calls)).astype(np.int64)
+        # The last buffer's padding is not counted.
+        last = np.append(np.flatnonzero(np.diff(buffers.call)), len(buffers.call) - 1)
+        used -= (room - buffers.size)[last]
+        return reason, np.isin(buffers.call, calls[used >= PAGE_SIZE])
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        if self._flips:
+            return Preparation(encoded=True, flipped=True)
+        return Preparation(copied=True)
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL if self._flips else Resolution.BOUNCE
+
+    def shares(self) -> int:
+        return 0 if self._flips else 1
+
+
 class Bounce(Abi):
     """One shared page per vCPU: copy in, call by physical address, copy back."""
 
@@ -35,8 +85,9 @@ class Bounce(Abi):
     title: ClassVar[str] = "Static per-vCPU bounce buffers (or flipping pages for each call)"
     summary: ClassVar[str] = (
         "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, makes "
-        "the call by physical address (it needs O2 as its carrier), and copies results back, with "
-        "interrupts off. All arguments of a call must fit into less than a page. mode=flip instead "
+        "the call by physical address (it needs O2 as its carrier), and copies results back. Two "
+        "rules are those of XCP-ng's Linux patches and not of the thread: interrupts are off "
+        "meanwhile, and all arguments of a call fit into less than a page. mode=flip instead "
         "changes the encryption state of the buffers' own pages around each call; what a flip "
         "costs is not counted (copying the page out and back; with SEV-SNP also an exit and "
         "PVALIDATE)."
@@ -53,6 +104,7 @@ class Bounce(Abi):
             source="Gross, Chen, 28 and 29 Sep 2022",
         ),
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
@@ -64,7 +116,7 @@ class Bounce(Abi):
         if xen.domain.spec.type == "pv":
             return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if self.text("mode") == "flip" and not xen.domain.spec.encrypted:
-            return "the guest is not encrypted: there is no state to flip"
+            return _NOTHING_TO_FLIP
         return ""
 
     def setup(self, xen: Xen) -> None:
@@ -99,7 +151,8 @@ class Bounce(Abi):
             self.bounced.append(_Bounced(use, at))
         if fill >= PAGE_SIZE:
             return Refused(
-                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE}"
+                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE} "
+                "(XCP-ng's limit)"
             )
         for item in self.bounced:
             self._copy_in(xen, call, page, item)

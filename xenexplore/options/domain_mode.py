@@ -7,12 +7,28 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, flat_call, locate_physical
+from xenexplore.hypervisor.replay_model import (
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["DomainMode"]
+
+
+class _Replay(ReplayModel):
+    """Every handle is translated; Xen walks nothing."""
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        return Preparation(encoded=True)
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL
 
 
 class DomainMode(Abi):
@@ -31,6 +47,7 @@ class DomainMode(Abi):
         "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"
     )
     parameters: ClassVar[tuple[Parameter, ...]] = (NOT_CONTIGUOUS,)
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":

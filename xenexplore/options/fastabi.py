@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gva
@@ -11,8 +12,14 @@ from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
+from xenexplore.hypervisor.replay_model import (
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
-from xenexplore.steps import Cite, Fault, RegisterPass, mail
+from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypercalls.structs import Layout
@@ -64,6 +71,34 @@ def _words(layout: Layout) -> int:
     return sum(-(-field.size // 8) for field in layout.fields)
 
 
+@cache
+def _refuses_call(number: int, sub_op: int, user: bool) -> str:
+    if user:
+        return "from user space (privcmd): out of the series' scope"
+    family = family_of(number)
+    if family is None:
+        return f"number {number} has no register map"
+    op = family.ops.get(sub_op) if family.ops else None
+    if family.ops and op is None and sub_op >= 0:
+        return f"{family.name} sub-op {sub_op} is not in the catalogue"
+    if family.ops and sub_op < 0:
+        return f"{family.name} keeps its sub-op in memory"
+    return fits(family, op)
+
+
+class _Replay(ReplayModel):
+    """Calls whose kind fits are passed in registers, whole."""
+
+    def refuses_call(self, number: int, sub_op: int, *, user: bool) -> str:
+        return _refuses_call(number, sub_op, user)
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        return Preparation(loaded=True)
+
+    def resolves(self) -> Resolution:
+        return Resolution.REGISTERS
+
+
 class FastAbi(Abi):
     """A register map per sub-op; what does not fit stays on the old interface."""
 
@@ -77,6 +112,10 @@ class FastAbi(Abi):
     )
     asked: ClassVar[Cite] = mail(
         "Astie", "21 Aug 2025", "cover.1755785258.git.teddy.astie@vates.tech"
+    )
+    replay: ClassVar[type[ReplayModel]] = _Replay
+    without_page: ClassVar[str] = (
+        "A kernel that uses FastABI executes the instruction itself and has no hypercall page."
     )
 
     def __init__(self, **values: object) -> None:
@@ -112,17 +151,17 @@ class FastAbi(Abi):
             data = bytes(use.size)
             if use.reads:
                 data = xen.domain.read(use.va, use.size, vcpu=call.vcpu)
-                xen.emit(self._pass(use, "in"))
+                xen.emit(self._pass(use, Direction.FROM))
             self.passed.append(_Passed(use, data))
         return replace(call, number=call.number | PHYSICAL_BIT)
 
-    def _pass(self, use: BufferUse, way: str) -> RegisterPass:
+    def _pass(self, use: BufferUse, direction: Direction) -> RegisterPass:
         words = self.words or -(-use.size // 8)
         # Values follow what the call passes besides (a vCPU's number); results begin anew.
-        first = (use.register or 1) - 1 if way == "in" else 0
+        first = (use.register or 1) - 1 if not direction.writes else 0
         return RegisterPass(
             cite=self.asked,
-            way=way,
+            direction=direction,
             registers=VALUE_REGISTERS[first : first + words],
             size=use.size,
             role=use.role,
@@ -155,5 +194,5 @@ class FastAbi(Abi):
         """The guest's stub stores result registers into the caller's struct."""
         for item in self.passed:
             if item.use.writes:
-                xen.emit(self._pass(item.use, "out"))
+                xen.emit(self._pass(item.use, Direction.TO))
         self.passed = []

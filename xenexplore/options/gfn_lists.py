@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,8 +11,15 @@ from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
+from xenexplore.hypervisor.replay_model import (
+    TABLE_PARAMETERS,
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import meaning_of, survey
-from xenexplore.steps import Cite, Fault, mail
+from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.guest.buffers import Buffer
@@ -26,6 +33,23 @@ INDIRECT_BIT = 1 << 29
 _SLOTS = PAGE_SIZE // 8
 
 
+class _Replay(ReplayModel):
+    """Registered buffers are searched; a buffer of more than a page is a registered list."""
+
+    follows = TABLE_PARAMETERS | {"register"}
+    lists_registered = True
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "gfn-lists": {"register": ("directmap", "kernel-image", "stack")}
+    }
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        large = buffers.pages > 1
+        return Preparation(encoded=large, listed=large)
+
+    def resolves(self) -> Resolution:
+        return Resolution.SEARCH
+
+
 class GfnLists(Abi):
     """Indirect variants of calls: the handle names a GFN list inside a registered buffer."""
 
@@ -35,7 +59,9 @@ class GfnLists(Abi):
     summary: ClassVar[str] = (
         "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
         "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the "
-        "GFNs, and copies by guest-physical address. How the indirect variant is marked is ours."
+        "GFNs, and copies by guest-physical address. Ours are how the indirect variant is marked, "
+        "and that each vCPU registers one page, for one list of 511 frames: the thread sets no "
+        "such limit."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -49,6 +75,7 @@ class GfnLists(Abi):
         ),
         *TLB_PARAMETERS,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     tlb: RegisteredBuffers
 
@@ -97,7 +124,8 @@ class GfnLists(Abi):
                 pieces.append((gpa, size))
             if slot or len(pieces) + 1 > _SLOTS:
                 return Refused(
-                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames"
+                    f"{use.role}: the registered list page holds one list of {_SLOTS - 1} frames "
+                    "(our limit; the thread sets none)"
                 )
             made = build_list(xen, tuple(pieces), "gfn-array", 1, page.frames)
             slot += len(pieces) + 1
@@ -128,7 +156,9 @@ class GfnLists(Abi):
         self, xen: Xen, access: Access, start: int, lst: SgList
     ) -> Iterator[Located | Fault]:
         """Find the list through the TLB (one look-up of its 8-byte words), then follow it."""
-        for found in self.tlb.locate(xen, replace(access, handle=start, size=8, direction="from")):
+        for found in self.tlb.locate(
+            xen, replace(access, handle=start, size=8, direction=Direction.FROM)
+        ):
             if isinstance(found, Fault):
                 yield found
                 return

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
+from xenexplore.hypervisor.replay_model import (
+    TABLE_PARAMETERS,
+    RecordedGuest,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["GiantMap"]
+
+
+_PRIVATE = "meant for unencrypted guests: what the entry covers is private memory"
+
+
+class _Replay(ReplayModel):
+    """Registered buffers are searched: one range, or two."""
+
+    follows = TABLE_PARAMETERS | {"second"}
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "giant-map": {},
+        "giant-map+image": {"second": "kernel-image"},
+    }
+    rank = 6.5  # before the tables of many entries
+
+    def refuses(self, guest: RecordedGuest) -> str:
+        return super().refuses(guest) or (_PRIVATE if guest.encrypted else "")
+
+    def resolves(self) -> Resolution:
+        return Resolution.SEARCH
+
+    def registers(self) -> tuple[str, ...]:
+        return _ranges(self.option)
+
+
+def _ranges(option: Abi) -> tuple[str, ...]:
+    second = option.text("second")
+    return ("directmap",) if second == "none" else ("directmap", second)
 
 
 class GiantMap(Abi):
@@ -23,7 +57,8 @@ class GiantMap(Abi):
     title: ClassVar[str] = "One registration over the directmap (and one over the kernel image)"
     summary: ClassVar[str] = (
         "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
-        "physical address 0, as long as RAM. Everything kmalloc() gives is covered by one entry. "
+        "physical address 0, to the end of RAM; a hole below 4 GiB is registered with it. "
+        "Everything kmalloc() gives is covered by one entry. "
         "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, "
         "modules and user space stay outside."
     )
@@ -40,6 +75,7 @@ class GiantMap(Abi):
         ),
         *TLB_PARAMETERS,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     tlb: RegisteredBuffers
 
@@ -47,18 +83,13 @@ class GiantMap(Abi):
         if xen.domain.spec.type == "pv":
             return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
         if xen.domain.spec.encrypted:
-            return "meant for unencrypted guests: what the entry covers is private memory"
-        return lacking(xen, self._ranges)
-
-    @property
-    def _ranges(self) -> tuple[str, ...]:
-        second = self.text("second")
-        return ("directmap",) if second == "none" else ("directmap", second)
+            return _PRIVATE
+        return lacking(xen, _ranges(self))
 
     def setup(self, xen: Xen) -> None:
         self.tlb = RegisteredBuffers(xen, self)
         for vcpu in self.tlb.owners:
-            for word in self._ranges:
+            for word in _ranges(self):
                 for entry in ranges_of(xen, word, vcpu):
                     self.tlb.insert(xen, vcpu, entry)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
 from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class LinearWalk(Abi):
             source="Beulich, Pau Monne, 29 Sep 2022",
         ),
     )
+    replay: ClassVar[type[ReplayModel]] = Walked
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         vcpu = access.subject if self.text("cross_vcpu") == "subject" else access.current

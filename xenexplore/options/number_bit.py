@@ -9,12 +9,39 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.replay_model import (
+    Mask,
+    Preparation,
+    RecordedAccesses,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["NumberBit"]
+
+
+class _Replay(ReplayModel):
+    """Every handle is translated, except in calls from user space that stay linear."""
+
+    follows = frozenset({"privcmd"})
+
+    @property
+    def _kernel_only(self) -> bool:
+        return self.option.text("privcmd") == "linear"
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        return Preparation(encoded=~buffers.user if self._kernel_only else True)
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL
+
+    def linear(self, accesses: RecordedAccesses) -> Mask:
+        return accesses.user if self._kernel_only else False
 
 
 class NumberBit(Abi):
@@ -56,6 +83,7 @@ class NumberBit(Abi):
             source="Beulich, 28 Sep 2022",
         ),
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.replay_model import ReplayModel, Unspecified
 from xenexplore.steps import Cite, mail
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Packets(Abi):
         "Smith", "28 Sep 2022", "9340769a-d3cf-a7bb-f8f4-dc9bde463c02@gmail.com"
     )
     specified: ClassVar[bool] = False
+    replay: ClassVar[type[ReplayModel]] = Unspecified
 
     def refuses(self, xen: Xen) -> str:
         return "never specified: two mails sketch it, and nothing is invented here"

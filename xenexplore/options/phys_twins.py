@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.addr import Gpa
+from xenexplore.addr import Gpa, Gva
 from xenexplore.hypervisor.abi import Abi, Access, Located
+from xenexplore.hypervisor.areas import register_runstate_physical
 from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
 
 if TYPE_CHECKING:
@@ -29,6 +31,13 @@ class PhysTwins(Abi):
         "of the very struct that carries the physical address."
     )
     asked: ClassVar[Cite] = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
+    replay: ClassVar[type[ReplayModel]] = Walked
+
+    def register_area(
+        self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva
+    ) -> bool:
+        register_runstate_physical(xen, caller, subject, area=area, argument=argument)
+        return True
 
     def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
         if access.number is None and access.physical_area:

@@ -1,85 +1,224 @@
-"""Every option, by name.  The only module that knows more than one of them."""
+"""Every option, by name.  The only module that knows more than one of them.
+
+A module of this room that defines an option is found by itself: adding a design is adding a
+file.  A design defined elsewhere (a notebook's cell, a user's file) is a class like any
+other: whatever takes a variant takes it, and it needs no entry here.
+"""
 
 from __future__ import annotations
 
 import difflib
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
 
+from xenexplore import options
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Abi, Parameter
-from xenexplore.options.abi_v2 import AbiV2
-from xenexplore.options.address_bits import AddressBits
-from xenexplore.options.bounce import Bounce
-from xenexplore.options.domain_mode import DomainMode
-from xenexplore.options.fastabi import FastAbi
-from xenexplore.options.gfn_lists import GfnLists
-from xenexplore.options.giant_map import GiantMap
-from xenexplore.options.linear_walk import LinearWalk
-from xenexplore.options.number_bit import NumberBit
-from xenexplore.options.packets import Packets
-from xenexplore.options.phys_twins import PhysTwins
-from xenexplore.options.sg_policy import ScatterGatherPolicy
-from xenexplore.options.software_tlb import SoftwareTlb
+from xenexplore.options.variant import Parameters, Variant
 
-__all__ = ["OPTIONS", "make_option", "option_class"]
+__all__ = [
+    "OPTIONS",
+    "RECORDED",
+    "REGISTERED",
+    "REGISTERS_ONLY",
+    "TODAY",
+    "Chosen",
+    "make_option",
+    "option_class",
+    "variant",
+]
 
-OPTIONS: dict[str, type[Abi]] = {
-    option.name: option
-    for option in (
-        LinearWalk,
-        DomainMode,
-        NumberBit,
-        AddressBits,
-        ScatterGatherPolicy,
-        AbiV2,
-        Packets,
-        SoftwareTlb,
-        GfnLists,
-        Bounce,
-        GiantMap,
-        FastAbi,
-        PhysTwins,
-    )
-}
+Chosen: TypeAlias = "str | type[Abi] | Abi | Variant"
+"""What stands for a variant: text, an option's class, an option with parameters, a variant."""
+
+
+def _discovered() -> Iterator[type[Abi]]:
+    """The options that the modules of this room define."""
+    for info in pkgutil.iter_modules(options.__path__):
+        name = f"{options.__name__}.{info.name}"
+        if name == __name__:
+            continue
+        for found in vars(importlib.import_module(name)).values():
+            if isinstance(found, type) and issubclass(found, Abi) and found.__module__ == name:
+                yield found
+
+
+def _number(option: type[Abi]) -> int:
+    """The digest's number: 7 of ``"O7"``."""
+    return int(option.ident.removeprefix("O"))
+
+
+def _by_name(found: list[type[Abi]]) -> Mapping[str, type[Abi]]:
+    for what in ("name", "ident"):
+        spelled = [getattr(option, what) for option in found]
+        assert len(set(spelled)) == len(spelled), f"two options have one {what}: {spelled}"
+    return MappingProxyType({option.name: option for option in found})
+
+
+OPTIONS = _by_name(sorted(_discovered(), key=_number))
 """Name to class, in the order of the digest's numbers."""
+
+TODAY = OPTIONS["linear-walk"]
+"""Today's interface, which every other is compared with."""
+
+REGISTERED = OPTIONS["software-tlb"]
+"""Registered buffers with every parameter: what a sweep varies."""
+
+REGISTERS_ONLY = OPTIONS["fastabi"]
+"""No guest memory at all: which calls it can carry is a table of its own."""
+
+RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
+"""What a recorded call of a guest with a P2M is shown under, beside today's interface."""
 
 # No number of an option means anything beyond this: a table of so many entries
 # has one for each page of 4 GiB.
 _MOST = 1 << 20
 
 
-def option_class(name: str) -> type[Abi]:
-    """The option of that name, or of that number (``"O7"``).
+def option_class(chosen: str | type[Abi]) -> type[Abi]:
+    """An option by name or number (``"O7"``), or a class that need not be of the registry.
 
     Raises:
-        MachineError: there is none; names the nearest.
+        MachineError: there is none of that name (the nearest is named); or the class has no
+            name, or a registered option's.
     """
-    if name in OPTIONS:
-        return OPTIONS[name]
+    if isinstance(chosen, type):
+        return _foreign(chosen)
+    if chosen in OPTIONS:
+        return OPTIONS[chosen]
     for option in OPTIONS.values():
-        if option.ident.lower() == name.lower():
+        if option.ident.lower() == chosen.lower():
             return option
-    near = difflib.get_close_matches(name, OPTIONS, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise MachineError(f"no option {name!r}: expected one of {', '.join(OPTIONS)}{hint}")
+    raise MachineError(
+        f"no option {chosen!r}: expected one of {', '.join(OPTIONS)}{_near(chosen, OPTIONS)}"
+    )
 
 
-def make_option(name: str, values: dict[str, object] | None = None) -> Abi:
+def _foreign(option: type[Abi]) -> type[Abi]:
+    """A class as it is, if its name is its own."""
+    if not (isinstance(option, type) and issubclass(option, Abi)):
+        raise MachineError(f"expected a subclass of {Abi.__name__}, got {option!r}")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", option.name):
+        raise MachineError(
+            f"class {option.__name__}: expected a name of small letters, digits and dashes, "
+            f"e.g. name = 'last-walk', got {option.name!r}"
+        )
+    if not hasattr(option, "asked"):
+        raise MachineError(f"class {option.__name__}: expected asked = mail(...): who proposed it")
+    if OPTIONS.get(option.name, option) is not option:
+        raise MachineError(
+            f"class {option.__name__}: the name {option.name!r} is a registered option's: "
+            "give it one of its own"
+        )
+    return option
+
+
+def make_option(chosen: str | type[Abi], values: Mapping[str, object] | None = None) -> Abi:
     """An option with its parameters, checked.
 
     Raises:
         MachineError: no such option or parameter, or a value that it does not take.
     """
-    option = option_class(name)
+    option = option_class(chosen)
+    return option(**dict(_checked_all(option, values or {})))
+
+
+def variant(
+    chosen: Chosen, values: Mapping[str, object] | None = None, *, label: str = "", line: int = 0
+) -> Variant:
+    """An option with parameters, under a label: what everything else takes.
+
+    Text is ``"software-tlb: register=directmap+stack, entries=4"``: an option's
+    name or number, then parameters; lists are joined by plus signs.  The same
+    text serves the command line, scenarios and Python.
+
+    Args:
+        chosen: text, an option's class, an option with its parameters, or a variant.
+        values: parameters besides, by name; they win over those of ``chosen``.
+        label: what to call it; default: the text, or the option's name.
+        line: line of a scenario's text.
+
+    Raises:
+        MachineError: no such option or parameter, or a value that it does not take.
+
+    >>> variant("O7: entries=4, register=directmap+buffer:b").values
+    (('entries', 4), ('register', ('directmap', 'buffer:b')))
+    """
+    if isinstance(chosen, Variant):
+        given, option = dict(chosen.values), chosen.design
+        label = label or chosen.label
+    elif isinstance(chosen, Abi):
+        defaults = {parameter.name: parameter.default for parameter in chosen.parameters}
+        given = {key: held for key, held in chosen.values.items() if held != defaults.get(key)}
+        option = option_class(type(chosen))
+    elif isinstance(chosen, str):
+        option, given = _parsed(chosen)
+        label = label or (chosen if given else option.name)
+    else:
+        option, given = option_class(chosen), {}
+    pairs = _checked_all(option, {**given, **(values or {})})
+    return Variant(design=option, label=label or option.name, values=pairs, line=line)
+
+
+_SETTING = re.compile(r"(?:^|[:,])\s*([a-z_]+)=")
+
+
+def _parsed(text: str) -> tuple[type[Abi], dict[str, object]]:
+    """Name and parameters of a variant's text; a value lasts to the next ``name=``."""
+    name, colon, rest = text.partition(":")
+    option = option_class(name.strip())
+    kinds = {parameter.name: parameter.default for parameter in option.parameters}
+    found = list(_SETTING.finditer(rest))
+    if colon and (not found or rest[: found[0].start()].strip()):
+        raise MachineError(
+            f"design {text!r}: expected key=value after a colon, not {rest.strip()!r}"
+        )
+    values: dict[str, object] = {}
+    ends = [*(setting.start() for setting in found[1:]), len(rest)]
+    for setting, end in zip(found, ends, strict=False):
+        key, raw = setting[1], rest[setting.end() : end].strip()
+        if key in values:
+            raise MachineError(f"design {text!r}: {key} is set twice")
+        values[key] = _value(text, key, raw, kinds.get(key))
+    return option, values
+
+
+def _value(text: str, key: str, raw: str, default: object) -> object:
+    """A parameter's value as its default's type."""
+    if isinstance(default, bool):
+        known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if raw.lower() not in known:
+            raise MachineError(f"design {text!r}: {key} takes true or false, not {raw!r}")
+        return known[raw.lower()]
+    if isinstance(default, int):
+        if not raw.isdecimal():
+            raise MachineError(f"design {text!r}: {key} takes a number, not {raw!r}")
+        return int(raw)
+    if isinstance(default, tuple):
+        return tuple(word for word in raw.split("+") if word)
+    return raw
+
+
+def _checked_all(option: type[Abi], values: Mapping[str, object]) -> Parameters:
     known = {parameter.name: parameter for parameter in option.parameters}
-    checked: dict[str, object] = {}
-    for key, value in (values or {}).items():
+    checked: list[tuple[str, object]] = []
+    for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             takes = ", ".join(known) or "none"
-            raise MachineError(f"option {option.name!r} has no parameter {key!r}: {takes}{hint}")
-        checked[key] = _checked(option.name, known[key], value)
-    return option(**checked)
+            raise MachineError(
+                f"option {option.name!r} has no parameter {key!r}: {takes}{_near(key, known)}"
+            )
+        checked.append((key, _checked(option.name, known[key], value)))
+    return tuple(checked)
+
+
+def _near(word: str, known: Mapping[str, object]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _checked(option: str, parameter: Parameter, value: object) -> object:

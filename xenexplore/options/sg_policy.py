@@ -19,6 +19,12 @@ from xenexplore.hypervisor.physical import (
     locate_physical,
     mark_entries,
 )
+from xenexplore.hypervisor.replay_model import (
+    Preparation,
+    RecordedBuffers,
+    ReplayModel,
+    Resolution,
+)
 from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
 from xenexplore.steps import Cite, Fault, Note, mail
 
@@ -28,8 +34,24 @@ if TYPE_CHECKING:
 __all__ = ["ScatterGatherPolicy"]
 
 _POLICY_SHIFT = 28
+"""Ours: the thread names no bits."""
+
 _POLICIES = {"flat": 0, "single": 1, "by-size": 2}
 _MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
+
+
+class _Replay(ReplayModel):
+    """Each buffer flat, each a list, or a list where it does not lie in one page."""
+
+    follows = frozenset({"policy"})
+
+    def prepares(self, buffers: RecordedBuffers) -> Preparation:
+        policy = self.option.text("policy")
+        large = buffers.pages > 1
+        return Preparation(encoded=True, listed=large if policy == "by-size" else policy != "flat")
+
+    def resolves(self) -> Resolution:
+        return Resolution.PHYSICAL
 
 
 class ScatterGatherPolicy(Abi):
@@ -42,7 +64,7 @@ class ScatterGatherPolicy(Abi):
         "Two more bits of the number choose for all buffers of the call: flat, single-level "
         "lists throughout, or levels derived from each buffer's size (0 while it fits the flat "
         "case, then 1, then 2). Deriving levels needs the buffer's total size in every copy "
-        "helper."
+        "helper. That the bits are 28 and 29 is ours."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
@@ -57,6 +79,7 @@ class ScatterGatherPolicy(Abi):
         ),
         LAYOUT,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)

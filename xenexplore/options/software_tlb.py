@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gpa
@@ -13,7 +13,8 @@ from xenexplore.hypervisor.registered import (
     lacking,
     ranges_of,
 )
-from xenexplore.steps import Cite, Exit, Fault, GuestWrite, ListRead, mail
+from xenexplore.hypervisor.replay_model import TABLE_PARAMETERS, ReplayModel, Resolution
+from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["SoftwareTlb"]
 
 _ENTRY_BYTES = 24  # va, pa, size: three 64-bit words; the thread fixes no layout (ours)
+
+
+class _Replay(ReplayModel):
+    """Registered buffers are searched; the ranges that the thread names are registered."""
+
+    follows = TABLE_PARAMETERS | {"register"}
+    variants: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "software-tlb": {"register": ("directmap", "kernel-image", "stack")}
+    }
+
+    def resolves(self) -> Resolution:
+        return Resolution.SEARCH
 
 
 class SoftwareTlb(Abi):
@@ -55,6 +68,7 @@ class SoftwareTlb(Abi):
         ),
         *TLB_PARAMETERS,
     )
+    replay: ClassVar[type[ReplayModel]] = _Replay
 
     tlb: RegisteredBuffers
 
@@ -94,7 +108,7 @@ class SoftwareTlb(Abi):
             )
             xen.domain.memory.guest.write(table.value, data)
             xen.emit(GuestWrite(cite=self.asked, gpa=table, size=len(data), what="the table"))
-            xen.emit(Exit(cite=self.asked, vcpu=vcpu, instruction="vmmcall"))
+            xen.leave(self.asked, vcpu)
             for number, entry in enumerate(chunk):
                 at = table + number * _ENTRY_BYTES
                 if xen.read_physical(at, _ENTRY_BYTES) is None:

@@ -13,7 +13,17 @@ from xenexplore.paging.access import Access, WalkEnd
 from xenexplore.paging.entries import entry_flags
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.state import CR4_PSE, Manner, PagingState
-from xenexplore.steps import Cite, Fault, P2mLookup, PteRead, PteUpdate, Recorder, Step, xen
+from xenexplore.steps import (
+    Cite,
+    Fault,
+    P2mLookup,
+    PteRead,
+    PteUpdate,
+    Purpose,
+    Recorder,
+    Step,
+    xen,
+)
 
 __all__ = ["Level", "Walk"]
 
@@ -157,8 +167,7 @@ class Walk(NamedTuple):
 
     def _table_lookup(self, place: int) -> P2mLookup:
         number = self.state.plan.numbers[place]
-        purpose = f"level-{number} table" + (" (CR3)" if place == 0 else "")
-        return as_lookup(self.lookups[place], purpose)
+        return as_lookup(self.lookups[place], Purpose.TABLE, level=number, root=place == 0)
 
     @property
     def updates(self) -> tuple[PteUpdate, ...]:
@@ -253,7 +262,7 @@ class Walk(NamedTuple):
             yield self._table_lookup(places)
         yield from self.updates
         if len(self.lookups) > places and self.reached_leaf:
-            yield as_lookup(self.lookups[places], "frame of the linear address")
+            yield as_lookup(self.lookups[places], Purpose.WALK_END)
         if self.fault is not None:
             yield self.fault
 

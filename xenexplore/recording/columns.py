@@ -13,11 +13,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.steps import Json
+from xenexplore.steps import Direction, Json
 
 __all__ = [
     "DIRECTIONS",
     "UNHANDLED",
+    "WAYS",
     "Accesses",
     "Calls",
     "Columns",
@@ -32,6 +33,9 @@ __all__ = [
 # the guest's page tables); without: through the current page tables (PV, and
 # Xen's own accesses).
 DIRECTIONS = ("from", "to", "clr", "Hfrom", "Hto", "Hclr")
+
+WAYS = (*Direction, *Direction)
+"""The direction that each of :data:`DIRECTIONS` stands for."""
 
 # Number of a hypercall for which no handler was seen to be entered.
 UNHANDLED = -1

@@ -34,7 +34,7 @@ def decided_contents(contents: Iterable[StructValue]) -> tuple[Decided, ...]:
 
 
 def _fields(held: StructValue, at: int) -> Iterable[tuple[int, str, str, int]]:
-    for path, raw in held._fields.items():
+    for path, raw in held.inputs.items():
         value = _least(raw)
         element = _ELEMENT.fullmatch(path)
         if element:

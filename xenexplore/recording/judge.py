@@ -16,6 +16,7 @@ from xenexplore.hypercalls.explain import Explanation
 from xenexplore.recording.columns import Damage, Domain, Recording
 from xenexplore.recording.repeats import logged_twice
 from xenexplore.recording.seen import SeenCall, Verdicts, seen_calls
+from xenexplore.steps import PlanVerdict
 
 __all__ = [
     "DomainJudgement",
@@ -32,7 +33,7 @@ class Mismatch:
 
     Attributes:
         name: hypercall and sub-op.
-        verdict: ``"unexplained"``, ``"unmodelled"`` or ``"unknown"``.
+        verdict: unexplained, unmodelled or unknown.
         expected: what the plan wanted where it stopped fitting, without addresses.
         count: calls that disagree so.
         example: the first of them.
@@ -41,7 +42,7 @@ class Mismatch:
     """
 
     name: str
-    verdict: str
+    verdict: PlanVerdict
     expected: str
     count: int
     example: SeenCall
@@ -112,11 +113,11 @@ class _Tally:
     def add(self, seen: SeenCall, found: Explanation) -> None:
         self.calls += 1
         self.accesses += len(seen.copies)
-        if found.verdict not in ("exact", "free"):
+        if not found.verdict.explained:
             self.unexplained += 1
             return
-        self.exact += found.verdict == "exact"
-        self.free += found.verdict == "free"
+        self.exact += found.verdict is PlanVerdict.EXACT
+        self.free += found.verdict is PlanVerdict.FREE
         for counts, reasons in ((self.unusual, found.choices), (self.variables, found.free)):
             for reason in dict.fromkeys(_element(reason) for reason in reasons):
                 counts[reason] = counts.get(reason, 0) + 1
@@ -146,7 +147,7 @@ def judge(recording: Recording) -> Judgement:
     for seen in calls:
         found = verdicts.verdict(seen)
         tallies.setdefault(seen.domain, {}).setdefault(found.name, _Tally()).add(seen, found)
-        if found.verdict not in ("exact", "free"):
+        if not found.verdict.explained:
             _note(wrong.setdefault(seen.domain, {}), seen, found)
     repeats = _repeats(recording)
     by_index = {domain.index: domain for domain in recording.domains}

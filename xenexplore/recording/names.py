@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xenexplore.hypercalls.catalogue import Hypercall, family_of
 from xenexplore.recording.columns import UNHANDLED
 
-__all__ = ["NO_SUB_OP", "call_name", "sub_op_name", "sub_ops"]
+__all__ = ["NO_SUB_OP", "call_name", "sub_op_known", "sub_op_name", "sub_ops"]
 
 # The number register alone names the call, or its sub-op is in memory.
 NO_SUB_OP = -1
@@ -63,3 +63,9 @@ def sub_op_name(number: int, sub_op: int) -> str:
         return ""
     known = found[0].ops.get(sub_op)
     return known.name if known is not None else f"{sub_op}?"
+
+
+def sub_op_known(number: int, sub_op: int) -> bool:
+    """Whether the catalogue has a name for a sub-op of a hypercall."""
+    found = _command(number)
+    return found is not None and sub_op in found[0].ops

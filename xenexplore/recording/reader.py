@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from xenexplore.errors import RecordingError
+from xenexplore.files import shown_size
 from xenexplore.recording.assemble import Assembler
 from xenexplore.recording.columns import Accesses, Calls, Damage, Recording, Walks
 from xenexplore.recording.lines import BadLine, decoder, read_line
@@ -23,7 +24,13 @@ from xenexplore.recording.stream import Cut, blocks
 __all__ = ["iter_chunks", "read_recording"]
 
 
-def read_recording(source: str | Path, *, strict: bool = True) -> Recording:
+# A record has at most 26 fields of 64 bits; a header says what somebody wrote into it.
+_LONGEST_LINE = 1 << 20
+
+
+def read_recording(
+    source: str | Path, *, strict: bool = True, limit: int | None = None
+) -> Recording:
     """Read a whole recording into columns.
 
     Args:
@@ -31,17 +38,23 @@ def read_recording(source: str | Path, *, strict: bool = True) -> Recording:
             ``"-"`` for standard input.
         strict: raise on a damaged file; else give the records before the
             damage, and say in ``.damage`` where and why reading stopped.
+        limit: most bytes of text, decompressed; None for 4 GiB.
 
     Raises:
         RecordingError: a record is wrong (strict), or nothing whole precedes
-            the damage; the message has the line's number.
+            the damage; the message has the line's number.  There is more
+            text than the limit.
         OSError: the file cannot be read.
     """
-    return _joined(list(iter_chunks(source, strict=strict)))
+    return _joined(list(iter_chunks(source, strict=strict, limit=limit)))
 
 
 def iter_chunks(
-    source: str | Path, *, calls: int = 1 << 16, strict: bool = True
+    source: str | Path,
+    *,
+    calls: int = 1 << 16,
+    strict: bool = True,
+    limit: int | None = None,
 ) -> Iterator[Recording]:
     """Read a recording as consecutive pieces of about ``calls`` hypercalls each.
 
@@ -56,7 +69,7 @@ def iter_chunks(
         OSError: the file cannot be read.
     """
     assembler = Assembler(str(source))
-    reader = _Lines(source, assembler)
+    reader = _Lines(source, assembler, limit)
     for _ in reader.run():
         while assembler.complete_calls > calls:
             yield assembler.take(calls)
@@ -89,11 +102,18 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
     )
 
 
+def _endless(rest: bytes) -> BadLine:
+    """What is wrong with a line that does not end."""
+    expected = f"one JSON object on a line of at most {shown_size(_LONGEST_LINE)}"
+    return BadLine("", expected, f"a longer line that begins {rest[:12]!r}")
+
+
 class _Lines:
     """Cuts blocks into lines, feeds them to an assembler, and says where it had to stop."""
 
-    def __init__(self, source: str | Path, assembler: Assembler) -> None:
+    def __init__(self, source: str | Path, assembler: Assembler, limit: int | None) -> None:
         self._source = source
+        self._limit = limit
         self._assembler = assembler
         self._line = 1
         self._byte = 0
@@ -104,13 +124,15 @@ class _Lines:
         """Feed block after block; stop at the end or at the damage."""
         rest = b""
         try:
-            for block in blocks(self._source):
+            for block in blocks(self._source, self._limit):
                 text = rest + block
                 end = text.rfind(b"\n") + 1
                 rest = text[end:]
                 if end:
                     self._feed(text[:end])
                     yield
+                if self.damage is None and len(rest) > _LONGEST_LINE:
+                    self._stop(_endless(rest), cut=False)
                 if self.damage is not None:
                     return
         except Cut as cut:

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from xenexplore.hypercalls.catalogue import family_of
-from xenexplore.hypercalls.explain import Explanation, explain
+from xenexplore.hypercalls.explain import Explanation, Seen, explain
 from xenexplore.hypercalls.plan import Call
-from xenexplore.recording.columns import UNHANDLED, Recording
+from xenexplore.recording.columns import UNHANDLED, WAYS, Recording
 from xenexplore.recording.repeats import logged_twice
+from xenexplore.steps import PlanVerdict
 
 __all__ = ["SeenCall", "Verdicts", "seen_calls"]
 
-_DIRECTION = ("from", "to", "clear", "from", "to", "clear")
 _IRET = 23
 # How far to look for a continuation: the guest may take an event in between.
 _SOON = 64
@@ -29,7 +29,9 @@ _ATTEMPTS = (300, 3000)
 
 # hvm_hypercall() and pv_hypercall() find no handler and return -ENOSYS: no
 # guest access.  The recorder then sees neither number nor arguments.
-_UNHANDLED = Explanation("exact", "unhandled", choices=("fail: -ENOSYS, there is no handler",))
+_UNHANDLED = Explanation(
+    PlanVerdict.EXACT, "unhandled", choices=("fail: -ENOSYS, there is no handler",)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class SeenCall:
     row: int
     domain: int
     call: Call
-    copies: tuple[tuple[str, int, int], ...]
+    copies: tuple[Seen, ...]
 
 
 def seen_calls(recording: Recording) -> Iterator[SeenCall]:
@@ -59,7 +61,7 @@ def seen_calls(recording: Recording) -> Iterator[SeenCall]:
     )  # fmt: skip
     copies = list(
         zip(
-            (_DIRECTION[code] for code in accesses.direction.tolist()),
+            (WAYS[code] for code in accesses.direction.tolist()),
             accesses.address.tolist(),
             accesses.size.tolist(),
             strict=True,
@@ -94,7 +96,7 @@ def _explained(seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
         return explain(seen.call, seen.copies, following=leg, attempts=attempts)
     if not seen.copies:
         return _UNHANDLED
-    return Explanation("unknown", "unhandled", expected="no access without a handler")
+    return Explanation(PlanVerdict.UNKNOWN, "unhandled", expected="no access without a handler")
 
 
 class Verdicts:
@@ -111,25 +113,25 @@ class Verdicts:
     def verdict(self, seen: SeenCall) -> Explanation:
         """What explains a call: by itself, or else as a leg that the next call continues."""
         found = self._try(seen, None, _ATTEMPTS[0])
-        if found.verdict != "unexplained":
+        if found.verdict is not PlanVerdict.UNEXPLAINED:
             return found
         leg = self._next_leg(seen)
         for attempts in _ATTEMPTS:
             for next_call in (None, leg.call) if leg is not None else (None,):
                 found = self._try(seen, next_call, attempts)
-                if found.verdict != "unexplained":
+                if found.verdict is not PlanVerdict.UNEXPLAINED:
                     return found
         return found
 
     def continuation(self, seen: SeenCall) -> SeenCall | None:
         """The call that goes on with this one, which Xen preempted; None: it was not preempted."""
-        if self._try(seen, None, _ATTEMPTS[-1]).verdict != "unexplained":
+        if self._try(seen, None, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
             return None
         leg = self._next_leg(seen)
         if leg is None:
             return None
         found = self._try(seen, leg.call, _ATTEMPTS[-1])
-        return None if found.verdict == "unexplained" else leg
+        return None if found.verdict is PlanVerdict.UNEXPLAINED else leg
 
     def _next_leg(self, seen: SeenCall) -> SeenCall | None:
         """The domain's next hypercall of the same number, soon after: perhaps its continuation."""

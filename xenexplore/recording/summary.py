@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.symbols import SymbolTable
+from xenexplore.hypercalls.catalogue import family_of
 from xenexplore.recording.buffers import Buffers, find_buffers
 from xenexplore.recording.columns import DIRECTIONS, Damage, Domain, Recording
 from xenexplore.recording.layouts import GuestSpace, guest_spaces
-from xenexplore.recording.names import call_name, sub_op_name, sub_ops
+from xenexplore.recording.names import call_name, sub_op_known, sub_op_name, sub_ops
 
 __all__ = [
     "CallCount",
@@ -198,13 +199,13 @@ def _calls(recording: Recording, rows: NDArray[np.int64]) -> tuple[CallCount, ..
         these = rows[numbers == number]
         values, counts = np.unique(sub_ops(number, recording.calls.args[these]), return_counts=True)
         subs = [
-            SubOpCount(value, name, count, not name.endswith("?"))
+            SubOpCount(value, name, count, sub_op_known(number, value))
             for value, count in zip(values.tolist(), counts.tolist(), strict=True)
             if (name := sub_op_name(number, value))
         ]
         subs.sort(key=lambda sub: (-sub.count, sub.value))
         name = call_name(number)
-        known = not name.endswith("?") and name != "unhandled"
+        known = family_of(number) is not None
         found.append(CallCount(number, name, len(these), known, tuple(subs)))
     return tuple(sorted(found, key=lambda call: (-call.count, call.number)))
 

@@ -16,18 +16,20 @@ from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
 from xenexplore.hypercalls.explain import Explanation, Seen, explain
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.options.registry import RECORDED, TODAY, variant
 from xenexplore.recording.clusters import Cluster, clusters_of, frames_of
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.contents import Decided, decided_contents
 from xenexplore.recording.seen import SeenCall, Verdicts, seen_calls
 from xenexplore.scenario.action_records import ActionSpec, Call, Switch
 from xenexplore.scenario.contents import contents_bytes
-from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
+from xenexplore.scenario.model import BufferSpec, Contents, Expectation, Scenario
 from xenexplore.scenario.naming import canonical_name, op_argument
 from xenexplore.scenario.path import About
 from xenexplore.scenario.run import run
 from xenexplore.scenario.values import Pairs, Reference, Value
-from xenexplore.steps import Copy
+from xenexplore.steps import Copy, Status
 
 __all__ = ["find_row", "scenario_of", "to_scenario"]
 
@@ -108,7 +110,7 @@ def scenario_of(recording: Recording, seen: SeenCall) -> Scenario:
             else str(seen.call.number),
         )  # fmt: skip
     explanation = explain(seen.call, seen.copies)
-    if explanation.verdict not in ("exact", "free") or explanation.outcome is None:
+    if not explanation.verdict.explained or explanation.outcome is None:
         raise _unexplained(recording, seen, explanation)
     scenario = _first(recording, seen, explanation)
     return _expecting(recording, scenario, seen)
@@ -166,14 +168,9 @@ def _first(recording: Recording, seen: SeenCall, explanation: Explanation) -> Sc
     actions: list[ActionSpec] = [Switch(process="kernel")] if identity else []
     actions.append(_call(seen, buffers, user=user))
     registered = tuple(f"buffer:{buffer.name}" for buffer in buffers)
-    options = [OptionSpec(use="linear-walk", label="linear-walk")]
+    options = [variant(TODAY)]
     if not pv:
-        values = (("register", registered),) if registered else ()
-        options += [
-            OptionSpec(use="giant-map", label="giant-map"),
-            OptionSpec(use="software-tlb", label="software-tlb", values=values),
-            OptionSpec(use="number-bit", label="number-bit"),
-        ]
+        options += [variant(option, _registering(option, registered)) for option in RECORDED]
     about = _about(recording, seen, explanation, identity=identity)
     return Scenario(
         about=about,
@@ -183,6 +180,12 @@ def _first(recording: Recording, seen: SeenCall, explanation: Explanation) -> Sc
         options=tuple(options),
         source=about.name,
     )
+
+
+def _registering(option: type[Abi], words: tuple[str, ...]) -> dict[str, object]:
+    """Parameters by which an option registers the call's buffers, if it registers any."""
+    takes = any(parameter.name == "register" for parameter in option.parameters)
+    return {"register": words} if takes and words else {}
 
 
 def _pv_place(guest: GuestSpec, cluster: Cluster) -> str:
@@ -295,7 +298,7 @@ def _about(
 def _expecting(recording: Recording, scenario: Scenario, seen: SeenCall) -> Scenario:
     """Run it under today's interface and expect the recorded copies, if they come out."""
     try:
-        path = run(scenario, "linear-walk")
+        path = run(scenario, TODAY)
     except ScenarioError as error:
         raise RecordingError(
             recording.source, f"hypercall {int(recording.calls.seq[seen.row])}",
@@ -304,7 +307,7 @@ def _expecting(recording: Recording, scenario: Scenario, seen: SeenCall) -> Scen
     copies = [node.step for node in path.steps if isinstance(node.step, Copy)]
     made = [(step.direction, step.handle, step.size) for step in copies]
     wanted = [copy for copy in seen.copies if copy[2]]
-    if not _as_recorded(made, wanted, seen.call.guest) or path.outcome.status != "right":
+    if not _as_recorded(made, wanted, seen.call.guest) or path.outcome.status is not Status.RIGHT:
         note = (
             f"Run here, Xen's model copies otherwise ({len(made)} copies here, {len(wanted)} "
             "recorded): what decides that was not recorded, so nothing is expected."
@@ -318,7 +321,7 @@ def _expecting(recording: Recording, scenario: Scenario, seen: SeenCall) -> Scen
     if seen.call.guest != "pv":
         moved["walks"] = sum(_pages(address, size) for _, address, size in wanted)
     counts = tuple((name, value) for name, value in moved.items() if value)
-    expect = Expectation(options=("linear-walk",), status="right", result=0, counts=counts)
+    expect = Expectation(options=(TODAY.name,), status=Status.RIGHT, result=0, counts=counts)
     return replace(scenario, expects=(expect,))
 
 

@@ -22,6 +22,7 @@ from xenexplore.steps import (
     P2mLookup,
     Piece,
     PteRead,
+    Purpose,
     Refusal,
     RegisterPass,
     TlbLookup,
@@ -241,7 +242,7 @@ class _Graph:
         following = self.tree.steps[index + 1 : index + 2]
         if following and isinstance(following[0].step, PteRead | ListRead):
             return  # the look-up of a table or list: what is read there has a place of its own
-        if step.purpose.startswith("level-"):
+        if step.purpose is Purpose.TABLE:
             return
         frame = step.gfn.value
         if self.frame != f"gfn:{frame:x}":

@@ -74,6 +74,7 @@ _PARTS = (
     "stepper",
     "lockstep",
     "comparison",
+    "turns",
     "mount",
 )
 _ABOUT = """\

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.options.registry import REGISTERS_ONLY
 from xenexplore.render.html import folded_html, picture_html
 from xenexplore.render.plot_counts import (
     draw_break_even,
@@ -76,7 +77,7 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
         ("sizes", "Bytes that a hypercall passes", lambda axes: draw_sizes(axes, shown)),
         ("repeats", "Walks that repeat within one hypercall",
          lambda axes: draw_repeats(axes, shown)),
-        ("fastabi", "Hypercalls that registers could carry",
+        (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
          lambda axes: draw_fastabi(axes, shown)),
         ("break-even", "Looking up against walking",
          lambda axes: draw_break_even(axes, findings.break_even)),

@@ -29,6 +29,7 @@ from xenexplore.steps import (
     PteRead,
     Refusal,
     RegisterPass,
+    Status,
     Step,
     TlbLookup,
 )
@@ -110,7 +111,7 @@ class Side:
         path: its run.
         ident: the digest's number.
         label: what the scenario calls it.
-        status: ``"right"``, ``"wrong"``, ``"error"`` or ``"refused"``.
+        status: the run's verdict.
         result: what the last call returned, e.g. ``"0"``, ``"-EFAULT"``, ``""``.
         values: one per measure, as a table shows it.
         way: how a copy finds its memory, in few words; see :func:`way_of`.
@@ -123,7 +124,7 @@ class Side:
     path: Path
     ident: str
     label: str
-    status: str
+    status: Status
     result: str
     values: tuple[str, ...]
     way: str

@@ -22,6 +22,7 @@ from xenexplore.steps import (
     Piece,
     PteRead,
     Return,
+    Spoilt,
     TlbLookup,
 )
 
@@ -53,13 +54,13 @@ def _wrong(path: Path, tree: Tree, copy: int, done: list[Node]) -> Iterator[str]
         step = node.step
         if not isinstance(step, Move) or step.right:
             continue
-        way = "came from" if step.direction == "from" else "went to"
+        way = "went to" if step.direction.writes else "came from"
         frame = f"gfn {spell.frame(step.gpa.value >> 12)}"
-        if step.meant == step.gpa and step.spoilt == "dropped":
+        if step.meant == step.gpa and step.spoilt is Spoilt.DROPPED:
             yield f"{frame} is read-only in the P2M: Xen drops the write and reports success."
             return
         if step.meant == step.gpa:
-            verb = "read" if step.direction == "from" else "wrote"
+            verb = "wrote" if step.direction.writes else "read"
             yield (
                 f"{frame} is private to the guest: what Xen {verb} there is not what the "
                 f"guest has there.{_silent(tree, copy, step)}"
@@ -121,7 +122,7 @@ def _silent(tree: Tree, copy: int, move: Move) -> str:
     """
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
-    if move.direction == "from":
+    if not move.direction.writes:
         return " The copy succeeds; what the handler makes of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):

@@ -14,7 +14,8 @@ __all__ = ["Tone", "Words", "words_of"]
 Tone: TypeAlias = Literal["plain", "good", "miss", "bad", "quiet"]
 
 _REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
-_PURPOSES = {"frame of the linear address": "by the walk", "buffer": "by the copy"}
+_PURPOSES = {s.Purpose.WALK_END: "by the walk", s.Purpose.BUFFER: "by the copy"}
+_COPIES = {s.Direction.FROM: "copy in", s.Direction.TO: "copy out", s.Direction.CLEAR: "clear"}
 _ORDERS = {0: "4K", 9: "2M", 18: "1G"}
 
 
@@ -78,7 +79,7 @@ def _exit(step: s.Exit) -> Words:
 
 
 def _copy(step: s.Copy) -> Words:
-    label = {"from": "copy in", "to": "copy out", "clear": "clear"}.get(step.direction, "copy")
+    label = _COPIES[step.direction]
     more: tuple[str, ...] = ()
     if step.subject != step.current:
         more = (f"about vCPU {step.subject}, made while vCPU {step.current} runs",)
@@ -184,7 +185,7 @@ def _p2m(step: s.P2mLookup) -> Words:
         label="P2M",
         main=f"gfn {spell.frame(step.gfn.value)} -> {to}",
         side=f"{step.p2m_type} {_ORDERS.get(step.order, '')}".rstrip(),
-        aside=_PURPOSES.get(step.purpose, step.purpose),
+        aside=_PURPOSES.get(step.purpose, step.why),
         tone="bad" if step.mfn is None else "plain",
     )
 
@@ -244,7 +245,7 @@ def _list(step: s.ListRead) -> Words:
 
 
 def _move(step: s.Move) -> Words:
-    arrow = "<-" if step.direction == "from" else "->"
+    arrow = "->" if step.direction.writes else "<-"
     main = f"{spell.size(step.size)} {arrow} gpa {spell.physical(step.gpa.value)}"
     aside = "" if step.mfn is None else f"mfn {spell.frame(step.mfn.value)}"
     if step.meant != step.gpa:
@@ -275,7 +276,7 @@ def _refusal(step: s.Refusal) -> Words:
 
 
 def _registers(step: s.RegisterPass) -> Words:
-    label = "load" if step.way == "in" else "store"
+    label = "store" if step.direction.writes else "load"
     main = f"{' '.join(step.registers)}  {spell.size(step.size)}"
     return Words(label=label, main=main, side=step.role)
 

@@ -9,7 +9,7 @@ from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.plan import Choice
 from xenexplore.hypervisor.abi import GuestCall
-from xenexplore.hypervisor.areas import register_runstate_physical, update_runstate
+from xenexplore.hypervisor.areas import update_runstate
 from xenexplore.hypervisor.compat import compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.registered import RegisteredBuffers, ranges_of
@@ -174,9 +174,8 @@ def _share(machine: Xen, action: records.Share) -> None:
 
 def _buffers(machine: Xen) -> RegisteredBuffers | None:
     """The option's registered buffers, or None with a note that it has none."""
-    held = getattr(machine.abi, "tlb", None)
-    if isinstance(held, RegisteredBuffers):
-        return held
+    if machine.abi.tlb is not None:
+        return machine.abi.tlb
     text = f"The option {machine.abi.name} has no registered buffers: nothing happens."
     machine.emit(Note(cite=_GUEST, text=text))
     return None
@@ -212,10 +211,9 @@ def _ranges(machine: Xen, action: records.Purge) -> list[tuple[Gva, int]]:
 def _register_runstate(machine: Xen, action: records.RegisterRunstate) -> None:
     domain = machine.domain
     area, argument = domain.buffers[action.buffer], domain.buffers[action.argument]
-    if machine.abi.name == "phys-twins":
-        register_runstate_physical(
-            machine, action.vcpu, action.subject, area=area.va, argument=argument.va
-        )
+    if machine.abi.register_area(
+        machine, caller=action.vcpu, subject=action.subject, area=area.va, argument=argument.va
+    ):
         return
     data = area.va.value.to_bytes(8, "little")
     domain.write(argument.va, data, vcpu=action.vcpu)
@@ -241,11 +239,9 @@ def _update_runstate(machine: Xen, action: records.UpdateRunstate) -> None:
 
 def _without_page(machine: Xen) -> bool:
     """Whether the option's kernels have no hypercall page, and a note that says so."""
-    if machine.abi.name != "fastabi":
-        return False
-    text = "A kernel that uses FastABI executes the instruction itself and has no hypercall page."
-    machine.emit(Note(cite=machine.abi.asked, text=text))
-    return True
+    if machine.abi.without_page:
+        machine.emit(Note(cite=machine.abi.asked, text=machine.abi.without_page))
+    return bool(machine.abi.without_page)
 
 
 def _hypercall_page(machine: Xen, action: records.HypercallPage) -> None:

@@ -8,10 +8,17 @@ from importlib import resources
 from pathlib import Path as FilePath
 
 from xenexplore.errors import ScenarioError
-from xenexplore.scenario.loader import load_scenario, parse_scenario
+from xenexplore.scenario.loader import parse_scenario, scenario_text
 from xenexplore.scenario.model import Scenario
 
-__all__ = ["builtin_names", "builtin_text", "find_scenario", "is_builtin", "load_builtin"]
+__all__ = [
+    "builtin_names",
+    "builtin_text",
+    "find_scenario",
+    "find_text",
+    "is_builtin",
+    "load_builtin",
+]
 
 _SUFFIX = ".toml"
 
@@ -59,18 +66,32 @@ def is_builtin(scenario: Scenario) -> bool:
     return _known(scenario.about.name) == scenario
 
 
-def find_scenario(word: str) -> Scenario:
+def find_text(word: str, *, limit: int | None = None) -> tuple[str, str]:
+    """A scenario's text, and what it is called in messages; as :func:`find_scenario` finds it.
+
+    Raises:
+        ScenarioError: there is no such scenario, or its text cannot be read.
+        OSError: the file cannot be read.
+    """
+    named = word == "-" or "/" in word or word.endswith(_SUFFIX)
+    if named or (word not in builtin_names() and FilePath(word).is_file()):
+        source = "standard input" if word == "-" else word
+        return scenario_text(word, limit=limit), source
+    return builtin_text(word), f"{word}{_SUFFIX}"
+
+
+def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     """A scenario as the command line names it: a built-in, a file, or ``"-"`` (standard input).
 
     What looks like a path (has a slash or ends in ``.toml``) is a file; else a
     built-in's name comes before a file of that name.
 
+    Args:
+        word: which scenario.
+        limit: most bytes of a file's text; None for 4 MiB.
+
     Raises:
         ScenarioError: there is no such scenario, or it is malformed.
         OSError: the file cannot be read.
     """
-    if word == "-" or "/" in word or word.endswith(_SUFFIX):
-        return load_scenario(word)
-    if word not in builtin_names() and FilePath(word).is_file():
-        return load_scenario(word)
-    return load_builtin(word)
+    return parse_scenario(*find_text(word, limit=limit))

@@ -88,7 +88,7 @@ class Fields:
     def word(self, key: str, default: str | None = None, words: Iterable[str] = ()) -> str:
         """A string; one of ``words`` if there are any."""
         value = self.raw(key)
-        known = tuple(words)
+        known = tuple(map(str, words))
         expected = f"one of {', '.join(known)}" if known else "text in quotes"
         if value is None:
             if default is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from xenexplore.errors import CatalogueError
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypervisor.registered import registrable
 from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
 from xenexplore.scenario import action_records as records
@@ -18,7 +19,6 @@ from xenexplore.scenario.values import Pairs
 __all__ = ["ACTION_WORDS", "read_action"]
 
 _FORMS = ("as-option", "linear")
-_REGIONS = ("directmap", "kernel-image", "percpu", "stack")
 
 
 class _Reader:
@@ -70,7 +70,7 @@ class _Reader:
         self, extra: tuple[str, ...] = (), key: str = "what", default: str | None = None
     ) -> str:
         """A range: a region's word, or a buffer."""
-        words = (*_REGIONS, *(f"buffer:{name}" for name in self.names), *extra)
+        words = (*registrable(self.names), *extra)
         return self.fields.word(key, default, words=words)
 
     @property

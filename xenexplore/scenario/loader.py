@@ -9,23 +9,23 @@ default in silence.
 from __future__ import annotations
 
 import re
-import sys
 import tomllib
 import unicodedata
-from pathlib import Path as FilePath
 from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS, MAX_VCPUS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
-from xenexplore.options.registry import OPTIONS, make_option, option_class
+from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.action_records import ActionSpec
 from xenexplore.scenario.fields import Fields, Text, nearest
 from xenexplore.scenario.load_actions import read_action
 from xenexplore.scenario.load_buffers import read_buffer
-from xenexplore.scenario.model import Expectation, OptionSpec, Scenario
+from xenexplore.scenario.model import Expectation, Scenario
 from xenexplore.scenario.path import About
-from xenexplore.steps import ERRNOS
+from xenexplore.steps import ERRNOS, Status
 
 __all__ = [
     "STATUSES",
@@ -34,9 +34,10 @@ __all__ = [
     "read_about",
     "read_expect",
     "read_guest",
+    "scenario_text",
 ]
 
-STATUSES = ("right", "wrong", "error", "refused")
+STATUSES = tuple(Status)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _SIZE = re.compile(r"([0-9]+) ?([KMG])(?:iB)?")
@@ -46,23 +47,30 @@ _COUNTS = tuple(Counts.__dataclass_fields__)
 _TABLES = ("buffer", "action", "option", "expect")
 
 
-def load_scenario(source: str) -> Scenario:
+def load_scenario(source: str, *, limit: int | None = None) -> Scenario:
     """Read a scenario from a file, or from standard input (``"-"``).
 
+    Args:
+        source: the file's path, or ``"-"``.
+        limit: most bytes of text; None for 4 MiB.
+
     Raises:
-        ScenarioError: the text is malformed.
+        ScenarioError: the text is malformed, not UTF-8, or longer than the limit.
         OSError: the file cannot be read.
     """
-    if source == "-":
-        if sys.stdin is None:
-            raise ScenarioError("standard input", "", expected="a scenario", got="a closed one")
-        return parse_scenario(sys.stdin.read(), "standard input")
-    raw = FilePath(source).read_bytes()
-    try:
-        return parse_scenario(raw.decode(), source)
-    except UnicodeDecodeError as error:
-        place = f"byte {error.start}"
-        raise ScenarioError(source, place, expected="UTF-8 text", got="other bytes") from None
+    text = scenario_text(source, limit=limit)
+    return parse_scenario(text, "standard input" if source == "-" else source)
+
+
+def scenario_text(source: str, *, limit: int | None = None) -> str:
+    """The text of a scenario, as :func:`load_scenario` reads it.
+
+    Raises:
+        ScenarioError: it is not UTF-8, or longer than the limit.
+        OSError: the file cannot be read.
+    """
+    most = TEXT_LIMIT if limit is None else limit
+    return read_text(source, most, what="a scenario", error=ScenarioError)
 
 
 def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
@@ -223,12 +231,11 @@ def _action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> ActionS
     return action
 
 
-def _options(tables: list[Fields]) -> tuple[OptionSpec, ...]:
-    options: list[OptionSpec] = []
+def _options(tables: list[Fields]) -> tuple[Variant, ...]:
+    options: list[Variant] = []
     for fields in tables:
-        use = fields.word("use", words=_options_known(fields))
-        option = option_class(use)
-        label = fields.word("label", option.name)
+        chosen = _chosen(fields)
+        label = fields.word("label", chosen.label)
         if label in [other.label for other in options]:
             fields.fail(
                 "label", expected="a label of its own", got=f"{label!r} again",
@@ -237,19 +244,23 @@ def _options(tables: list[Fields]) -> tuple[OptionSpec, ...]:
         values = {key: fields.raw(key) for key in fields.keys if key not in ("use", "label")}
         for key, value in values.items():
             try:
-                make_option(option.name, {key: value})
+                chosen = variant(chosen, {key: value})
             except MachineError as error:
                 fields.fail(key, expected="a parameter that the option takes", got=str(error))
-        pairs = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in values.items())
-        options.append(OptionSpec(use=option.name, label=label, values=pairs, line=fields.line))
+        options.append(variant(chosen, label=label, line=fields.line))
     return tuple(options)
 
 
-def _options_known(fields: Fields) -> tuple[str, ...]:
-    """Names of the options; numbers (``"O7"``) are accepted, and not advertised."""
+def _chosen(fields: Fields) -> Variant:
+    """An option by name, with parameters after a colon as everywhere; numbers are accepted."""
     use = fields.raw("use")
-    by_number = [option.ident for option in OPTIONS.values()]
-    return (*OPTIONS, use) if use in by_number else tuple(OPTIONS)
+    if isinstance(use, str):
+        try:
+            return variant(use)
+        except MachineError as error:
+            if ":" in use:
+                fields.fail("use", expected="a design and its parameters", got=str(error))
+    return variant(fields.word("use", words=tuple(OPTIONS)))
 
 
 def read_expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
@@ -265,7 +276,7 @@ def read_expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
     most = (1 << 63) - 1
     expectation = Expectation(
         options=options,
-        status=fields.word("status", words=STATUSES) if "status" in fields else None,
+        status=Status(fields.word("status", words=STATUSES)) if "status" in fields else None,
         result=_result(fields),
         right_bytes=fields.optional_number("right_bytes", high=most),
         wrong_bytes=fields.optional_number("wrong_bytes", high=most),

@@ -1,24 +1,25 @@
 """The review matrix: each option against each question, a scenario that runs or a reason.
 
 Which built-in scenarios run an option is read from the scenarios; where none
-does, ``matrix.toml`` says why.  The questions are numbered as the digest of the
-thread numbers them.
+does, ``matrix.toml`` says why, or the option itself (:attr:`Abi.unanswered`).  The
+questions are numbered as the digest of the thread numbers them.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from xenexplore.errors import ScenarioError
+from xenexplore.hypervisor.abi import Abi
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run import compare
-from xenexplore.steps import Json
+from xenexplore.steps import Json, Status
 
 __all__ = ["Cell", "Question", "Shown", "matrix"]
 
@@ -33,12 +34,12 @@ class Shown:
     Attributes:
         scenario: name of a built-in.
         label: its option's label.
-        status: what came of it, or ``""`` where it was not run.
+        status: what came of it, or None where it was not run.
     """
 
     scenario: str
     label: str
-    status: str
+    status: Status | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,13 @@ class Cell:
     """One option under one question.
 
     Attributes:
-        option: the option's name.
+        option: the option's name; ``ident``: its number.
         shown: every run that answers it.
         reason: why there is none, or ``""``.
     """
 
     option: str
+    ident: str
     shown: tuple[Shown, ...]
     reason: str
 
@@ -78,7 +80,7 @@ class Question:
                 "title": self.title,
                 "option": cell.option,
                 "shown": [
-                    {"scenario": s.scenario, "label": s.label, "status": s.status}
+                    {"scenario": s.scenario, "label": s.label, "status": s.status or ""}
                     for s in cell.shown
                 ],
                 "reason": cell.reason,
@@ -87,12 +89,15 @@ class Question:
         ]
 
 
-def matrix(*, run: bool = True) -> tuple[Question, ...]:
+def matrix(
+    *, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.values())
+) -> tuple[Question, ...]:
     """Every question of the thread against every option.
 
     Args:
         run: run the scenarios, for what comes of each option (some seconds);
             without that the statuses are empty.
+        designs: the options, in this order.
 
     Raises:
         ScenarioError: a cell has neither a scenario nor a reason.
@@ -100,12 +105,14 @@ def matrix(*, run: bool = True) -> tuple[Question, ...]:
     text = (resources.files("xenexplore.scenario") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)
     shown = _shown(run)
-    return tuple(_question(table, tables["never"], shown) for table in tables["question"])
+    columns = tuple(designs)
+    return tuple(_question(table, tables, columns, shown) for table in tables["question"])
 
 
 def _question(
     table: Mapping[str, Any],
-    never: Mapping[str, str],
+    tables: Mapping[str, Any],
+    designs: tuple[type[Abi], ...],
     shown: Mapping[tuple[str, str], tuple[Shown, ...]],
 ) -> Question:
     name = str(table["name"])
@@ -114,14 +121,25 @@ def _question(
             known = ", ".join(OPTIONS)
             raise ScenarioError(_SOURCE, name, expected=f"one of {known}", got=repr(key))
     cells = []
-    for option in OPTIONS:
-        runs = shown.get((name, option), ())
-        reason = never.get(option) or table.get(option) or table.get("else") or ""
+    for option in designs:
+        runs = shown.get((name, option.name), ())
+        reason = "" if runs else _reason(table, tables, option)
         if not runs and not reason:
-            place = f"{name}, {option}"
-            raise ScenarioError(_SOURCE, place, expected="a scenario or a reason", got="neither")
-        cells.append(Cell(option, runs, "" if runs else reason))
+            place = f"{name}, {option.name}"
+            hint = f"say why in {option.__name__}.unanswered, by question or as 'else'"
+            raise ScenarioError(
+                _SOURCE, place, expected="a scenario or a reason", got="neither", hint=hint
+            )
+        cells.append(Cell(option.name, option.ident, runs, reason))
     return Question(name, str(table["title"]), tuple(cells))
+
+
+def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Abi]) -> str:
+    """Why no scenario answers; what holds "else" was written for the options listed only."""
+    own = option.unanswered
+    found = tables["never"].get(option.name) or table.get(option.name) or own.get(table["name"])
+    rest = table.get("else") if option.name in tables["else_holds_for"] else own.get("else")
+    return str(found or rest or "")
 
 
 @cache
@@ -129,12 +147,12 @@ def _shown(run: bool) -> Mapping[tuple[str, str], tuple[Shown, ...]]:
     found: dict[tuple[str, str], tuple[Shown, ...]] = {}
     for name in builtin_names():
         scenario = load_builtin(name)
-        statuses: dict[str, str] = {}
+        statuses: dict[str, Status] = {}
         if run:
             rows = compare(scenario).rows
             statuses = {row.path.option.label: row.path.outcome.status for row in rows}
         for option in scenario.options:
-            one = Shown(name, option.label, statuses.get(option.label, ""))
+            one = Shown(name, option.label, statuses.get(option.label))
             for question in scenario.about.question:
                 key = (question, option.use)
                 found[key] = (*found.get(key, ()), one)

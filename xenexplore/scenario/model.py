@@ -8,18 +8,17 @@ are kept for messages only and do not take part in comparisons.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from xenexplore.addr import Gfn, Gva
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.structs import structs_for
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.action_records import ActionSpec
 from xenexplore.scenario.path import About
 from xenexplore.scenario.values import Elements, Pairs
+from xenexplore.steps import Status
 
-__all__ = ["BufferSpec", "Contents", "Expectation", "OptionSpec", "Scenario"]
-
-Parameters: TypeAlias = "tuple[tuple[str, str | int | bool | tuple[str, ...]], ...]"
+__all__ = ["BufferSpec", "Contents", "Expectation", "Scenario"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,29 +93,12 @@ class BufferSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptionSpec:
-    """An option that the scenario is run under.
-
-    Attributes:
-        use: the option's name, as the registry spells it.
-        label: what expectations and the command line call it.
-        values: the parameters that are set.
-        line: line of the text, from 1.
-    """
-
-    use: str
-    label: str
-    values: Parameters = ()
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What must come out; every field that is not None (or empty) is checked.
 
     Attributes:
         options: labels that it is about; empty: all of them.
-        status: ``"right"``, ``"wrong"``, ``"error"`` or ``"refused"``.
+        status: the run's verdict.
         result: RAX of the last hypercall: 0, a number that it returns, or -errno.
         right_bytes: bytes that reached the frames that the caller meant.
         wrong_bytes: bytes that went to or came from others.
@@ -129,7 +111,7 @@ class Expectation:
     """
 
     options: tuple[str, ...] = ()
-    status: str | None = None
+    status: Status | None = None
     result: int | None = None
     right_bytes: int | None = None
     wrong_bytes: int | None = None
@@ -160,7 +142,7 @@ class Scenario:
     guest: GuestSpec = field(default_factory=GuestSpec)
     buffers: tuple[BufferSpec, ...] = ()
     actions: tuple[ActionSpec, ...] = ()
-    options: tuple[OptionSpec, ...] = ()
+    options: tuple[Variant, ...] = ()
     expects: tuple[Expectation, ...] = ()
     source: str = field(default="a scenario", compare=False)
 

@@ -7,14 +7,26 @@ edited, mailed, and loaded again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenexplore.errors import MachineError, XenexploreError
+from xenexplore.options.registry import OPTIONS, TODAY
 from xenexplore.scenario.action_records import Call
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.model import BufferSpec, Scenario
 
-__all__ = ["CALLS", "COUNTED", "Choices", "choices_of", "recipe_text"]
+__all__ = [
+    "CALLS",
+    "COUNTED",
+    "Choices",
+    "buffers_of",
+    "choices_of",
+    "every_option",
+    "nearest_choices",
+    "recipe_text",
+    "registration_of",
+]
 
 #: What can be called, and what its first buffer is.
 CALLS: dict[str, str] = {
@@ -62,7 +74,7 @@ class Choices:
     shared: bool = False
     call: str = "event_channel_op send"
     count: int = 8
-    options: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = (("linear-walk", ()),)
+    options: tuple[tuple[str, tuple[tuple[str, object], ...]], ...] = ((TODAY.name, ()),)
 
 
 def recipe_text(choices: Choices) -> str:
@@ -90,6 +102,42 @@ def choices_of(text: str) -> Choices | None:
     except XenexploreError:
         return None
     return found if same else None
+
+
+def nearest_choices(text: str) -> Choices | None:
+    """What of a text the choices can say, or None: it is no scenario of one call about a buffer."""
+    try:
+        return _choices(parse_scenario(text))
+    except XenexploreError:
+        return None
+
+
+def registration_of(option: str, buffers: Sequence[str]) -> tuple[str, ...]:
+    """What an option has to be told to register so that it finds these buffers; often nothing."""
+    needs = any(p.name == "register" and p.default == () for p in OPTIONS[option].parameters)
+    return tuple(f"buffer:{name}" for name in buffers) if needs else ()
+
+
+def every_option(text: str) -> str:
+    """The text with every other option as well, each with the scenario's buffers registered.
+
+    Raises:
+        ScenarioError: the text is no scenario.
+    """
+    scenario = parse_scenario(text, "the scenario")
+    used = {option.use for option in scenario.options}
+    buffers = [buffer.name for buffer in scenario.buffers]
+    parts = [text.rstrip()]
+    for name, option in OPTIONS.items():
+        if option.specified and name not in used:
+            register = registration_of(name, buffers)
+            parts.append(_option(name, (("register", register),) if register else ()))
+    return "\n\n".join(parts) + "\n"
+
+
+def buffers_of(call: str) -> tuple[str, ...]:
+    """The names of the buffers that a call's recipe places."""
+    return ("buffer", "reservation") if call == "memory_op populate_physmap" else ("buffer",)
 
 
 _P2M_SIZES = {0: "4K", 9: "2M", 18: "1G"}

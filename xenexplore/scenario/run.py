@@ -10,7 +10,8 @@ from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
-from xenexplore.options.registry import OPTIONS, make_option, option_class
+from xenexplore.options.registry import OPTIONS, Chosen, variant
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.actions import carry_out
 from xenexplore.scenario.build import build_domain, view_of
 from xenexplore.scenario.builtin import is_builtin
@@ -18,31 +19,29 @@ from xenexplore.scenario.comparison import Comparison, Row
 from xenexplore.scenario.differences import first_difference
 from xenexplore.scenario.expectations import unmet
 from xenexplore.scenario.machine_view import MachineView
-from xenexplore.scenario.model import OptionSpec, Scenario
+from xenexplore.scenario.model import Scenario
 from xenexplore.scenario.path import OptionView, Path
 from xenexplore.steps import Phase, Refusal
 
 __all__ = ["check", "compare", "options_of", "run"]
 
 
-def options_of(scenario: Scenario) -> tuple[OptionSpec, ...]:
+def options_of(scenario: Scenario) -> tuple[Variant, ...]:
     """The options that a scenario is run under: its own, or all that were ever specified."""
     if scenario.options:
         return scenario.options
-    return tuple(
-        OptionSpec(use=option.name, label=option.name)
-        for option in OPTIONS.values()
-        if option.specified
-    )
+    return tuple(variant(option) for option in OPTIONS.values() if option.specified)
 
 
-def run(scenario: Scenario, option: str | None = None) -> Path:
+def run(scenario: Scenario, option: Chosen | None = None) -> Path:
     """Run a scenario once.
 
     Args:
         scenario: what to run.
-        option: a label of the scenario, or any option's name (with its
-            defaults); None: the scenario's first option.
+        option: a label of the scenario; an option's name, with parameters after a
+            colon (``"software-tlb: register=stack"``); an option's class, of the
+            registry or not; an option with its parameters; None: the scenario's
+            first option.
 
     Raises:
         ScenarioError: there is no such option, or the machine cannot be built
@@ -51,7 +50,7 @@ def run(scenario: Scenario, option: str | None = None) -> Path:
     return _run(scenario, _chosen(scenario, option))
 
 
-def compare(scenario: Scenario, options: Sequence[str] | None = None) -> Comparison:
+def compare(scenario: Scenario, options: Sequence[Chosen] | None = None) -> Comparison:
     """Run a scenario under several options.
 
     Args:
@@ -95,7 +94,7 @@ def check(scenario: Scenario) -> tuple[str, ...]:
     return tuple(failed)
 
 
-def _chosen(scenario: Scenario, wanted: str | None) -> OptionSpec:
+def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
     options = options_of(scenario)
     if wanted is None:
         return options[0]
@@ -103,8 +102,12 @@ def _chosen(scenario: Scenario, wanted: str | None) -> OptionSpec:
         if option.label == wanted:
             return option
     try:
-        used = option_class(wanted).name
-    except MachineError:
+        found = variant(wanted)
+    except MachineError as error:
+        if not isinstance(wanted, str) or ":" in wanted:
+            raise ScenarioError(
+                scenario.source, "option", expected="a design and its parameters", got=str(error)
+            ) from None
         labels = [option.label for option in options]
         near = difflib.get_close_matches(wanted, [*labels, *OPTIONS], n=1, cutoff=0.4)
         raise ScenarioError(
@@ -112,13 +115,15 @@ def _chosen(scenario: Scenario, wanted: str | None) -> OptionSpec:
             expected=f"one of {', '.join(map(repr, labels))}",
             hint=f"did you mean {near[0]!r}?" if near else "or the name of any option",
         ) from None  # fmt: skip
-    return next((o for o in options if o.use == used), OptionSpec(use=used, label=used))
+    if not isinstance(wanted, str) or found.values:
+        return found
+    return next((option for option in options if option.design is found.design), found)
 
 
-def _run(scenario: Scenario, option: OptionSpec) -> Path:
+def _run(scenario: Scenario, option: Variant) -> Path:
     domain = build_domain(scenario)
     before = view_of(domain)
-    abi = make_option(option.use, dict(option.values))
+    abi = option.make()
     machine = Xen(domain, abi)
     reason = abi.refuses(machine)
     if reason:
@@ -135,7 +140,7 @@ def _run(scenario: Scenario, option: OptionSpec) -> Path:
     )
 
 
-def _carry_out(scenario: Scenario, option: OptionSpec, machine: Xen) -> None:
+def _carry_out(scenario: Scenario, option: Variant, machine: Xen) -> None:
     abi = machine.abi
     once = f"Set-up, once: what {option.use} asks of the guest."
     setup = Phase(cite=abi.asked, name="setup", who="guest", detail=once)
@@ -165,7 +170,7 @@ def _with_added(before: MachineView, machine: Xen) -> MachineView:
     return replace(before, buffers=(*before.buffers, *added))
 
 
-def _option_view(option: OptionSpec, abi: Abi) -> OptionView:
+def _option_view(option: Variant, abi: Abi) -> OptionView:
     return OptionView(
         ident=abi.ident,
         name=abi.name,

@@ -9,8 +9,9 @@ from dataclasses import fields
 
 from xenexplore.addr import Space
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.action_records import ActionSpec, InnerCall
-from xenexplore.scenario.model import BufferSpec, Contents, Expectation, OptionSpec, Scenario
+from xenexplore.scenario.model import BufferSpec, Contents, Expectation, Scenario
 from xenexplore.scenario.values import Elements, Pairs, Value, value_text
 from xenexplore.steps import errno_name
 
@@ -108,7 +109,7 @@ def _inner_call(entry: InnerCall) -> str:
     return f"{{ hypercall = {_quoted(entry.hypercall)}{given} }}"
 
 
-def _option(option: OptionSpec) -> list[str]:
+def _option(option: Variant) -> list[str]:
     lines = _field("use", option.use)
     if option.label != option.use:
         lines += _field("label", option.label)

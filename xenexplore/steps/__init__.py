@@ -24,6 +24,15 @@ from xenexplore.steps.hypercall import (
 )
 from xenexplore.steps.tlb import TlbInsert, TlbLookup, TlbPurge, TlbSlot
 from xenexplore.steps.translate import Check, Fault, P2mLookup, PteRead, PteUpdate
+from xenexplore.steps.values import (
+    Direction,
+    Ending,
+    PlanVerdict,
+    Purpose,
+    Spoilt,
+    Status,
+    Translation,
+)
 
 __all__ = [
     "ERRNOS",
@@ -32,6 +41,8 @@ __all__ = [
     "Cite",
     "Copy",
     "CopyFailed",
+    "Direction",
+    "Ending",
     "Exit",
     "Fault",
     "Flip",
@@ -48,17 +59,22 @@ __all__ = [
     "P2mLookup",
     "Phase",
     "Piece",
+    "PlanVerdict",
     "PteRead",
     "PteUpdate",
+    "Purpose",
     "Recorder",
     "Refusal",
     "RegisterPass",
     "Return",
+    "Spoilt",
+    "Status",
     "Step",
     "TlbInsert",
     "TlbLookup",
     "TlbPurge",
     "TlbSlot",
+    "Translation",
     "UncheckedAccess",
     "counted",
     "errno_name",

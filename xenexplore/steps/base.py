@@ -79,10 +79,12 @@ class Step:
 
 def field_json(value: object) -> Json:
     """A field of a step as JSON: addresses as hex strings, enums by name, bytes as hex."""
-    if value is None or isinstance(value, bool | float | str):
-        return value
+    if isinstance(value, enum.StrEnum):
+        return value.value
     if isinstance(value, enum.Enum):
         return value.name.lower()
+    if value is None or isinstance(value, bool | float | str):
+        return value
     if isinstance(value, int):
         # Integers past 2**53 do not survive JSON readers.
         return value if abs(value) < 1 << 53 else f"{value:#x}"

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step, counted
+from xenexplore.steps.values import Direction, Spoilt
 
 __all__ = [
     "Copy",
@@ -18,30 +19,36 @@ __all__ = [
 ]
 
 
+_VERBS = {Direction.FROM: "copies in", Direction.TO: "copies out", Direction.CLEAR: "clears"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Step):
     """Xen copies one argument from or to the guest; pieces and moves lie under it.
 
     Attributes:
-        direction: ``"from"`` guest, ``"to"`` guest, or ``"clear"``.
+        direction: from the guest, to the guest, or clear.
         handle: the handle's value as Xen has it (an address, or an encoding of one).
         size: bytes.
-        role: what is copied, e.g. ``"struct evtchn_send"``.
+        role: what is copied, in words.
+        type: its type, with the field where that alone is copied, e.g.
+            ``"xen_memory_exchange.nr_exchanged"``; ``""`` for what no catalogue lists.
         current: the vCPU running on this CPU.
         subject: the vCPU that the copy is about.
     """
 
     kind: ClassVar[str] = "copy"
 
-    direction: str
+    direction: Direction
     handle: int
     size: int
     role: str
     current: int
     subject: int
+    type: str = ""
 
     def say(self) -> str:
-        verb = {"from": "copies in", "to": "copies out", "clear": "clears"}[self.direction]
+        verb = _VERBS[self.direction]
         cross = f", about vCPU {self.subject}" if self.subject != self.current else ""
         return f"Xen {verb} {self.role}: {counted(self.size, 'byte')} at {self.handle:#x}{cross}."
 
@@ -116,7 +123,7 @@ class Move(Step):
     """Bytes moved between Xen and a frame.
 
     Attributes:
-        direction: ``"from"`` or ``"to"`` the guest (clearing counts as ``"to"``).
+        direction: from or to the guest (clearing counts as to).
         gpa: first byte in guest-physical space.
         mfn: the machine frame.
         size: bytes.
@@ -130,12 +137,12 @@ class Move(Step):
 
     kind: ClassVar[str] = "move"
 
-    direction: str
+    direction: Direction
     gpa: Gpa
     mfn: Mfn | None
     size: int
     meant: Gpa | None
-    spoilt: str = ""
+    spoilt: Spoilt = Spoilt.NOT
 
     @property
     def right(self) -> bool:
@@ -143,16 +150,16 @@ class Move(Step):
         return self.meant == self.gpa and not self.spoilt
 
     def say(self) -> str:
-        way = "from" if self.direction == "from" else "to"
+        way = "to" if self.direction.writes else "from"
         what = counted(self.size, "byte")
         frame = f"guest frame {Gfn(self.gpa.value >> 12).hex()}"
-        if self.spoilt == "dropped":
+        if self.spoilt is Spoilt.DROPPED:
             return f"{what} for {frame}: dropped, the page is read-only; Xen reports success."
         text = f"{what} move{'s' if self.size == 1 else ''} {way} {frame}"
         if self.meant != self.gpa:
             meant = "nothing mapped" if self.meant is None else self.meant.hex()
             return f"{text}: the wrong one, the caller meant {meant}."
-        if self.spoilt == "garbage":
+        if self.spoilt is Spoilt.GARBAGE:
             return f"{text}, a private one: the guest will decrypt garbage."
         return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right one."
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.steps.base import Step, counted
+from xenexplore.steps.values import Translation
 
 __all__ = ["Flip", "GuestCopy", "GuestTranslate", "GuestWrite"]
 
@@ -18,14 +19,14 @@ class GuestTranslate(Step):
     Attributes:
         va: the buffer's address.
         gpa: what it is in guest-physical space, or None if nothing is mapped.
-        how: ``"arithmetic"`` (directmap or kernel image) or ``"table walk"``.
+        how: by arithmetic (directmap or kernel image) or by a table walk.
     """
 
     kind: ClassVar[str] = "guest-translate"
 
     va: Gva
     gpa: Gpa | None
-    how: str
+    how: Translation
 
     def say(self) -> str:
         to = self.gpa.hex() if self.gpa is not None else "nothing"

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xenexplore.steps.base import Cite, Step, counted
 from xenexplore.steps.errnos import errno_name
+from xenexplore.steps.values import Direction
 
 __all__ = [
     "Action",
@@ -144,7 +145,7 @@ class RegisterPass(Step):
     """An argument or a result travels in registers; no guest memory is touched.
 
     Attributes:
-        way: ``"in"`` to Xen, or ``"out"`` to the guest.
+        direction: from the guest (its registers) or to it.
         registers: which, in order.
         size: bytes of the struct that they stand for.
         role: what is passed.
@@ -152,14 +153,14 @@ class RegisterPass(Step):
 
     kind: ClassVar[str] = "registers"
 
-    way: str
+    direction: Direction
     registers: tuple[str, ...]
     size: int
     role: str
 
     def say(self) -> str:
         size, registers = counted(self.size, "byte"), ", ".join(self.registers)
-        if self.way == "in":
+        if not self.direction.writes:
             return f"The guest loads {self.role} ({size}) in {registers}."
         return f"The guest stores {self.role} ({size}) from {registers} into its struct."
 

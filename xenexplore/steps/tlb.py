@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gpa, Gva, Range
 from xenexplore.steps.base import Step, counted
+from xenexplore.steps.errnos import errno_name
 
 __all__ = ["TlbInsert", "TlbLookup", "TlbPurge", "TlbSlot"]
 
@@ -142,7 +143,7 @@ class TlbInsert(Step):
         what = f"{counted(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
         table = _table(self.vcpu, self.shared)
         if self.result:
-            error = _errno(self.result)
+            error = f"-{errno_name(self.result)}"
             return f"Xen refuses to register {what} in {table} ({error}): {self.reason}."
         gone = f", replacing {_slots(self.replaced)}" if self.replaced else ""
         return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
@@ -185,18 +186,10 @@ class TlbPurge(Step):
             what = "all entries" if self.scope == "all" else "the non-global entries"
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
-            error = _errno(self.result)
+            error = f"-{errno_name(self.result)}"
             return f"Xen refuses to purge {what}{tag} from {table} ({error}): {self.reason}."
         gone = _slots(self.removed) if self.removed else "nothing"
         return f"Xen purges {what}{tag} from {table}: {gone} removed."
-
-
-# Source: xen/include/public/errno.h.
-_ERRNO = {17: "-EEXIST", 22: "-EINVAL", 28: "-ENOSPC"}
-
-
-def _errno(result: int) -> str:
-    return _ERRNO.get(-result, str(result))
 
 
 def _table(vcpu: int, shared: bool) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step
+from xenexplore.steps.values import Purpose
 
 __all__ = ["Check", "Fault", "P2mLookup", "PteRead", "PteUpdate"]
 
@@ -74,7 +75,9 @@ class P2mLookup(Step):
         p2m_type: Xen's name of the type, e.g. ``"p2m_ram_rw"``.
         order: log2 of the frames that the P2M's entry maps: 0, 9 or 18.
         entry_reads: how many P2M entries were read to find it (4, 3 or 2).
-        purpose: why, e.g. ``"level-3 table"``.
+        purpose: what it is for.
+        level: level of the guest's page table that it finds, or None for anything else.
+        root: whether that table is the one that CR3 names.
     """
 
     kind: ClassVar[str] = "p2m-lookup"
@@ -84,13 +87,20 @@ class P2mLookup(Step):
     p2m_type: str
     order: int
     entry_reads: int
-    purpose: str
+    purpose: Purpose
+    level: int | None = None
+    root: bool = False
+
+    @property
+    def why(self) -> str:
+        """What it is for, in words."""
+        if self.purpose is Purpose.TABLE:
+            return f"level-{self.level} table" + (" (CR3)" if self.root else "")
+        return "buffer" if self.purpose is Purpose.BUFFER else "frame of the linear address"
 
     def say(self) -> str:
         to = f"mfn {self.mfn.hex()}" if self.mfn is not None else "no machine frame"
-        return (
-            f"Xen looks gfn {self.gfn.hex()} up in the P2M ({self.purpose}): {to}, {self.p2m_type}."
-        )
+        return f"Xen looks gfn {self.gfn.hex()} up in the P2M ({self.why}): {to}, {self.p2m_type}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

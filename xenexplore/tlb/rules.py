@@ -9,7 +9,7 @@ a range that leaves the linear address space   ``-EINVAL``
 a physical range that wraps                    ``-EINVAL``
 va, pa or size not a multiple of granularity   ``-EINVAL``
 a non-global range where only global may be    ``-EINVAL``
-a physical range that is not RAM throughout    ``-EINVAL``
+a physical range that is no RAM (see is_ram)   ``-EINVAL``
 a range that overlaps a registered one         ``-EEXIST``
 no free slot, and the policy is to refuse      ``-ENOSPC``
 =============================================  ==========
@@ -64,8 +64,9 @@ class Rules:
         global_only: refuse entries that are not declared global (one of the
             cures that Beulich weighs, 29 Sep 2022,
             <6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com>).
-        is_ram: whether ``size`` bytes from a guest-physical address are RAM
-            throughout; None checks nothing.
+        is_ram: whether ``size`` bytes from a guest-physical address may be
+            registered as RAM: throughout, or at both ends where a range may take in
+            a hole; None checks nothing.
     """
 
     granularity: int = 1
@@ -91,7 +92,7 @@ class Rules:
         if self.global_only and not entry.is_global:
             return Refusal(-EINVAL, "not declared global")
         if self.is_ram is not None and not self.is_ram(entry.pa, entry.size):
-            return Refusal(-EINVAL, "the physical range is not RAM throughout")
+            return Refusal(-EINVAL, "the physical range is no RAM")
         return None
 
     def validate_linear(self, va: Gva, size: int) -> Refusal | None:

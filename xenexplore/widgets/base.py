@@ -22,10 +22,15 @@ class PathWidget(anywidget.AnyWidget):
     """A view that steps in the browser.
 
     The data goes to the browser once, as text in one trait; after that only
-    the step travels, both ways, until something else is shown.
+    the step travels, both ways, until something else is shown.  It travels as
+    :attr:`position`, which says who went there: a view in a browser is the
+    authority over its own steps, until the kernel sets one or shows another run.
 
     Attributes:
         step: the step on show, from 0; set it to move the view.
+        position: ``step``; ``turn``, how often the kernel has said where to
+            stand; ``by``, which view has gone on since (``""``: none), and its
+            ``seq``-th step.  A view's step in an earlier turn is not obeyed.
         code: the Python that shows the same, as the view itself tells it.
 
     Raises:
@@ -36,13 +41,20 @@ class PathWidget(anywidget.AnyWidget):
     _css = web_style()
 
     data = traitlets.Unicode().tag(sync=True)
-    step = traitlets.Int(0).tag(sync=True)
+    step = traitlets.Int(0)
+    position = traitlets.Dict().tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
 
     #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
     _title = ""
     _first = 0
     _last = 0
+    _turn = 0
+    _heard_step: int | None = None
+
+    def __init__(self, **traits: Any) -> None:
+        self._agreed = self._position(traits.get("step", 0))
+        super().__init__(position=self._agreed, **traits)
 
     @traitlets.validate("step")
     def _within(self, proposal: dict[str, Any]) -> int:
@@ -53,17 +65,42 @@ class PathWidget(anywidget.AnyWidget):
         if step < self._first:
             raise traitlets.TraitError(f"step: expected {self._first} to {last}, got {step}")
 
+    def _position(self, step: int) -> dict[str, Any]:
+        return {"turn": self._turn, "step": step, "by": "", "seq": 0}
+
+    @traitlets.validate("position")
+    def _of_this_turn(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        """The position, or the one agreed on, where it comes from a turn that is over."""
+        told: dict[str, Any] = proposal["value"]
+        if told.get("turn") == self._turn:
+            self._agreed = told
+        return self._agreed
+
+    @traitlets.observe("position")
+    def _heard(self, change: dict[str, Any]) -> None:
+        told = change["new"]
+        if told["by"]:
+            self._heard_step = told["step"]
+            self.step = told["step"]
+            self._heard_step = None
+
+    @traitlets.observe("step")
+    def _stepped(self, change: dict[str, Any]) -> None:
+        """A step that no view has told was set here: every view has to go there."""
+        if change["new"] != self._heard_step:
+            self._begin_turn()
+
+    def _begin_turn(self) -> None:
+        self._turn += 1
+        self.position = self._position(self.step)
+
     def _put(self, traits: dict[str, Any]) -> None:
         """Put other data on show, in place of what is there, in one message."""
         with self.hold_sync():
             for name, value in traits.items():
                 self.set_trait(name, value)
-            # The step goes with it even if it is the same here: the browser's may have gone on.
-            self.notify_change(
-                traitlets.Bunch(
-                    name="step", type="change", owner=self, old=self.step, new=self.step
-                )
-            )
+            # Even where the step is the same here: a view may have gone on meanwhile.
+            self._begin_turn()
 
     def text(self) -> str:
         """The view as 72-column text."""

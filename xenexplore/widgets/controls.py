@@ -10,17 +10,18 @@ import ipywidgets as ipw
 from xenexplore.errors import MachineError
 from xenexplore.guest.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
-from xenexplore.options.registry import OPTIONS
-from xenexplore.scenario.recipes import CALLS, COUNTED, Choices
+from xenexplore.hypervisor.registered import registrable
+from xenexplore.options.registry import OPTIONS, TODAY
+from xenexplore.scenario.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
 from xenexplore.widgets.form import close_whole
 
 __all__ = ["Controls"]
 
-_REGISTRATIONS = ("directmap", "kernel-image", "percpu", "stack", "buffer:buffer")
+_REGISTRATIONS = registrable(())
 _PLACES = tuple(kind for kind in KINDS if kind != "fixed")
 _CURES = ("current", "subject", "deferred")
 _LAST_OFFSET = 4095
-_BESIDE = ("linear-walk", ())  # today's interface, for the comparison
+_BESIDE = (TODAY.name, ())  # today's interface, for the comparison
 
 
 class Controls:
@@ -38,6 +39,9 @@ class Controls:
 
     def __init__(self, choices: Choices) -> None:
         self.widgets = _make()
+        self._showing = False
+        self.widgets["option"].observe(lambda _: self._register_what_is_shown(), "value")
+        self.widgets["call"].observe(lambda change: self._offer(change["old"]), "value")
         if not self.show(choices):
             for widget in self.widgets.values():
                 close_whole(widget)
@@ -47,6 +51,22 @@ class Controls:
         """Call ``act`` whenever one of them was used."""
         for widget in self.widgets.values():
             widget.observe(act, "value")
+
+    def _register_what_is_shown(self) -> None:
+        """An option that uses only what is registered begins with the call's own buffers."""
+        register, call = self.widgets["register"], self.widgets["call"].value
+        if not self._showing and not register.value:
+            register.value = registration_of(self.widgets["option"].value, buffers_of(call))
+
+    def _offer(self, before: str) -> None:
+        """Another call has other buffers to register: where all of its own were, all of them."""
+        register, call = self.widgets["register"], self.widgets["call"].value
+        chosen = register.value
+        kept = tuple(word for word in chosen if word in _words(call))
+        if set(_own(before)) <= set(chosen):
+            kept = tuple(word for word in _words(call) if word in (*kept, *_own(call)))
+        register.options = _words(call)
+        register.value = kept
 
     def choices(self) -> Choices:
         """What the controls say.
@@ -79,6 +99,13 @@ class Controls:
 
     def show(self, choices: Choices) -> bool:
         """Say what the choices say; False, and nothing changes, where the controls cannot."""
+        self._showing = True
+        try:
+            return self._say(choices)
+        finally:
+            self._showing = False
+
+    def _say(self, choices: Choices) -> bool:
         option, params = choices.options[0]
         given = dict(params)
         wanted = {
@@ -99,6 +126,9 @@ class Controls:
         rest = choices.options[1:]
         if given or rest not in ((), (_BESIDE,)) or not all(map(self._takes, wanted.items())):
             return False
+        registered = wanted["register"]
+        if not isinstance(registered, tuple) or not set(registered) <= set(_words(choices.call)):
+            return False
         for name, value in wanted.items():
             self.widgets[name].value = value
         self.grey()
@@ -107,16 +137,19 @@ class Controls:
     def _takes(self, item: tuple[str, Any]) -> bool:
         name, value = item
         widget = self.widgets[name]
-        if isinstance(widget, ipw.SelectMultiple):
-            return set(value) <= set(widget.options)
         if isinstance(widget, ipw.Dropdown):
             return value in widget.options
         if isinstance(widget, ipw.BoundedIntText):
             return bool(widget.min <= value <= widget.max)
         return True
 
+    def grey_all(self) -> None:
+        """Grey every control: something else decides."""
+        for widget in self.widgets.values():
+            widget.disabled = True
+
     def grey(self) -> None:
-        """Grey what the other controls leave without a meaning."""
+        """Grey what the other controls leave without a meaning, and nothing else."""
         value = {name: widget.value for name, widget in self.widgets.items()}
         known = _parameters(value["option"])
         pv = value["guest"] == "pv"
@@ -128,8 +161,8 @@ class Controls:
             "register": "register" not in known,
             "cure": "cross_vcpu" not in known,
         }
-        for name, disabled in unused.items():
-            self.widgets[name].disabled = disabled
+        for name, widget in self.widgets.items():
+            widget.disabled = unused.get(name, False)
 
 
 def _of_guest(value: dict[str, Any]) -> tuple[str, str]:
@@ -141,6 +174,15 @@ def _of_guest(value: dict[str, Any]) -> tuple[str, str]:
 
 def _parameters(option: str) -> set[str]:
     return {parameter.name for parameter in OPTIONS[option].parameters}
+
+
+def _own(call: str) -> tuple[str, ...]:
+    """A call's own buffers, as words of the registration."""
+    return tuple(f"buffer:{name}" for name in buffers_of(call))
+
+
+def _words(call: str) -> tuple[str, ...]:
+    return (*_REGISTRATIONS, *_own(call))
 
 
 def _offset(text: str) -> int | None:
@@ -174,7 +216,7 @@ def _make() -> dict[str, Any]:
         "shared": ipw.Checkbox(description="buffers shared with Xen", **wide),
         "option": ipw.Dropdown(options=tuple(OPTIONS), description="Option", **wide),
         "register": ipw.SelectMultiple(
-            options=_REGISTRATIONS, rows=5, description="Registered", **wide
+            options=_words(next(iter(CALLS))), rows=6, description="Registered", **wide
         ),
         "cure": ipw.Dropdown(options=_CURES, description="Cross-vCPU", **wide),
     }

@@ -10,6 +10,13 @@ __all__ = ["FORM_CLASS", "KeepKeys"]
 FORM_CLASS = "xe-form"
 
 _ESM = f"""
+const run = event => {{
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (event.target.tagName !== "TEXTAREA") return;
+  event.preventDefault();
+  event.stopPropagation();
+  event.target.dispatchEvent(new Event("change", {{ bubbles: true }}));
+}};
 const keep = event => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
 export default {{
   render({{ el }}) {{
@@ -17,8 +24,10 @@ export default {{
     const find = () => {{
       if (end.signal.aborted) return;
       const form = el.closest(".{FORM_CLASS}");
-      if (form) form.addEventListener("focusin", keep, {{ signal: end.signal }});
-      else requestAnimationFrame(find);
+      if (form) {{
+        form.addEventListener("focusin", keep, {{ signal: end.signal }});
+        form.addEventListener("keydown", run, {{ signal: end.signal }});
+      }} else requestAnimationFrame(find);
     }};
     el.style.display = "none";
     find();
@@ -33,7 +42,8 @@ class KeepKeys(anywidget.AnyWidget):
 
     In a notebook's command mode JupyterLab takes arrows and letters from every
     focused element that is no text field, lists and buttons of ipywidgets
-    included: an arrow leaves the cell, and ``d d`` deletes it.
+    included: an arrow leaves the cell, and ``d d`` deletes it.  Ctrl+Enter in a
+    text is the form's, too: the text counts as typed, without leaving it.
     """
 
     _esm = _ESM

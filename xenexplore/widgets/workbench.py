@@ -10,7 +10,13 @@ from xenexplore.render.text.comparison import comparison_text
 from xenexplore.scenario.comparison import Comparison
 from xenexplore.scenario.loader import parse_scenario
 from xenexplore.scenario.path import Path
-from xenexplore.scenario.recipes import Choices, choices_of, recipe_text
+from xenexplore.scenario.recipes import (
+    Choices,
+    choices_of,
+    every_option,
+    nearest_choices,
+    recipe_text,
+)
 from xenexplore.scenario.run import compare, run
 from xenexplore.widgets.controls import Controls
 from xenexplore.widgets.form import Form
@@ -19,9 +25,10 @@ from xenexplore.widgets.keys import FORM_CLASS
 __all__ = ["Workbench"]
 
 _BY_HAND = (
-    "The text says what the controls cannot say: it is what runs. A control that is used starts "
-    "anew from the controls."
+    "The text says what the controls cannot say: it is what runs, and the controls are grey. "
+    "“From controls” writes a text anew from them; “Undo” brings this one back."
 )
+_MOST_TEXTS = 200  # that can be undone
 
 
 class Workbench(Form):
@@ -29,7 +36,8 @@ class Workbench(Form):
 
     The scenario's text is the whole state: what the controls say is written
     there, what is typed there is run, and :attr:`text` can be mailed.  A text
-    that the controls can say sets them.
+    that the controls can say sets them; any other greys them.  No text is
+    lost: :meth:`undo` brings back the one before, :meth:`redo` the one after.
 
     Args:
         text: a scenario to begin with; by default what the controls say at first.
@@ -46,11 +54,13 @@ class Workbench(Form):
 
     def __init__(self, text: str | None = None, *, choices: Choices | None = None) -> None:
         self._quiet = False
+        self._texts: list[str] = []
+        self._at = 0
         self._controls = Controls(choices or Choices())
         self._area = ipw.Textarea(
             layout=ipw.Layout(width="auto", height="35em"),
             placeholder="a scenario, as text",
-            tooltip="the scenario's text: edit it, then leave the field",
+            tooltip="the scenario's text: edit it; Ctrl+Enter, or leaving the field, runs it",
             continuous_update=False,
         )
         self._area.add_class("xe-scenario-text")
@@ -58,8 +68,19 @@ class Workbench(Form):
         controls = ipw.VBox(
             list(self._controls.widgets.values()), layout=ipw.Layout(min_width="24em")
         )
+        self._undo = ipw.Button(description="Undo", tooltip="the text before this one")
+        self._redo = ipw.Button(description="Redo", tooltip="the text after this one")
+        self._anew = ipw.Button(
+            description="From controls", tooltip="a text anew, from what the controls say"
+        )
+        self._undo.on_click(lambda _: self.undo())
+        self._redo.on_click(lambda _: self.redo())
+        self._anew.on_click(lambda _: self._chosen())
+        texts = ipw.HBox(
+            [self._undo, self._redo, self._anew], layout=ipw.Layout(flex_flow="row wrap")
+        )
         right = ipw.VBox(
-            [self._area, self._by_hand], layout=ipw.Layout(flex="1 1 24em", min_width="0")
+            [self._area, texts, self._by_hand], layout=ipw.Layout(flex="1 1 24em", min_width="0")
         )
         top = ipw.HBox([controls, right], layout=ipw.Layout(flex_flow="row wrap", grid_gap="0 1em"))
         super().__init__([top, self._make_bar()])
@@ -86,17 +107,47 @@ class Workbench(Form):
 
     def _loaded(self) -> None:
         """The text has changed, by whatever hand: show it, set the controls by it, and run it."""
+        self._remember()
         self._quiet = True
         self._area.value = self.text
         found = choices_of(self.text)
         said = found is not None and self._controls.show(found)
+        if not said:
+            # They show what of the text they can, and are used through the button only.
+            nearest = nearest_choices(self.text)
+            if nearest is not None:
+                self._controls.show(nearest)
+            self._controls.grey_all()
+        self._anew.disabled = said
         self._by_hand.value = "" if said else f"<p class='xe-by-hand'>{_BY_HAND}</p>"
         self._quiet = False
         self._show()
 
+    def _remember(self) -> None:
+        """Keep the text, in place of what was undone before it."""
+        if not self._texts or self._texts[self._at] != self.text:
+            self._texts = [*self._texts[: self._at + 1], self.text][-_MOST_TEXTS:]
+            self._at = len(self._texts) - 1
+        self._undo.disabled = self._at == 0
+        self._redo.disabled = self._at == len(self._texts) - 1
+
+    def undo(self) -> None:
+        """Back to the text before; nothing happens at the first one."""
+        self._go_to(self._at - 1)
+
+    def redo(self) -> None:
+        """On to the text after, until another text takes its place."""
+        self._go_to(self._at + 1)
+
+    def _go_to(self, at: int) -> None:
+        if 0 <= at < len(self._texts):
+            self._at = at
+            self.text = self._texts[at]
+
     def _made(self) -> Path | Comparison:
-        scenario = parse_scenario(self.text, "the scenario")
-        return compare(scenario) if self._compare.value else run(scenario)
+        if self._compare.value:
+            return compare(parse_scenario(every_option(self.text), "the scenario"))
+        return run(parse_scenario(self.text, "the scenario"))
 
     def code(self) -> str:
         """The Python that shows the same."""
@@ -105,7 +156,11 @@ class Workbench(Form):
             if self._compare.value
             else "xe.Stepper(xe.run(scenario))"
         )
-        quoted = self.text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+        try:
+            text = every_option(self.text) if self._compare.value else self.text
+        except XenexploreError:
+            text = self.text  # which does not run, and says why
+        quoted = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
         return f'import xenexplore as xe\n\nscenario = xe.parse("""\n{quoted}""")\n{shown}\n'
 
     def scenario_python(self) -> str:

@@ -8,7 +8,7 @@ from xenexplore.guest.kernels.linux import Linux
 from xenexplore.guest.kernels.no_directmap import NoDirectmap
 from xenexplore.guest.kernels.unikernel import Unikernel
 from xenexplore.guest.physical import Physical
-from xenexplore.guest.spec import GuestSpec
+from xenexplore.guest.spec import KERNELS, GuestSpec
 
 __all__ = [
     "Area",
@@ -22,9 +22,12 @@ __all__ = [
     "kernel_for",
 ]
 
-_KERNELS: tuple[type[Kernel], ...] = (Linux, NoDirectmap, Unikernel, FreeBsd)
+_KERNELS: dict[str, type[Kernel]] = {
+    kernel.name: kernel for kernel in (Linux, NoDirectmap, Unikernel, FreeBsd)
+}
+assert set(_KERNELS) == set(KERNELS), "each name of KernelName is one kernel's, and no other"
 
 
 def kernel_for(spec: GuestSpec, physical: Physical) -> Kernel:
     """The kernel that a spec names, laid out over its RAM."""
-    return next(kernel for kernel in _KERNELS if kernel.name == spec.kernel)(spec, physical)
+    return _KERNELS[spec.kernel](spec, physical)

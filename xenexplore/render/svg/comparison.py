@@ -14,6 +14,7 @@ from xenexplore.render.svg.theme import Theme
 from xenexplore.render.text.path import guest_line
 from xenexplore.render.view_comparison import Side, sides_of
 from xenexplore.scenario.comparison import Comparison
+from xenexplore.steps import Status
 
 __all__ = ["draw_comparison"]
 
@@ -129,7 +130,7 @@ class _Table:
 
     def _bars(self, name: str, value: Callable[[Outcome], int], *, bad: bool) -> None:
         self._name(name)
-        refused = [side.status == "refused" for side in self.sides]
+        refused = [side.status is Status.REFUSED for side in self.sides]
         values = [value(side.path.outcome) for side in self.sides]
         most = max([1, *(v for v, gone in zip(values, refused, strict=True) if not gone)])
         for place, number in enumerate(values):
@@ -168,13 +169,13 @@ _NONE = "\N{EN DASH}"
 
 
 def _way(side: Side) -> str:
-    return _NONE if side.status == "refused" else side.way
+    return _NONE if side.status is Status.REFUSED else side.way
 
 
 def _difference(place: int, side: Side) -> str:
     if place == 0:
         return "the others are compared with this one"
-    if side.status == "refused":
+    if side.status is Status.REFUSED:
         return _NONE
     if side.differs is None:
         return _SAME

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.render.view_tree import Tree
-from xenexplore.steps import Copy, ListRead, Move, P2mLookup, Piece, PteRead, TlbLookup
+from xenexplore.steps import Copy, ListRead, Move, P2mLookup, Piece, PteRead, Purpose, TlbLookup
 
 __all__ = ["Chunk", "Focus", "focus_at"]
-
-_WALK_END = "frame of the linear address"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ def _chunks(tree: Tree, copy: int, last: int) -> Iterator[Chunk]:
             size = step.covered if isinstance(step, TlbLookup) and hit else step.size
             gpa = step.gpa if isinstance(step, TlbLookup) else None
             at = Chunk(first=first, va=va, size=size, gpa=gpa)
-        elif isinstance(step, P2mLookup) and step.purpose == _WALK_END:
+        elif isinstance(step, P2mLookup) and step.purpose is Purpose.WALK_END:
             if at is not None and at.va is not None and step.mfn is not None:
                 at = replace(at, gpa=Gpa(step.gfn.value << 12 | at.va.value & 0xFFF))
         elif isinstance(step, ListRead) and at is not None and at.moved:

@@ -10,6 +10,7 @@ from xenexplore.render.text.path import guest_line
 from xenexplore.render.text.table import WIDTH
 from xenexplore.render.view_comparison import Measure, Side, measures_of, sides_of
 from xenexplore.scenario.comparison import Comparison
+from xenexplore.steps import Status
 
 __all__ = ["comparison_text"]
 
@@ -32,7 +33,7 @@ class _Column:
         return word.ljust(self.width) if self.left else word.rjust(self.width)
 
 
-_SHOWN = {"right": "right", "wrong": "WRONG", "error": "error", "refused": "refused"}
+_SHOWN = {status: status.value for status in Status} | {Status.WRONG: "WRONG"}
 
 
 def comparison_text(comparison: Comparison, *, unicode: bool = False) -> str:
@@ -58,13 +59,13 @@ def comparison_text(comparison: Comparison, *, unicode: bool = False) -> str:
 
 def _blocks(ink: Ink, sides: Sequence[Side], measures: Sequence[Measure]) -> Iterator[list[str]]:
     """The table, cut into blocks of columns that fit the page."""
-    status = [_SHOWN.get(side.status, side.status) for side in sides]
+    status = [_SHOWN[side.status] for side in sides]
     columns = [_Column(("out-", "come"), status, left=True)]
     if any(side.result not in ("", "0") for side in sides):
         results = [side.result or "-" for side in sides]
         columns.append(_Column(("re-", "turns"), results, left=True))
     for place, measure in enumerate(measures):
-        values = ["-" if side.status == "refused" else side.values[place] for side in sides]
+        values = ["-" if side.status is Status.REFUSED else side.values[place] for side in sides]
         columns.append(_Column(measure.head, values))
     names = [_name(ink, side) for side in sides]
     width = max([len(line) for name in names for line in name], default=0)
@@ -125,7 +126,7 @@ def _differences(ink: Ink, sides: Sequence[Side]) -> list[str]:
     lines = [*ink.paragraph(f"first step that differs from {sides[0].label}'s")]
     found = []
     for side in sides[1:]:
-        if side.status == "refused":
+        if side.status is Status.REFUSED:
             continue
         if side.differs is None:
             text = "none, the set-up apart"

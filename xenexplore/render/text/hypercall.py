@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xenexplore.hypercalls.callers import Caller, caller_of
 from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
 from xenexplore.hypercalls.describe import GUEST_NAMES, registers
 from xenexplore.hypercalls.facts import facts_of
@@ -15,16 +16,18 @@ from xenexplore.render.text.table import heading, paragraph, table
 __all__ = ["entry_text", "list_text"]
 
 
-def entry_text(entry: Hypercall | SubOp, guest: str | None = None) -> str:
+def entry_text(entry: Hypercall | SubOp, who: Caller | None = None) -> str:
     """One hypercall or sub-op.
 
     Args:
         entry: what to show.
-        guest: whose registers, layouts and plan; None: the first kind that has it.
+        who: whose registers, layouts and plan; None: the first kind of guest that has
+            it, of which nothing else is known.
     """
     one = family(entry.family) if isinstance(entry, SubOp) else entry
     kinds = tuple(entry.guests)
-    guest = guest or (kinds[0] if kinds else "hvm")
+    caller = who or caller_of(kinds[0] if kinds else "hvm")
+    guest = caller.handlers
     lines = heading(entry.title, "=")
     lines += ["", *paragraph(entry.summary), ""]
     lines += _facts(entry, one)
@@ -35,12 +38,14 @@ def entry_text(entry: Hypercall | SubOp, guest: str | None = None) -> str:
     if isinstance(entry, Hypercall) and entry.ops:
         lines += ["", *heading("Sub-ops"), *_ops(entry.ops.values())]
     structs = one.structs(guest)
-    layout = structs.get(entry.struct) if entry.struct else None
+    struct = entry.struct_of(guest)
+    layout = structs.get(struct) if struct else None
     if layout:
         lines += ["", *_struct(layout, structs)]
-    elif entry.struct:
-        lines += ["", *heading(f"{entry.struct}: {structs.sizeof(entry.struct)} bytes")]
-    lines += ["", *heading("Copy plan"), *_plan(entry, guest)]
+    elif struct:
+        lines += ["", *heading(f"{struct}: {structs.sizeof(struct)} bytes")]
+    of = f" for a caller of kind {caller.title}" if who else ""
+    lines += ["", *heading(f"Copy plan{of}"), *_plan(entry, caller)]
     if entry.notes:
         lines += ["", *heading("Notes"), *paragraph(" ".join(entry.notes.split()))]
     return "\n".join(lines) + "\n"
@@ -69,7 +74,7 @@ def _facts(entry: Hypercall | SubOp, one: Hypercall) -> list[str]:
 
 
 def _ops(ops: Iterable[SubOp]) -> list[str]:
-    rows = [(str(op.value), op.name, op.struct) for op in ops]
+    rows = [(str(op.value), op.name, op.struct_of(op.guests[0])) for op in ops]
     return table(rows, "rll", indent=2)
 
 
@@ -87,12 +92,12 @@ def _struct(layout: Layout, structs: Structs) -> list[str]:
     return lines
 
 
-def _plan(entry: Hypercall | SubOp, guest: str) -> list[str]:
+def _plan(entry: Hypercall | SubOp, caller: Caller) -> list[str]:
     if entry.missing:
         return paragraph(f"Not modelled: {entry.missing}")
     lines: list[str] = []
     number = 0
-    for line in outline(entry, guest):
+    for line in outline(entry, caller):
         if line.access is not None:
             number += 1
         lines += _plan_line(line, number)
@@ -131,8 +136,9 @@ def _row(entry: Hypercall | SubOp) -> tuple[str, ...]:
     facts = facts_of(entry)
     number = f"{one.number}.{entry.value}" if isinstance(entry, SubOp) else str(one.number)
     arm_only = tuple(entry.guests) == ("arm",)
-    structs = one.structs("arm" if arm_only else "hvm")
-    size = str(structs.sizeof(entry.struct)) if entry.struct else ""
+    guest = "arm" if arm_only else "hvm"
+    struct = entry.struct_of(guest)
+    size = str(one.structs(guest).sizeof(struct)) if struct else ""
     marks = (
         "h" if facts.nested else "",
         "p" if facts.exceeds_page else "",

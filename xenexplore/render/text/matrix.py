@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.table import heading, paragraph
 from xenexplore.scenario.matrix import Cell, Question
+from xenexplore.steps import Status
 
 __all__ = ["matrix_text"]
 
-_LETTERS = {"right": "r", "wrong": "W", "error": "e", "refused": "-", "": "s"}
+_LETTERS = {Status.RIGHT: "r", Status.WRONG: "W", Status.ERROR: "e", Status.REFUSED: "-", None: "s"}
 _COLUMN = 5
 _LEGEND = (
     "r right, W wrong without a fault, e an error is reported, - refused; several: variants or "
@@ -22,9 +22,9 @@ def matrix_text(questions: Sequence[Question]) -> str:
     """The whole matrix.
 
     Args:
-        questions: its rows; a row's cells are in the registry's order.
+        questions: its rows, all with the same options in the same order.
     """
-    idents = [option.ident for option in OPTIONS.values()]
+    idents = [cell.ident for cell in questions[0].cells] if questions else []
     head = "    " + "".join(ident.rjust(_COLUMN) for ident in idents)
     lines = heading("Questions of the thread, and what each option makes of them")
     lines += [head.rstrip()]
@@ -54,7 +54,7 @@ def _details(question: Question) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for cell in question.cells:
         if cell.reason:
-            reasons.setdefault(cell.reason, []).append(OPTIONS[cell.option].ident)
+            reasons.setdefault(cell.reason, []).append(cell.ident)
     for reason, idents in reasons.items():
         if reason != "never specified":
             lines += paragraph(f"{' '.join(idents)}: {reason}", 4, 2)

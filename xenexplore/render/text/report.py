@@ -162,7 +162,7 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
 def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
     rows = [["accesses as 4 KiB pieces, buffers, calls"] + [d.coverage.name for d in shown]]
     near = [percent(d.locality.saved, d.locality.pieces) for d in shown]
-    rows.append(_row("  pieces on the same page as the last", near))
+    rows.append(_row("  pieces that the last walk would serve", near))
     crossing = [f"{d.sizes.crossing} of {_n(d.sizes.buffers)}" for d in shown]
     rows.append(_row("  buffers that cross a page", crossing))
     rows.append(_row("  bytes of a call: 99% / most", [

@@ -1,5 +1,7 @@
 // Several options side by side, in lockstep or at their ends.
 
+const BAND = 4; // options side by side on paper
+
 class Comparison {
   constructor(el, data, options = {}) {
     this.data = data;
@@ -21,6 +23,8 @@ class Comparison {
     on(this.root, "focusin", keepKeys);
     on(this.root, "click", (event) => this.click(event));
     on(this.range, "input", () => this.go(Number(this.range.value)));
+    on(window, "beforeprint", () => this.layOutForPaper());
+    on(window, "afterprint", () => this.bands.replaceChildren());
     this.detail = null;
     this.show(options.step ?? -1);
     this.choose(0);
@@ -51,13 +55,27 @@ class Comparison {
     root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
 <details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}</details>
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
+<div class="xe-bands"></div>
 <div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
 ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
 <p class="xe-sr" aria-live="polite"></p><div class="xe-detail"></div></div>`;
     this.range = root.querySelector("input");
+    this.bands = root.querySelector(".xe-bands");
+    this.sheet = root.querySelector(".xe-sheet table");
     this.nowCells = [...root.querySelector(".xe-nowrow").querySelectorAll("td")];
     this.countCells = [...root.querySelectorAll(".xe-crow")].map((tr) => [...tr.querySelectorAll("td")]);
     this.live = root.querySelector(".xe-body > .xe-sr");
+  }
+  // A page is not wide enough for many columns: the same table in bands of a few options each.
+  layOutForPaper() {
+    const bands = [];
+    for (let from = 1; from <= this.runs.length; from += BAND) {
+      const band = this.sheet.cloneNode(true);
+      for (const row of band.rows)
+        [...row.cells].forEach((cell, k) => { if (k && (k < from || k >= from + BAND)) cell.remove(); });
+      bands.push(band);
+    }
+    this.bands.replaceChildren(...bands);
   }
   errnoOf(k) {
     const returns = this.runs[k].steps.filter((step) => step.kind === "return");

@@ -24,7 +24,7 @@ function chunksOf(run, unit) {
     } else if (s.kind === "unchecked") {
       if (!now || now.moves.length) begin(i, big(s.va), s.size);
       else if (now.va === null) now.va = big(s.va);
-    } else if (s.kind === "p2m-lookup" && s.purpose === "frame of the linear address" && now && now.va !== null) {
+    } else if (s.kind === "p2m-lookup" && s.purpose === "walk end" && now && now.va !== null) {
       Object.assign(now, { gpa: (big(s.gfn) << 12n) | (now.va & 0xfffn), known: i });
     } else if (s.kind === "p2m-lookup" && s.purpose === "buffer" && (!now || now.moves.length)) {
       begin(i, null, 0);

@@ -34,28 +34,22 @@ export function mount(el, data, options = {}) {
 
 // anywidget: the data comes once, and whole again when another run is shown; the step goes both ways.
 function render({ model, el }) {
-  let pending = 0, view = null;
+  let view = null;
+  const turns = new Turns(model, (step) => view.show(step));
   const begin = () => {
-    clearTimeout(pending);
-    pending = 0;
     view?.destroy();
+    turns.begin();
     view = mount(el, JSON.parse(model.get("data")), {
-      step: model.get("step"),
+      step: turns.now.step,
       python: model.get("code"),
-      onStep: (step) => {
-        model.set("step", step);
-        if (!pending) pending = setTimeout(() => { pending = 0; model.save_changes(); }, 60);
-      },
+      onStep: (step) => turns.go(step),
     });
   };
-  const follow = () => view.show(model.get("step"));
   begin();
   model.on("change:data", begin);
-  model.on("change:step", follow);
   return () => {
-    clearTimeout(pending);
     model.off("change:data", begin);
-    model.off("change:step", follow);
+    turns.end();
     view.destroy();
   };
 }

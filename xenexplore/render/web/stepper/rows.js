@@ -18,21 +18,19 @@ function rowsOf(run, unit) {
     } else if (step.kind === "pte-update" && last && last.step.kind === "pte-update") {
       last.indices.push(i);
     } else {
-      const level = step.kind === "p2m-lookup" && /^level-(\d) table/.exec(step.purpose || "");
       const folded = !deep && i !== unit && run.hasChildren(i);
-      rows.push({ indices: [i], step, table: level ? Number(level[1]) : 0, head: i === unit, chunk, until: folded ? run.end[i] : i + 1 });
+      rows.push({ indices: [i], step, table: (step.kind === "p2m-lookup" && step.level) || 0, head: i === unit, chunk, until: folded ? run.end[i] : i + 1 });
     }
   }
   return rows;
 }
 
-const PURPOSES = { buffer: "copy", "frame of the linear address": "walk" };
+const PURPOSES = { buffer: "copy", "walk end": "walk" };
 function rowWords(run, row) {
   const found = words(row.step);
   if (row.step.kind === "p2m-lookup" && row.step.purpose) {
-    const level = /^level-(\d) table/.exec(row.step.purpose);
-    if (level) found.label = `L${level[1]}`;
-    else found.side = `${found.side} · ${PURPOSES[row.step.purpose] || esc(row.step.purpose)}`;
+    if (row.step.level) found.label = `L${row.step.level}`;
+    else found.side = `${found.side} · ${PURPOSES[row.step.purpose]}`;
   } else if (row.table) {
     const lookup = run.steps[row.indices[0]];
     found.more = lookup.mfn ? `mfn ${hex(big(lookup.mfn))}` : "";

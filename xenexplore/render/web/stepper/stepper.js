@@ -6,6 +6,8 @@ const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcut
 
 let instances = 0;
 const KEYS = "← → step · PgUp PgDn copy or call · Home End · space play · Enter bits or fold · + − zoom";
+// From which width (px) three columns stand side by side, and from which two.
+const WIDE = 1120, MIDDLE = 850;
 const STATUS = { right: ["✓", "right"], wrong: ["✕", "wrong bytes"], error: ["!", "error"], refused: ["–", "refused"] };
 
 // The Python that shows the same, where whoever mounts the view gives it.
@@ -24,6 +26,9 @@ class Stepper {
     this.folds = new Map(); // step -> folded by hand (true) or unfolded (false)
     this.timer = 0;
     this.rate = 2;
+    this.width = 0; // of its content, in px; 0: not laid out yet
+    this.onScreen = false;
+    this.sizes = { map: 360, height: 440, line: 900 };
     this.says = new Says(this);
     this.rows = new Rows(this);
     this.tables = new TablesView(this);
@@ -82,21 +87,37 @@ class Stepper {
       this.rate = Number(event.target.value);
       if (this.timer) this.play(true);
     });
-    this.width = 0;
-    this.resize = new ResizeObserver(() => {
-      const width = Math.round(this.root.clientWidth);
-      if (width !== this.width && width > 0) {
-        this.width = width;
-        this.measure();
-        this.render();
-      }
+    // Nothing is measured before the browser says that there is something to measure: it does so
+    // when the view is laid out, before it is painted, and not while a notebook skips the cell.
+    this.resize = new ResizeObserver(([entry]) => {
+      const width = Math.round(entry.contentRect.width);
+      if (width === this.width || width <= 0) return;
+      this.width = width;
+      this.fit();
+      this.measure();
+      this.render();
     });
     this.resize.observe(root);
+    this.sight = new IntersectionObserver((entries) => {
+      this.onScreen = entries[entries.length - 1].isIntersecting;
+      if (this.onScreen) this.rows.keepInSight();
+    });
+    this.sight.observe(root);
+  }
+  // The columns that there is room for.  As classes, not by a container query: a size container is
+  // styled when it is laid out, and in a cell that the notebook skips (content-visibility) that is
+  // not when it is drawn.
+  fit() {
+    const { classList } = this.root;
+    classList.toggle("is-wide", this.width >= WIDE);
+    classList.toggle("is-middle", this.width >= MIDDLE && this.width < WIDE);
+    classList.toggle("is-narrow", this.width < MIDDLE);
   }
   destroy() {
     this.play(false);
     this.abort.abort();
     this.resize.disconnect();
+    this.sight.disconnect();
     this.root.remove();
   }
   // ---- acting
@@ -244,7 +265,6 @@ class Stepper {
     const { run, index } = this;
     this.state = run.foldAt(index);
     this.focus = focusOf(run, index);
-    if (!this.sizes) this.measure();
     this.root.dataset.step = index;
     const held = this.root.contains(document.activeElement);
     this.says.draw();
@@ -255,7 +275,7 @@ class Stepper {
     this.range.value = index;
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     this.relight();
-    this.rows.keepInSight();
+    if (this.onScreen) this.rows.keepInSight();
     // What had the focus may have been drawn anew; keys go on working.
     if (held && !this.root.contains(document.activeElement)) this.root.focus({ preventScroll: true });
   }

@@ -12,7 +12,7 @@ const WORDS = {
   phase: (s) => [s.name, sentence(s.detail || ""), s.who === "xen" ? "Xen" : "guest"],
   hypercall: (s) => ["call", esc(s.name), s.leg ? `continuation ${s.leg}` : ""],
   exit: (s) => ["exit", `vCPU ${s.vcpu}`, esc(s.instruction)],
-  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.role.split(":")[0]).replace(/_/g, "_<wbr>")],
+  copy: (s) => [COPIES[s.direction], `${handle(big(s.handle))} <small>${size(s.size)}</small>`, esc(s.type || s.role).replace(/_/g, "_<wbr>")],
   piece: (s) => ["piece", `${handle(big(s.handle))} <small>${size(s.size)}</small>`, ""],
   move: (s) => [
     "bytes",
@@ -30,7 +30,7 @@ const WORDS = {
       : ["unchecked", `${s.write ? "written" : "read"} without today’s checks`, s.flags_not_set ? `${esc(s.flags_not_set)} not set` : ""],
   hazard: (s) => ["hazard", `${esc(s.name)}: ${sentence(s.detail)}`, "", "bad"],
   refusal: (s) => ["refused", sentence(s.reason), "", "bad"],
-  registers: (s) => [s.way === "in" ? "load" : "store", `<span class="xe-n">${esc(s.registers.join(" "))}</span>`, esc(s.role)],
+  registers: (s) => [s.direction === "from" ? "load" : "store", `<span class="xe-n">${esc(s.registers.join(" "))}</span>`, esc(s.role)],
   return: (s) => ["return", `${esc(errno(s))}${s.what ? `, ${esc(s.what)}` : s.value ? "" : ", success"}`, `vCPU ${s.vcpu}`, s.value < 0 ? "bad" : ""],
   note: (s) => ["note", sentence(s.text), ""],
   flip: (s) => ["flip", `gfn ${frame(big(s.gfn))}`, s.shared ? "shared with Xen" : "private again"],

@@ -1,0 +1,152 @@
+"""What every command that prints shares: ``--json``, ``--unicode``, the output's encoding."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TextIO
+
+from xenexplore.errors import InputError
+
+__all__ = [
+    "add_max_size",
+    "add_printing",
+    "drawn",
+    "prepare_output",
+    "print_record",
+    "print_text",
+    "shows_progress",
+    "takes_no_document",
+    "writing",
+]
+
+_RULE: Final = re.compile(r"^-{3,}$", re.MULTILINE)
+# Every kind of character that --unicode brings in: lines, arrows, marks.
+_DRAWN: Final = "\u2500\u2502\u251c\u2514\u2574\u2192\u25b6\u2026"
+_SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_SHIFT: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
+    """``--json`` and ``--unicode``; ``record`` says what JSON holds."""
+    parser.add_argument("--json", action="store_true", help=f"print JSON: {record}")
+    parser.add_argument(
+        "--unicode", action="store_true", help="box characters, where the text has lines"
+    )
+
+
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    if match is None or not int(match[1]):
+        raise argparse.ArgumentTypeError(f"expected a size such as 500M or 8G, got {text!r}")
+    return int(match[1]) << _SHIFT[match[2].upper()]
+
+
+def add_max_size(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--max-size``: how much of a file is read at most."""
+    parser.add_argument(
+        "--max-size", metavar="SIZE", type=_size,
+        help=f"most bytes of a file's content, decompressed, e.g. 8G (default: {default})",
+    )  # fmt: skip
+
+
+def drawn(text: str) -> str:
+    """A finished text with its rules in box characters."""
+    return _RULE.sub(lambda rule: "\u2500" * len(rule[0]), text)
+
+
+def print_text(text: str, args: argparse.Namespace) -> None:
+    """Write a text that is made in ASCII."""
+    sys.stdout.write(drawn(text) if args.unicode else text)
+
+
+def print_record(record: object) -> None:
+    """Write one JSON document on a line of its own."""
+    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def takes_no_document(args: argparse.Namespace) -> None:
+    """Refuse ``--json`` where the output is a document already.
+
+    Raises:
+        InputError: it was given with ``-o -``.
+    """
+    if args.json and args.output == "-":
+        raise InputError(
+            "command line", "--json", expected="a file's name after -o", got="-",
+            hint="with -o - the document itself is printed",
+        )  # fmt: skip
+
+
+def _is_document(args: argparse.Namespace) -> bool:
+    """Whether tools read the output, which then is UTF-8 whatever the terminal is."""
+    return (
+        any(getattr(args, name, False) for name in ("json", "code"))
+        or getattr(args, "format", "") == "json"
+        or getattr(args, "output", "") == "-"
+        or (args.command, getattr(args, "action", "")) in _WRITES_SCENARIOS
+        or args.command == "sweep"
+    )
+
+
+_WRITES_SCENARIOS: Final = {("scenario", "show"), ("scenario", "from-recording")}
+
+
+def prepare_output(args: argparse.Namespace) -> None:
+    """Make standard output take what the command will write.
+
+    JSON, SVG, HTML, CSV, Python and scenarios are UTF-8.  A text for people is
+    in the terminal's encoding: without box characters if that has none, which
+    is said on standard error, and with escapes for other characters it lacks.
+    """
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is None:
+        return  # not a stream of bytes: a test's, a notebook's
+    if _is_document(args):
+        reconfigure(encoding="utf-8", errors="strict")
+        return
+    if getattr(args, "unicode", False) and not _encodes(sys.stdout, _DRAWN):
+        args.unicode = False
+        print(
+            f"xenexplore: standard output is {sys.stdout.encoding}, which has no box characters:"
+            " --unicode is left out (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)",
+            file=sys.stderr,
+        )
+    reconfigure(errors="backslashreplace")
+
+
+def _encodes(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Name the file in an error that does not: a full disk is found out only on writing.
+
+    Raises:
+        OSError: the error, with the file's name.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from None
+
+
+def shows_progress(stream: TextIO) -> bool:
+    """Whether a progress bar may be drawn: on a terminal that can move its cursor.
+
+    Not with ``NO_COLOR`` while the output itself goes elsewhere: then nobody
+    reads along, and what is on the terminal may be a log.
+    """
+    if not stream.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb"):
+        return False
+    return not os.environ.get("NO_COLOR") or sys.stdout.isatty()

@@ -1,0 +1,410 @@
+"""The bytes of an input file, plain or zstd-compressed, within a stated limit.
+
+Every file that a person hands to xenexplore is read here.  A compressed file of
+a few hundred kilobytes can unfold to gigabytes, and a line without an end can be
+as long as its file: content is produced piece by piece, what a frame's header
+says of its size is looked at first, and nothing is read beyond the limit.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import IO, Any, Final, TypeAlias
+
+from xenexplore.errors import InputError
+
+__all__ = [
+    "BLOCK",
+    "HEAD",
+    "TEXT_LIMIT",
+    "Buffer",
+    "Cut",
+    "decoded",
+    "half_of_memory",
+    "is_compressed",
+    "load",
+    "read_blocks",
+    "read_lines",
+    "read_text",
+    "shown_size",
+]
+
+Buffer: TypeAlias = "bytes | bytearray | mmap.mmap"
+
+# Content is handed on in blocks of at most this many bytes.
+BLOCK: Final = 1 << 20
+# What a loaded file is judged by before the rest of it is decompressed.
+HEAD: Final = 1 << 16
+# Texts that a person writes: scenarios, cost tables.
+TEXT_LIMIT: Final = 4 << 20
+# Lines of such texts and of symbol tables; the longest that we have seen has 250 bytes.
+_LONGEST_LINE: Final = 1 << 16
+
+_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+# A frame that carries no content, such as pzstd puts before each of its frames: 0x184D2A50 to 5F
+# (RFC 8878, 3.1.2).
+_SKIPPABLE: Final = b"\x2a\x4d\x18"
+_LONGEST_HEADER: Final = 18  # bytes of a frame's header (RFC 8878, 3.1.1.1)
+# zstd makes at most 128 KiB of the 4 bytes of a block (RFC 8878, 3.1.1.2.3): of this many
+# compressed bytes, fed at a time, 32 MiB.
+_STEP: Final = 1 << 10
+# Zeros are left out of a loaded file in units of this size.
+_SPARSE: Final = 1 << 16
+_MAPPED: Final = "decompress it with zstd -d (a plain file is mapped, not loaded), or"
+_ZEROS: Final = bytes(_SPARSE)
+
+
+class Cut(Exception):  # noqa: N818
+    """A compressed stream breaks off or does not decompress; what came before is good.
+
+    Attributes:
+        at: offset in the compressed file, within a kibibyte.
+        whole: False if the file ends in the middle of a frame.
+        what: what zstd says.
+    """
+
+    def __init__(self, at: int, *, whole: bool, what: str) -> None:
+        self.at = at
+        self.whole = whole
+        self.what = what
+        super().__init__(
+            f"the zstd stream does not decompress ({what})"
+            if whole
+            else "the zstd stream ends in the middle of a frame"
+        )
+
+
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins like this is zstd-compressed; its name does not matter."""
+    return head[:4] == _MAGIC or (head[1:4] == _SKIPPABLE and 0x50 <= head[0] <= 0x5F)
+
+
+def half_of_memory() -> int:
+    """Half of the machine's memory, in bytes: the default limit of what is loaded whole."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def shown_size(size: int) -> str:
+    """A number of bytes in the largest unit that leaves it whole.
+
+    >>> shown_size(4 << 20), shown_size(1536)
+    ('4 MiB', '1536 bytes')
+    """
+    for shift, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 10 << shift or (size >> shift and not size & (1 << shift) - 1):
+            return f"{size >> shift} {unit}"
+    return f"{size} bytes"
+
+
+class _Count:
+    """How much of a file's content has been read, held to the limit."""
+
+    def __init__(
+        self, source: object, limit: int, error: type[InputError], remedy: str = ""
+    ) -> None:
+        self._source, self._limit, self._error = source, limit, error
+        self._hint = f"{remedy or 'if that is right,'} allow it with --max-size"
+        self.size = 0
+        self.compressed = False
+
+    def announced(self, size: int) -> None:
+        """Refuse content that a frame's header says is too large."""
+        if self.size + size > self._limit:
+            raise self._too_large(shown_size(self.size + size))
+
+    def add(self, piece: bytes) -> bytes:
+        """Count a piece, or refuse it."""
+        self.size += len(piece)
+        if self.size > self._limit:
+            raise self._too_large("more")
+        return piece
+
+    def _too_large(self, got: str) -> InputError:
+        unfolded = " when decompressed" if self.compressed else ""
+        return self._error(
+            self._source, "", expected=f"at most {shown_size(self._limit)}{unfolded}", got=got,
+            hint=self._hint,
+        )  # fmt: skip
+
+
+def _unfolded(stream: IO[bytes], head: bytes, count: _Count) -> Iterator[bytes]:
+    """Frame after frame of a zstd stream, in pieces of at most 32 MiB."""
+    import zstandard
+
+    count.compressed = True
+    at, piece, machine = 0, head, None
+    while piece:
+        if machine is None:
+            machine = zstandard.ZstdDecompressor().decompressobj()
+            piece += stream.read(max(_LONGEST_HEADER - len(piece), 0))
+            count.announced(_announced_size(piece))
+        try:
+            yield count.add(machine.decompress(piece))
+        except zstandard.ZstdError as error:
+            raise Cut(at, whole=True, what=str(error)) from None
+        at += len(piece)
+        piece = b""
+        if machine.eof:
+            piece, machine = machine.unused_data, None
+            at -= len(piece)
+        piece = piece or stream.read(_STEP)
+    if machine is not None:
+        raise Cut(at, whole=False, what="")
+
+
+def _announced_size(header: bytes) -> int:
+    """What a frame's header says of the content's size; 0 if it does not say."""
+    import zstandard
+
+    if header[:4] != _MAGIC:
+        return 0
+    try:
+        size = zstandard.get_frame_parameters(header).content_size
+    except zstandard.ZstdError:
+        return 0  # decompressing says what is wrong
+    return 0 if size == zstandard.CONTENTSIZE_UNKNOWN else size
+
+
+def _content(stream: IO[bytes], count: _Count) -> Iterator[bytes]:
+    """The content of a stream, decompressed where it is compressed, in blocks."""
+    head = stream.read(_STEP)
+    if not is_compressed(head):
+        while head:
+            yield count.add(head)
+            head = stream.read(BLOCK)
+        return
+    parts: list[bytes] = []
+    gathered = 0
+    try:
+        for piece in _unfolded(stream, head, count):
+            parts.append(piece)
+            gathered += len(piece)
+            if gathered >= BLOCK:
+                yield from _slices(b"".join(parts))
+                parts, gathered = [], 0
+    except Cut:
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
+
+
+def _slices(text: bytes) -> Iterable[bytes]:
+    if len(text) <= 2 * BLOCK:
+        return (text,)
+    return (text[at : at + BLOCK] for at in range(0, len(text), BLOCK))
+
+
+def _opened(source: str | Path, what: str, error: type[InputError]) -> Any:
+    """The file, or standard input, which is not closed afterwards."""
+    if str(source) != "-":
+        return Path(source).open("rb")
+    if sys.stdin is None:
+        raise error("standard input", "", expected=what, got="a closed one")
+    return nullcontext(sys.stdin.buffer)
+
+
+def read_blocks(
+    source: str | Path, limit: int, *, what: str, error: type[InputError] = InputError
+) -> Iterator[bytes]:
+    """The content of a file in blocks of about a mebibyte, in bounded memory.
+
+    Args:
+        source: a path, or ``"-"`` for standard input.
+        limit: most bytes of content, decompressed.
+        what: what the file should be, for messages.
+        error: what is raised if it cannot be read.
+
+    Raises:
+        Cut: the compressed stream is damaged here.
+        InputError: there is more than the limit; standard input is closed.
+        OSError: the file cannot be read.
+    """
+    with _opened(source, what, error) as stream:
+        name = "standard input" if str(source) == "-" else source
+        yield from _content(stream, _Count(name, limit, error))
+
+
+def read_lines(
+    source: str | Path, limit: int, *, what: str, error: type[InputError] = InputError
+) -> Iterator[bytes]:
+    """The lines of a file, without their ends, in bounded memory.
+
+    Args:
+        source: a path, or ``"-"`` for standard input.
+        limit: most bytes of content, decompressed.
+        what: what a line should be, for messages.
+        error: what is raised if it cannot be read.
+
+    Raises:
+        InputError: as for :func:`read_blocks`; a line is longer than 64 KiB;
+            the compressed stream is damaged.
+        OSError: the file cannot be read.
+    """
+    rest, number = b"", 1
+    try:
+        for block in read_blocks(source, limit, what=what, error=error):
+            lines = (rest + block).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                _check_length(source, number, line, what, error)
+                yield line
+                number += 1
+            _check_length(source, number, rest, what, error)
+    except Cut as cut:
+        raise error(
+            source, f"line {number}", expected="whole zstd data", got=str(cut),
+            hint="copy the file again",
+        ) from None  # fmt: skip
+    if rest:
+        yield rest
+
+
+def _check_length(
+    source: object, number: int, line: bytes, what: str, error: type[InputError]
+) -> None:
+    if len(line) > _LONGEST_LINE:
+        raise error(
+            source, f"line {number}", expected=what,
+            got=f"a line of more than {shown_size(_LONGEST_LINE)} that begins {line[:12]!r}",
+        )  # fmt: skip
+
+
+def read_text(
+    source: str | Path,
+    limit: int = TEXT_LIMIT,
+    *,
+    what: str,
+    error: type[InputError] = InputError,
+) -> str:
+    """A whole text: UTF-8, as all of ours are.
+
+    Args:
+        source: a path, or ``"-"`` for standard input.
+        limit: most bytes of content, decompressed.
+        what: what the file should be, for messages.
+        error: what is raised if it cannot be read.
+
+    Raises:
+        InputError: as for :func:`read_lines`; a byte is not UTF-8.
+        OSError: the file cannot be read.
+    """
+    name = "standard input" if str(source) == "-" else str(source)
+    if source == "-" and sys.stdin is not None and not hasattr(sys.stdin, "buffer"):
+        return str(sys.stdin.read(limit))  # replaced by a text, as notebooks and tests do
+    try:
+        raw = b"".join(read_blocks(source, limit, what=what, error=error))
+    except Cut as cut:
+        raise error(name, "", expected=what, got=str(cut), hint="copy the file again") from None
+    return decoded(name, raw, what, error)
+
+
+def decoded(source: object, raw: bytes, what: str, error: type[InputError] = InputError) -> str:
+    """Bytes as text.
+
+    Raises:
+        InputError: a byte is not UTF-8; says which, and what to do.
+    """
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as wrong:
+        at = wrong.start
+    line = raw.count(b"\n", 0, at) + 1
+    raise error(
+        source, f"line {line} (byte {at})", expected=f"{what} in UTF-8",
+        got=f"the byte {raw[at]:#04x}",
+        hint="if it is text in another encoding, convert it: iconv -f LATIN1 -t UTF-8",
+    )  # fmt: skip
+
+
+def load(
+    path: Path,
+    limit: int,
+    *,
+    what: str,
+    error: type[InputError] = InputError,
+    check: Callable[[bytes], object] | None = None,
+) -> Buffer:
+    """All of a file at once: mapped if it is plain, decompressed into memory if not.
+
+    Where the content is zeros, 64 KiB and more, it takes no memory.
+
+    Args:
+        path: the file.
+        limit: most bytes that a compressed file may unfold to.
+        what: what the file should be, for messages.
+        error: what is raised if it cannot be read.
+        check: called with the first 64 KiB (or all there is) before the rest
+            is decompressed; raises if it makes no sense to go on.
+
+    Raises:
+        InputError: the file is empty, or its compressed data is cut short,
+            damaged, or larger than the limit.
+        OSError: the file cannot be opened or mapped.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+        if not start:
+            raise error(path, "", expected=what, got="an empty file")
+        if not is_compressed(start):
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        file.seek(0)
+        count = _Count(path, limit, error, _MAPPED)
+        memory = _Memory()
+        try:
+            for block in _content(file, count):
+                if memory.size < HEAD <= memory.size + len(block) and check is not None:
+                    check(memory.read(memory.size) + block[: HEAD - memory.size])
+                memory.append(block)
+        except Cut as cut:
+            raise _damaged(path, cut, memory.size, error) from None
+    if not memory.size:
+        raise error(path, "", expected=what, got="an empty zstd frame")
+    return memory.whole()
+
+
+def _damaged(path: Path, cut: Cut, size: int, error: type[InputError]) -> InputError:
+    if cut.whole:
+        return error(
+            path, f"compressed bytes from {cut.at:#x}", expected="zstd data",
+            got=f"damage ({cut.what})", hint="copy the file again",
+        )  # fmt: skip
+    return error(
+        path, f"end of file, after {size:#x} decompressed bytes",
+        expected="the end of the zstd frame", got="no more data", hint="the file is cut short",
+    )  # fmt: skip
+
+
+class _Memory:
+    """Bytes in pages of their own that are only there once something other than zeros is put in."""
+
+    def __init__(self) -> None:
+        self._room = _anonymous(BLOCK)
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        return self._room[:size]
+
+    def append(self, block: bytes) -> None:
+        end = self.size + len(block)
+        if end > len(self._room):
+            self._room.resize(max(2 * len(self._room), end))
+        for at in range(0, len(block), _SPARSE):
+            part = block[at : at + _SPARSE]
+            if part != _ZEROS[: len(part)]:
+                self._room[self.size + at : self.size + at + len(part)] = part
+        self.size = end
+
+    def whole(self) -> mmap.mmap:
+        """Just what was put in."""
+        self._room.resize(self.size)
+        return self._room
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    """Private memory: shared memory (mmap's default) does not grow."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

@@ -1,0 +1,84 @@
+"""Words that modules pass to each other: one spelling each, never a sentence.
+
+Each is a string to JSON and to a reader, and a value to the code: nothing in the
+project decides by comparing text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Direction", "Ending", "PlanVerdict", "Purpose", "Spoilt", "Status", "Translation"]
+
+
+class Direction(StrEnum):
+    """Which way an argument travels, seen from Xen."""
+
+    FROM = "from"
+    TO = "to"
+    CLEAR = "clear"
+
+    @property
+    def writes(self) -> bool:
+        """Whether Xen writes guest memory."""
+        return self is not Direction.FROM
+
+
+class Status(StrEnum):
+    """A run's verdict; see :class:`~xenexplore.hypervisor.outcome.Outcome`."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    ERROR = "error"
+    REFUSED = "refused"
+
+
+class Spoilt(StrEnum):
+    """Why bytes that moved are no use where they lie."""
+
+    NOT = ""
+    CIPHERTEXT = "ciphertext"
+    GARBAGE = "garbage"
+    DROPPED = "dropped"
+
+
+class Ending(StrEnum):
+    """How a hypercall, or one leg of it, ended in its copy plan."""
+
+    RETURNED = "returned"
+    FAILED = "failed"
+    CONTINUED = "continued"
+    UNMODELLED = "unmodelled"
+
+
+class PlanVerdict(StrEnum):
+    """Whether a copy plan allows what a real Xen was seen to copy."""
+
+    EXACT = "exact"
+    FREE = "free"
+    UNEXPLAINED = "unexplained"
+    UNMODELLED = "unmodelled"
+    UNKNOWN = "unknown"
+
+    @property
+    def explained(self) -> bool:
+        """Whether the plan allows it."""
+        return self in (PlanVerdict.EXACT, PlanVerdict.FREE)
+
+
+class Purpose(StrEnum):
+    """What a P2M look-up is for."""
+
+    TABLE = "table"
+    """A page table of the guest, at the look-up's level."""
+    WALK_END = "walk end"
+    """The frame of the linear address: where a walk ended."""
+    BUFFER = "buffer"
+    """A frame whose bytes Xen copies."""
+
+
+class Translation(StrEnum):
+    """How a guest finds the physical address of one of its own buffers."""
+
+    ARITHMETIC = "arithmetic"
+    TABLE_WALK = "table walk"
