@@ -136,7 +136,12 @@ _ACTIONS: dict[str, dict[str, object]] = {
 }
 # Sphinx's markup: ``word``, :class:`~room.Word`.
 _MARKUP = re.compile(r"(?::[a-z]+:)?`+~?(?:[A-Za-z_]+\.)*([^`]*)`+")
-_HELP = {"p2m": "size of the pages by which the P2M maps memory."}
+_HELP = {
+    "option": "labels of the options that it is about; all of them if not given.",
+    "p2m": "size of the pages by which the P2M maps memory.",
+    "preempt_after": "one such point, instead of preempt.",
+}
+_VCPUS = ("vcpu", "subject")
 _NAMED = {"with": "given", "bytes": "data", "p2m": "p2m_order"}
 
 
@@ -196,6 +201,7 @@ class _Asked(Fields):
         super().__init__(Text("the example", EXAMPLE), table, path, "example")
         self.names = names
         self.noted: dict[str, Key] = {}
+        self._looked_for: set[str] = set()
 
     def note(self, key: str, kind: str, **more: Any) -> None:
         known = self.noted.setdefault(key, Key(key, kind))
@@ -212,11 +218,13 @@ class _Asked(Fields):
 
     def __contains__(self, key: str) -> bool:
         self.note(key, "value")
+        self._looked_for.add(key)
         return super().__contains__(key)
 
     def word(self, key: str, default: str | None = None, words: Iterable[str] = ()) -> str:
         known = tuple(dict.fromkeys(self._general(word) for word in words))
-        self.note(key, "text", values=known, default=default, required=default is None)
+        required = default is None and key not in self._looked_for
+        self.note(key, "text", values=known, default=default, required=required)
         return super().word(key, default, words)
 
     def _general(self, word: str) -> str:
@@ -239,7 +247,9 @@ class _Asked(Fields):
         return value
 
     def number(self, key: str, default: int | None = None, *, low: int = 0, high: int) -> int:
-        self.note(key, "number", low=low, high=high, default=default, required=default is None)
+        # How high a vCPU's number may be is the guest's affair, not the format's.
+        most = None if key in _VCPUS else high
+        self.note(key, "number", low=low, high=most, default=default, required=default is None)
         return super().number(key, default, low=low, high=high)
 
     def optional_number(self, key: str, *, low: int = 0, high: int) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 __all__ = ["KeyLines"]
 
 _HEADER = re.compile(r"[ \t]*\[\[?\s*([A-Za-z0-9_.-]+)\s*\]\]?[ \t]*$")
-_KEY = re.compile(r"""[ \t]*([A-Za-z0-9_."'-]+(?:\s*\.\s*[A-Za-z0-9_."'-]+)*)\s*=""")
+_KEY = re.compile(r"""[ \t]*([A-Za-z0-9_."'\[\]-]+(?:\s*\.\s*[A-Za-z0-9_."'\[\]-]+)*)\s*=""")
 # Comments, then the four kinds of strings, the multi-line ones first.
 _OPAQUE = re.compile(
     r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'', re.DOTALL
