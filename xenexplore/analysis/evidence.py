@@ -51,6 +51,7 @@ class Evidence:
             calls=Calls.concatenate(calls),
             accesses=Accesses.concatenate(accesses),
             walks=Walks.concatenate(walks),
+            counts=None,
         )
 
 
@@ -93,6 +94,7 @@ def _reduced(chunk: Recording) -> Recording:
             call=_rows_in(call_rows, walks.call[walk_rows]),
             access=_rows_in(access_rows, walks.access[walk_rows]),
         ),
+        counts=None,
     )
 
 

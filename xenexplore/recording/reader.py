@@ -17,7 +17,8 @@ import numpy as np
 from xenexplore.errors import RecordingError
 from xenexplore.recording.assemble import Assembler
 from xenexplore.recording.columns import Accesses, Calls, Damage, Recording, Walks
-from xenexplore.recording.lines import BadLine, decoder, read_line
+from xenexplore.recording.counts import Counts
+from xenexplore.recording.lines import BadLine, decoders, read_line, version_of
 from xenexplore.recording.stream import Cut, blocks
 
 __all__ = ["iter_chunks", "read_recording"]
@@ -55,12 +56,12 @@ def iter_chunks(
             last chunk carries the ``damage`` instead.
         OSError: the file cannot be read.
     """
-    assembler = Assembler(str(source))
-    reader = _Lines(source, assembler)
+    reader = _Lines(source)
     for _ in reader.run():
+        assembler = reader.assembler
         while assembler.complete_calls > calls:
             yield assembler.take(calls)
-    damage = reader.damage
+    damage, assembler = reader.damage, reader.assembler
     if damage is not None and (strict or not assembler.records):
         raise RecordingError(
             source,
@@ -81,20 +82,23 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
         walks.append(replace(chunk.walks, call=chunk.walks.call + rows, access=moved))
         rows += len(chunk.calls)
         access_rows += len(chunk.accesses)
+    counts = [chunk.counts for chunk in chunks if chunk.counts is not None]
     return replace(
         chunks[-1],
         calls=Calls.concatenate([chunk.calls for chunk in chunks]),
         accesses=Accesses.concatenate(accesses),
         walks=Walks.concatenate(walks),
+        counts=Counts.concatenate(counts) if counts else None,
     )
 
 
 class _Lines:
     """Cuts blocks into lines, feeds them to an assembler, and says where it had to stop."""
 
-    def __init__(self, source: str | Path, assembler: Assembler) -> None:
+    def __init__(self, source: str | Path) -> None:
         self._source = source
-        self._assembler = assembler
+        self._version = 0  # until the first line tells
+        self.assembler = Assembler(str(source))
         self._line = 1
         self._byte = 0
         self.damage: Damage | None = None
@@ -119,13 +123,20 @@ class _Lines:
             return
         self._feed_rest(rest)
 
+    def _begin(self, text: bytes) -> None:
+        """Take the format's version from the first line."""
+        if not self._version:
+            self._version = version_of(text.partition(b"\n")[0])
+            self.assembler = Assembler(str(self._source), self._version)
+
     def _feed(self, text: bytes) -> None:
         """Whole lines."""
+        self._begin(text)
         try:
-            rows = decoder.decode_lines(text)
+            rows = decoders[self._version].decode_lines(text)
             whole = len(rows) == text.count(b"\n")  # decode_lines() skips empty lines
             if whole:
-                self._assembler.add(rows)
+                self.assembler.add(rows)
         except (BadLine, msgspec.DecodeError, OverflowError, TypeError, UnicodeDecodeError):
             whole = False
         if not whole:
@@ -138,7 +149,7 @@ class _Lines:
         """One of these lines is bad: use those before it, say what is wrong with it."""
         for line in text.splitlines(keepends=True):
             try:
-                self._assembler.add([read_line(line.rstrip(b"\n"))])
+                self.assembler.add([read_line(line.rstrip(b"\n"), self._version)])
             except BadLine as bad:
                 self._stop(bad, cut=False)
                 return
@@ -150,8 +161,9 @@ class _Lines:
         """What stands after the last newline: a last record, or the start of one."""
         if not rest:
             return
+        self._begin(rest)
         try:
-            self._assembler.add([read_line(rest)])
+            self.assembler.add([read_line(rest, self._version)])
         except BadLine as bad:
             try:
                 msgspec.json.decode(rest)
