@@ -6,7 +6,18 @@ from hypothesis import strategies as st
 
 from xenexplore.addr import Gfn, Gpa, Gva, Maddr, Mfn, canonical
 
-__all__ = ["gfns", "gpas", "gvas", "maddrs", "mfns", "page_bytes", "recordings", "recordings2", "u32", "u64"]
+__all__ = [
+    "gfns",
+    "gpas",
+    "gvas",
+    "maddrs",
+    "mfns",
+    "page_bytes",
+    "recordings",
+    "recordings2",
+    "u32",
+    "u64",
+]
 
 u32 = st.integers(0, (1 << 32) - 1)
 u64 = st.integers(0, (1 << 64) - 1)

@@ -63,7 +63,7 @@ def test_ids_that_contradict_each_other_are_given_by_appearance(converted):
     assert found.outside_domain().tolist() == [-1, 1]
     assert "domains-by-appearance" in found.meta["artefacts"]
     guests = [{**MEMBERS["guests"][0], "vcpus": 2}]
-    with pytest.raises(RecordingError, match="which domain made a hypercall cannot be told"):
+    with pytest.raises(RecordingError, match="cannot be told"):
         converted(META, CALL, {**SECOND, "vp": 100}, guests=guests)
 
 
@@ -102,7 +102,7 @@ def test_what_nothing_tells_is_refused(converted, tmp_path):
         converted({"s": 0, "t": 0, "k": "hvm", "n": 1, "vp": 3}, {"s": 1, "t": 0, "k": "hvm"})
     assert not (tmp_path / "out.jsonl.zst").exists()
     assert not list(tmp_path.glob("*.part"))
-    with pytest.raises(RecordingError, match="meta.workload"):
+    with pytest.raises(RecordingError, match=r"meta\.workload"):
         converted(META, CALL, workload=3)
     with pytest.raises(RecordingError, match="version 1 of the format, got 2"):
         converted({"meta": {**MEMBERS, "format": "xenexplore-recording", "version": 2,

@@ -47,7 +47,7 @@ def test_a_number_twice_or_too_many_missing_is_refused(seed):
     # One more is missing than other CPUs can still be working on.
     lost = [one for one in ended if one[1] % 7 < cpus]
     kept = [one for one in ended if one not in lost]
-    with pytest.raises(BadLine, match="order of entry|lost"):
+    with pytest.raises(BadLine, match=r"order of entry|lost"):
         EntryOrder(cpus).then(*map(list, zip(*kept, strict=True)))
     twice = [*ended, (cpus, chance.randrange(40))]
     with pytest.raises(BadLine, match="no other hypercall"):

@@ -222,7 +222,7 @@ def test_headers_of_other_formats_are_refused(written, header, said):
 def test_a_wrong_record_in_the_block_of_the_header(written):
     """The header's block is gone through line by line: that is no second header."""
     path = written({"meta": {"tool": "test"}}, CALL, {**ACCESS, "va": -1})
-    with pytest.raises(RecordingError, match="line 3 .*field va"):
+    with pytest.raises(RecordingError, match=r"line 3 .*field va"):
         read_recording(path)
     assert len(read_recording(path, strict=False).calls) == 1
 

@@ -37,7 +37,8 @@ class EntryOrder:
         """The order after some more hypercalls, in the order of the file.
 
         Args:
-            pcpus: field ``p`` of each; ``orders``: field ``o``.
+            pcpus: field ``p`` of each.
+            orders: field ``o`` of each.
 
         Raises:
             BadLine: a number is there twice, or some are missing.

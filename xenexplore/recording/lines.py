@@ -38,7 +38,8 @@ ADDRESS_LIMIT = 1 << 64
 # hypercall number is EAX (pv_hypercall() and hvm_hypercall() in Xen 4.17
 # compare 32 bits), a frame number 52 bits (MAXPHYADDR), a length unsigned int.
 _LIMITS = {"n": 1 << 32, "gfn": 1 << 52, "l": 1 << 32, "s": 1 << 62, "x": 1 << 62,
-           "d": 1 << 15, "v": 1 << 31, "cs": 1 << 16, "p": 1 << 31, "o": 1 << 62, "ps": 4}  # fmt: skip
+           "d": 1 << 15, "v": 1 << 31, "cs": 1 << 16, "p": 1 << 31, "o": 1 << 62,
+           "ps": 4}  # fmt: skip
 # Counts have no unit that a width would come from.
 _COUNT_LIMIT = 1 << 62
 
@@ -134,7 +135,6 @@ def _shown(text: object) -> str:
 def _parse(text: bytes, version: int) -> Line:
     try:
         line: Line = decoders[version].decode(text)
-        return line
     except msgspec.ValidationError as error:
         match = _MSGSPEC.match(str(error))
         if match:
@@ -146,6 +146,7 @@ def _parse(text: bytes, version: int) -> Line:
         raise BadLine(at, known.get(at, "a known value"), got.strip("'")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadLine("", "one JSON object", f"{_shown(text)} ({error})") from None
+    return line
 
 
 def _check_numbers(line: Line) -> None:

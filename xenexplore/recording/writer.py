@@ -149,8 +149,11 @@ class RecordingWriter:
         """Xen accessed guest memory, inside the open hypercall or else outside any.
 
         Args:
-            direction: one of ``DIRECTIONS``; ``address``: linear; ``size``: bytes.
-            domain, vcpu: current meanwhile (version 2, outside hypercalls).
+            direction: one of ``DIRECTIONS``.
+            address: linear address of the first byte.
+            size: bytes.
+            domain: that was current (version 2, outside hypercalls).
+            vcpu: that was current (the same).
             pcpu: physical CPU (version 2).
             counts: as in :meth:`call`.
         """
@@ -169,7 +172,9 @@ class RecordingWriter:
             address: linear.
             gfn: the frame found; None (version 2): none was.
             vcpu_at: Xen's ``struct vcpu *``.
-            domain, vcpu: whose tables (version 2); ``pcpu``: physical CPU (version 2).
+            domain: whose tables (version 2).
+            vcpu: whose (version 2).
+            pcpu: physical CPU (version 2).
             level: of the entry that maps it, 1 to 3; 0: not recorded.
             guest_cr3: CR3 that the walk began from; 0: not recorded.
             counts: as in :meth:`call`.
