@@ -56,7 +56,9 @@ class GuestSpace:
     image_shift: int
     stacks: NDArray[np.uint64] | None = None
 
-    def no_stack(self, addresses: NDArray[np.uint64], places: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def no_stack(
+        self, addresses: NDArray[np.uint64], places: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
         """Which addresses are vmalloc'ed data: on no stack that any hypercall was made from.
 
         A buffer on another task's stack than the caller's would be on one that makes
@@ -180,9 +182,7 @@ def guest_space(
     return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift, stacks)
 
 
-def _stacks(
-    recording: Recording, domain: Domain, bases: LinuxBases
-) -> NDArray[np.uint64] | None:
+def _stacks(recording: Recording, domain: Domain, bases: LinuxBases) -> NDArray[np.uint64] | None:
     """Blocks of vmalloc space with a stack pointer in them; None: there are no stack pointers."""
     rsp = recording.calls.rsp[recording.of_domain(domain.index)]
     if not rsp.any():

@@ -64,7 +64,7 @@ class Facts:
 
     @property
     def most_vcpus(self) -> int:
-        """vCPUs of the domain that has most of them."""
+        """How many vCPUs the domain has that has most of them."""
         owners = [domain for domain, _, _ in self.vcpus]
         return max((owners.count(domain) for domain in set(owners)), default=0)
 

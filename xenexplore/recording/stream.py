@@ -21,7 +21,7 @@ _STEP = 1 << 12
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 # Shipped with the package; see data/PROVENANCE.md.
-BUILT_INS = ("pv", "pvh", "pvh-callers")
+BUILT_INS = ("pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends")
 
 
 class Cut(Exception):  # noqa: N818

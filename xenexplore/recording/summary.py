@@ -15,8 +15,8 @@ from xenexplore.guest.symbols import SymbolTable
 from xenexplore.recording.buffers import Buffers, find_buffers
 from xenexplore.recording.columns import DIRECTIONS, Damage, Domain, Recording
 from xenexplore.recording.layouts import GuestSpace, guest_spaces
-from xenexplore.recording.owners import owners
 from xenexplore.recording.names import call_name, sub_op_name, sub_ops
+from xenexplore.recording.owners import owners
 
 __all__ = [
     "CallCount",

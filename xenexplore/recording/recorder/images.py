@@ -42,7 +42,7 @@ def _base(setup: Setup, modules: tuple[str, ...]) -> Initrd:
     return image
 
 
-def domu_image(setup: Setup, options: Options) -> bytes:
+def domu_image(setup: Setup) -> bytes:
     """The domU's: it uses what it has, says so on its console, and waits."""
     image = _base(setup, _COMMON + _FRONTENDS)
     image.text("init", _script("init.domu"))
@@ -68,7 +68,7 @@ def dom0_image(setup: Setup, options: Options) -> bytes:
     if options.domu_vcpus:
         kernel = options.kernel or setup.kernel
         image.bytes("boot/vmlinuz", kernel.read_bytes())
-        image.bytes("boot/domu.img", domu_image(setup, options))
+        image.bytes("boot/domu.img", domu_image(setup))
     if options.workload:
         image.text("workload.sh", options.workload.read_text(encoding="utf-8"))
     return image.pack()

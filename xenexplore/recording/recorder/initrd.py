@@ -129,6 +129,4 @@ def needed(raw: bytes) -> tuple[str, ...]:
         if kind == _LOAD and address <= strings < address + length:
             strings += offset - address
             break
-    return tuple(
-        raw[strings + at : raw.index(b"\0", strings + at)].decode() for at in found
-    )
+    return tuple(raw[strings + at : raw.index(b"\0", strings + at)].decode() for at in found)

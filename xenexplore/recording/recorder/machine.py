@@ -152,9 +152,7 @@ class Machine:
         path = self.work / "console"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def _watch(
-        self, process: subprocess.Popen[bytes], began: float, progress: Progress
-    ) -> Ending:
+    def _watch(self, process: subprocess.Popen[bytes], began: float, progress: Progress) -> Ending:
         while True:
             time.sleep(_POLL)
             text = self._console()

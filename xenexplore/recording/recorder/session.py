@@ -92,7 +92,8 @@ def _check(run: Run, records: Path) -> None:
     counts = run.counts
     if run.ending is Ending.EXITED and not counts:
         last = (run.said.strip().splitlines() or ["no word"])[-1]
-        raise RecorderError("the emulator", "", expected="a machine that runs", got=repr(last[:200]))
+        got = repr(last[:200])
+        raise RecorderError("the emulator", "", expected="a machine that runs", got=got)
     if not records.exists() or not records.stat().st_size:
         last = (run.console.strip().splitlines() or ["nothing on the console"])[-1]
         raise RecorderError(
@@ -116,9 +117,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
     ]
     if options.domu_vcpus and "RECORD-MARK create" in console:
         guest = GuestKind.PVH.value
-        guests.append(
-            {"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel}
-        )
+        guests.append({"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel})
     artefacts = [Artefact.EMULATED_CLOCK, Artefact.NO_NRIP]
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
     artefacts += [] if run.ending is Ending.DONE else [Artefact.INTERRUPTED]

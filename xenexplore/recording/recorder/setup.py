@@ -166,9 +166,10 @@ class Setup:
         """What :meth:`run` will do, in lines, with sizes and times."""
         lines = []
         for part in self._parts():
-            state = "there" if self._stamp(part).exists() else (
-                f"download {part.download} MiB, {part.disk} MiB on disk, about {part.minutes} min"
-            )
+            state = f"download {part.download} MiB, {part.disk} MiB on disk"
+            state += f", about {part.minutes} min" if part.minutes else ""
+            if self._stamp(part).exists():
+                state = "there"
             lines.append(f"{part.what}: {state}")
         return lines
 
