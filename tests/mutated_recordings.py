@@ -123,7 +123,7 @@ def check(lines: Lines, mutate: Mutate, seed: int, path: Path) -> str:
 
 def _slice(lines: Lines, start: int) -> Lines:
     """Some hypercalls from the middle, numbered from 0 again."""
-    wanted = [line for line in lines[1 + start : 61 + start]]
+    wanted = list(lines[1 + start : 61 + start])
     while wanted and b'"k"' not in wanted[0]:
         del wanted[0]
     records = [json.loads(line) for line in wanted]

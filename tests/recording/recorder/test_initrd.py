@@ -51,7 +51,7 @@ def test_what_goes_in_comes_out(tmp_path):
     image = Initrd(tmp_path)
     image.folder("proc", "var/log/xen")
     image.text("init", "#!/bin/sh\n")
-    image.bytes("boot/kernel", b"12345")
+    image.file("boot/kernel", b"12345")
     image.link("bin/sh", "/bin/busybox")
     (tmp_path / "m.ko.xz").write_bytes(lzma.compress(b"module"))
     image.module(tmp_path / "m.ko.xz")
@@ -72,7 +72,7 @@ def test_same_files_same_bytes(tmp_path):
     for order in (("a", "b/c"), ("b/c", "a")):
         image = Initrd(tmp_path)
         for name in order:
-            image.bytes(name, name.encode())
+            image.file(name, name.encode())
         packs.add(image.pack())
     assert len(packs) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import sys
@@ -73,6 +74,7 @@ def emulated(monkeypatch):
         monkeypatch.setattr(Setup, "version", lambda self: "QEMU 11.1.3")
         monkeypatch.setattr(Setup, "hooks", lambda self: HOOKS)
         monkeypatch.setattr(session, "dom0_image", lambda setup, options: b"image")
+        monkeypatch.setattr(session, "_unpacked", lambda hypervisor: b"xen")
 
     return make
 
@@ -172,6 +174,17 @@ def test_bad_usage_is_one_line(tmp_path, capsys, monkeypatch, words, said):
     assert err.count("\n") == 1
     assert said in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_xen_is_unpacked_for_the_emulator(tmp_path):
+    path = tmp_path / "xen.gz"
+    path.write_bytes(gzip.compress(b"xen"))
+    assert session._unpacked(path) == b"xen"
+    path.write_bytes(b"\x7fELF")
+    assert session._unpacked(path) == b"\x7fELF"
+    path.write_bytes(gzip.compress(b"xen" * 1000)[:-20])
+    with pytest.raises(RecorderError, match=r"xen\.gz: expected a whole gzip file"):
+        session._unpacked(path)
 
 
 def test_the_plan_of_the_set_up(tmp_path, capsys):

@@ -67,8 +67,8 @@ def dom0_image(setup: Setup, options: Options) -> bytes:
     image.text("domu.sh", _script("domu.sh"))
     if options.domu_vcpus:
         kernel = options.kernel or setup.kernel
-        image.bytes("boot/vmlinuz", kernel.read_bytes())
-        image.bytes("boot/domu.img", domu_image(setup))
+        image.file("boot/vmlinuz", kernel.read_bytes())
+        image.file("boot/domu.img", domu_image(setup))
     if options.workload:
         image.text("workload.sh", options.workload.read_text(encoding="utf-8"))
     return image.pack()

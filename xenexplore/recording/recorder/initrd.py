@@ -38,7 +38,7 @@ class Initrd:
         """Add an executable script."""
         self._add(name, stat.S_IFREG | 0o755, text.encode())
 
-    def bytes(self, name: str, content: bytes) -> None:
+    def file(self, name: str, content: bytes) -> None:
         """Add a file."""
         self._add(name, stat.S_IFREG | 0o644, content)
 
@@ -62,7 +62,7 @@ class Initrd:
         raw = path.read_bytes()
         if path.suffix == ".xz":
             raw = lzma.decompress(raw)
-        self.bytes(f"lib/modules/{path.name.removesuffix('.xz')}", raw)
+        self.file(f"lib/modules/{path.name.removesuffix('.xz')}", raw)
 
     def pack(self) -> bytes:
         """The archive; the same files give the same bytes."""

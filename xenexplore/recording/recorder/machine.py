@@ -70,7 +70,8 @@ class Machine:
     Attributes:
         options: what was asked.
         setup: the prepared folder.
-        work: a folder of this run's own, with ``dom0.img`` and ``hooks``.
+        work: a folder of this run's own, with ``xen`` (not compressed), ``dom0.img`` and
+            ``hooks``.
     """
 
     options: Options
@@ -86,7 +87,6 @@ class Machine:
         """The emulator's whole command line."""
         options, work = self.options, self.work
         pvh = options.kind is GuestKind.PVH
-        hypervisor = options.xen_file or self.setup.hypervisor
         kernel = options.kernel or self.setup.kernel
         plugin = f"{self.setup.plugin},hooks={work / 'hooks'},out={self.records}"
         # smap, rdtscp: TCG and Xen disagree about them; xsave: not under a PVH dom0.
@@ -101,7 +101,7 @@ class Machine:
             "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
             "-serial", f"file:{work / 'console'}",
             "-qmp", f"unix:{work / 'qmp'},server=on,wait=off",
-            "-kernel", str(hypervisor), "-append", self._xen_words(),
+            "-kernel", str(work / "xen"), "-append", self._xen_words(),
             "-initrd", f"{kernel} {self._dom0_words()},{work / 'dom0.img'}",
             "-plugin", plugin + (",loads=on" if options.loads else ""),
         ]  # fmt: skip
