@@ -12,6 +12,7 @@ __all__ = [
     "ImageError",
     "InputError",
     "MachineError",
+    "RecorderError",
     "RecordingError",
     "ScenarioError",
     "XenexploreError",
@@ -72,6 +73,10 @@ class ImageError(InputError):
 
 class RecordingError(InputError):
     """A recording of hypercalls cannot be read."""
+
+
+class RecorderError(InputError):
+    """The recorder cannot be set up, or a run did not get where it should."""
 
 
 class ScenarioError(InputError):

@@ -36,6 +36,7 @@ WITH_FILE = (
     "sweep FILE --workers 1",
     "report pvh --costs FILE",
     "recording info pvh --symbols FILE",
+    "recording convert pvh-boot -o OUT.jsonl --header FILE",
 )
 FILES = ("missing", "folder", "junk", "junk.zst", "tiny.zst", "text")
 
@@ -75,6 +76,14 @@ WORDS = (
     # recordings
     "recording info FOLDER/bad.jsonl",
     "recording info pvh --symbols FOLDER/cut-symbols.zst",
+    "recording convert pvh-boot -o OUT.jsonl --header FOLDER/bad.jsonl",
+    "record",
+    "record arm -o OUT.jsonl",
+    "record pvh -o OUT.jsonl --kernel FOLDER/none",
+    "record pvh",
+    "record pvh -o OUT.jsonl --vcpus 99",
+    "record pvh -o OUT.jsonl --backends tape",
+    "record pvh -o OUT.jsonl --folder FOLDER/empty",
     "sweep pvh --entries 0",
     "sweep pvh --entries 99999999999999999999",
     "sweep pvh --workers 0",

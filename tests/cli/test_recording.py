@@ -152,3 +152,38 @@ def test_an_empty_recording(capsys, tmp_path, action):
     assert status == 0
     assert json.loads(out)["domains"] == []
     assert run(capsys, action, str(path))[0] == 0
+
+
+MEMBERS = {
+    "arch": "x86_64", "xen": {"version": "4.17.7"}, "backends": [], "workload": "a test",
+    "guests": [{"domain": 0, "kind": "pvh", "vcpus": 1}],
+}  # fmt: skip
+
+
+def test_convert(capsys, tmp_path):
+    source, header, out = tmp_path / "r.jsonl", tmp_path / "h.json", tmp_path / "o.jsonl.zst"
+    source.write_text(CALL + ACCESS)
+    header.write_text(json.dumps(MEMBERS))
+    words = ("convert", str(source), "-o", str(out), "--header", str(header))
+    assert run(capsys, *words) == (0, "", "")
+    _, text, _ = run(capsys, "info", str(out), "--json")
+    assert json.loads(text)["hypercalls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("{", "expected a JSON object"),
+        ("[]", "expected a JSON object, got list"),
+        (json.dumps({**MEMBERS, "workload": 3}), "header's meta.workload: expected text"),
+        (json.dumps({**MEMBERS, "arch": "arm64"}), "expected 'x86_64'"),
+    ],
+)
+def test_convert_with_a_wrong_header(capsys, tmp_path, header, said):
+    source, path, out = tmp_path / "r.jsonl", tmp_path / "h.json", tmp_path / "o.jsonl"
+    source.write_text(CALL + ACCESS)
+    path.write_text(header)
+    status, text, err = run(capsys, "convert", str(source), "-o", str(out), "--header", str(path))
+    assert (status, text, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert not out.exists()

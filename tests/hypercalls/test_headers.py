@@ -110,7 +110,8 @@ def test_sub_op_constants(arch: str) -> None:
     expected: dict[str, int] = {}
     for family in families():
         for op in family.ops.values():
-            if set(guests) & set(op.guests):
+            # Debian 12's headers are Xen 4.17's: newer sub-ops are not in them.
+            if set(guests) & set(op.guests) and not op.since:
                 expected[op.constant] = op.value
                 expected.update(op.inner)
     for name in CONDITIONAL:
@@ -122,12 +123,14 @@ def test_sub_op_constants(arch: str) -> None:
 def test_other_constants_are_the_headers() -> None:
     need_catalogued_release()
     found = macros("x86_64")
+    newer = {op.constant for family in families() for op in family.ops.values() if op.since}
     expected = {
         name: value
         for family in families()
         for name, value in family.constants.items()
-        if name not in NOT_IN_HEADERS and name not in CONDITIONAL
+        if name not in NOT_IN_HEADERS and name not in CONDITIONAL and name not in newer
     }
+    assert not [name for name in newer if name in found]
     assert not [name for name in expected if name not in found]
     versions = {
         "sysctl": "XEN_SYSCTL_INTERFACE_VERSION",

@@ -23,5 +23,15 @@ def pvh_callers():
 
 
 @pytest.fixture(scope="session")
+def pvh_boot():
+    return read_recording("pvh-boot")
+
+
+@pytest.fixture(scope="session")
+def pvh_backends():
+    return read_recording("pvh-backends")
+
+
+@pytest.fixture(scope="session")
 def kallsyms():
     return read_kallsyms(built_in_path("kallsyms.dom0"))

@@ -209,14 +209,22 @@ def test_access_inside_nothing(written):
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ({"version": 2}, "version 1"),
-        ({"version": "1"}, "version 1"),
+        ({"version": 3}, "version 1 or 2"),
+        ({"version": "1"}, "version 1 or 2"),
         ({"format": "pcap"}, "xenexplore-recording"),
     ],
 )
 def test_headers_of_other_formats_are_refused(written, header, said):
     with pytest.raises(RecordingError, match=said):
         read_recording(written({"meta": header}, CALL))
+
+
+def test_a_wrong_record_in_the_block_of_the_header(written):
+    """The header's block is gone through line by line: that is no second header."""
+    path = written({"meta": {"tool": "test"}}, CALL, {**ACCESS, "va": -1})
+    with pytest.raises(RecordingError, match=r"line 3 .*field va"):
+        read_recording(path)
+    assert len(read_recording(path, strict=False).calls) == 1
 
 
 def test_an_empty_file_is_an_empty_recording(written):

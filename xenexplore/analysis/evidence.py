@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT
+from xenexplore.guest.linux import KERNEL_STACK
 from xenexplore.recording.columns import Accesses, Calls, Domain, Recording, Walks
 
 __all__ = ["Evidence"]
 
 # What Xen writes to a registered runstate area (recording.layouts looks for it).
 _RUNSTATE_BYTES = 48
+_STACK_SHIFT = KERNEL_STACK.bit_length() - 1
 
 
 class Evidence:
-    """Keeps one of each kind: a walk of a page to a frame, a runstate write, a caller's RIP.
+    """Keeps one of each: a walk of a page to a frame, a runstate write, a caller's RIP and stack.
 
     :func:`xenexplore.recording.layouts.guest_space` asks which values occur;
     so a layout drawn from these records is the layout drawn from all.
@@ -51,6 +53,7 @@ class Evidence:
             calls=Calls.concatenate(calls),
             accesses=Accesses.concatenate(accesses),
             walks=Walks.concatenate(walks),
+            counts=None,
         )
 
 
@@ -77,8 +80,9 @@ def _reduced(chunk: Recording) -> Recording:
     walk_rows = np.union1d(walk_rows, np.flatnonzero(np.isin(walks.access, written)))
     access_rows = np.union1d(written, walks.access[walk_rows])
     access_rows = access_rows[access_rows >= 0]
-    call_rows = np.union1d(
+    call_rows = _union(
         _first_of_each(calls.domain.astype(np.int64), calls.rip),
+        _first_of_each(calls.domain.astype(np.int64), calls.rsp >> np.uint64(_STACK_SHIFT)),
         np.concatenate([accesses.call[access_rows], walks.call[walk_rows]]),
     )
     call_rows = call_rows[call_rows >= 0]
@@ -93,7 +97,12 @@ def _reduced(chunk: Recording) -> Recording:
             call=_rows_in(call_rows, walks.call[walk_rows]),
             access=_rows_in(access_rows, walks.access[walk_rows]),
         ),
+        counts=None,
     )
+
+
+def _union(*rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.unique(np.concatenate(rows))
 
 
 def _rows_in(kept: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:

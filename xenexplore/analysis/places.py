@@ -12,6 +12,7 @@ __all__ = ["GROUPS", "in_range"]
 
 GROUPS: tuple[tuple[str, tuple[RegionKind, ...]], ...] = (
     ("vmalloc (task stacks)", (RegionKind.VMALLOC,)),
+    ("vmalloc'ed data, no stack", (RegionKind.VMALLOC_DATA,)),
     ("hardirq stack (vmap'ed percpu)", (RegionKind.IRQ_STACK,)),
     ("init_task's stack (image)", (RegionKind.STACK,)),
     ("kernel image, other", (RegionKind.IMAGE,)),

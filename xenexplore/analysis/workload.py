@@ -16,6 +16,7 @@ from xenexplore.guest.regions import RegionKind
 from xenexplore.guest.symbols import SymbolTable
 from xenexplore.recording.columns import Columns, Domain, Recording
 from xenexplore.recording.layouts import GuestSpace, guest_space
+from xenexplore.recording.limits import Facts, header_of, limits
 from xenexplore.recording.names import sub_ops
 from xenexplore.recording.reader import iter_chunks
 from xenexplore.recording.repeats import logged_twice
@@ -141,12 +142,7 @@ class Workload:
         return found
 
 
-RECORDED_LIMITS = (
-    "one boot of one kernel under TCG on one vCPU",
-    "no block or network back-end ran",
-    "that vmalloc'ed buffers lie on task stacks is inferred from their addresses",
-    "proportions are this workload's, not every system's",
-)
+_VMALLOC_DATA = RegionName("vmalloc'ed data, no stack", RegionKind.VMALLOC_DATA, False)
 
 
 def read_workload(
@@ -178,12 +174,14 @@ class _Builder:
         self._accesses: list[AccessTable] = []
         self._identity: list[NDArray[np.bool_]] = []
         self._rows = self._repeats = 0
+        self._facts = Facts()
         self._domains: tuple[Domain, ...] = ()
 
     def add(self, chunk: Recording) -> None:
         """Keep what matters of one chunk."""
         self._domains = chunk.domains
         self._evidence.add(chunk)
+        self._facts = self._facts.then(chunk)
         twice = logged_twice(chunk)
         self._repeats += int((twice & chunk.accesses.inside).sum())
         rows = np.flatnonzero(~twice & (chunk.accesses.size > 0))
@@ -216,7 +214,7 @@ class _Builder:
             calls=replace(calls, user=user),
             accesses=replace(accesses, region=region, stack=stack),
             repeats=self._repeats,
-            limits=RECORDED_LIMITS,
+            limits=limits(header_of(seen), self._facts),
         )
 
 
@@ -283,6 +281,9 @@ def _classify(
         mine = np.flatnonzero(accesses.domain == space.domain.index)
         local = np.array([names.setdefault(name, len(names)) for name in _names(space)], np.int16)
         region[mine] = local[space.layout.classify(accesses.address[mine])]
+        data = space.no_stack(accesses.address[mine], space.layout.classify(accesses.address[mine]))
+        if data.any():
+            region[mine[data]] = names.setdefault(_VMALLOC_DATA, len(names))
     early = RegionName("identity map (early boot)", RegionKind.IDENTITY, True)
     if identity.any():
         region[identity] = names.setdefault(early, len(names))

@@ -38,6 +38,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("lab", "lab", "Open JupyterLab on the notebooks, in a copy of your own."),
     ("hypercall", "hypercall", "The catalogue: numbers, registers, structs, handles, copy plans."),
     ("recording", "recording", "What a recording of real hypercalls holds, and what explains it."),
+    ("record", "record", "Boot a real Xen under an emulator and record its hypercalls."),
     ("replay", "replay", "Every recorded access under each design: verdicts and counts."),
     ("report", "report", "What a recording says about the designs, as one page for a mail."),
     ("sweep", "sweep", "A grid of entries, policies, scopes and page sizes, as a table."),

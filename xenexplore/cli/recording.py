@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
 from xenexplore.cli.scenario import RECORDING_SIZE
+from xenexplore.errors import InputError
 from xenexplore.guest.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.columns import Recording
 from xenexplore.recording.reader import read_recording
 from xenexplore.recording.stream import BUILT_INS, built_in_path
+from xenexplore.steps import Json
 
 __all__ = ["add_arguments", "report_damage", "run"]
 
@@ -34,6 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--strict", action="store_true", help="a cut or damaged file is an error"
         )
+    convert = commands.add_parser(
+        "convert", help="a version 1 recording as version 2, which says what machine it is of"
+    )
+    convert.add_argument("file", metavar="FILE", help="the recording")
+    convert.add_argument("-o", "--out", metavar="FILE", required=True, help="the new one")
+    convert.add_argument(
+        "--header", metavar="JSON", required=True,
+        help="file with the header's members: arch, xen, guests, backends, workload, ... "
+        "(xenexplore/recording/FORMAT.md)",
+    )  # fmt: skip
     info.add_argument(
         "--symbols", metavar="KALLSYMS",
         help="the guest kernel's /proc/kallsyms; built-in recordings have their own",
@@ -42,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the ``recording`` commands."""
+    if args.action == "convert":
+        from xenexplore.recording.convert import convert
+
+        convert(args.file, args.out, _members(args.header))
+        return 0
     recording = read_recording(args.file, strict=args.strict, limit=args.max_size)
     status = report_damage(recording)
     if args.action == "explain":
@@ -59,6 +77,17 @@ def run(args: argparse.Namespace) -> int:
     summary = summarise(recording, _symbols(args))
     _print(summary_json(summary) if args.json else summary_text(summary), args)
     return status
+
+
+def _members(name: str) -> dict[str, Json]:
+    """The header's members from a file."""
+    try:
+        found = json.loads(Path(name).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(name, "", expected="a JSON object", got=str(error)) from None
+    if not isinstance(found, dict):
+        raise InputError(name, "", expected="a JSON object", got=type(found).__name__)
+    return found
 
 
 def _print(what: object, args: argparse.Namespace) -> None:

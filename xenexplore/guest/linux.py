@@ -89,6 +89,8 @@ class LinuxBases:
         irq_stack: where CPU 0's hardirq stack is mapped in vmalloc space, or None
             if unknown; ``irq_stack_at``: physical address of its memory,
             ``irq_stack_backing_store`` in the percpu area, or None if unknown.
+        other_irq_stacks: the other CPUs' hardirq stacks: (linear address, physical
+            address), where they are known.
         evidence: ``(what, how it is known)`` pairs.
     """
 
@@ -102,9 +104,12 @@ class LinuxBases:
     percpu: int | None = None
     irq_stack: int | None = None
     irq_stack_at: int | None = None
+    other_irq_stacks: tuple[tuple[int, int], ...] = ()
     evidence: tuple[tuple[str, str], ...] = field(default=())
 
-    def known(self, what: str, how: str, **changes: int | bool) -> LinuxBases:
+    def known(
+        self, what: str, how: str, **changes: int | bool | tuple[tuple[int, int], ...]
+    ) -> LinuxBases:
         """The same with values set, and the evidence for them appended."""
         return replace(self, evidence=(*self.evidence, (what, how)), **changes)  # type: ignore[arg-type]
 
@@ -214,18 +219,23 @@ def _percpu(bases: LinuxBases, symbols: SymbolTable | None) -> list[Region]:
 
 
 def _irq_stack(bases: LinuxBases) -> list[Region]:
-    """CPU 0's hardirq stack, whose per-CPU memory is mapped again, with a guard page.
+    """Each CPU's hardirq stack, whose per-CPU memory is mapped again, with a guard page.
 
     It is the CPU's, not a task's: mapped once at boot, never moved, its frames in
     a row.  Without CONFIG_VMAP_STACK it is used by its directmap address.
     Source: map_irq_stack(), irq_stack_backing_store in
     arch/x86/kernel/irq_64.c (Linux 6.1).
     """
-    if bases.irq_stack is None:
-        return []
-    physical = Gpa(bases.irq_stack_at) if bases.irq_stack_at is not None else None
-    kind = RegionKind.IRQ_STACK
-    return [Region("hardirq stack", Gva(bases.irq_stack), IRQ_STACK, kind, physical)]
+    stacks: list[tuple[int, int | None]] = [*bases.other_irq_stacks]
+    if bases.irq_stack is not None:
+        stacks.append((bases.irq_stack, bases.irq_stack_at))
+    return [
+        Region(
+            "hardirq stack", Gva(start), IRQ_STACK, RegionKind.IRQ_STACK,
+            Gpa(physical) if physical is not None else None,
+        )
+        for start, physical in stacks
+    ]  # fmt: skip
 
 
 # Names of the image's parts and the linker script's symbols around them

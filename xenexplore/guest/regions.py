@@ -31,7 +31,8 @@ class RegionKind(enum.Enum):
     HYPERVISOR = "hypervisor"
     DIRECTMAP = "directmap"
     PERCPU = "percpu"
-    VMALLOC = "vmalloc"
+    VMALLOC = "vmalloc"  # tasks' stacks, as far as it is known
+    VMALLOC_DATA = "vmalloc'ed data"  # proved to be no stack
     VMEMMAP = "vmemmap"
     IMAGE = "image"
     STACK = "stack"  # a kernel stack with a place of its own (init_task's)

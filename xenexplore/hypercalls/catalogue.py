@@ -73,6 +73,7 @@ class SubOp:
         unbounded: why no fixed limit holds for the bytes that one call copies.
         inner: constants of a further level of sub-ops, inside the struct.
         most: bytes of the longest buffer, where Xen sets a limit above one page.
+        since: the first Xen release that has it, ``""``: 4.17 or before.
     """
 
     family: str
@@ -92,6 +93,7 @@ class SubOp:
     unbounded: str
     inner: Mapping[str, int]
     most: int
+    since: str
 
     @property
     def title(self) -> str:
@@ -263,7 +265,7 @@ _FAMILY_KEYS = {
 }  # fmt: skip
 _OP_KEYS = {
     "constant", "name", "value", "struct", "struct_for", "who", "guests", "summary", "sources",
-    "plan", "missing", "notes", "unbounded", "array", "inner", "most",
+    "plan", "missing", "notes", "unbounded", "array", "inner", "most", "since",
 }  # fmt: skip
 
 
@@ -339,6 +341,7 @@ def _op(
         unbounded=entry.get("unbounded", ""),
         inner=MappingProxyType(entry.get("inner", {})),
         most=entry.get("most", 0),
+        since=entry.get("since", ""),
     )
 
 

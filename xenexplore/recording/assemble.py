@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -13,49 +11,41 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from xenexplore.recording.columns import (
-    DIRECTIONS,
-    UNHANDLED,
-    Accesses,
-    Calls,
-    Damage,
-    Recording,
-    Walks,
-)
+from xenexplore.recording.columns import DOMID_IDLE, Accesses, Calls, Damage, Recording, Walks
+from xenexplore.recording.counts import Counts
 from xenexplore.recording.domains import Domains
-from xenexplore.recording.lines import ADDRESS_LIMIT, BadLine, Line, check_meta
+from xenexplore.recording.entry_order import EntryOrder
+from xenexplore.recording.header import read_header
+from xenexplore.recording.lines import BadLine, Line, check_meta
+from xenexplore.recording.rows import (
+    access_columns,
+    access_counts,
+    call_columns,
+    call_counts,
+    walk_columns,
+    walk_counts,
+)
 
 __all__ = ["Assembler"]
 
 _CALL, _ACCESS, _WALK = 0, 1, 2
-_CODE = {name: code for code, name in enumerate(DIRECTIONS)}
-_NO_ARGS = (0, 0, 0, 0, 0, 0)
-
-
-def _numbers(
-    rows: Sequence[Line], name: str, missing: int | None, dtype: type, limit: int = ADDRESS_LIMIT
-) -> NDArray[Any]:
-    """One integer field of every row; ``missing`` stands for absent ones, None allows none."""
-    values = list(map(attrgetter(name), rows))
-    low = 0
-    if missing is not None and UNSET in values:
-        if values.count(UNSET) == len(values):
-            return np.full(len(values), missing, dtype)
-        low = missing
-        values = [missing if value is UNSET else value for value in values]
-    if values and (min(values) < low or max(values) >= limit):
-        raise OverflowError(name)
-    return np.array(values, dtype)
 
 
 class Assembler:
     """Collects rows of lines and hands them out as chunks.
 
     Mutable while reading; the recordings it hands out are not.
+
+    Args:
+        source: what the recordings' ``source`` says.
+        version: of the format.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, version: int = 1) -> None:
         self._source = source
+        self._version = version
+        self._order = EntryOrder(1)
+        self._pcpu = -1  # of the newest record
         self._domains = Domains()
         self._meta: dict[str, Any] = {}
         self._seq: int | None = None  # of the newest hypercall
@@ -64,9 +54,12 @@ class Assembler:
         # Counted since the last take():
         self._call_rows = self._access_rows = 0
         nothing = np.empty(0, np.int64)
-        self._calls = [_call_columns([])]
+        self._calls = [call_columns([], version)]
         self._accesses = [self._access_columns([], nothing)]
-        self._walks = [_walk_columns([], nothing, nothing)]
+        self._walks = [walk_columns([], version, nothing, nothing)]
+        self._counts: list[Counts] = []
+        if version == 2:
+            self._counts = [Counts(call_counts([]), access_counts([]), walk_counts([]))]
         self.records = 0
 
     @property
@@ -81,7 +74,7 @@ class Assembler:
             BadLine: something is wrong with one of them (which one is not said).
             OverflowError: a number does not fit its column.
         """
-        rows = self._header(rows)
+        meta, order, rows = self._header(rows)
         kinds = _kinds(rows)
         calls = [row for row in rows if row.k is not UNSET]
         accesses = [row for row in rows if row.c is not UNSET]
@@ -91,15 +84,23 @@ class Assembler:
         call_at = np.cumsum(kinds == _CALL, dtype=np.int64) - 1 + self._call_rows
         access_at = np.cumsum(kinds == _ACCESS, dtype=np.int64) - 1 + self._access_rows
         first = self._check_order(rows, kinds, calls)
-        new_calls = _call_columns(calls)
+        new_calls = call_columns(calls, self._version)
         new_accesses = self._access_columns(accesses, call_at[kinds == _ACCESS])
         at_walk = kinds == _WALK
-        new_walks = _walk_columns(walks, call_at[at_walk], access_at[at_walk])
+        new_walks = walk_columns(walks, self._version, call_at[at_walk], access_at[at_walk])
+        if self._version == 2:
+            counts = Counts(call_counts(calls), access_counts(accesses), walk_counts(walks))
+            order = self._check_pcpus(order, kinds, new_calls, new_accesses, new_walks)
         # Nothing can fail from here on.
-        owner = np.array([self._domains.index(r) for r in rows if r.c is UNSET], np.int32)
-        at_walk = kinds[kinds != _ACCESS] == _WALK
-        new_calls = replace(new_calls, domain=owner[~at_walk])
+        owner = np.array([self._owner(row) for row in rows], np.int32)
+        new_calls = replace(new_calls, domain=owner[kinds == _CALL])
+        new_accesses = replace(new_accesses, domain=owner[kinds == _ACCESS])
         new_walks = replace(new_walks, domain=owner[at_walk])
+        self._meta, self._order = meta, order
+        if self._version == 2:
+            self._counts.append(counts)
+            if len(rows):
+                self._pcpu = int(rows[-1].p)  # type: ignore[attr-defined]
         if len(rows):
             self._seq = first + len(calls)
         if calls:
@@ -114,16 +115,48 @@ class Assembler:
         self._access_rows += len(accesses)
         self.records += len(rows)
 
-    def _header(self, rows: Sequence[Line]) -> Sequence[Line]:
+    def _header(self, rows: Sequence[Line]) -> tuple[dict[str, Any], EntryOrder, Sequence[Line]]:
+        """The header's content and the order of entry as they are now; the other rows."""
         headers = [row for row in rows if row.meta is not UNSET]
         if not headers:
-            return rows
+            return self._meta, self._order, rows
         if len(headers) > 1 or headers[0] is not rows[0] or self.records or self._meta:
             raise BadLine("meta", "the header on the first line only", "another one")
-        meta = headers[0].meta
-        check_meta(meta)  # type: ignore[arg-type]
-        self._meta = meta  # type: ignore[assignment]
-        return rows[1:]
+        meta: dict[str, Any] = headers[0].meta  # type: ignore[assignment]
+        check_meta(meta)
+        return meta, EntryOrder(read_header(meta).pcpus or 1), rows[1:]
+
+    def _owner(self, row: Line) -> int:
+        """Index of the domain that a record belongs to; -1: unknown, or its hypercall's."""
+        if row.c is not UNSET and (self._version == 1 or row.x is UNSET or row.d == DOMID_IDLE):
+            return -1
+        return self._domains.index(row)
+
+    def _check_pcpus(
+        self,
+        order: EntryOrder,
+        kinds: NDArray[np.uint8],
+        calls: Calls,
+        accesses: Accesses,
+        walks: Walks,
+    ) -> EntryOrder:
+        """Whether records of physical CPUs can follow each other so; the order of entry then."""
+        pcpu = np.empty(len(kinds), np.int32)
+        pcpu[kinds == _CALL], pcpu[kinds == _ACCESS] = calls.pcpu, accesses.pcpu
+        pcpu[kinds == _WALK] = walks.pcpu
+        limit = order.pcpus
+        if len(pcpu) and pcpu.max() >= limit:
+            at = int(pcpu.argmax())
+            raise BadLine("p", f"0 to {limit - 1} (the header has {limit} CPUs)", str(pcpu[at]))
+        starts = kinds == _CALL
+        starts[kinds == _ACCESS] = ~accesses.inside
+        before = np.concatenate([np.array([self._pcpu], np.int32), pcpu[:-1]])
+        moved = np.flatnonzero(~starts & (pcpu != before) & (before >= 0))
+        if len(moved):
+            at = int(moved[0])
+            expected = f"{before[at]} (CPU of the record before)"
+            raise BadLine("p", expected, str(pcpu[at]), "records lost or reordered?")
+        return order.then(calls.pcpu.tolist(), calls.order.tolist())
 
     def _check_order(
         self, rows: Sequence[Line], kinds: NDArray[np.uint8], calls: Sequence[Line]
@@ -155,8 +188,7 @@ class Assembler:
 
     def _access_columns(self, rows: Sequence[Line], call_at: NDArray[np.int64]) -> Accesses:
         inside = np.array([row.x is UNSET for row in rows], np.bool_)
-        outside = [row for row in rows if row.x is not UNSET]
-        if outside and set(map(attrgetter("s"), outside)) != {UNSET}:
+        if any(row.x is not UNSET and row.s is not UNSET for row in rows):
             raise BadLine("s", "either s (inside a hypercall) or x (outside)", "both")
         same = np.empty(len(rows), np.bool_)  # the same hypercall as the access before
         left = np.empty(len(rows), np.bool_)  # and that was outside it
@@ -165,13 +197,7 @@ class Assembler:
             same[1:], left[1:] = call_at[1:] == call_at[:-1], ~inside[:-1]
         if (inside & ((same & left) | (call_at < 0))).any():
             raise BadLine("s", "a hypercall that has not ended", "one that has (or none began)")
-        return Accesses(
-            direction=np.array([_CODE[row.c] for row in rows], np.uint8),  # type: ignore[index]
-            address=_numbers(rows, "va", None, np.uint64),
-            size=_numbers(rows, "l", None, np.uint32, 1 << 32),
-            call=call_at,
-            inside=inside,
-        )
+        return access_columns(rows, self._version, call_at, inside)
 
     def take(self, calls: int | None, damage: Damage | None = None) -> Recording:
         """The first ``calls`` hypercalls and all that belongs to them (None: everything)."""
@@ -187,6 +213,11 @@ class Assembler:
         self._walks = [replace(left, call=left.call - cut, access=np.maximum(left.access - a, -1))]
         self._call_rows -= cut
         self._access_rows -= a
+        counts = None
+        if self._version == 2:
+            kept = Counts.concatenate(self._counts)
+            counts = Counts(kept.calls[:cut], kept.accesses[:a], kept.walks[:w])
+            self._counts = [Counts(kept.calls[cut:], kept.accesses[a:], kept.walks[w:])]
         return Recording(
             source=self._source,
             meta=MappingProxyType(dict(self._meta)),
@@ -195,49 +226,8 @@ class Assembler:
             accesses=accesses[:a],
             walks=walks[:w],
             damage=damage,
+            counts=counts,
         )
-
-
-def _call_columns(rows: Sequence[Line]) -> Calls:
-    args = [row.a if row.a is not UNSET else () for row in rows]
-    counts = np.fromiter((len(regs) for regs in args), np.uint8, len(args))
-    if len(rows) and counts.max() > 6:
-        raise OverflowError("a")
-    if (counts != 6).any():
-        args = [(*regs, *_NO_ARGS[len(regs) :]) for regs in args]
-    flat = list(chain.from_iterable(args))
-    if flat and (min(flat) < 0 or max(flat) >= ADDRESS_LIMIT):
-        raise OverflowError("a")
-    return Calls(
-        seq=_numbers(rows, "s", None, np.int64),
-        time=np.array([row.t for row in rows], np.float64),
-        kind=np.array([row.k == "hvm" for row in rows], np.uint8),
-        number=_numbers(rows, "n", UNHANDLED, np.int64, 1 << 32),
-        args=np.array(flat, np.uint64).reshape(-1, 6),
-        arg_count=counts,
-        domain=np.full(len(rows), -1, np.int32),
-        vcpu=_numbers(rows, "v", -1, np.int32, 1 << 31),
-        vcpu_at=_numbers(rows, "vp", 0, np.uint64),
-        rip=_numbers(rows, "rip", 0, np.uint64),
-        rsp=_numbers(rows, "rsp", 0, np.uint64),
-        flags=_numbers(rows, "fl", 0, np.uint64),
-        cr3=_numbers(rows, "cr3", 0, np.uint64),
-        guest_cr3=_numbers(rows, "gcr3", 0, np.uint64),
-        cs=_numbers(rows, "cs", 0, np.uint32, 1 << 16),
-    )
-
-
-def _walk_columns(
-    rows: Sequence[Line], call_at: NDArray[np.int64], access_at: NDArray[np.int64]
-) -> Walks:
-    return Walks(
-        address=_numbers(rows, "w", None, np.uint64),
-        gfn=_numbers(rows, "gfn", None, np.uint64, 1 << 52),
-        call=call_at,
-        access=access_at,
-        domain=np.full(len(rows), -1, np.int32),
-        vcpu_at=_numbers(rows, "vp", 0, np.uint64),
-    )
 
 
 def _kinds(rows: Sequence[Line]) -> NDArray[np.uint8]:

@@ -69,10 +69,14 @@ class CallIndex:
             kinds = [region.kind.value for region in space.layout.regions]
             places = space.layout.classify(buffers.address[rows])
             early = space.identity(self.recording, buffers.first[rows])
-            for call, place, identity in zip(
-                buffers.call[rows].tolist(), places.tolist(), early.tolist(), strict=True
-            ):
-                name = RegionKind.IDENTITY.value if identity else kinds[place]
+            data = space.no_stack(buffers.address[rows], places)
+            for call, place, identity, vmalloced in zip(
+                buffers.call[rows].tolist(), places.tolist(), early.tolist(), data.tolist(),
+                strict=True,
+            ):  # fmt: skip
+                name = kinds[place]
+                if identity or vmalloced:
+                    name = (RegionKind.IDENTITY if identity else RegionKind.VMALLOC_DATA).value
                 if name not in found[call]:
                     found[call].append(name)
         return [tuple(names) for names in found]

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.steps import Direction, Json
 
+if TYPE_CHECKING:
+    from xenexplore.recording.counts import Counts
+
 __all__ = [
     "DIRECTIONS",
+    "DOMID_IDLE",
+    "NO_FRAME",
     "UNHANDLED",
     "WAYS",
     "Accesses",
@@ -36,9 +41,14 @@ DIRECTIONS = ("from", "to", "clr", "Hfrom", "Hto", "Hclr")
 
 WAYS = (*Direction, *Direction)
 """The direction that each of :data:`DIRECTIONS` stands for."""
+# What Xen's idle vCPUs have for a domain: no guest (xen/include/public/xen.h).
+DOMID_IDLE = 0x7FFF
 
 # Number of a hypercall for which no handler was seen to be entered.
 UNHANDLED = -1
+
+# Frame of a walk that found none (version 2 only): INVALID_GFN in xen/include/xen/mm-frame.h.
+NO_FRAME = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,9 @@ class Calls(Columns):
         cr3: uint64 (N,): CR3 of the processor (for PV: of the guest).
         guest_cr3: uint64 (N,): an HVM guest's own CR3.
         cs: uint32 (N,): guest's code segment selector.
+        pcpu: int32 (N,): physical CPU that ran the handler; -1 if not recorded.
+        order: int64 (N,): hypercalls entered before it, on any physical CPU; -1
+            if not recorded (then rows are in order of entry: one CPU).
     """
 
     seq: NDArray[np.int64]
@@ -122,6 +135,8 @@ class Calls(Columns):
     cr3: NDArray[np.uint64]
     guest_cr3: NDArray[np.uint64]
     cs: NDArray[np.uint32]
+    pcpu: NDArray[np.int32]
+    order: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +150,10 @@ class Accesses(Columns):
         call: int64 (M,): row of the hypercall during or after which it
             happened; -1: before the first one.
         inside: bool (M,): during the hypercall (else after it).
+        domain: int32 (M,): of an access outside: the domain whose vCPU was current,
+            as an index into ``Recording.domains``; -1: not recorded, or inside.
+        vcpu: int32 (M,): that vCPU's id; -1: not recorded, or inside.
+        pcpu: int32 (M,): physical CPU; -1 if not recorded.
     """
 
     direction: NDArray[np.uint8]
@@ -142,6 +161,9 @@ class Accesses(Columns):
     size: NDArray[np.uint32]
     call: NDArray[np.int64]
     inside: NDArray[np.bool_]
+    domain: NDArray[np.int32]
+    vcpu: NDArray[np.int32]
+    pcpu: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +172,16 @@ class Walks(Columns):
 
     Attributes:
         address: uint64 (W,): linear address that was walked.
-        gfn: uint64 (W,): guest frame that it maps to.
+        gfn: uint64 (W,): guest frame that it maps to, or ``NO_FRAME``.
         call: int64 (W,): row of the hypercall during or after which; -1: before.
         access: int64 (W,): row of the access just before it, which it served; -1: none.
         domain: int32 (W,): index into ``Recording.domains``; -1 if unknown.
         vcpu_at: uint64 (W,): Xen's ``struct vcpu *``.
+        vcpu: int32 (W,): id of the vCPU whose tables were walked; -1 if not recorded.
+        pcpu: int32 (W,): physical CPU; -1 if not recorded.
+        level: uint8 (W,): level of the guest's entry that maps the address: 1 for a
+            4 KiB page, 2 for 2 MiB (or 4 MiB), 3 for 1 GiB; 0 if not recorded.
+        guest_cr3: uint64 (W,): CR3 that the walk began from; 0 if not recorded.
     """
 
     address: NDArray[np.uint64]
@@ -163,6 +190,10 @@ class Walks(Columns):
     access: NDArray[np.int64]
     domain: NDArray[np.int32]
     vcpu_at: NDArray[np.uint64]
+    vcpu: NDArray[np.int32]
+    pcpu: NDArray[np.int32]
+    level: NDArray[np.uint8]
+    guest_cr3: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +249,7 @@ class Recording:
         domains: every domain seen so far; ``domains[i].index == i``.
         calls, accesses, walks: the columns.
         damage: where reading stopped early, or None.
+        counts: instructions, loads and stores (version 2), or None.
     """
 
     source: str
@@ -227,6 +259,7 @@ class Recording:
     accesses: Accesses
     walks: Walks
     damage: Damage | None = None
+    counts: Counts | None = None
     _start: NDArray[np.int64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -251,11 +284,12 @@ class Recording:
         """int32 (M,): domain of each access outside hypercalls, as far as records tell.
 
         An HVM guest's access is followed by its walk, which names the vCPU.
-        A PV guest's is the only PV domain's, if there is one.  Else -1.
+        Else the domain is what was recorded.  Without that, a PV guest's is the
+        only PV domain's, if there is one.  Else -1.
         """
         pv = [domain.index for domain in self.domains if domain.kind == "pv"]
-        owner = np.full(len(self.accesses), -1, np.int32)
-        if len(pv) == 1:
+        owner = self.accesses.domain.copy()
+        if len(pv) == 1 and (self.accesses.pcpu < 0).all():
             owner[self.accesses.direction < 3] = pv[0]
         served = self.walks.access >= 0
         owner[self.walks.access[served]] = self.walks.domain[served]
@@ -268,6 +302,11 @@ class Recording:
             and self.calls.equal(other.calls)
             and self.accesses.equal(other.accesses)
             and self.walks.equal(other.walks)
+            and (
+                self.counts.equal(other.counts)
+                if self.counts is not None and other.counts is not None
+                else self.counts is other.counts
+            )
         )
 
     def __repr__(self) -> str:

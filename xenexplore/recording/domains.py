@@ -23,7 +23,7 @@ class Domains:
         self._index: dict[tuple[str, int], int] = {}
 
     def index(self, row: Line) -> int:
-        """Index of the domain that a hypercall or walk belongs to, or -1."""
+        """Index of the domain that a record belongs to, or -1."""
         if row.d is not UNSET:
             key = ("d", row.d)
         elif row.k == "pv":
@@ -36,7 +36,9 @@ class Domains:
         if known is None:
             known = self._index[key] = len(self.found)
             domid = row.d if row.d is not UNSET else self._free_domid()
-            kind = "pv" if row.k == "pv" else "hvm"
+            # Xen itself reaches a PV guest without the HVM helpers.
+            pv = row.k == "pv" or row.c in ("from", "to", "clr")
+            kind = "pv" if pv else "hvm"
             self.found.append(Domain(known, domid, kind, row.d is not UNSET))
         if row.d is not UNSET and row.vp is not UNSET:
             # Walks name the vCPU only.

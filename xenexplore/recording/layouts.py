@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gva
 from xenexplore.guest.linux import IRQ_STACK, KERNEL_STACK, LinuxBases, linux_layout
 from xenexplore.guest.linux_bases import bases_from_mappings
-from xenexplore.guest.regions import Layout
+from xenexplore.guest.regions import Layout, RegionKind
 from xenexplore.guest.symbols import SymbolTable
-from xenexplore.recording.columns import Domain, Recording
+from xenexplore.recording.columns import NO_FRAME, Domain, Recording
 
 __all__ = ["GuestSpace", "guest_space", "guest_spaces"]
 
 _LOW_HALF = 1 << 47
 _PLAIN_DIRECTMAP = 0xFFFF_8880_0000_0000
 _PLAIN_VMALLOC = 0xFFFF_C900_0000_0000
+_VMALLOC_SIZE = 32 << 40  # VMALLOC_SIZE_TB, 4 levels (arch/x86/include/asm/pgtable_64_types.h)
 # Stubs through which Linux makes its hypercalls (arch/x86/xen/xen-asm.S,
 # xen-head.S); KASLR would move them by a multiple of 2 MiB.
 _STUBS = ("xen_hypercall_pv", "xen_hypercall_amd", "xen_hypercall_intel", "xen_iret",
@@ -28,6 +29,10 @@ _IMAGE_STEP = 2 << 20
 # A PV kernel reserves the first GiB of vmalloc space for its P2M list, for up to 512 GiB
 # of memory (xen_vmalloc_p2m_tree() in arch/x86/xen/p2m.c, P2M_LIMIT).
 _P2M_LIST = 1 << 30
+# The CPUs' first percpu areas stand in a row, closer than this (embedded first chunk).
+_FIRST_CHUNK = 1 << 30
+# Tasks' stacks are aligned to their size (THREAD_ALIGN, include/linux/thread_info.h).
+_STACK_MASK = np.uint64(~(KERNEL_STACK - 1) & ((1 << 64) - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class GuestSpace:
         symbols: its kernel's symbols, or None.
         percpu: linear address of CPU 0's percpu area, or None.
         image_shift: how far KASLR moved the image.
+        stacks: uint64 (n,): 16 KiB blocks of vmalloc space in which hypercalls had
+            their stack pointer, ascending; None: it was not recorded.
     """
 
     domain: Domain
@@ -47,6 +54,26 @@ class GuestSpace:
     symbols: SymbolTable | None
     percpu: int | None
     image_shift: int
+    stacks: NDArray[np.uint64] | None = None
+
+    def no_stack(
+        self, addresses: NDArray[np.uint64], places: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Which addresses are vmalloc'ed data: on no stack that any hypercall was made from.
+
+        A buffer on another task's stack than the caller's would be on one that makes
+        hypercalls itself; where stack pointers were not recorded, nothing is told.
+
+        Args:
+            addresses: uint64 (n,): linear addresses of buffers.
+            places: intp (n,): their regions, as ``layout.classify`` gives them.
+        """
+        if self.stacks is None:
+            return np.zeros(len(addresses), np.bool_)
+        vmalloc = np.array([r.kind is RegionKind.VMALLOC for r in self.layout.regions], np.bool_)
+        block = addresses & _STACK_MASK
+        found: NDArray[np.bool_] = vmalloc[places] & ~np.isin(block, self.stacks)
+        return found
 
     def identity(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which accesses used early boot's identity-mapped tables, where linear = physical.
@@ -76,9 +103,8 @@ class GuestSpace:
         Known where the stack pointer was recorded: the same 16 KiB as RSP
         (THREAD_SIZE, and stacks are aligned to their size).
         """
-        mask = np.uint64(~(KERNEL_STACK - 1) & ((1 << 64) - 1))
         rsp = recording.calls.rsp[recording.accesses.call[rows]]
-        near = recording.accesses.address[rows] & mask == rsp & mask
+        near = recording.accesses.address[rows] & _STACK_MASK == rsp & _STACK_MASK
         result: NDArray[np.bool_] = near & (rsp != 0)
         return result
 
@@ -138,9 +164,10 @@ def guest_space(
         symbols: this guest kernel's symbols, if they are known.
     """
     bases = _from_walks(recording, domain)
+    percpus: tuple[int, ...] = ()
     if symbols is not None:
         bases = _image_shift(bases, recording, domain, symbols)
-        bases = _percpu(bases, recording, domain, symbols)
+        bases, percpus = _percpu(bases, recording, domain, symbols)
     if bases.page_offset is None:
         how = "no walks recorded; the kernel was entered past the code that randomises"
         bases = bases.known("directmap", f"taken as unrandomised: {how}")
@@ -149,14 +176,26 @@ def guest_space(
     elif bases.vmalloc is None:
         how = "not known: the directmap was moved, and no walk shows where these went"
         bases = bases.known("vmalloc, vmemmap", how)
-    bases = _irq_stack(bases, recording, domain, symbols)
+    bases = _irq_stack(bases, recording, domain, symbols, percpus)
     layout = linux_layout(bases, symbols)
-    return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift)
+    stacks = _stacks(recording, domain, bases)
+    return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift, stacks)
+
+
+def _stacks(recording: Recording, domain: Domain, bases: LinuxBases) -> NDArray[np.uint64] | None:
+    """Blocks of vmalloc space with a stack pointer in them; None: there are no stack pointers."""
+    rsp = recording.calls.rsp[recording.of_domain(domain.index)]
+    if not rsp.any():
+        return None
+    start = np.uint64(_vmalloc(bases))
+    inside = (rsp >= start) & (rsp < start + np.uint64(_VMALLOC_SIZE))
+    found: NDArray[np.uint64] = np.unique(rsp[inside] & _STACK_MASK)
+    return found
 
 
 def _from_walks(recording: Recording, domain: Domain) -> LinuxBases:
     walks = recording.walks
-    mine = walks.domain == domain.index
+    mine = (walks.domain == domain.index) & (walks.gfn != np.uint64(NO_FRAME))
     page = walks.address[mine] & np.uint64(~(PAGE_SIZE - 1) & ((1 << 64) - 1))
     pairs = np.unique(np.stack([page, walks.gfn[mine] << np.uint64(PAGE_SHIFT)]), axis=1)
     if not pairs.size:
@@ -198,62 +237,85 @@ def _image_shift(
 
 def _percpu(
     bases: LinuxBases, recording: Recording, domain: Domain, symbols: SymbolTable
-) -> LinuxBases:
-    """Xen itself writes the registered runstate area, a percpu variable: 48 bytes at a time.
+) -> tuple[LinuxBases, tuple[int, ...]]:
+    """CPU 0's percpu base, and all CPUs'.
+
+    Xen itself writes the registered runstate area, a percpu variable: 48 bytes at a time.
 
     Source: update_runstate_area() in xen/arch/x86/domain.c (Xen 4.17); Linux
     registers ``&per_cpu(xen_runstate, cpu)``, arch/x86/xen/... xen_setup_runstate_info().
     """
     offset = symbols.value("xen_runstate")
     if offset is None or not symbols.percpu_size:
-        return bases
+        return bases, ()
     accesses = recording.accesses
     mine = ~accesses.inside & (accesses.size == 48)
     mine &= recording.outside_domain() == domain.index
     found, counts = np.unique(accesses.address[mine] - np.uint64(offset), return_counts=True)
     aligned = found & np.uint64(PAGE_SIZE - 1) == 0
     if not aligned.any():
-        return bases
+        return bases, ()
     base = int(found[aligned][counts[aligned].argmax()])
     how = f"Xen updates the runstate area at percpu base + xen_runstate ({offset:#x})"
-    return bases.known("percpu", how, percpu=base)
+    every = tuple(one for one in found[aligned].tolist() if abs(one - base) < _FIRST_CHUNK)
+    return bases.known("percpu", how, percpu=base), every
 
 
 def _irq_stack(
-    bases: LinuxBases, recording: Recording, domain: Domain, symbols: SymbolTable | None
+    bases: LinuxBases,
+    recording: Recording,
+    domain: Domain,
+    symbols: SymbolTable | None,
+    percpus: tuple[int, ...],
 ) -> LinuxBases:
-    """CPU 0's hardirq stack in vmalloc space: by its frames, else by its turn.
+    """The CPUs' hardirq stacks in vmalloc space: by their frames, else CPU 0's by its turn.
 
-    By its frames: Xen's walks of vmalloc addresses end in the percpu area's
+    By their frames: Xen's walks of vmalloc addresses end in a percpu area's
     ``irq_stack_backing_store``, which map_irq_stack() in
     arch/x86/kernel/irq_64.c maps there.  By its turn, where walks, symbols or the
-    percpu area are missing: init_IRQ() maps it before there is a second task
+    percpu area are missing: init_IRQ() maps CPU 0's before there is a second task
     (start_kernel() in init/main.c), so that it has the first slot.
     """
     offset = symbols.value("irq_stack_backing_store") if symbols is not None else None
     if symbols is not None and offset is None:
         return bases
     start = bases.page_offset if bases.page_offset is not None else _PLAIN_DIRECTMAP
-    walks = recording.walks
-    if offset is not None and bases.percpu is not None and (walks.domain == domain.index).any():
-        physical = bases.percpu - start + offset
-        page = walks.address >> np.uint64(PAGE_SHIFT)
-        ahead = walks.gfn.astype(np.int64) - (physical >> PAGE_SHIFT)
-        vmapped = (walks.domain == domain.index) & (walks.address >= np.uint64(_vmalloc(bases)))
-        vmapped &= (ahead >= 0) & (ahead < IRQ_STACK >> PAGE_SHIFT)
-        slots = np.unique(page[vmapped] - ahead[vmapped].astype(np.uint64))
-        if len(slots) != 1:
-            return bases
+    if offset is not None and percpus and (recording.walks.domain == domain.index).any():
+        stacks = {}
+        for percpu in percpus:
+            physical = percpu - start + offset
+            slot = _slot(bases, recording, domain, physical)
+            if slot is not None:
+                stacks[percpu] = (slot, physical)
         how = f"Xen's walks of it end at percpu base + irq_stack_backing_store ({offset:#x})"
-        slot = int(slots[0]) << PAGE_SHIFT
-        return bases.known("hardirq stack", how, irq_stack=slot, irq_stack_at=physical)
+        if stacks and bases.percpu not in stacks:
+            # 48 bytes at such an offset can be something else's; a stack behind it cannot.
+            bases = replace(bases, percpu=min(stacks))
+        first = stacks.pop(bases.percpu or 0, None)
+        if first is not None:
+            bases = bases.known("hardirq stack", how, irq_stack=first[0], irq_stack_at=first[1])
+        if stacks:
+            what = "hardirq stacks of other CPUs"
+            bases = bases.known(what, how, other_irq_stacks=tuple(sorted(stacks.values())))
+        return bases
     if start != _PLAIN_DIRECTMAP:
         return bases
-    first = _vmalloc(bases) + (_P2M_LIST if domain.kind == "pv" else 0)
+    first_slot = _vmalloc(bases) + (_P2M_LIST if domain.kind == "pv" else 0)
     how = "taken as the first slot of vmalloc space, its frames are not known"
     if domain.kind == "pv":
         how = "taken as the first slot of vmalloc space past the P2M list's GiB"
-    return bases.known("hardirq stack", how, irq_stack=first)
+    return bases.known("hardirq stack", how, irq_stack=first_slot)
+
+
+def _slot(bases: LinuxBases, recording: Recording, domain: Domain, physical: int) -> int | None:
+    """Where a hardirq stack's memory is mapped in vmalloc space, or None if no walk tells."""
+    walks = recording.walks
+    page = walks.address >> np.uint64(PAGE_SHIFT)
+    ahead = walks.gfn.astype(np.int64) - (physical >> PAGE_SHIFT)
+    vmapped = (walks.domain == domain.index) & (walks.address >= np.uint64(_vmalloc(bases)))
+    vmapped &= (ahead >= 0) & (ahead < IRQ_STACK >> PAGE_SHIFT)
+    slots = np.unique(page[vmapped] - ahead[vmapped].astype(np.uint64))
+    return int(slots[0]) << PAGE_SHIFT if len(slots) == 1 else None
 
 
 def _vmalloc(bases: LinuxBases) -> int:

@@ -18,7 +18,8 @@ from xenexplore.errors import RecordingError
 from xenexplore.files import shown_size
 from xenexplore.recording.assemble import Assembler
 from xenexplore.recording.columns import Accesses, Calls, Damage, Recording, Walks
-from xenexplore.recording.lines import BadLine, decoder, read_line
+from xenexplore.recording.counts import Counts
+from xenexplore.recording.lines import BadLine, decoders, read_line, version_of
 from xenexplore.recording.stream import Cut, blocks
 
 __all__ = ["iter_chunks", "read_recording"]
@@ -68,12 +69,12 @@ def iter_chunks(
             last chunk carries the ``damage`` instead.
         OSError: the file cannot be read.
     """
-    assembler = Assembler(str(source))
-    reader = _Lines(source, assembler, limit)
+    reader = _Lines(source, limit)
     for _ in reader.run():
+        assembler = reader.assembler
         while assembler.complete_calls > calls:
             yield assembler.take(calls)
-    damage = reader.damage
+    damage, assembler = reader.damage, reader.assembler
     if damage is not None and (strict or not assembler.records):
         raise RecordingError(
             source,
@@ -94,11 +95,13 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
         walks.append(replace(chunk.walks, call=chunk.walks.call + rows, access=moved))
         rows += len(chunk.calls)
         access_rows += len(chunk.accesses)
+    counts = [chunk.counts for chunk in chunks if chunk.counts is not None]
     return replace(
         chunks[-1],
         calls=Calls.concatenate([chunk.calls for chunk in chunks]),
         accesses=Accesses.concatenate(accesses),
         walks=Walks.concatenate(walks),
+        counts=Counts.concatenate(counts) if counts else None,
     )
 
 
@@ -111,10 +114,11 @@ def _endless(rest: bytes) -> BadLine:
 class _Lines:
     """Cuts blocks into lines, feeds them to an assembler, and says where it had to stop."""
 
-    def __init__(self, source: str | Path, assembler: Assembler, limit: int | None) -> None:
+    def __init__(self, source: str | Path, limit: int | None) -> None:
         self._source = source
         self._limit = limit
-        self._assembler = assembler
+        self._version = 0  # until the first line tells
+        self.assembler = Assembler(str(source))
         self._line = 1
         self._byte = 0
         self.damage: Damage | None = None
@@ -141,13 +145,20 @@ class _Lines:
             return
         self._feed_rest(rest)
 
+    def _begin(self, text: bytes) -> None:
+        """Take the format's version from the first line."""
+        if not self._version:
+            self._version = version_of(text.partition(b"\n")[0])
+            self.assembler = Assembler(str(self._source), self._version)
+
     def _feed(self, text: bytes) -> None:
         """Whole lines."""
+        self._begin(text)
         try:
-            rows = decoder.decode_lines(text)
+            rows = decoders[self._version].decode_lines(text)
             whole = len(rows) == text.count(b"\n")  # decode_lines() skips empty lines
             if whole:
-                self._assembler.add(rows)
+                self.assembler.add(rows)
         except (BadLine, msgspec.DecodeError, OverflowError, TypeError, UnicodeDecodeError):
             whole = False
         if not whole:
@@ -160,7 +171,7 @@ class _Lines:
         """One of these lines is bad: use those before it, say what is wrong with it."""
         for line in text.splitlines(keepends=True):
             try:
-                self._assembler.add([read_line(line.rstrip(b"\n"))])
+                self.assembler.add([read_line(line.rstrip(b"\n"), self._version)])
             except BadLine as bad:
                 self._stop(bad, cut=False)
                 return
@@ -172,8 +183,9 @@ class _Lines:
         """What stands after the last newline: a last record, or the start of one."""
         if not rest:
             return
+        self._begin(rest)
         try:
-            self._assembler.add([read_line(rest)])
+            self.assembler.add([read_line(rest, self._version)])
         except BadLine as bad:
             try:
                 msgspec.json.decode(rest)

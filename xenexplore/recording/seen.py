@@ -1,13 +1,17 @@
 """Each recorded hypercall with the accesses that it made, and what explains it.
 
-That a call was preempted is believed only where the guest's next call of that
-number is its continuation, with the arguments that the plan gives it.  Accesses
+That a call was preempted is believed only where the same vCPU makes it again, from
+the same instruction and with the same stack pointer where these were recorded, with
+the arguments that the plan gives a continuation.  Events may be handled and other
+vCPUs may run in between (hypercall_create_continuation(), xen/arch/x86/hypercall.c,
+rewinds RIP and returns to the guest).  Accesses
 that the recorder logged twice are left out only where Xen's walks prove it
 (:mod:`~xenexplore.recording.repeats`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +25,12 @@ from xenexplore.steps import PlanVerdict
 __all__ = ["SeenCall", "Verdicts", "seen_calls"]
 
 _IRET = 23
-# How far to look for a continuation: the guest may take an event in between.
+# How far to look for a continuation where RIP and RSP were not recorded, in calls:
+# the guest may take an event in between.
 _SOON = 64
+# How many of the vCPU's next calls from the same place may be it: a handler of
+# events in between can make the same call, too.
+_LEGS = 4
 # Alternatives to try: first few, for the call alone and as a preempted leg,
 # then many.  No call of the shipped recordings needs more than 250.
 _ATTEMPTS = (300, 3000)
@@ -43,12 +51,21 @@ class SeenCall:
         domain: index into ``Recording.domains``, or -1.
         call: number, arguments that its handler takes, guest kind.
         copies: (direction, linear address, bytes), in order.
+        vcpu: which vCPU made it, as far as the recording tells.
+        site: the guest's RIP and RSP, or zeros.
     """
 
     row: int
     domain: int
     call: Call
     copies: tuple[Seen, ...]
+    vcpu: tuple[int, int, int] = (-1, -1, 0)
+    site: tuple[int, int] = (0, 0)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What a continuation has in common with the call that it continues."""
+        return (self.vcpu, self.call.number, self.site)
 
 
 def seen_calls(recording: Recording) -> Iterator[SeenCall]:
@@ -57,7 +74,8 @@ def seen_calls(recording: Recording) -> Iterator[SeenCall]:
     start = recording.access_start.tolist()
     rows = zip(
         calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
-        calls.domain.tolist(), calls.rsp.tolist(), strict=True,
+        calls.domain.tolist(), calls.rsp.tolist(), calls.rip.tolist(), calls.vcpu.tolist(),
+        calls.vcpu_at.tolist(), strict=True,
     )  # fmt: skip
     copies = list(
         zip(
@@ -68,7 +86,7 @@ def seen_calls(recording: Recording) -> Iterator[SeenCall]:
         )
     )
     counts = (accesses.inside & ~logged_twice(recording)).tolist()
-    for row, (number, args, kind, domain, rsp) in enumerate(rows):
+    for row, (number, args, kind, domain, rsp, rip, vcpu, at) in enumerate(rows):
         mine = range(start[row], start[row + 1])
         call = Call(
             number,
@@ -76,7 +94,8 @@ def seen_calls(recording: Recording) -> Iterator[SeenCall]:
             "hvm" if kind else "pv",
             rsp=rsp if number == _IRET else None,
         )
-        yield SeenCall(row, domain, call, tuple(copies[at] for at in mine if counts[at]))
+        seen = tuple(copies[index] for index in mine if counts[index])
+        yield SeenCall(row, domain, call, seen, (domain, vcpu, at), (rip, rsp))
 
 
 _ARITY: dict[int, int] = {}
@@ -108,6 +127,10 @@ class Verdicts:
 
     def __init__(self, calls: Sequence[SeenCall]) -> None:
         self._calls = calls
+        self._places: dict[tuple[object, ...], list[int]] = {}
+        for index, seen in enumerate(calls):
+            self._places.setdefault(seen.place, []).append(index)
+        self._index = {seen.row: index for index, seen in enumerate(calls)}
         self._known: dict[object, Explanation] = {}
 
     def verdict(self, seen: SeenCall) -> Explanation:
@@ -115,9 +138,9 @@ class Verdicts:
         found = self._try(seen, None, _ATTEMPTS[0])
         if found.verdict is not PlanVerdict.UNEXPLAINED:
             return found
-        leg = self._next_leg(seen)
+        legs = self._legs(seen)
         for attempts in _ATTEMPTS:
-            for next_call in (None, leg.call) if leg is not None else (None,):
+            for next_call in (None, *(leg.call for leg in legs)):
                 found = self._try(seen, next_call, attempts)
                 if found.verdict is not PlanVerdict.UNEXPLAINED:
                     return found
@@ -127,18 +150,20 @@ class Verdicts:
         """The call that goes on with this one, which Xen preempted; None: it was not preempted."""
         if self._try(seen, None, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
             return None
-        leg = self._next_leg(seen)
-        if leg is None:
-            return None
-        found = self._try(seen, leg.call, _ATTEMPTS[-1])
-        return None if found.verdict is PlanVerdict.UNEXPLAINED else leg
-
-    def _next_leg(self, seen: SeenCall) -> SeenCall | None:
-        """The domain's next hypercall of the same number, soon after: perhaps its continuation."""
-        for later in self._calls[seen.row + 1 : seen.row + 1 + _SOON]:
-            if later.domain == seen.domain and later.call.number == seen.call.number:
-                return later
+        for leg in self._legs(seen):
+            if self._try(seen, leg.call, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
+                return leg
         return None
+
+    def _legs(self, seen: SeenCall) -> list[SeenCall]:
+        """The vCPU's next calls of the same number from the same place, which may continue it."""
+        index = self._index[seen.row]
+        places = self._places[seen.place]
+        at = bisect_right(places, index)
+        later = places[at : at + _LEGS]
+        if not all(seen.site):
+            later = [found for found in later if found <= index + _SOON]
+        return [self._calls[found] for found in later]
 
     def _try(self, seen: SeenCall, leg: Call | None, attempts: int) -> Explanation:
         key = (seen.call, seen.copies, leg, attempts)

@@ -15,7 +15,7 @@ __all__ = ["BLOCK", "BUILT_INS", "LIMIT", "Cut", "blocks", "built_in_path"]
 LIMIT = 4 << 30
 
 # Shipped with the package; see data/PROVENANCE.md.
-BUILT_INS = ("pv", "pvh", "pvh-callers")
+BUILT_INS = ("pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends")
 
 
 def built_in_path(name: str) -> Path:

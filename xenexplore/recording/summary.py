@@ -17,6 +17,7 @@ from xenexplore.recording.buffers import Buffers, find_buffers
 from xenexplore.recording.columns import DIRECTIONS, Damage, Domain, Recording
 from xenexplore.recording.layouts import GuestSpace, guest_spaces
 from xenexplore.recording.names import call_name, sub_op_known, sub_op_name, sub_ops
+from xenexplore.recording.owners import owners
 
 __all__ = [
     "CallCount",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 IDENTITY = "identity-mapped (early boot)"
+VMALLOC_DATA = "vmalloc'ed data, no stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,16 +237,21 @@ def _regions(recording: Recording, space: GuestSpace, buffers: Buffers) -> tuple
     mine = buffers.pick(np.flatnonzero(buffers.domain == space.domain.index))
     where = space.layout.classify(mine.address)
     identity = space.identity(recording, mine.first)
+    data = space.no_stack(mine.address, where)
+    where[data] = -2
     where[identity] = -1
     has_rsp = bool(recording.calls.rsp[mine.call].any())
     on_stack = space.on_stack(recording, mine.first)
     merged: dict[str, NDArray[np.bool_]] = {}
     kinds: dict[str, tuple[str, RegionKind]] = {}
     for index in np.unique(where).tolist():
-        region = space.layout.regions[index]
-        name, part, kind = region.name, region.part_of, region.kind
-        if index < 0:
+        if index == -1:
             name, part, kind = IDENTITY, "", RegionKind.IDENTITY
+        elif index == -2:
+            name, part, kind = VMALLOC_DATA, "vmalloc", RegionKind.VMALLOC_DATA
+        else:
+            region = space.layout.regions[index]
+            name, part, kind = region.name, region.part_of, region.kind
         merged[name] = merged.get(name, np.zeros(len(mine), np.bool_)) | (where == index)
         kinds[name] = part, kind
     result = []
@@ -259,7 +266,11 @@ def _regions(recording: Recording, space: GuestSpace, buffers: Buffers) -> tuple
                 pages=len(these.pages()),
                 crossing=int(these.crosses().sum()),
                 on_stack=int(on_stack[chosen].sum()) if has_rsp else None,
-                places=_places(space, kinds[name][1], these),
+                places=(
+                    owners(recording, these)
+                    if kinds[name][1] is RegionKind.VMALLOC_DATA
+                    else _places(space, kinds[name][1], these)
+                ),
             )
         )
     return tuple(sorted(result, key=lambda use: (-use.buffers, use.name)))

@@ -1,0 +1,108 @@
+"""What keeps a recording's figures from being everybody's, from its header and its content."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from xenexplore.recording.columns import Recording
+from xenexplore.recording.header import Artefact, Header, read_header
+
+__all__ = ["Facts", "header_of", "limits"]
+
+# grant_table_op and its sub-ops that a back-end makes: map_grant_ref,
+# unmap_grant_ref, copy (xen/include/public/grant_table.h).
+_GRANT_TABLE_OP = 20
+_BACKEND_OPS = (0, 1, 5)
+
+_ARTEFACTS: Mapping[Artefact, str] = {
+    Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL by software",
+    Artefact.NO_DECODE_COUNT: "instructions of that decoding were not counted",
+    Artefact.EMULATED_CLOCK: "how often timers are set depends on the emulator's speed",
+    Artefact.INTERRUPTED: "stopped before the workload's end",
+    Artefact.SOFT_LOCKUPS: "the guest reported soft lockups",
+    Artefact.DOMAINS_BY_APPEARANCE: "domain ids are given in order of appearance",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the records themselves show, chunk by chunk.
+
+    Attributes:
+        vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
+        stacks: stack pointers of HVM guests were recorded.
+        grants: grant_table_op calls that back-ends make.
+    """
+
+    vcpus: frozenset[tuple[int, int, int]] = frozenset()
+    stacks: bool = False
+    grants: int = 0
+
+    def then(self, chunk: Recording) -> Facts:
+        """With one more chunk."""
+        calls = chunk.calls
+        known = calls.domain >= 0
+        keys = [calls.domain[known].astype(np.int64), calls.vcpu[known].astype(np.int64),
+                calls.vcpu_at[known].view(np.int64)]  # fmt: skip
+        found = {(int(d), int(v), int(at)) for d, v, at in np.unique(np.stack(keys), axis=1).T}
+        op = calls.args[:, 0] & np.uint64(0xFFFF_FFFF)
+        grants = (calls.number == _GRANT_TABLE_OP) & np.isin(op, _BACKEND_OPS)
+        return replace(
+            self,
+            vcpus=self.vcpus | found,
+            stacks=self.stacks or bool((calls.rsp[calls.kind == 1] != 0).any()),
+            grants=self.grants + int(grants.sum()),
+        )
+
+    @property
+    def most_vcpus(self) -> int:
+        """How many vCPUs the domain has that has most of them."""
+        owners = [domain for domain, _, _ in self.vcpus]
+        return max((owners.count(domain) for domain in set(owners)), default=0)
+
+
+@cache
+def _built_in() -> Mapping[str, Any]:
+    """Headers of the built-in recordings of version 1, which have none of their own."""
+    text = (resources.files("xenexplore.recording") / "data" / "headers.toml").read_text("utf-8")
+    return MappingProxyType(tomllib.loads(text))
+
+
+def header_of(recording: Recording) -> Header:
+    """A recording's header; for a built-in of version 1, what is known about it."""
+    meta = recording.meta
+    if meta.get("version", 1) == 1 and recording.source in _built_in():
+        return replace(read_header({**_built_in()[recording.source], "version": 2}), version=1)
+    return read_header(meta)
+
+
+def limits(header: Header, facts: Facts) -> tuple[str, ...]:
+    """Sentences without a full stop, the widest limit first."""
+    found = [_machine(header, facts)]
+    if header.backends is not None and not header.backends:
+        found.append("no block or network back-end ran")
+    elif header.backends is None and not facts.grants:
+        found.append("no back-end mapped or copied a grant")
+    if not facts.stacks:
+        found.append("that vmalloc'ed buffers lie on task stacks is inferred from their addresses")
+    # That the built-ins of version 1 were emulated is said first.
+    found += [_ARTEFACTS[artefact] for artefact in header.artefacts]
+    found.append("proportions are this workload's, not every system's")
+    return tuple(found)
+
+
+def _machine(header: Header, facts: Facts) -> str:
+    kernels = sorted({guest.kernel for guest in header.guests if guest.kernel})
+    ran = f"{len(kernels)} kernels ({', '.join(kernels)})" if len(kernels) > 1 else "one kernel"
+    how = "under TCG " if "TCG" in header.emulator else ""
+    vcpus = max([guest.vcpus for guest in header.guests], default=facts.most_vcpus)
+    count = "one vCPU" if vcpus == 1 else f"{vcpus} vCPUs"
+    return f"one boot of {ran} {how}on {count}"

@@ -1,0 +1,56 @@
+# Run by dom0's init: xenstored, a domU as the command line asks, and its traffic.
+mkdir -p /run/xen /run/xenstored /var/run/xen /run/lock
+touch /etc/xen/xl.conf
+xenstored --pid-file /run/xenstored.pid >/dev/null 2>&1
+sleep 1
+xen-init-dom0
+xenconsoled --log=all --pid-file=/run/xenconsoled.pid
+mark tools
+xl info | grep -E 'release|nr_cpus|xen_version|virt_caps'
+vcpus=$(sed -n 's/.*record.domu=\([0-9]*\).*/\1/p' /proc/cmdline)
+extra=""
+cat > /etc/xen/domu.cfg <<EOF
+name="d1"
+type="pvh"
+kernel="/boot/vmlinuz"
+ramdisk="/boot/domu.img"
+memory=128
+vcpus=$vcpus
+EOF
+if has record.disk; then
+    extra="$extra record.disk"
+    insmod /lib/modules/loop.ko
+    persistent=1
+    if has record.nopersistent; then persistent=0; fi
+    insmod /lib/modules/xen-blkback.ko feature_persistent=$persistent
+    mkdir -p /ram
+    mount -t tmpfs -o size=24m t /ram
+    dd if=/dev/zero of=/ram/disk bs=64k count=256 2>/dev/null
+    losetup /dev/loop0 /ram/disk
+    echo 'disk=["phy:/dev/loop0,xvda,w"]' >> /etc/xen/domu.cfg
+fi
+if has record.net; then
+    extra="$extra record.net"
+    insmod /lib/modules/xen-netback.ko
+    echo 'vif=["mac=00:16:3e:00:00:01,script=vif-bridge"]' >> /etc/xen/domu.cfg
+    mkfifo /fifo
+    (nc -l -p 5000 < /fifo > /dev/null) &
+    exec 9>/fifo
+fi
+echo "cmdline=\"console=hvc0 root=/dev/ram0$extra\"" >> /etc/xen/domu.cfg
+mark create
+xl create /etc/xen/domu.cfg
+mark created
+xl list
+log=/var/log/xen/console/guest-d1.log
+wait_for() {
+    i=0
+    while [ $i -lt 300 ] && ! grep -aq "$1" $log 2>/dev/null; do sleep 1; i=$((i+1)); done
+}
+if has record.net; then
+    wait_for RECORD-DOMU-net
+    dd if=/dev/zero bs=64k count=32 2>/dev/null | timeout 200 nc 10.0.0.2 5001
+fi
+wait_for RECORD-DOMU-done
+tail -c 1500 $log
+mark domu-done

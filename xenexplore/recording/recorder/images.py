@@ -1,0 +1,74 @@
+"""The two initial RAM disks of a recording: dom0's, with Xen's tools, and the domU's."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from xenexplore.recording.recorder.initrd import Initrd
+from xenexplore.recording.recorder.options import Options
+from xenexplore.recording.recorder.setup import Setup
+
+__all__ = ["dom0_image", "domu_image"]
+
+_COMMON = ("xen-privcmd", "xenfs", "xen-evtchn", "xen-gntdev", "xen-gntalloc")
+_BACKENDS = ("loop", "xen-blkback", "xen-netback")
+_FRONTENDS = ("xen-blkfront", "xen-netfront")
+_TOOLS = ("xl", "xenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "xentrace")
+_BUSYBOX = ("sh", "mount", "mkdir", "cat", "echo", "cut", "grep", "sed", "sleep", "insmod", "tail",
+            "touch", "dd", "losetup", "mkfifo", "nc", "timeout", "ifconfig", "ping", "pidof",
+            "sync", "poweroff", "ls", "killall", "uname", "seq", "setsid", "ln", "rm", "cp", "date",
+            "head", "wc", "test", "[", "true", "false", "kill", "mknod", "ps", "tr",
+            "printf")  # fmt: skip
+_FOLDERS = ("proc", "sys", "dev", "run", "tmp", "etc/xen/scripts", "var/lib/xen", "var/run",
+            "var/lock", "var/lib/xenstored", "var/log/xen/console", "mnt")  # fmt: skip
+
+
+def _script(name: str) -> str:
+    folder = resources.files("xenexplore.recording.recorder") / "guest"
+    return (folder / name).read_text(encoding="utf-8")
+
+
+def _base(setup: Setup, modules: tuple[str, ...]) -> Initrd:
+    image = Initrd(setup.guest)
+    image.folder(*_FOLDERS)
+    busybox = "bin/busybox" if (setup.guest / "bin" / "busybox").exists() else "usr/bin/busybox"
+    image.program("bin/busybox", busybox)
+    for name in _BUSYBOX:
+        image.link(f"bin/{name}", "/bin/busybox")
+    for name in modules:
+        found = setup.modules(name)
+        if found is not None:
+            image.module(found)
+    return image
+
+
+def domu_image(setup: Setup) -> bytes:
+    """The domU's: it uses what it has, says so on its console, and waits."""
+    image = _base(setup, _COMMON + _FRONTENDS)
+    image.text("init", _script("init.domu"))
+    return image.pack()
+
+
+def dom0_image(setup: Setup, options: Options) -> bytes:
+    """dom0's: Xen's tools, the domU's kernel and image, back-ends, the user's workload."""
+    image = _base(setup, _COMMON + _BACKENDS)
+    tools = f"usr/lib/xen-{setup.xen}/bin"
+    for name in _TOOLS:
+        where = next(
+            (f for f in (tools, "usr/sbin", "usr/bin") if (setup.guest / f / name).is_file()), tools
+        )
+        image.program(f"{tools}/{name}", f"{where}/{name}")
+        image.link(f"bin/{name}", f"/{tools}/{name}")
+    for name in ("xenstore-read", "xenstore-write"):
+        image.program(f"bin/{name}", f"usr/bin/{name}")
+    for name in ("block", "vif-bridge"):
+        image.text(f"etc/xen/scripts/{name}", _script(f"hotplug.{name}"))
+    image.text("init", _script("init.dom0"))
+    image.text("domu.sh", _script("domu.sh"))
+    if options.domu_vcpus:
+        kernel = options.kernel or setup.kernel
+        image.file("boot/vmlinuz", kernel.read_bytes())
+        image.file("boot/domu.img", domu_image(setup))
+    if options.workload:
+        image.text("workload.sh", options.workload.read_text(encoding="utf-8"))
+    return image.pack()

@@ -1,0 +1,194 @@
+"""One run of the emulator: its command line, its console watched, its end."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from xenexplore.errors import RecorderError
+from xenexplore.recording.header import GuestKind
+from xenexplore.recording.recorder.options import Options
+from xenexplore.recording.recorder.setup import Setup
+
+__all__ = ["Ending", "Machine", "Run"]
+
+Progress = Callable[[float, str, int], None]
+"""Called with (seconds, the last mark on the console, bytes recorded)."""
+
+_MARK = re.compile(r"RECORD-MARK (\S+)")
+_DEAD = ("Panic on CPU", "Kernel panic", "Attempted to kill init")
+_MEMORY = "768M"
+_DOM0_MEMORY = "384M"
+_POLL = 0.5
+_LAST_WORDS = 30.0
+
+
+class Ending(Enum):
+    """How a run came to its end."""
+
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+    TIMEOUT = "timeout"
+    DEAD = "dead"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run left.
+
+    Attributes:
+        ending: how it ended.
+        console: all that Xen and the guests said.
+        said: what the emulator and the plugin said.
+        seconds: from start to end.
+    """
+
+    ending: Ending
+    console: str
+    said: str
+    seconds: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the plugin counted, or nothing where it did not come to that."""
+        found = re.search(r"^recorder: (\{.*\})$", self.said, re.MULTILINE)
+        return dict(json.loads(found[1])) if found else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An emulated machine that boots Xen.
+
+    Attributes:
+        options: what was asked.
+        setup: the prepared folder.
+        work: a folder of this run's own, with ``xen`` (not compressed), ``dom0.img`` and
+            ``hooks``.
+    """
+
+    options: Options
+    setup: Setup
+    work: Path
+
+    @property
+    def records(self) -> Path:
+        """Where the plugin writes."""
+        return self.work / "records.jsonl"
+
+    def command(self) -> list[str]:
+        """The emulator's whole command line."""
+        options, work = self.options, self.work
+        pvh = options.kind is GuestKind.PVH
+        kernel = options.kernel or self.setup.kernel
+        plugin = f"{self.setup.plugin},hooks={work / 'hooks'},out={self.records}"
+        # smap, rdtscp: TCG and Xen disagree about them; xsave: not under a PVH dom0.
+        cpu = "max,-smap,-rdtscp" + (",-xsave" if pvh else "")
+        thread = "multi" if options.machine_cpus > 1 else "single"
+        return [
+            *self.setup.command(),
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-accel", f"tcg,thread={thread}", "-cpu", cpu, "-smp", str(options.machine_cpus),
+            "-m", _MEMORY, "-machine", "q35" if pvh else "pc",
+            *(["-device", "intel-iommu"] if pvh else []),
+            "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
+            "-serial", f"file:{work / 'console'}",
+            "-qmp", f"unix:{work / 'qmp'},server=on,wait=off",
+            "-kernel", str(work / "xen"), "-append", self._xen_words(),
+            "-initrd", f"{kernel} {self._dom0_words()},{work / 'dom0.img'}",
+            "-plugin", plugin + (",loads=on" if options.loads else ""),
+        ]  # fmt: skip
+
+    def _xen_words(self) -> str:
+        dom0 = " dom0=pvh" if self.options.kind is GuestKind.PVH else ""
+        return (
+            "console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
+            f"dom0_mem={_DOM0_MEMORY},max:{_DOM0_MEMORY}{dom0}"
+        )
+
+    def _dom0_words(self) -> str:
+        options = self.options
+        words = ["console=hvc0", "init_on_free=1"]
+        if options.domu_vcpus:
+            words.append(f"record.domu={options.domu_vcpus}")
+        words += [f"record.{backend}" for backend in options.backends]
+        if not options.persistent_grants:
+            words.append("record.nopersistent")
+        return " ".join(words)
+
+    def run(self, progress: Progress) -> Run:
+        """Boot, watch the console until the work is done, and end the emulator in order.
+
+        Ctrl-C ends it too: the plugin then writes what it still holds.
+        """
+        began = time.monotonic()
+        said = self.work / "emulator"
+        with said.open("w") as stream:
+            process = subprocess.Popen(
+                self.command(), env=self.setup.environment(), stdin=subprocess.DEVNULL,
+                stdout=stream, stderr=stream, start_new_session=True,
+            )  # fmt: skip
+            try:
+                ending = self._watch(process, began, progress)
+            except KeyboardInterrupt:
+                ending = Ending.INTERRUPTED
+            finally:
+                self._quit(process)
+        return Run(
+            ending,
+            self._console(),
+            said.read_text("utf-8", "replace"),
+            time.monotonic() - began,
+        )
+
+    def _console(self) -> str:
+        path = self.work / "console"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def _watch(self, process: subprocess.Popen[bytes], began: float, progress: Progress) -> Ending:
+        while True:
+            time.sleep(_POLL)
+            text = self._console()
+            marks = _MARK.findall(text)
+            size = self.records.stat().st_size if self.records.exists() else 0
+            seconds = time.monotonic() - began
+            progress(seconds, marks[-1] if marks else "Xen boots", size)
+            if "done" in marks:
+                return Ending.DONE
+            if process.poll() is not None:
+                return Ending.EXITED
+            if any(word in text for word in _DEAD):
+                return Ending.DEAD
+            if seconds > self.options.timeout:
+                return Ending.TIMEOUT
+
+    def _quit(self, process: subprocess.Popen[bytes]) -> None:
+        """Ask the emulator to end, so that the plugin writes its last records."""
+        if process.poll() is None:
+            try:
+                _tell(self.work / "qmp", ("qmp_capabilities", "quit"))
+                process.wait(_LAST_WORDS)
+            except (OSError, subprocess.TimeoutExpired):
+                process.kill()
+        process.wait()
+
+
+def _tell(path: Path, commands: Sequence[str]) -> None:
+    """Send QMP commands, each after the answer to the one before."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(_LAST_WORDS)
+        link.connect(str(path))
+        with link.makefile("rwb") as stream:
+            stream.readline()
+            for command in commands:
+                stream.write(json.dumps({"execute": command}).encode() + b"\n")
+                stream.flush()
+                if not stream.readline():
+                    raise RecorderError(str(path), command, expected="an answer", got="none")

@@ -1,0 +1,99 @@
+"""What a user asks of the recorder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xenexplore.errors import RecorderError
+from xenexplore.recording.header import GuestKind
+
+__all__ = ["BACKENDS", "XEN_VERSIONS", "Options"]
+
+BACKENDS = ("disk", "net")
+# Debian release that has it; both are set up the same way.
+XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
+_MOST_VCPUS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """One recording.
+
+    Attributes:
+        kind: of dom0: PV or PVH.
+        out: where the recording goes.
+        folder: what :class:`~xenexplore.recording.recorder.setup.Setup` made.
+        vcpus: dom0's virtual CPUs, and Xen's physical ones.
+        domu_vcpus: the domU's; 0: none is started.
+        backends: what the domU has and uses: ``"disk"``, ``"net"``.
+        persistent_grants: whether blkback may keep the disk's grants mapped.
+        xen: ``"4.17"`` or ``"4.20"``.
+        xen_file: a hypervisor of one's own instead, with ``xen_symbols``.
+        xen_symbols: its symbol file (``xen-syms.map`` of its build).
+        kernel: a kernel of one's own for dom0 and domU (a bzImage with what it needs
+            built in), or None.
+        workload: a shell script for dom0, run after the domU's work.
+        loads: count loads and stores, too (slower).
+        keep: leave the console's text and the raw records beside ``out``.
+        timeout: seconds after which a run is given up.
+    """
+
+    kind: GuestKind
+    out: Path
+    folder: Path
+    vcpus: int = 1
+    domu_vcpus: int = 1
+    backends: tuple[str, ...] = ()
+    persistent_grants: bool = True
+    xen: str = "4.17"
+    xen_file: Path | None = None
+    xen_symbols: Path | None = None
+    kernel: Path | None = None
+    workload: Path | None = None
+    loads: bool = False
+    keep: bool = False
+    timeout: float = 900.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in (GuestKind.PV, GuestKind.PVH):
+            raise RecorderError("record", "kind", expected="pv or pvh", got=self.kind.value)
+        for name, count, low in (("vcpus", self.vcpus, 1), ("domu-vcpus", self.domu_vcpus, 0)):
+            if not low <= count <= _MOST_VCPUS:
+                expected = f"{low} to {_MOST_VCPUS}"
+                raise RecorderError("record", f"--{name}", expected=expected, got=str(count))
+        if self.backends and not self.domu_vcpus:
+            raise RecorderError(
+                "record", "--backends", expected="a domU to serve", got="--domu-vcpus 0"
+            )
+        if (self.xen_file is None) != (self.xen_symbols is None):
+            raise RecorderError(
+                "record", "--xen", expected="--xen FILE together with --xen-symbols MAP",
+                got="one of them",
+                hint="the build leaves xen-syms.map beside xen-syms; hooks are found by it",
+            )  # fmt: skip
+        for path in (self.xen_file, self.xen_symbols, self.kernel, self.workload):
+            if path is not None and not path.is_file():
+                raise RecorderError(str(path), "", expected="a file", got="none")
+
+    @property
+    def machine_cpus(self) -> int:
+        """Xen's physical CPUs: dom0 has a virtual one for each."""
+        return self.vcpus
+
+    def words(self) -> str:
+        """The command that asks for the same."""
+        words = ["xenexplore record", self.kind.value, f"--xen {self.xen_file or self.xen}"]
+        if self.vcpus != 1:
+            words.append(f"--vcpus {self.vcpus}")
+        if self.domu_vcpus != 1:
+            words.append(f"--domu-vcpus {self.domu_vcpus}")
+        if self.backends:
+            words.append(f"--backends {','.join(self.backends)}")
+        if not self.persistent_grants:
+            words.append("--no-persistent-grants")
+        if self.kernel:
+            words.append(f"--kernel {self.kernel.name}")
+        if self.workload:
+            words.append(f"--workload {self.workload.name}")
+        return " ".join([*words, "--counts loads"] if self.loads else words)

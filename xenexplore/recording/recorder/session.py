@@ -1,0 +1,189 @@
+"""A recording, from what was asked to a checked file."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from xenexplore.errors import RecorderError
+from xenexplore.recording.columns import Recording
+from xenexplore.recording.header import Artefact, GuestKind, read_header
+from xenexplore.recording.judge import judge
+from xenexplore.recording.lines import FORMAT
+from xenexplore.recording.reader import read_recording
+from xenexplore.recording.recorder.hooks import Hooks, read_hooks
+from xenexplore.recording.recorder.images import dom0_image
+from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
+from xenexplore.recording.recorder.options import Options
+from xenexplore.recording.recorder.setup import Setup
+from xenexplore.steps import Json
+
+__all__ = ["Recorded", "header", "record"]
+
+_LEVEL = 12
+_BLOCK = 1 << 20
+_XEN = re.compile(r"Xen version (\d+\.\d+(?:\.\d+)?)")
+_LINUX = re.compile(r"Linux version (\S+)")
+# Debian's kernels are named by their ABI; the upstream version stands behind.
+_DEBIAN = re.compile(r"Linux version .*?Debian (\d+\.\d+\.\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What came of it.
+
+    Attributes:
+        recording: as read back from the file.
+        ending: how the run ended.
+        seconds: how long it took.
+        unexplained: hypercalls that the catalogue does not explain.
+    """
+
+    recording: Recording
+    ending: Ending
+    seconds: float
+    unexplained: int
+
+
+def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
+    """Boot, record, write, read back, and hold every hypercall against the catalogue.
+
+    Raises:
+        RecorderError: the folder is not set up, or nothing was recorded.
+        OSError: a file cannot be written.
+    """
+    setup = Setup(options.folder, options.xen)
+    emulator = setup.version()
+    hooks = read_hooks(options.xen_symbols) if options.xen_symbols else setup.hooks()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as name:
+        work = Path(name)
+        (work / "hooks").write_text(hooks.text, encoding="ascii")
+        (work / "xen").write_bytes(_unpacked(options.xen_file or setup.hypervisor))
+        (work / "dom0.img").write_bytes(dom0_image(setup, options))
+        machine = Machine(options, setup, work)
+        run = machine.run(progress)
+        if options.keep:
+            _keep(work, options.out)
+        _check(run, machine.records)
+        meta = header(options, run, hooks, emulator)
+        _write(meta, machine.records, options.out)
+    say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
+    recording = read_recording(options.out)
+    found = judge(recording)
+    unexplained = sum(domain.unexplained for domain in found.domains)
+    return Recorded(recording, run.ending, run.seconds, unexplained)
+
+
+def _unpacked(hypervisor: Path) -> bytes:
+    """Xen's file as the emulator loads it: by its multiboot header, not compressed."""
+    raw = hypervisor.read_bytes()
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecorderError(
+            str(hypervisor), "", expected="a whole gzip file", got=str(error)
+        ) from None
+
+
+def _keep(work: Path, out: Path) -> None:
+    for name in ("console", "emulator", "records.jsonl"):
+        if (work / name).exists():
+            shutil.copyfile(work / name, out.with_name(f"{out.name}.{name}"))
+
+
+def _check(run: Run, records: Path) -> None:
+    """Whether there is something to write."""
+    counts = run.counts
+    if run.ending is Ending.EXITED and not counts.get("hypercalls"):
+        lines = [line for line in run.said.splitlines() if not line.startswith("recorder:")]
+        last = (lines or ["no word"])[-1]
+        got = repr(last[:200])
+        raise RecorderError("the emulator", "", expected="a machine that runs", got=got)
+    if not records.exists() or not records.stat().st_size:
+        last = (run.console.strip().splitlines() or ["nothing on the console"])[-1]
+        raise RecorderError(
+            "the recording", "", expected="hypercalls", got=f"none ({run.ending.value})",
+            hint=f"the console's last line: {last[:120]!r}",
+        )  # fmt: skip
+    if counts and not counts.get("domains_told"):
+        raise RecorderError(
+            "the recording", "", expected="a struct vcpu that points to hardware_domain",
+            got="none in its first 256 bytes", hint="is the symbol file this Xen's?",
+        )  # fmt: skip
+
+
+def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str, Json]:
+    """The header's members, from what was asked and what the console says."""
+    console = run.console
+    debian, linux, xen = (rule.search(console) for rule in (_DEBIAN, _LINUX, _XEN))
+    kernel = f"Linux {debian[1] if debian else linux[1]}" if debian or linux else ""
+    guests: list[Json] = [
+        {"domain": 0, "kind": options.kind.value, "vcpus": options.vcpus, "kernel": kernel}
+    ]
+    if options.domu_vcpus and "RECORD-MARK create" in console:
+        guest = GuestKind.PVH.value
+        guests.append({"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel})
+    artefacts = [Artefact.EMULATED_CLOCK, Artefact.NO_NRIP]
+    artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
+    artefacts += [] if run.ending is Ending.DONE else [Artefact.INTERRUPTED]
+    artefacts += [Artefact.SOFT_LOCKUPS] if "soft lockup" in console else []
+    members: dict[str, Json] = {
+        "format": FORMAT,
+        "version": 2,
+        "arch": "x86_64",
+        "xen": {"version": xen[1] if xen else options.xen, "symbols": hooks.symbols},
+        "machine": {"pcpus": options.machine_cpus, "emulator": f"{emulator} TCG"},
+        "guests": guests,
+        "backends": list(options.backends),
+        "workload": _workload(options),
+        "artefacts": [artefact.value for artefact in artefacts],
+        "recorder": "xenexplore record",
+        "command": options.words(),
+    }
+    read_header(members)
+    return members
+
+
+def _workload(options: Options) -> str:
+    done = ["boot of dom0"]
+    if options.domu_vcpus:
+        done.append("xenstored, one domU started")
+        done.append(f"its {' and '.join(options.backends)} used" if options.backends
+                    else "left to run for 5 s")  # fmt: skip
+    if options.workload:
+        done.append(f"{options.workload.name} run")
+    return ", ".join(done)
+
+
+def _write(meta: dict[str, Json], records: Path, out: Path) -> None:
+    """Header and records to the file, which appears whole or not at all."""
+    partial = out.with_name(out.name + ".part")
+    machine = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+    try:
+        with records.open("rb") as raw, partial.open("wb") as target:
+            stream = machine.stream_writer(target, closefd=False)
+            sink = stream if out.suffix == ".zst" else target
+            sink.write(msgspec.json.encode({"meta": meta}) + b"\n")
+            rest = b""
+            while block := raw.read(_BLOCK):
+                # A line that the emulator did not come to end is left out.
+                whole, newline, tail = (rest + block).rpartition(b"\n")
+                sink.write(whole + newline)
+                rest = tail
+            if sink is stream:
+                stream.close()
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
