@@ -227,7 +227,7 @@ def _access(
         if walked is not None and (vcpus.by_appearance or "d" not in record):
             record = _named(record, walked)
         elif vcpus.by_appearance and record.get("d") != DOMID_IDLE:
-            record = {name: value for name, value in record.items() if name not in "dv"}
+            record = {name: value for name, value in record.items() if name not in ("d", "v")}
         elif "d" not in record and not record["c"].startswith("H"):
             record = _named(record, (0, 0))
     return _checked(source, line, record)

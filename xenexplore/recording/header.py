@@ -167,7 +167,7 @@ class _Members:
 
 
 def _guests(values: list[Any]) -> tuple[Guest, ...]:
-    guests = []
+    guests: list[Guest] = []
     for index, value in enumerate(values):
         where = f"meta.guests[{index}]"
         if not isinstance(value, dict):

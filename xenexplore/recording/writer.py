@@ -56,8 +56,7 @@ class RecordingWriter:
         self._meta = dict(meta or {})
         self._meta.setdefault("version", 1)
         check_meta(self._meta)
-        read_header(self._meta)
-        self._version = self._meta.pop("version")
+        self._version = read_header(self._meta).version
         self._seq = first - 1  # of the newest hypercall
         self._inside = False
         self._encode = msgspec.json.Encoder().encode
@@ -71,7 +70,7 @@ class RecordingWriter:
             self._text = machine.stream_writer(self._file, closefd=False)
         else:
             self._text = self._file
-        self._put({"meta": {**self._meta, "format": FORMAT, "version": self._version}})
+        self._put({"meta": {**self._meta, "format": FORMAT}})
         return self
 
     def __exit__(

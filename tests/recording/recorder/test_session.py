@@ -25,7 +25,8 @@ from xenexplore.recording.recorder.setup import Setup
 HOOKS = Hooks({"hvm_hypercall": 0x10, "svm_get_insn_len": 0x20}, "sha256:" + "0" * 64)
 CONSOLE = (
     "(XEN) Xen version 4.17.7 (Debian 4.17.7+13)\n"
-    "[0] Linux version 6.1.0-57-amd64 (debian) #1 SMP Debian 6.1.192-3 (2026)\n"
+    "[0] Linux version 6.1.0-57-amd64 (x@debian.org) (gcc-12 (Debian 12.2.0-14)) "
+    "#1 SMP PREEMPT_DYNAMIC Debian 6.1.192-3 (2026-11-04)\n"
 )
 RECORDS = (
     '{"s":0,"t":0.5,"k":"hvm","n":32,"a":[4,4096,0,0,0,0],"d":0,"v":0,"p":0,"o":0,"i":5242}\n'

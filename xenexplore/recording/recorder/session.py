@@ -34,7 +34,7 @@ _BLOCK = 1 << 20
 _XEN = re.compile(r"Xen version (\d+\.\d+(?:\.\d+)?)")
 _LINUX = re.compile(r"Linux version (\S+)")
 # Debian's kernels are named by their ABI; the upstream version stands behind.
-_DEBIAN = re.compile(r"Linux version .*?Debian (\d+\.\d+\.\d+)")
+_DEBIAN = re.compile(r"Linux version .*#\d+ .*Debian (\d+\.\d+\.\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
     """The header's members, from what was asked and what the console says."""
     console = run.console
     debian, linux, xen = (rule.search(console) for rule in (_DEBIAN, _LINUX, _XEN))
-    kernel = f"Linux {debian[1] if debian else linux[1]}" if debian or linux else ""
+    named = debian or linux
+    kernel = f"Linux {named[1]}" if named else ""
     guests: list[Json] = [
         {"domain": 0, "kind": options.kind.value, "vcpus": options.vcpus, "kernel": kernel}
     ]
@@ -183,7 +184,7 @@ def _write(meta: dict[str, Json], records: Path, out: Path) -> None:
                 sink.write(whole + newline)
                 rest = tail
             if sink is stream:
-                stream.close()
+                stream.close()  # type: ignore[no-untyped-call]
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
