@@ -36,7 +36,7 @@ def _name(variant: tuple[str, dict[str, object]]) -> str:
 
 def _agrees(ran: Ran, today: Ran) -> None:
     """Success means the same bytes; anything else must say so itself."""
-    steps = [node.step for node in ran.machine.nodes]
+    steps = [node.step for node in ran.xen.nodes]
     if ran.outcome.status == "right":
         if today.outcome.status != "error":
             assert ran.contents() == today.contents()

@@ -11,8 +11,8 @@ import pytest
 
 import xenexplore
 from xenexplore.errors import MachineError
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.recipes import Choices, recipe_text
+from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.recipes import Choices, recipe_text
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
 from xenexplore.widgets.workbench import Workbench
@@ -31,21 +31,21 @@ def _view(bench: Workbench) -> Stepper | ComparisonView:
 
 
 def test_a_control_changes_the_text_and_the_view(bench: Workbench) -> None:
-    assert _view(bench).path.outcome.calls.walks == 1
+    assert _view(bench).trace.outcome.calls.walks == 1
     bench._controls.widgets["option"].value = "number-bit"
     assert 'use = "number-bit"' in bench.text
     assert bench._area.value == bench.text
-    assert _view(bench).path.outcome.calls.walks == 0
+    assert _view(bench).trace.outcome.calls.walks == 0
     bench._controls.widgets["option"].value = "software-tlb"
     bench._controls.widgets["register"].value = ("stack",)
-    assert _view(bench).path.outcome.calls.tlb_hits == 1
+    assert _view(bench).trace.outcome.calls.tlb_hits == 1
 
 
 def test_typed_text_is_the_state(bench: Workbench) -> None:
     typed = recipe_text(Choices(call="vcpu_op get_runstate_info", place="kmalloc"))
     bench._area.value = typed
     assert bench.text == typed
-    assert _view(bench).path.outcome.calls.bytes_to_guest == 48
+    assert _view(bench).trace.outcome.calls.bytes_to_guest == 48
 
 
 def test_a_text_that_the_controls_can_say_sets_them(bench: Workbench) -> None:
@@ -67,7 +67,7 @@ def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) ->
     bench.text = bench.text.replace("port = 5", "port = 6")
     assert "what the controls cannot say" in bench._by_hand.value
     assert bench._controls.choices() == before
-    assert _view(bench).path.outcome.status == "right"
+    assert _view(bench).trace.outcome.status == "right"
     bench._controls.widgets["option"].value = "number-bit"
     assert bench._by_hand.value == ""
     assert "port = 5" in bench.text
@@ -152,7 +152,7 @@ def test_all_options_at_once(bench: Workbench) -> None:
     bench._compare.value = True
     view = _view(bench)
     assert isinstance(view, ComparisonView)
-    assert [path.option.name for path in view.comparison.paths] == ["bounce", "linear-walk"]
+    assert [trace.option.name for trace in view.comparison.traces] == ["bounce", "linear-walk"]
 
 
 def test_the_python_that_does_the_same_runs(bench: Workbench) -> None:

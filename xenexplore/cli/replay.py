@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 
-from xenexplore.analysis.as_json import replayed_json
-from xenexplore.analysis.design import DESIGNS, Design, design
-from xenexplore.analysis.replay import replay
+from xenexplore.analysis.findings_json import replayed_json
+from xenexplore.analysis.replay.design import DESIGNS, Design, design
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
-from xenexplore.render.text.replay import replay_text
+from xenexplore.render.text.recorded.replay import replay_text
 
 __all__ = ["add_arguments", "run"]
 

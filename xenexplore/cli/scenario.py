@@ -7,14 +7,14 @@ import json
 import sys
 from pathlib import Path
 
-from xenexplore.scenario.builtin import (
+from xenexplore.scenario.library.builtin import (
     builtin_names,
     builtin_text,
     find_scenario,
     load_builtin,
 )
-from xenexplore.scenario.model import Scenario
-from xenexplore.scenario.run import check, options_of
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.runner import check, options_of
 
 __all__ = ["SCENARIO_HELP", "add_arguments", "run"]
 
@@ -88,7 +88,7 @@ def _summary(scenario: Scenario) -> dict[str, object]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from xenexplore.scenario.writer import write_scenario
+    from xenexplore.scenario.text.writer import write_scenario
 
     scenario = find_scenario(args.scenario)
     if args.canonical or args.scenario == "-":
@@ -119,7 +119,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _matrix(args: argparse.Namespace) -> int:
     from xenexplore.render.text.matrix import matrix_text
-    from xenexplore.scenario.matrix import matrix
+    from xenexplore.scenario.run.matrix import matrix
 
     questions = matrix()
     if not args.json:
@@ -133,9 +133,9 @@ def _matrix(args: argparse.Namespace) -> int:
 
 def _from_recording(args: argparse.Namespace) -> int:
     from xenexplore.cli.recording import report_damage
-    from xenexplore.recording.reader import read_recording
-    from xenexplore.recording.to_scenario import find_row, to_scenario
-    from xenexplore.scenario.writer import write_scenario
+    from xenexplore.recording.conversion.to_scenario import find_row, to_scenario
+    from xenexplore.recording.format.reader import read_recording
+    from xenexplore.scenario.text.writer import write_scenario
 
     recording = read_recording(args.file, strict=False)
     row = find_row(recording, args.number, domain=args.domain)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
-from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Meaning
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.steps import Check, Exit, Hazard, Hypercall, returned, xen
 
@@ -57,13 +57,13 @@ def xlat_base(vcpu: int) -> Gva:
     return Gva(start + (vcpu << _VA_SHIFT))
 
 
-def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
+def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
     """XENMEM_populate_physmap by a 32-bit caller; returns how many extents are done.
 
     A copy that fails ends the call, and shows in that number alone.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         vcpu: the calling vCPU.
         struct: its struct compat_memory_reservation.
         test_first: whether the copy helper tests for the translation area
@@ -76,29 +76,29 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
         number=_MEMORY_OP,
         args=(_POPULATE, struct.value),
     )
-    with machine.record.under(step):
-        machine.emit(Exit(cite=_ENTRY, vcpu=vcpu, instruction="vmmcall"))
-        value = _populate(machine, vcpu, struct, test_first=test_first)
-        machine.emit(returned(_ENTRY, vcpu, value, "extents done"))
+    with xen.record.under(step):
+        xen.emit(Exit(cite=_ENTRY, vcpu=vcpu, instruction="vmmcall"))
+        value = _populate(xen, vcpu, struct, test_first=test_first)
+        xen.emit(returned(_ENTRY, vcpu, value, "extents done"))
     return value
 
 
-def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
+def _populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
     """compat_memory_op(): as many extents at a time as the area has room for; returns how many."""
     done = 0
     while True:
-        data = _copy(machine, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
+        data = _copy(xen, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
         if data is None:
             return done
         array, count = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
         if count > _MOST_EXTENTS:
             return done
-        native = _translate(machine, vcpu, array, range(done, min(count, done + _ROOM)))
+        native = _translate(xen, vcpu, array, range(done, min(count, done + _ROOM)))
         ends = done + len(native)
-        reached = done + _handler(machine, vcpu, native, test_first=test_first)
+        reached = done + _handler(xen, vcpu, native, test_first=test_first)
         for index in range(done, reached):
             pfn = native[index - done][:_PFN_BYTES]
-            if not _back(machine, vcpu, Gva(array + _PFN_BYTES * index), pfn):
+            if not _back(xen, vcpu, Gva(array + _PFN_BYTES * index), pfn):
                 return index
         # A batch that was full, and was done, is followed by the next one.
         if reached < ends or len(native) < _ROOM or ends >= count:
@@ -106,35 +106,35 @@ def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
         done = reached
 
 
-def _translate(machine: Xen, vcpu: int, array: int, extents: range) -> list[bytes]:
+def _translate(xen: Xen, vcpu: int, array: int, extents: range) -> list[bytes]:
     """The 32-bit frame numbers as 64-bit ones, up to the first that cannot be read."""
     native = []
     for index in extents:
-        pfn = _copy(machine, vcpu, Gva(array + _PFN_BYTES * index), _PFN_BYTES, "compat_pfn_t")
+        pfn = _copy(xen, vcpu, Gva(array + _PFN_BYTES * index), _PFN_BYTES, "compat_pfn_t")
         if pfn is None:
             break
         native.append(pfn + bytes(8 - _PFN_BYTES))
     return native
 
 
-def _handler(machine: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> int:
+def _handler(xen: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> int:
     """do_memory_op() on what the area holds: how many extents it does before a copy fails."""
     base = xlat_base(vcpu)
     reservation = (base + _NATIVE_BYTES).value.to_bytes(8, "little") + bytes(_NATIVE_BYTES - 8)
     pieces = [(base, reservation, "xen_memory_reservation")]
     pieces += [(base + _NATIVE_BYTES + 8 * i, pfn, "xen_pfn_t") for i, pfn in enumerate(native)]
     for at, (address, expected, role) in enumerate(pieces):
-        if not _native(machine, vcpu, address, expected, role, test_first=test_first):
+        if not _native(xen, vcpu, address, expected, role, test_first=test_first):
             return max(at - 1, 0)
     return len(native)
 
 
 def _native(
-    machine: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
+    xen: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
 ) -> bool:
     """The native handler's copy_from_guest() of a piece that lies in the translation area."""
     if test_first:
-        machine.emit(
+        xen.emit(
             Check(
                 cite=_TEST,
                 name=f"{role} lies in Xen's own translation area: a plain memcpy",
@@ -145,9 +145,9 @@ def _native(
         return True
     xens = Meaning(start=address.value, size=len(expected), va=address,
                    pieces=((None, len(expected)),))  # fmt: skip
-    data = _copy(machine, vcpu, address, len(expected), f"{role} (translated)", xens)
+    data = _copy(xen, vcpu, address, len(expected), f"{role} (translated)", xens)
     if data is not None and data != expected:
-        machine.emit(
+        xen.emit(
             Hazard(
                 cite=_TEST,
                 name="translation area diverted",
@@ -157,9 +157,9 @@ def _native(
     return data is not None
 
 
-def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
+def _back(xen: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
     """A frame number back into the guest's array: the compat layer does so for every guest."""
-    access = Access(
+    access = HandleAccess(
         direction="to",
         handle=address.value,
         size=len(pfn),
@@ -168,14 +168,14 @@ def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
         subject=vcpu,
         number=_MEMORY_OP,
     )
-    return copy_to_guest(machine, access, pfn)
+    return copy_to_guest(xen, access, pfn)
 
 
 def _copy(
-    machine: Xen, vcpu: int, address: Gva, size: int, role: str, xens: Meaning | None = None
+    xen: Xen, vcpu: int, address: Gva, size: int, role: str, xens: Meaning | None = None
 ) -> bytes | None:
     """One copy; ``xens`` says that Xen means its own memory and no frame of the guest."""
-    access = Access(
+    access = HandleAccess(
         direction="from",
         handle=address.value,
         size=size,
@@ -187,4 +187,4 @@ def _copy(
     call = None
     if xens is not None:
         call = GuestCall(vcpu=vcpu, name=role, number=_MEMORY_OP, args=(), meanings=(xens,))
-    return copy_from_guest(machine, access, call)
+    return copy_from_guest(xen, access, call)

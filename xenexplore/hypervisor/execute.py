@@ -7,13 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.errors import MachineError
-from xenexplore.hypercalls.catalogue import family_of
-from xenexplore.hypercalls.plan import FAULT, Call, Choice, Outcome, Reply, Steps, predict
-from xenexplore.hypercalls.plan import Copy as PlannedCopy
-from xenexplore.hypercalls.values import choose, settle
-from xenexplore.hypervisor.abi import Access, GuestCall, Refused
+from xenexplore.hypercalls.catalogue.entries import family_of
+from xenexplore.hypercalls.language.values import choose, settle
+from xenexplore.hypercalls.plan.predict import (
+    FAULT,
+    PlanCall,
+    PlanChoice,
+    PlanOutcome,
+    Reply,
+    Steps,
+    predict,
+)
+from xenexplore.hypercalls.plan.predict import PlanCopy as PlannedCopy
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Refused
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.steps import ERRNOS, Check, Exit, Hypercall, Note, Phase, Refusal, returned, xen
 
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preempt", "hypercall", "make_call"]
 
-Preempt = Callable[[Choice, int], bool]
+Preempt = Callable[[PlanChoice, int], bool]
 """Whether a call is preempted at a choice of kind ``continue``: ``(choice, how many so far)``."""
 
 _HVM_HYPERCALL = xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")
@@ -38,86 +46,84 @@ _NOT_CURRENT = "-EINVAL: not the calling vCPU"
 _MAX_LEGS = 1024
 
 
-def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
+def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
     """One hypercall from the guest's preparation to its finish; returns RAX, signed.
 
     A refusal by the option is recorded and counts as ``-EOPNOTSUPP``: the
     call is not made.  What the guest cannot do for the option, before the call
     or after it, is a refusal too: other options may not need it.
     """
-    with machine.record.headed(
-        Phase(cite=machine.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
+    with xen.record.headed(
+        Phase(cite=xen.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
     ):
         try:
-            made = machine.abi.prepare(machine, call)
+            made = xen.abi.prepare(xen, call)
         except MachineError as error:
             made = Refused(str(error))
         if isinstance(made, Refused):
-            return _refused(machine, made.reason)
-    value = make_call(machine, made, preempt=preempt)
-    with machine.record.headed(
-        Phase(cite=machine.abi.asked, name="finish", who="guest", detail="The guest finishes.")
+            return _refused(xen, made.reason)
+    value = make_call(xen, made, preempt=preempt)
+    with xen.record.headed(
+        Phase(cite=xen.abi.asked, name="finish", who="guest", detail="The guest finishes.")
     ):
         try:
-            machine.abi.finish(machine, made)
+            xen.abi.finish(xen, made)
         except MachineError as error:
-            return _refused(machine, str(error))
-    machine.restore()
+            return _refused(xen, str(error))
+    xen.restore()
     return value
 
 
-def _refused(machine: Xen, reason: str) -> int:
-    machine.emit(Refusal(cite=machine.abi.asked, reason=reason))
-    machine.restore()
+def _refused(xen: Xen, reason: str) -> int:
+    xen.emit(Refusal(cite=xen.abi.asked, reason=reason))
+    xen.restore()
     return -ERRNOS["EOPNOTSUPP"]
 
 
-def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
+def make_call(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
     """Make a call that is already encoded: exits, legs, and what RAX holds in the end."""
-    pv = machine.domain.spec.type == "pv"
+    pv = xen.domain.spec.type == "pv"
     cite = _PV_HYPERCALL if pv else _HVM_HYPERCALL
     for leg in range(_MAX_LEGS):
         step = Hypercall(
             cite=cite, vcpu=call.vcpu, name=call.name, number=call.number,
-            args=machine.abi.registers(call), leg=leg,
+            args=xen.abi.registers(call), leg=leg,
         )  # fmt: skip
-        with machine.record.under(step):
-            machine.emit(
-                Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall")
-            )
-            ended = _leg(machine, call, preempt)
+        with xen.record.under(step):
+            xen.emit(Exit(cite=cite, vcpu=call.vcpu, instruction="syscall" if pv else "vmmcall"))
+            ended = _leg(xen, call, preempt)
             if not isinstance(ended, GuestCall):
                 value, what = ended
-                machine.emit(returned(cite, call.vcpu, value, what))
+                xen.emit(returned(cite, call.vcpu, value, what))
                 return value
             call = ended
     raise AssertionError(f"a call that continues {_MAX_LEGS} times makes no progress")
 
 
-def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] | GuestCall:
+def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] | GuestCall:
     """One execution: RAX and what that is, or the call to be made next if it was preempted."""
     if call.cpl:
-        machine.emit(
+        xen.emit(
             Check(
                 cite=_HVM_HYPERCALL, name="made from ring 0", passed=False, detail=f"CPL {call.cpl}"
             )
         )
         return -ERRNOS["EPERM"], ""
-    number = machine.abi.dispatch(machine, call)
+    number = xen.abi.dispatch(xen, call)
     plan = predict(
-        Call(
-            number=number, args=call.args, guest="pv" if machine.domain.spec.type == "pv" else "hvm"
+        PlanCall(
+            number=number, args=call.args, guest="pv" if xen.domain.spec.type == "pv" else "hvm"
         )
     )
-    outcome = _drive(machine, call, plan, preempt)
+    outcome = _drive(xen, call, plan, preempt)
     if outcome.how in ("failed", "unmodelled"):
         return _error(outcome), ""
     if outcome.how == "continued":
         assert outcome.args is not None
         args = tuple(value for value in outcome.args if isinstance(value, int))
         assert len(args) == len(outcome.args), "contents are known here"
-        following = machine.abi.continued(machine, replace(call, args=args), number)
-        machine.emit(
+        following = xen.abi.continued(xen, replace(call, args=args), number)
+        xen.emit(
             Note(
                 cite=_CONTINUE,
                 text=f"The call is preempted: Xen rewrites the argument registers, puts "
@@ -128,7 +134,7 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, s
     return _answer(outcome)
 
 
-def _answer(outcome: Outcome) -> tuple[int, str]:
+def _answer(outcome: PlanOutcome) -> tuple[int, str]:
     """What a handler returned, and what that number is."""
     value = settle(outcome.value)
     if isinstance(value, int):
@@ -136,7 +142,7 @@ def _answer(outcome: Outcome) -> tuple[int, str]:
     return 0, f"in place of {outcome.what}, which is not modelled"
 
 
-def _error(outcome: Outcome) -> int:
+def _error(outcome: PlanOutcome) -> int:
     """The errno in an outcome's reason, e.g. ``-EFAULT``."""
     for word in outcome.reason.replace(":", " ").split():
         name = word.strip(".,()").removeprefix("-")
@@ -145,7 +151,7 @@ def _error(outcome: Outcome) -> int:
     return -ERRNOS["ENOSYS" if outcome.how == "unmodelled" else "EINVAL"]
 
 
-def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> Outcome:
+def _drive(xen: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> PlanOutcome:
     continues = 0
     reply: Reply = None
     number = call.number
@@ -154,61 +160,61 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             step = plan.send(reply)
         except StopIteration as stop:
             outcome = stop.value
-            assert isinstance(outcome, Outcome)
+            assert isinstance(outcome, PlanOutcome)
             return outcome
-        if isinstance(step, Choice):
+        if isinstance(step, PlanChoice):
             reply = step.usual
             if step.kind == "fail":
-                reply = _fails(machine, call, step)
+                reply = _fails(xen, call, step)
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
             continue
         of_list = step.type == "multicall_entry"
-        reply = _one(machine, call, step, call.number if of_list else number)
+        reply = _one(xen, call, step, call.number if of_list else number)
         if of_list and isinstance(reply, bytes) and step.direction == "from":
-            reply, number = _entry(machine, call, reply)
+            reply, number = _entry(xen, call, reply)
 
 
-def _fails(machine: Xen, call: GuestCall, step: Choice) -> bool:
+def _fails(xen: Xen, call: GuestCall, step: PlanChoice) -> bool:
     """Whether a call fails for a reason that the machine decides; others depend on Xen's state."""
     if not step.ends:
         return False
     if step.reason == _NO_VCPU:
-        return call.args[1] >= machine.domain.spec.vcpus
+        return call.args[1] >= xen.domain.spec.vcpus
     return step.reason == _NOT_CURRENT and call.args[1] != call.vcpu
 
 
-def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
+def _entry(xen: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
     op = int.from_bytes(data[:8], "little")
-    dispatched, number = machine.abi.inner(machine, call, op)
+    dispatched, number = xen.abi.inner(xen, call, op)
     family = family_of(dispatched)
-    guest = "pv" if machine.domain.spec.type == "pv" else "hvm"
+    guest = "pv" if xen.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
-        _check_entry(machine, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
+        _check_entry(xen, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
     elif family.name == "multicall":
         # The plan refuses it, as do_multicall() does while _MCSF_in_multicall is set.
-        _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
+        _check_entry(xen, "it is not a multicall itself", "result -EINVAL")
     return dispatched.to_bytes(8, "little") + data[8:], number
 
 
-def _check_entry(machine: Xen, name: str, detail: str) -> None:
+def _check_entry(xen: Xen, name: str, detail: str) -> None:
     """An entry of a multicall fails: its result says so, and the other entries follow."""
     step = Check(
         cite=_MULTICALL, name=f"the multicall's entry: {name}", passed=False, detail=detail
     )
-    machine.emit(step)
+    xen.emit(step)
 
 
-def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
+def _one(xen: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
     address, length = choose(step.address), choose(step.length)
     subject = _subject(call, step)
     current = call.vcpu
-    if subject != current and machine.abi.values.get("cross_vcpu") == "deferred":
-        current = deferred_to(machine, subject, current)
+    if subject != current and xen.abi.values.get("cross_vcpu") == "deferred":
+        current = deferred_to(xen, subject, current)
     role = f"{step.type}.{step.member}" if step.member else step.type
-    access = Access(
+    access = HandleAccess(
         direction=step.direction,
         handle=address,
         size=length,
@@ -220,14 +226,14 @@ def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply
     if not length:
         return b""
     if subject != call.vcpu or step.title.endswith("_memory_area"):
-        machine.remember_area(call, access)
+        xen.remember_area(call, access)
     if step.direction == "from":
-        read = copy_from_guest(machine, access, call)
+        read = copy_from_guest(xen, access, call)
         return FAULT if read is None else read
     data = step.data if step.data is not None else answer_bytes(step.role, length)
     if step.direction == "clear":
         data = bytes(length)
-    return data if copy_to_guest(machine, access, data, call) else FAULT
+    return data if copy_to_guest(xen, access, data, call) else FAULT
 
 
 _AREAS = ("vcpu_runstate_info", "vcpu_time_info")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gpa
-from xenexplore.hypervisor.abi import Abi, Access, Located
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.steps import Cite, Fault, xen
 
@@ -30,7 +31,7 @@ class PhysTwins(Abi):
     )
     asked: ClassVar[Cite] = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None and access.physical_area:
             yield Located(Gpa(access.handle), access.size, checked=False)
             return

@@ -8,10 +8,10 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import MachineError
-from xenexplore.guest.buffers import KINDS
+from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
 from xenexplore.options.registry import OPTIONS
-from xenexplore.scenario.recipes import CALLS, COUNTED, Choices
+from xenexplore.scenario.text.recipes import CALLS, COUNTED, Choices
 from xenexplore.widgets.form import close_whole
 
 __all__ = ["Controls"]

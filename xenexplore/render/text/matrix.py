@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.table import heading, paragraph
-from xenexplore.scenario.matrix import Cell, Question
+from xenexplore.scenario.run.matrix import Cell, Question
 
 __all__ = ["matrix_text"]
 
