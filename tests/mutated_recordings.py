@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from xenexplore.errors import RecordingError
-from xenexplore.recording.reader import read_recording
+from xenexplore.recording.format.reader import read_recording
 
 Lines = list[bytes]
 Mutate = Callable[[Lines, random.Random], None]

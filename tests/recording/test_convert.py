@@ -8,8 +8,8 @@ import zstandard
 
 from xenexplore.errors import RecordingError
 from xenexplore.recording.convert import convert
-from xenexplore.recording.reader import read_recording
-from xenexplore.recording.stream import built_in_path
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.recording.format.stream import built_in_path
 
 MEMBERS = {
     "arch": "x86_64",

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from xenexplore.recording.entry_order import EntryOrder
-from xenexplore.recording.lines import BadLine
+from xenexplore.recording.format.record_lines import BadLine
 
 
 def run(chance: random.Random, cpus: int, calls: int) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ import pytest
 import zstandard
 from mutated_recordings import MUTATIONS, check
 
-from xenexplore.recording.stream import built_in_path
+from xenexplore.recording.format.stream import built_in_path
 
 SAMPLE = 40
 

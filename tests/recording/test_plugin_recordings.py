@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xenexplore.analysis.workload import read_workload
-from xenexplore.guest.regions import RegionKind
-from xenexplore.recording.buffers import find_buffers
+from xenexplore.analysis.workload.tables import read_workload
+from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.recording.contents.call_buffers import find_buffers
+from xenexplore.recording.contents.guest_layouts import guest_spaces
+from xenexplore.recording.contents.summary import summarise
+from xenexplore.recording.format.stream import BUILT_INS
 from xenexplore.recording.header import Artefact, GuestKind
-from xenexplore.recording.judge import judge
-from xenexplore.recording.layouts import guest_spaces
 from xenexplore.recording.limits import Facts, header_of, limits
-from xenexplore.recording.seen import seen_calls
-from xenexplore.recording.stream import BUILT_INS
-from xenexplore.recording.summary import summarise
+from xenexplore.recording.matching.matching import match_recording
+from xenexplore.recording.matching.recorded_calls import recorded_calls
 
 RECORDINGS = ("pvh_boot", "pvh_backends")
 
@@ -24,7 +24,7 @@ RECORDINGS = ("pvh_boot", "pvh_backends")
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_every_hypercall_is_explained(name, request):
     recording = request.getfixturevalue(name)
-    found = judge(recording)
+    found = match_recording(recording)
     assert sum(domain.hypercalls for domain in found.domains) == len(recording.calls)
     assert [domain.unexplained for domain in found.domains] == [0] * len(recording.domains)
 
@@ -112,6 +112,6 @@ def test_limits_of_a_file_that_does_not_tell(pvh):
 
 def test_a_continuation_may_come_after_other_calls(pvh_backends):
     """From the same instruction and stack, by the same vCPU; events were handled in between."""
-    calls = list(seen_calls(pvh_backends))
+    calls = list(recorded_calls(pvh_backends))
     assert all(seen.site != (0, 0) for seen in calls)
     assert len({seen.vcpu for seen in calls}) == 2

@@ -17,9 +17,9 @@ from xenexplore.cli.image_options import (
 from xenexplore.cli.printing import print_text
 from xenexplore.errors import ImageError
 from xenexplore.memory.image import Space
-from xenexplore.paging.batch_tables import read_tables
+from xenexplore.paging.batch.page_runs import Join, PageRun, PageRuns, find_page_runs
+from xenexplore.paging.batch.table_arrays import read_tables
 from xenexplore.paging.hidden import Hidden, hidden_parts
-from xenexplore.paging.runs import Join, Run, Runs, find_runs
 from xenexplore.render.text.image import image_header
 from xenexplore.render.text.runs import hidden_text, runs_text
 from xenexplore.render.text.table import paragraph
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     damage = target.image.damage
     if damage and args.strict:
         raise damage[0]
-    runs = find_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
+    runs = find_page_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
     hidden = hidden_parts(tables)
     if args.json:
         sys.stdout.writelines(_json(target, runs, hidden, args))
@@ -77,7 +77,7 @@ def _errors(target: Target, hidden: tuple[Hidden, ...]) -> Iterator[tuple[ImageE
 
 def _json(
     target: Target,
-    runs: Runs,
+    runs: PageRuns,
     hidden: tuple[Hidden, ...],
     args: argparse.Namespace,
 ) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _json(
 
 def _text(
     target: Target,
-    runs: Runs,
+    runs: PageRuns,
     hidden: tuple[Hidden, ...],
     args: argparse.Namespace,
 ) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _text(
         yield "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
 
 
-def run_json(one: Run, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:
+def run_json(one: PageRun, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:
     """A run as JSON: addresses as hex strings, ``end`` exclusive."""
     record: dict[str, object] = {
         "start": f"{one.start:#x}",

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from xenexplore.paging.batch_tables import (
+from xenexplore.paging.batch.table_arrays import (
     FRAME_MASK,
     KIND_MASK,
     MISSING,
     TABLE,
     MissingTable,
-    Tables,
+    TableArrays,
 )
 
 __all__ = ["Hidden", "hidden_parts"]
@@ -35,7 +35,7 @@ class Hidden(NamedTuple):
     size: int
 
 
-def hidden_parts(tables: Tables) -> tuple[Hidden, ...]:
+def hidden_parts(tables: TableArrays) -> tuple[Hidden, ...]:
     """What each missing table hides; empty if none is missing."""
     if not tables.missing:
         return ()
@@ -54,7 +54,7 @@ def hidden_parts(tables: Tables) -> tuple[Hidden, ...]:
     return tuple(parts)
 
 
-def _sizes(tables: Tables) -> dict[int, int]:
+def _sizes(tables: TableArrays) -> dict[int, int]:
     """Bytes hidden at each level: missing entries, times how often their table is mapped."""
     plan = tables.state.plan
     sizes: dict[int, int] = {}
@@ -75,11 +75,11 @@ def _sizes(tables: Tables) -> dict[int, int]:
     return sizes
 
 
-def _end(tables: Tables, position: int) -> int:
+def _end(tables: TableArrays, position: int) -> int:
     return tables.first[min(position + 1, len(tables.first) - 1)]
 
 
-def _node_of(tables: Tables, position: int, address: int) -> int:
+def _node_of(tables: TableArrays, position: int, address: int) -> int:
     """The node of a level that an entry's address lies in."""
     start, end = tables.first[position], tables.first[position + 1]
     size = np.uint64(tables.state.plan.entry_size << tables.index_bits)
@@ -87,7 +87,7 @@ def _node_of(tables: Tables, position: int, address: int) -> int:
     return start + int(np.argmax(inside))
 
 
-def _first_address(tables: Tables, position: int, node: int, index: int) -> int:
+def _first_address(tables: TableArrays, position: int, node: int, index: int) -> int:
     """The linear address behind an entry, by the first way that leads to its table."""
     plan = tables.state.plan
     linear = index << plan.page_shifts[position]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from xenexplore.recording.lines import BadLine
+from xenexplore.recording.format.record_lines import BadLine
 
 __all__ = ["EntryOrder"]
 

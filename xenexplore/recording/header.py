@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from xenexplore.recording.lines import BadLine
+from xenexplore.recording.format.record_lines import BadLine
 from xenexplore.steps import Json
 
 __all__ = ["Artefact", "Guest", "GuestKind", "Header", "read_header"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xenexplore.recording.columns import Recording
+from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.header import Artefact, Header, read_header
 
 __all__ = ["Facts", "header_of", "limits"]

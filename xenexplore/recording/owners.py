@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from xenexplore.recording.buffers import Buffers
-from xenexplore.recording.columns import Recording
-from xenexplore.recording.names import call_name, sub_op_name, sub_ops
+from xenexplore.recording.contents.call_buffers import Buffers
+from xenexplore.recording.contents.call_names import call_name, sub_op_name, sub_ops
+from xenexplore.recording.format.columns import Recording
 
 __all__ = ["owners"]
 

@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from xenexplore.recording.columns import DIRECTIONS, NO_FRAME, UNHANDLED, Accesses, Calls, Walks
 from xenexplore.recording.counts import (
     ACCESS_FIELDS,
     CALL_FIELDS,
@@ -20,7 +19,15 @@ from xenexplore.recording.counts import (
     CallCounts,
     WalkCounts,
 )
-from xenexplore.recording.lines import ADDRESS_LIMIT, Line
+from xenexplore.recording.format.columns import (
+    DIRECTIONS,
+    NO_FRAME,
+    UNHANDLED,
+    Accesses,
+    Calls,
+    Walks,
+)
+from xenexplore.recording.format.record_lines import ADDRESS_LIMIT, RecordLine
 
 __all__ = ["access_columns", "access_counts", "call_columns", "call_counts", "walk_columns",
            "walk_counts"]  # fmt: skip
@@ -31,7 +38,7 @@ _COUNT_LIMIT = 1 << 62
 
 
 def _numbers(
-    rows: Sequence[Line],
+    rows: Sequence[RecordLine],
     name: str,
     missing: int | None,
     dtype: type,
@@ -53,7 +60,12 @@ def _numbers(
 
 
 def _of_2(
-    rows: Sequence[Line], version: int, name: str, missing: int | None, dtype: type, limit: int
+    rows: Sequence[RecordLine],
+    version: int,
+    name: str,
+    missing: int | None,
+    dtype: type,
+    limit: int,
 ) -> NDArray[Any]:
     """One field that version 1 does not have; all missing there."""
     if version == 1:
@@ -62,7 +74,7 @@ def _of_2(
     return _numbers(rows, name, missing, dtype, limit)
 
 
-def call_columns(rows: Sequence[Line], version: int) -> Calls:
+def call_columns(rows: Sequence[RecordLine], version: int) -> Calls:
     """Hypercalls; their domains are not known yet."""
     args = [row.a if row.a is not UNSET else () for row in rows]
     counts = np.fromiter((len(regs) for regs in args), np.uint8, len(args))
@@ -97,7 +109,7 @@ def call_columns(rows: Sequence[Line], version: int) -> Calls:
 
 
 def access_columns(
-    rows: Sequence[Line], version: int, call_at: NDArray[np.int64], inside: NDArray[np.bool_]
+    rows: Sequence[RecordLine], version: int, call_at: NDArray[np.int64], inside: NDArray[np.bool_]
 ) -> Accesses:
     """Accesses; the domains of those outside are not known yet."""
     vcpu = np.full(len(rows), -1, np.int32)
@@ -118,7 +130,10 @@ def access_columns(
 
 
 def walk_columns(
-    rows: Sequence[Line], version: int, call_at: NDArray[np.int64], access_at: NDArray[np.int64]
+    rows: Sequence[RecordLine],
+    version: int,
+    call_at: NDArray[np.int64],
+    access_at: NDArray[np.int64],
 ) -> Walks:
     """Walks; their domains are not known yet."""
     needed = None if version == 2 else -1
@@ -141,20 +156,20 @@ def walk_columns(
     )
 
 
-def _counts(rows: Sequence[Line], fields: Mapping[str, str]) -> list[NDArray[np.int64]]:
+def _counts(rows: Sequence[RecordLine], fields: Mapping[str, str]) -> list[NDArray[np.int64]]:
     return [_numbers(rows, name, -1, np.int64, _COUNT_LIMIT) for name in fields.values()]
 
 
-def call_counts(rows: Sequence[Line]) -> CallCounts:
+def call_counts(rows: Sequence[RecordLine]) -> CallCounts:
     """Counts of hypercalls (version 2)."""
     return CallCounts(*_counts(rows, CALL_FIELDS))
 
 
-def access_counts(rows: Sequence[Line]) -> AccessCounts:
+def access_counts(rows: Sequence[RecordLine]) -> AccessCounts:
     """Counts of accesses (version 2)."""
     return AccessCounts(*_counts(rows, ACCESS_FIELDS))
 
 
-def walk_counts(rows: Sequence[Line]) -> WalkCounts:
+def walk_counts(rows: Sequence[RecordLine]) -> WalkCounts:
     """Counts of walks (version 2)."""
     return WalkCounts(*_counts(rows, WALK_FIELDS))

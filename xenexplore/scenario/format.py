@@ -17,12 +17,12 @@ from typing import Any
 from xenexplore.addr import Gfn, Gva
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS
-from xenexplore.scenario import loader
-from xenexplore.scenario.fields import Fields, Text
-from xenexplore.scenario.load_actions import ACTION_WORDS, read_action
-from xenexplore.scenario.load_buffers import read_buffer
-from xenexplore.scenario.model import BufferSpec, Contents, Expectation
-from xenexplore.scenario.path import About
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
+from xenexplore.scenario.text import loader
+from xenexplore.scenario.text.fields import Fields, SourceText
+from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
+from xenexplore.scenario.text.load_buffers import read_buffer
 
 __all__ = ["EXAMPLE", "Key", "Table", "scenario_format"]
 
@@ -198,7 +198,7 @@ class _Asked(Fields):
     def __init__(
         self, table: dict[str, Any], names: tuple[str, ...], path: tuple[object, ...] = ()
     ) -> None:
-        super().__init__(Text("the example", EXAMPLE), table, path, "example")
+        super().__init__(SourceText("the example", EXAMPLE), table, path, "example")
         self.names = names
         self.noted: dict[str, Key] = {}
         self._looked_for: set[str] = set()

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
-from xenexplore.guest.buffers import Buffer
-from xenexplore.scenario.path import Path
+from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Copy, Move, Node
 
 __all__ = ["Overrun", "overrun_of", "overruns"]
@@ -41,21 +41,21 @@ class Overrun:
         return self.copy.size - self.left
 
 
-def overruns(path: Path) -> Iterator[Overrun]:
+def overruns(trace: Trace) -> Iterator[Overrun]:
     """Every copy of a run that overruns, in order."""
-    for node in path.steps:
-        found = overrun_of(path, node)
+    for node in trace.steps:
+        found = overrun_of(trace, node)
         if found is not None:
             yield found
 
 
-def overrun_of(path: Path, node: Node) -> Overrun | None:
+def overrun_of(trace: Trace, node: Node) -> Overrun | None:
     """Whether a step is a copy that overruns the scenario's buffer that it begins in."""
     copy = node.step
     if not isinstance(copy, Copy):
         return None
-    own = path.machine.buffers[: path.machine.placed]
-    begin = _begin(own, path, node, copy)
+    own = trace.machine.buffers[: trace.machine.placed]
+    begin = _begin(own, trace, node, copy)
     if begin is None:
         return None
     buffer, offset = begin
@@ -67,14 +67,14 @@ def overrun_of(path: Path, node: Node) -> Overrun | None:
 
 
 def _begin(
-    own: tuple[Buffer, ...], path: Path, node: Node, copy: Copy
+    own: tuple[Buffer, ...], trace: Trace, node: Node, copy: Copy
 ) -> tuple[Buffer, int] | None:
     """The buffer that a copy begins in, and where: by its handle, or by where it moves bytes."""
     for buffer in own:
         offset = copy.handle - buffer.va.value
         if 0 <= offset < buffer.size:
             return buffer, offset
-    move = next((step for step in _moves(path, node) if step.right), None)
+    move = next((step for step in _moves(trace, node) if step.right), None)
     if move is None:
         return None
     for buffer in own:
@@ -87,9 +87,9 @@ def _begin(
     return None
 
 
-def _moves(path: Path, node: Node) -> Iterator[Move]:
+def _moves(trace: Trace, node: Node) -> Iterator[Move]:
     """What moved in a copy: steps after it that are deeper."""
-    for later in path.steps[node.index + 1 :]:
+    for later in trace.steps[node.index + 1 :]:
         if later.depth <= node.depth:
             return
         if isinstance(later.step, Move):

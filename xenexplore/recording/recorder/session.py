@@ -15,11 +15,11 @@ import msgspec
 import zstandard
 
 from xenexplore.errors import RecorderError
-from xenexplore.recording.columns import Recording
+from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.recording.format.record_lines import FORMAT
 from xenexplore.recording.header import Artefact, GuestKind, read_header
-from xenexplore.recording.judge import judge
-from xenexplore.recording.lines import FORMAT
-from xenexplore.recording.reader import read_recording
+from xenexplore.recording.matching.matching import match_recording
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image
 from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
@@ -79,7 +79,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         _write(meta, machine.records, options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
     recording = read_recording(options.out)
-    found = judge(recording)
+    found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
     return Recorded(recording, run.ending, run.seconds, unexplained)
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from xenexplore.errors import ImageError
-from xenexplore.paging.batch_tables import KEY_MASK
+from xenexplore.paging.batch.page_runs import PageRun, PageRuns
+from xenexplore.paging.batch.table_arrays import KEY_MASK
 from xenexplore.paging.hidden import Hidden
-from xenexplore.paging.runs import Run, Runs
 from xenexplore.render.text.image import amount_text, size_text
 from xenexplore.render.text.table import grouped, paragraph
 
@@ -30,7 +30,7 @@ class _Fold(NamedTuple):
 
 
 def runs_text(
-    runs: Runs, *, physical: bool = False, fold: bool = True, space: str = "gpa"
+    runs: PageRuns, *, physical: bool = False, fold: bool = True, space: str = "gpa"
 ) -> Iterator[str]:
     """The runs at 72 columns, ASCII, line by line with newlines, and a sum at the end.
 
@@ -77,7 +77,7 @@ def hidden_text(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:
         yield f"  and {grouped(len(errors) - _MOST_HIDDEN)} more (--json names each)\n"
 
 
-def _line(one: Run, *, physical: bool, keys: bool) -> str:
+def _line(one: PageRun, *, physical: bool, keys: bool) -> str:
     size = size_text(one.end - one.start)
     text = f"{one.start:016x}  {one.end:016x}{'' if one.end >> 64 else ' '} {size:>8}"
     text += f"  {size_text(one.page_size).replace(' ', '')[:-2]:<4}  {one.permissions}"
@@ -95,7 +95,7 @@ def _places(distance: int, space: str) -> str:
     return f", {space} {'-' if distance < 0 else '+'}{size_text(abs(distance))} each"
 
 
-def _folds(runs: Runs, *, physical: bool) -> list[_Fold]:
+def _folds(runs: PageRuns, *, physical: bool) -> list[_Fold]:
     """Stretches of at least ``_MIN_FOLDED`` alike runs at equal distances."""
     table = runs.table
     if len(table) < _MIN_FOLDED:

@@ -1,0 +1,262 @@
+"""A whole address space as runs: stretches of equal pages with equal rights.
+
+Built from the bottom up: the runs of a table are computed once, however often
+it is mapped (Linux's espfix area maps one table thousands of times), then
+shifted into each table above it and joined where they meet.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from xenexplore.errors import MachineError
+from xenexplore.paging.batch.table_arrays import (
+    FRAME_MASK,
+    KEY_MASK,
+    KEY_SHIFT,
+    KIND_MASK,
+    LEAF,
+    RIGHTS_MASK,
+    TABLE,
+    U_BIT,
+    W_BIT,
+    X_BIT,
+    TableArrays,
+)
+from xenexplore.paging.permissions import permissions
+
+__all__ = ["RUN_DTYPE", "Join", "PageRun", "PageRuns", "find_page_runs"]
+
+RUN_DTYPE: Final = np.dtype(
+    [("start", "<u8"), ("size", "<u8"), ("gpa", "<u8"), ("page_size", "<u4"), ("rights", "<u2")]
+)
+"""``size`` is in bytes: the end of the last run does not fit in 64 bits.  ``rights``
+holds the cooked bits (writable, user, executable, protection key)."""
+
+Table: TypeAlias = npt.NDArray[np.void]
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+_MAX_RUNS = 1 << 24
+_SIZE_SHIFT: Final = np.uint64(16)
+_RIGHTS_OF_KIND: Final = np.uint64(0xFFFF)
+_IS_USED: Final = np.array([kind in (TABLE, LEAF) for kind in range(KIND_MASK + 1)])
+
+
+class Join(enum.Enum):
+    """Which neighbours become one run: always equal page sizes, rights and protection keys."""
+
+    RIGHTS = "rights"
+    """Wherever their pages lie in memory; ``gpa`` is that of the first page."""
+    PHYSICAL = "physical"
+    """Only if their pages also follow each other in memory."""
+    NEVER = "never"
+    """Every leaf entry is a run of its own."""
+
+
+class PageRun(NamedTuple):
+    """One run as Python values.
+
+    Attributes:
+        start: first linear address.
+        end: first linear address past it, at most 2**64.
+        gpa: guest-physical address of its first page.
+        page_size: bytes of each of its pages.
+        writable, user, executable: what all levels together permit (before
+            CR0.WP, SMEP and SMAP have their say).
+        key: protection key.
+    """
+
+    start: int
+    end: int
+    gpa: int
+    page_size: int
+    writable: bool
+    user: bool
+    executable: bool
+    key: int
+
+    @property
+    def permissions(self) -> str:
+        """E.g. ``"rw--"``, ``"r-xu"``: write, execute, user; ``-`` where not permitted."""
+        return permissions(self.writable, self.executable, self.user)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageRuns:
+    """The runs of one address space, ascending.
+
+    Attributes:
+        table: a structured array of :data:`RUN_DTYPE`.
+    """
+
+    table: Table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[PageRun]:
+        for row in self.table:
+            yield _run(*row.tolist())
+
+    def __getitem__(self, index: int) -> PageRun:
+        return _run(*self.table[index].tolist())
+
+    @property
+    def mapped_bytes(self) -> int:
+        """Bytes of linear address space that are mapped."""
+        return int(self.table["size"].sum())
+
+
+def _run(start: int, size: int, gpa: int, page_size: int, rights: int) -> PageRun:
+    return PageRun(
+        start,
+        start + size,
+        gpa,
+        page_size,
+        bool(rights & W_BIT),
+        bool(rights & U_BIT),
+        bool(rights & X_BIT),
+        (rights & KEY_MASK) >> KEY_SHIFT,
+    )
+
+
+def find_page_runs(
+    tables: TableArrays, join: Join = Join.RIGHTS, max_runs: int = _MAX_RUNS
+) -> PageRuns:
+    """Enumerate everything that the tables map.
+
+    What counts as mapped is what a walk translates when rights are left aside:
+    every entry on the way present, with no reserved bit set.
+
+    Args:
+        tables: the snapshot.
+        join: which neighbours to make one.
+        max_runs: most runs at any level of the work.
+
+    Raises:
+        MachineError: there are more runs than ``max_runs``: page tables that
+            map themselves can have 2**36.
+    """
+    plan = tables.state.plan
+    bits = plan.mode.linear_bits
+    below = _Level.empty()
+    half = 0
+    for position, first_node, cooked in reversed(list(tables.by_level())):
+        raw = _gather(cooked, plan.page_shifts[position], below, first_node, max_runs)
+        # The two canonical halves meet in the top table, but not in the address space.
+        half = 1 << (bits - 1) if position == 0 and bits > 32 else 0
+        below = raw if join is Join.NEVER else _joined(raw, join, half)
+    if bits > 32:
+        upper = below.start >= np.uint64(half)
+        below.start[upper] |= np.uint64((1 << 64) - (1 << bits))
+    return PageRuns(below.table())
+
+
+class _Level(NamedTuple):
+    """Runs of every node of one level, column by column; ``offsets[n]`` is where node n's begin.
+
+    Columns, and not yet rows: arithmetic on rows of 30 bytes costs several times as much.
+    ``kind`` holds the page size above bit 16 and the cooked rights below.
+    """
+
+    start: Words
+    size: Words
+    gpa: Words
+    kind: Words
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> _Level:
+        none = np.empty(0, np.uint64)
+        return cls(none, none, none, none, np.zeros(1, np.int64))
+
+    def table(self) -> Table:
+        """The runs as rows."""
+        rows = np.empty(len(self.start), RUN_DTYPE)
+        rows["start"], rows["size"], rows["gpa"] = self.start, self.size, self.gpa
+        rows["page_size"] = self.kind >> _SIZE_SHIFT
+        rows["rights"] = self.kind & _RIGHTS_OF_KIND
+        return rows
+
+
+def _gather(
+    cooked: npt.NDArray[np.uint64], shift: int, below: _Level, first_node: int, max_runs: int
+) -> _Level:
+    """The runs of a level's nodes, not joined: its own leaves, and the runs of the level below.
+
+    ``start`` is relative to the node's own first address.
+    """
+    nodes, entries = cooked.shape
+    words = cooked.reshape(-1)
+    used = np.flatnonzero(_IS_USED[(words & np.uint64(KIND_MASK)).view(np.int64)])
+    words = words[used]
+    node = used >> (entries.bit_length() - 1)
+    start = (used & entries - 1).astype(np.uint64) << np.uint64(shift)
+    # No entry above level 3 maps memory: what stands there comes from below.
+    page = np.uint64(1 << min(shift, 30)) << _SIZE_SHIFT
+    kind = words & np.uint64(RIGHTS_MASK | KEY_MASK) | page
+    size = np.full(len(used), 1 << shift, np.uint64)
+    gpa = words & np.uint64(FRAME_MASK)
+    is_table = words & np.uint64(KIND_MASK) == TABLE
+    if not is_table.any():
+        if len(used) > max_runs:
+            raise _too_many(max_runs)
+        return _Level(start, size, gpa, kind, np.searchsorted(node, np.arange(nodes + 1)))
+    child = np.where(is_table, (gpa >> np.uint64(12)).astype(np.int64) - first_node - nodes, -1)
+    lengths = np.append(np.diff(below.offsets), 1)  # a leaf, child -1, is one run
+    counts = lengths[child]
+    total = int(counts.sum())
+    if total > max_runs:
+        raise _too_many(max_runs)
+    owner = np.repeat(np.arange(len(used)), counts)
+    inner = np.flatnonzero(is_table[owner])
+    ends = np.cumsum(counts)
+    own = owner[inner]
+    source = (below.offsets[child] - (ends - counts))[own] + inner
+    grants = kind[own] | np.uint64(KEY_MASK) | ~_RIGHTS_OF_KIND
+    if len(inner) == total:  # no leaf among them: every column comes from below
+        start = start[owner] + below.start[source]
+        size, gpa, kind = below.size[source], below.gpa[source], below.kind[source] & grants
+    else:
+        start, size, gpa, kind = start[owner], size[owner], gpa[owner], kind[owner]
+        start[inner] += below.start[source]
+        size[inner] = below.size[source]
+        gpa[inner] = below.gpa[source]
+        kind[inner] = below.kind[source] & grants
+    bounds = np.searchsorted(node, np.arange(nodes + 1))
+    return _Level(start, size, gpa, kind, np.append(0, ends)[bounds])
+
+
+def _too_many(max_runs: int) -> MachineError:
+    return MachineError(
+        f"more than {max_runs} runs: the page tables map themselves, or map memory in tatters"
+    )
+
+
+def _joined(level: _Level, join: Join, half: int) -> _Level:
+    """Neighbours of the same node made one, but not across ``half`` (if not 0)."""
+    start, size, gpa, kind, offsets = level
+    if not len(start):
+        return level
+    end = start + size
+    begins = np.empty(len(start), np.bool_)
+    begins[0] = True
+    np.not_equal(end[:-1], start[1:], out=begins[1:])
+    begins[1:] |= kind[:-1] != kind[1:]
+    if join is Join.PHYSICAL:
+        begins[1:] |= gpa[:-1] + size[:-1] != gpa[1:]
+    if half:
+        begins |= start == half
+    begins[offsets[:-1][offsets[:-1] < len(start)]] = True
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(start)) - 1
+    start = start[first]
+    return _Level(
+        start, end[last] - start, gpa[first], kind[first], np.searchsorted(first, offsets)
+    )

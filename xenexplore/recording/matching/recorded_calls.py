@@ -1,0 +1,173 @@
+"""Each recorded hypercall with the accesses that it made, and what explains it.
+
+That a call was preempted is believed only where the same vCPU makes it again, from
+the same instruction and with the same stack pointer where these were recorded, with
+the arguments that the plan gives a continuation.  Events may be handled and other
+vCPUs may run in between (hypercall_create_continuation(), xen/arch/x86/hypercall.c,
+rewinds RIP and returns to the guest).  Accesses
+that the recorder logged twice are left out only where Xen's walks prove it
+(:mod:`~xenexplore.recording.matching.logged_twice`).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from xenexplore.hypercalls.catalogue.entries import family_of
+from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
+from xenexplore.hypercalls.plan.predict import PlanCall
+from xenexplore.recording.format.columns import UNHANDLED, WAYS, Recording
+from xenexplore.recording.matching.logged_twice import logged_twice
+from xenexplore.steps import PlanVerdict
+
+__all__ = ["Matcher", "RecordedCall", "recorded_calls"]
+
+_IRET = 23
+# How far to look for a continuation where RIP and RSP were not recorded, in calls:
+# the guest may take an event in between.
+_SOON = 64
+# How many of the vCPU's next calls from the same place may be it: a handler of
+# events in between can make the same call, too.
+_LEGS = 4
+# Alternatives to try: first few, for the call alone and as a preempted leg,
+# then many.  No call of the shipped recordings needs more than 250.
+_ATTEMPTS = (300, 3000)
+
+# hvm_hypercall() and pv_hypercall() find no handler and return -ENOSYS: no
+# guest access.  The recorder then sees neither number nor arguments.
+_UNHANDLED = Explanation(
+    PlanVerdict.EXACT, "unhandled", choices=("fail: -ENOSYS, there is no handler",)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One recorded hypercall with its accesses.
+
+    Attributes:
+        row: its row in ``Recording.calls``.
+        domain: index into ``Recording.domains``, or -1.
+        call: number, arguments that its handler takes, guest kind.
+        copies: (direction, linear address, bytes), in order.
+        vcpu: which vCPU made it, as far as the recording tells.
+        site: the guest's RIP and RSP, or zeros.
+    """
+
+    row: int
+    domain: int
+    call: PlanCall
+    copies: tuple[Seen, ...]
+    vcpu: tuple[int, int, int] = (-1, -1, 0)
+    site: tuple[int, int] = (0, 0)
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What a continuation has in common with the call that it continues."""
+        return (self.vcpu, self.call.number, self.site)
+
+
+def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
+    """Every hypercall with the accesses that it really made, in recorded order."""
+    calls, accesses = recording.calls, recording.accesses
+    start = recording.access_start.tolist()
+    rows = zip(
+        calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
+        calls.domain.tolist(), calls.rsp.tolist(), calls.rip.tolist(), calls.vcpu.tolist(),
+        calls.vcpu_at.tolist(), strict=True,
+    )  # fmt: skip
+    copies = list(
+        zip(
+            (WAYS[code] for code in accesses.direction.tolist()),
+            accesses.address.tolist(),
+            accesses.size.tolist(),
+            strict=True,
+        )
+    )
+    counts = (accesses.inside & ~logged_twice(recording)).tolist()
+    for row, (number, args, kind, domain, rsp, rip, vcpu, at) in enumerate(rows):
+        mine = range(start[row], start[row + 1])
+        call = PlanCall(
+            number,
+            tuple(args[: _arity(number)]),
+            "hvm" if kind else "pv",
+            rsp=rsp if number == _IRET else None,
+        )
+        seen = tuple(copies[index] for index in mine if counts[index])
+        yield RecordedCall(row, domain, call, seen, (domain, vcpu, at), (rip, rsp))
+
+
+_ARITY: dict[int, int] = {}
+
+
+def _arity(number: int) -> int:
+    """How many argument registers the handler takes: the others hold what was left there."""
+    known = _ARITY.get(number)
+    if known is None:
+        family = family_of(number) if number != UNHANDLED else None
+        known = _ARITY[number] = len(family.args) if family is not None else 6
+    return known
+
+
+def _explained(seen: RecordedCall, leg: PlanCall | None, attempts: int) -> Explanation:
+    if seen.call.number != UNHANDLED:
+        return explain(seen.call, seen.copies, following=leg, attempts=attempts)
+    if not seen.copies:
+        return _UNHANDLED
+    return Explanation(PlanVerdict.UNKNOWN, "unhandled", expected="no access without a handler")
+
+
+class Matcher:
+    """What the catalogue says about each call of a recording; equal calls are explained once.
+
+    Args:
+        calls: every hypercall of the recording, as :func:`recorded_calls` gives them.
+    """
+
+    def __init__(self, calls: Sequence[RecordedCall]) -> None:
+        self._calls = calls
+        self._places: dict[tuple[object, ...], list[int]] = {}
+        for index, seen in enumerate(calls):
+            self._places.setdefault(seen.place, []).append(index)
+        self._index = {seen.row: index for index, seen in enumerate(calls)}
+        self._known: dict[object, Explanation] = {}
+
+    def verdict(self, seen: RecordedCall) -> Explanation:
+        """What explains a call: by itself, or else as a leg that the next call continues."""
+        found = self._try(seen, None, _ATTEMPTS[0])
+        if found.verdict is not PlanVerdict.UNEXPLAINED:
+            return found
+        legs = self._legs(seen)
+        for attempts in _ATTEMPTS:
+            for next_call in (None, *(leg.call for leg in legs)):
+                found = self._try(seen, next_call, attempts)
+                if found.verdict is not PlanVerdict.UNEXPLAINED:
+                    return found
+        return found
+
+    def continuation(self, seen: RecordedCall) -> RecordedCall | None:
+        """The call that goes on with this one, which Xen preempted; None: it was not preempted."""
+        if self._try(seen, None, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
+            return None
+        for leg in self._legs(seen):
+            if self._try(seen, leg.call, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
+                return leg
+        return None
+
+    def _legs(self, seen: RecordedCall) -> list[RecordedCall]:
+        """The vCPU's next calls of the same number from the same place, which may continue it."""
+        index = self._index[seen.row]
+        places = self._places[seen.place]
+        at = bisect_right(places, index)
+        later = places[at : at + _LEGS]
+        if not all(seen.site):
+            later = [found for found in later if found <= index + _SOON]
+        return [self._calls[found] for found in later]
+
+    def _try(self, seen: RecordedCall, leg: PlanCall | None, attempts: int) -> Explanation:
+        key = (seen.call, seen.copies, leg, attempts)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = _explained(seen, leg, attempts)
+        return found
