@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import xenexplore as xe
-from xenexplore.render.text.comparison import comparison_text
+from xenexplore.render.text.run.comparison import comparison_text
 
 comparison = xe.compare(xe.load("straddle"))
 print(comparison_text(comparison))
-for path in comparison.paths:
-    if path.outcome.status == "wrong":
+for trace in comparison.traces:
+    if trace.outcome.status == "wrong":
         print(
-            f"{path.option.label}: {path.outcome.wrong_bytes} bytes wrong, "
-            f"and returns {path.outcome.result}"
+            f"{trace.option.label}: {trace.outcome.wrong_bytes} bytes wrong, "
+            f"and returns {trace.outcome.result}"
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import xenexplore as xe
-from xenexplore.recording.browse import CallIndex
-from xenexplore.recording.to_scenario import to_scenario
+from xenexplore.recording.contents.call_index import CallIndex
+from xenexplore.recording.conversion.to_scenario import to_scenario
 
 recorded = xe.open_recording("pvh")
 index = CallIndex(recorded)

@@ -34,10 +34,10 @@ use = "number-bit"
 """
 
 scenario = xe.parse(MAIL)
-for path in xe.compare(scenario).paths:
-    outcome = path.outcome
+for trace in xe.compare(scenario).traces:
+    outcome = trace.outcome
     print(
-        f"{path.option.label}: {outcome.status}, result {outcome.result}, "
+        f"{trace.option.label}: {outcome.status}, result {outcome.result}, "
         f"{outcome.wrong_bytes} bytes wrong"
     )
     for hazard in outcome.hazards:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import xenexplore as xe
-from xenexplore.render.text.path import path_text
-from xenexplore.render.text.step import step_text
+from xenexplore.render.text.run.step import step_text
+from xenexplore.render.text.run.trace import trace_text
 
-path = xe.run(xe.load("evtchn-send-from-stack"), "software-tlb")
-print(path_text(path))
-print(step_text(path, 8))
+trace = xe.run(xe.load("evtchn-send-from-stack"), "software-tlb")
+print(trace_text(trace))
+print(step_text(trace, 8))

@@ -63,7 +63,7 @@ assert refused.error_code == 0b011
 # one P2M look-up, and no walk.
 
 # %%
-from xenexplore.analysis.cost import break_even, read_costs
+from xenexplore.analysis.measures.cost import break_even, read_costs
 
 reads = {}
 for size, order, physical in (("4 KiB", 0, 4), ("2 MiB", 9, 3), ("1 GiB", 18, 2)):

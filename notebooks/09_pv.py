@@ -44,7 +44,7 @@ for label, outcome in everything.outcomes.items():
 # The recorded PV dom0. Its calls that have a buffer in each region (a call with buffers in two regions counts in both):
 
 # %%
-from xenexplore.recording.browse import CallIndex
+from xenexplore.recording.contents.call_index import CallIndex
 
 recorded = xe.open_recording("pv")
 index = CallIndex(recorded)

@@ -12,13 +12,13 @@
 # are replayed under every design.
 
 # %%
-from xenexplore.analysis.cost import read_costs
 from xenexplore.analysis.findings import find
-from xenexplore.analysis.workload import read_workload
-from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.analysis.measures.cost import read_costs
+from xenexplore.analysis.workload.tables import read_workload
+from xenexplore.guest.layout.symbols import read_kallsyms
 from xenexplore.recording import built_in_path
-from xenexplore.render.plot import figures_of
-from xenexplore.render.text.report import report_text
+from xenexplore.render.plots.figures import figures_of
+from xenexplore.render.text.recorded.report import report_text
 
 workload = read_workload("pvh", read_kallsyms(built_in_path("kallsyms.dom0")))
 findings = find(workload, read_costs())

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from xenexplore.guest.buffers import Buffer
 from xenexplore.guest.domain import Domain
+from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi, GuestCall
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.outcome import Outcome, outcome_of
 from xenexplore.hypervisor.xen import Xen
@@ -124,7 +125,7 @@ class Ran:
     """A run: everything a test may want to look at."""
 
     domain: Domain
-    machine: Xen
+    xen: Xen
     abi: Abi
     result: int
     outcome: Outcome
@@ -154,12 +155,12 @@ def run_call(
     domain = Domain(spec or GuestSpec())
     call = maker(domain, where or Where())
     abi = make_option(option, params)
-    machine = Xen(domain, abi)
-    assert not abi.refuses(machine), abi.refuses(machine)
-    with machine.record.under(Phase(cite=abi.asked, name="setup", who="guest", detail="Set up.")):
-        abi.setup(machine)
+    xen = Xen(domain, abi)
+    assert not abi.refuses(xen), abi.refuses(xen)
+    with xen.record.under(Phase(cite=abi.asked, name="setup", who="guest", detail="Set up.")):
+        abi.setup(xen)
     if before is not None:
-        before(machine)
-    machine.user_access = user
-    result = hypercall(machine, call, preempt=preempt)
-    return Ran(domain, machine, abi, result, outcome_of(machine.nodes))
+        before(xen)
+    xen.user_access = user
+    result = hypercall(xen, call, preempt=preempt)
+    return Ran(domain, xen, abi, result, outcome_of(xen.nodes))

@@ -8,7 +8,7 @@ layouts are read from the DWARF that it leaves: sizes, alignments, offsets,
 bit-fields, handles.  Nothing is fetched.  Needs gcc and ``pyelftools``.
 
 The result, one TOML file per header under xenexplore/hypercalls/data/structs/,
-is reviewed and committed; tests/hypercalls/test_headers.py holds it to the
+is reviewed and committed; tests/hypercalls/catalogue/test_headers.py holds it to the
 headers by another way (sizeof and offsetof in compiled C).
 """
 

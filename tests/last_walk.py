@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.replay_model import RecordedAccesses, ReplayModel, Walked
 from xenexplore.hypervisor.xen import Xen
@@ -49,7 +50,7 @@ class LastWalk(Abi):
         self.last = None
         return call
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         for va, size in split_pages(Gva(access.handle), access.size):
             if self.last is not None and self.last[0] == va - va.offset:
                 yield Located(self.last[1] + va.offset, size, checked=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.model import Scenario
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.text.loader import parse_scenario
 
 SEND = """
 name = "send"

@@ -39,7 +39,7 @@ def page_bytes(size: int = 4096) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def recordings(draw: st.DrawFn) -> list[dict[str, object]]:
-    """Records of a well-formed recording, in order (see xenexplore/recording/FORMAT.md)."""
+    """Records of a well-formed recording, in order (see xenexplore/recording/format/FORMAT.md)."""
     records: list[dict[str, object]] = []
     seq, time = draw(st.integers(-1, 3)), 0.0
     vcpus = [1 << 60, (1 << 64) - 1]

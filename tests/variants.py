@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from xenexplore.analysis.design import DESIGNS, replay_model
+from xenexplore.analysis.replay.design import DESIGNS, replay_model
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.registry import OPTIONS, variant

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xenexplore.analysis.workload import (
+from xenexplore.analysis.workload.tables import (
     NO_FRAME,
     AccessTable,
     CallTable,
@@ -15,10 +15,10 @@ from xenexplore.analysis.workload import (
     Workload,
 )
 from xenexplore.guest.domain import Domain as Guest
-from xenexplore.guest.linux import KERNEL_STACK
-from xenexplore.guest.regions import Layout, RegionKind
-from xenexplore.recording.columns import Domain
-from xenexplore.recording.layouts import GuestSpace
+from xenexplore.guest.layout.linux_layout import KERNEL_STACK
+from xenexplore.guest.layout.regions import Layout, RegionKind
+from xenexplore.recording.contents.guest_layouts import GuestSpace
+from xenexplore.recording.format.columns import RecordedDomain
 
 WAYS = {"from": 0, "to": 1, "clear": 2}
 
@@ -51,7 +51,7 @@ def workload_of(layout: Layout, calls: Sequence[Made], kind: str = "hvm") -> Wor
     kinds = (RegionKind.VMALLOC, RegionKind.STACK, RegionKind.IRQ_STACK)
     vmalloc = np.array([r.kind in kinds for r in regions])
     mask = np.uint64((1 << 64) - KERNEL_STACK)
-    domain = Domain(0, 0, kind, True)
+    domain = RecordedDomain(0, 0, kind, True)
     return Workload(
         source="made by a test",
         recorded=False,

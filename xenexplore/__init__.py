@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xenexplore import hypercalls, recording
-    from xenexplore.recording.reader import read_recording as open_recording
-    from xenexplore.render.html import save_html
-    from xenexplore.scenario.builtin import builtin_names as scenarios
-    from xenexplore.scenario.builtin import find_scenario as load
-    from xenexplore.scenario.loader import parse_scenario as parse
-    from xenexplore.scenario.run import check, compare, run
+    from xenexplore.recording.format.reader import read_recording as open_recording
+    from xenexplore.render.web.page import save_html
+    from xenexplore.scenario.library.builtin import builtin_names as scenarios
+    from xenexplore.scenario.library.builtin import find_scenario as load
+    from xenexplore.scenario.run.runner import check, compare, run
+    from xenexplore.scenario.text.loader import parse_scenario as parse
     from xenexplore.widgets.comparison import ComparisonView
     from xenexplore.widgets.recording_browser import RecordingBrowser
     from xenexplore.widgets.stepper import Stepper
@@ -59,14 +59,14 @@ _NAMES = {
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
     "Stepper": "widgets.stepper:Stepper",
     "Workbench": "widgets.workbench:Workbench",
-    "check": "scenario.run:check",
-    "compare": "scenario.run:compare",
-    "load": "scenario.builtin:find_scenario",
-    "open_recording": "recording.reader:read_recording",
-    "parse": "scenario.loader:parse_scenario",
-    "run": "scenario.run:run",
-    "save_html": "render.html:save_html",
-    "scenarios": "scenario.builtin:builtin_names",
+    "check": "scenario.run.runner:check",
+    "compare": "scenario.run.runner:compare",
+    "load": "scenario.library.builtin:find_scenario",
+    "open_recording": "recording.format.reader:read_recording",
+    "parse": "scenario.text.loader:parse_scenario",
+    "run": "scenario.run.runner:run",
+    "save_html": "render.web.page:save_html",
+    "scenarios": "scenario.library.builtin:builtin_names",
 }
 
 

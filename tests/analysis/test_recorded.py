@@ -13,26 +13,26 @@ import pytest
 import zstandard
 
 from xenexplore.addr import Gfn, Gva
-from xenexplore.analysis.coverage import coverage
-from xenexplore.analysis.design import DESIGNS, design
-from xenexplore.analysis.entries import entries_needed
-from xenexplore.analysis.fast_coverage import fast_coverage
-from xenexplore.analysis.locality import locality
-from xenexplore.analysis.registrations import registrations
-from xenexplore.analysis.replay import Verdict, replay, replay_all
-from xenexplore.analysis.shape import Shape
-from xenexplore.analysis.sizes import sizes
-from xenexplore.analysis.workload import NO_FRAME, Workload, read_workload
+from xenexplore.analysis.measures.buffer_sizes import sizes
+from xenexplore.analysis.measures.coverage import coverage
+from xenexplore.analysis.measures.entries_needed import entries_needed
+from xenexplore.analysis.measures.locality import locality
+from xenexplore.analysis.measures.register_coverage import fast_coverage
+from xenexplore.analysis.replay.design import DESIGNS, design
+from xenexplore.analysis.replay.engine import Verdict, replay, replay_all
+from xenexplore.analysis.replay.registrations import registrations
+from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.analysis.workload.tables import NO_FRAME, Workload, read_workload
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.regions import RegionKind
+from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.guest.layout.symbols import read_kallsyms
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.guest.symbols import read_kallsyms
-from xenexplore.hypervisor.abi import Access
+from xenexplore.hypervisor.calls import HandleAccess
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.outcome import counts_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
-from xenexplore.recording.stream import built_in_path
+from xenexplore.recording.format.stream import built_in_path
 from xenexplore.steps import Direction
 
 
@@ -276,28 +276,28 @@ def test_a_sample_costs_what_the_machine_counts(name: str, domain: int, order: i
         guest = Domain(GuestSpec(p2m_order=order, memory=2 << 30))
         _lay_out(guest, load, rows)
         option = make_option(what.use, {} if label == "linear-walk" else dict(what.values))
-        machine = Xen(guest, option)
+        xen = Xen(guest, option)
         if words:
             option.values["register"] = ()
-            option.setup(machine) if what.use == "software-tlb" else None
+            option.setup(xen) if what.use == "software-tlb" else None
             if what.use == "giant-map":
                 from xenexplore.hypervisor.registered import RegisteredBuffers
 
-                option.tlb = RegisteredBuffers(machine, option)
+                option.tlb = RegisteredBuffers(xen, option)
             for entry in registrations(load, domain, words):
                 small = _fit(entry, guest)
-                assert option.tlb.insert_quietly(machine, 0, small).result == 0
-        before = len(machine.nodes)
+                assert option.tlb.insert_quietly(xen, 0, small).result == 0
+        before = len(xen.nodes)
         for row in rows.tolist():
-            _copy(machine, load, row)
-        seen = counts_of(machine.nodes[before:])
-        got = replay(load, what, domain, Shape(p2m_order=order))
+            _copy(xen, load, row)
+        seen = counts_of(xen.nodes[before:])
+        got = replay(load, what, domain, PageSizes(p2m_order=order))
         at = np.searchsorted(load.inside(domain), rows)
         assert got.verdicts.walks[at].sum() == seen.walks
         assert got.verdicts.compares[at].sum() == seen.tlb_compares
         hits = got.verdicts.verdict[at] == Verdict.HIT
         assert hits.sum() == seen.tlb_hits
-        leaf = Shape(p2m_order=order).pte_reads(load.regions)[load.accesses.region[rows]]
+        leaf = PageSizes(p2m_order=order).pte_reads(load.regions)[load.accesses.region[rows]]
         reads = (got.verdicts.walks[at] * leaf).sum()
         assert reads == seen.pte_reads
         assert reads + seen.walks + len(rows) == seen.p2m_lookups
@@ -322,18 +322,18 @@ def _fit(entry, guest: Domain):
     return replace(entry, size=min(entry.size, 512 << 20))
 
 
-def _copy(machine: Xen, load: Workload, row: int) -> None:
+def _copy(xen: Xen, load: Workload, row: int) -> None:
     size, way = int(load.accesses.size[row]), int(load.accesses.way[row])
     user = load.accesses.address[row] < np.uint64(1 << 47)
-    machine.user_access = bool(user)
-    access = Access(
+    xen.user_access = bool(user)
+    access = HandleAccess(
         direction=tuple(Direction)[way], handle=int(load.accesses.address[row]), size=size,
         role="recorded", current=0, subject=0, number=None,
     )  # fmt: skip
     if way:
-        assert copy_to_guest(machine, access, bytes(size))
+        assert copy_to_guest(xen, access, bytes(size))
     else:
-        assert copy_from_guest(machine, access) is not None
+        assert copy_from_guest(xen, access) is not None
 
 
 def test_every_design_is_replayed_and_adds_up() -> None:

@@ -15,14 +15,14 @@ from variants import SPECIFIED, replayable, shown, text_of
 from workloads import Made, workload_of
 
 from xenexplore.addr import Gva
-from xenexplore.analysis.buffers import buffers_of
-from xenexplore.analysis.design import DESIGNS, replay_model
-from xenexplore.analysis.guest_side import columns_of
-from xenexplore.analysis.replay import Replayed, Verdict, replay
-from xenexplore.analysis.shape import Shape
+from xenexplore.analysis.replay.design import DESIGNS, replay_model
+from xenexplore.analysis.replay.engine import Replayed, Verdict, replay
+from xenexplore.analysis.replay.guest_work import columns_of
+from xenexplore.analysis.workload.call_buffers import buffers_of
+from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.errors import MachineError, RecordingError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.regions import Layout, RegionKind
+from xenexplore.guest.layout.regions import Layout, RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import Counts, Outcome
@@ -30,15 +30,15 @@ from xenexplore.hypervisor.replay_model import RecordedBuffers, RecordedGuest
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, TODAY, variant
 from xenexplore.options.variant import Variant
-from xenexplore.recording.browse import CallIndex
-from xenexplore.recording.columns import Recording
-from xenexplore.recording.reader import read_recording
-from xenexplore.recording.to_scenario import to_scenario
-from xenexplore.scenario.action_records import Call
-from xenexplore.scenario.build import build_domain
-from xenexplore.scenario.model import Scenario
-from xenexplore.scenario.naming import find_call
-from xenexplore.scenario.run import run
+from xenexplore.recording.contents.call_index import CallIndex
+from xenexplore.recording.conversion.to_scenario import to_scenario
+from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.scenario.model.action_records import CallAction
+from xenexplore.scenario.model.call_names import find_call
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.build import build_domain
+from xenexplore.scenario.run.runner import run
 from xenexplore.steps import Copy, Hypercall, Node, Piece, PteRead
 
 # What is counted per buffer is a lower bound where buffers adjoin.
@@ -62,7 +62,7 @@ class Recorded:
 
     domain: Domain
     calls: tuple[Made, ...]
-    shape: Shape
+    shape: PageSizes
 
     def replay(self, what: Variant, *, encrypted: bool = False) -> Replayed:
         load = workload_of(self.domain.layout, self.calls)
@@ -95,13 +95,13 @@ def _reads_below(nodes: tuple[Node, ...], top: Node) -> int:
 @functools.cache
 def made(maker: str, kind: str, offset: int | None) -> Recorded:
     ran = run_call(TODAY, MAKERS[maker], Where(kind, offset))
-    copies = copies_of(ran.machine.nodes)
+    copies = copies_of(ran.xen.nodes)
     call = MAKERS[maker](Domain(GuestSpec()), Where(kind, offset))
     sub_op = call.args[0] if call.number != 13 else -1
-    leaves = leaves_of(ran.domain.layout, ran.machine.nodes)
+    leaves = leaves_of(ran.domain.layout, ran.xen.nodes)
     assert leaves is not None
     return Recorded(
-        ran.domain, (Made(call.number, sub_op, copies, call.args),), Shape(leaves=leaves)
+        ran.domain, (Made(call.number, sub_op, copies, call.args),), PageSizes(leaves=leaves)
     )
 
 
@@ -149,9 +149,9 @@ def test_models_and_options_refuse_the_same_guests() -> None:
     specs = [GuestSpec(), GuestSpec(encryption="sev"), GuestSpec(type="pv")]
     for what in (*DESIGNS, *REPLAYED):
         for spec in specs:
-            machine = Xen(Domain(spec), what.make())
+            xen = Xen(Domain(spec), what.make())
             guest = RecordedGuest(pv=spec.type == "pv", encrypted=spec.encrypted)
-            refused = machine.abi.refuses(machine)
+            refused = xen.abi.refuses(xen)
             assert bool(replay_model(what).refuses(guest)) == bool(refused), (what, spec)
 
 
@@ -226,18 +226,18 @@ def sampled() -> tuple[tuple[str, Scenario, Recorded], ...]:
                 scenario = to_scenario(recording, row)
             except RecordingError:
                 continue  # its buffers cannot be had, or its copies are not explained
-            (action,) = [one for one in scenario.actions if isinstance(one, Call)]
-            path = run(scenario, TODAY)
-            copies = copies_of(path.steps)
+            (action,) = [one for one in scenario.actions if isinstance(one, CallAction)]
+            trace = run(scenario, TODAY)
+            copies = copies_of(trace.steps)
             domain = build_domain(scenario)
-            leaves = leaves_of(domain.layout, path.steps)
-            if path.outcome.status != "right" or leaves is None or len(scenario.actions) > 1:
+            leaves = leaves_of(domain.layout, trace.steps)
+            if trace.outcome.status != "right" or leaves is None or len(scenario.actions) > 1:
                 continue
             family, op = find_call(action.hypercall)
-            step = next(n.step for n in path.steps if isinstance(n.step, Hypercall))
+            step = next(n.step for n in trace.steps if isinstance(n.step, Hypercall))
             call = Made(family.number, op.value if op is not None else -1, copies, step.args,
                         user=action.user)  # fmt: skip
-            recorded = Recorded(domain, (call,), Shape(leaves=leaves))
+            recorded = Recorded(domain, (call,), PageSizes(leaves=leaves))
             found.append((f"{name} {row}", scenario, recorded))
     return tuple(found)
 
@@ -257,12 +257,12 @@ def test_recorded_calls_cost_what_the_machine_counts(design: type[Abi]) -> None:
     what = next(one for one in shown() if one.design is design)
     compared = 0
     for name, scenario, recorded in sampled():
-        path = run(scenario, what)
-        if path.outcome.status == "refused" and not path.outcome.calls.exits:
+        trace = run(scenario, what)
+        if trace.outcome.status == "refused" and not trace.outcome.calls.exits:
             assert recorded.replay(what).refused == 1, name
             compared += 1
             continue
         buffers = recorded_buffers(recorded)
         joined = bool((buffers.reads & buffers.writes).any())
-        compared += agree(recorded.replay(what), path.outcome, exact=False, joined=joined)
+        compared += agree(recorded.replay(what), trace.outcome, exact=False, joined=joined)
     assert compared >= len(sampled()) // 2

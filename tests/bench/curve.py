@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xenexplore.analysis.curve import miss_curve
+from xenexplore.analysis.measures.miss_curve import miss_curve
 
 KEYS = 100_000
 CAPACITIES = 20

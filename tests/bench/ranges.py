@@ -17,8 +17,8 @@ from collections.abc import Callable
 import numpy as np
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.analysis.static_table import StaticTable
-from xenexplore.tlb import Entry
+from xenexplore.analysis.replay.static_table import StaticTable
+from xenexplore.tlb import TlbEntry
 
 RANGES = 256
 ROUNDS = 5
@@ -41,7 +41,9 @@ def main(lookups: int) -> int:
 
     starts = np.arange(RANGES, dtype=np.int64) * _SPACING + (1 << 40)
     wanted = np.random.default_rng(2).integers(1 << 40, (1 << 40) + RANGES * _SPACING, lookups)
-    table = StaticTable([Entry(Gva(int(s)), Gpa(0), _SIZE, True) for s in starts], search="sorted")
+    table = StaticTable(
+        [TlbEntry(Gva(int(s)), Gpa(0), _SIZE, True) for s in starts], search="sorted"
+    )
     addresses = wanted.astype(np.uint64)
     found, _ = table.find(addresses)
     tree = NCLS(starts, starts + _SIZE, np.arange(RANGES, dtype=np.int64))

@@ -14,12 +14,12 @@ import resource
 import sys
 import time
 
-from xenexplore.analysis.curve import miss_curve
-from xenexplore.analysis.design import DESIGNS
-from xenexplore.analysis.locality import pieces_of
-from xenexplore.analysis.replay import replay, replay_all
-from xenexplore.analysis.synthetic import Assumptions, synthetic
-from xenexplore.analysis.workload import read_workload
+from xenexplore.analysis.measures.locality import pieces_of
+from xenexplore.analysis.measures.miss_curve import miss_curve
+from xenexplore.analysis.replay.design import DESIGNS
+from xenexplore.analysis.replay.engine import replay, replay_all
+from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
+from xenexplore.analysis.workload.tables import read_workload
 
 
 def memory() -> str:

@@ -35,7 +35,7 @@ from browser import made
 from browser.conftest import PLACES
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from xenexplore.render.html import path_html
+from xenexplore.render.web.page import trace_html
 
 STEPS = 200
 LEAST = """<!DOCTYPE html><title>least</title><div class="xe" tabindex="0">0</div><script>
@@ -157,13 +157,13 @@ def main() -> None:
     found = next(place for place in PLACES if Path(place).exists())
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found)
-        for name, path in (
+        for name, trace in (
             (f"{len(made.stack_send())} steps", made.stack_send()),
             (f"{len(made.longest())} steps", made.longest()),
         ):
             file = Path(folder) / "page.html"
             began = time.perf_counter()
-            file.write_text(path_html(path), encoding="utf-8")
+            file.write_text(trace_html(trace), encoding="utf-8")
             written = time.perf_counter() - began
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             began = time.perf_counter()
@@ -174,7 +174,7 @@ def main() -> None:
                 f"{name}: {file.stat().st_size:,} bytes, written in {written:.2f} s, "
                 f"opened in {opened:.2f} s"
             )
-            page.get_by_role("slider").fill(str(len(path) // 2))
+            page.get_by_role("slider").fill(str(len(trace) // 2))
             page.locator(".xe").focus()
             page.evaluate(WATCH)
             print(f"  of each cpu figure the measuring itself is {idle(page):.2f} ms")

@@ -45,10 +45,10 @@ def best(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def ours(folder: Path, spec: dict) -> dict:
     from xenexplore.memory.image import Kind, open_image
     from xenexplore.paging import READ, Manner, PagingState, walk
-    from xenexplore.paging.batch import translate_batch
-    from xenexplore.paging.batch_tables import read_tables
+    from xenexplore.paging.batch.page_runs import find_page_runs
+    from xenexplore.paging.batch.table_arrays import read_tables
+    from xenexplore.paging.batch.translate import translate_batch
     from xenexplore.paging.image_state import rights_aside, state_from_registers
-    from xenexplore.paging.runs import find_runs
 
     image = open_image(spec["image"], Kind.RAW if spec["raw"] else None)
     if image.vcpus:
@@ -59,7 +59,7 @@ def ours(folder: Path, spec: dict) -> dict:
     many = np.load(folder / "many.npy")
     singles = few.tolist()
     alone = best(lambda: [walk(image, state, a, READ, Manner.CPU).gpa_value for a in singles], 3)
-    runs_alone = best(lambda: find_runs(read_tables(image, state)))
+    runs_alone = best(lambda: find_page_runs(read_tables(image, state)))
     peak = peak_mib()
     tables = read_tables(image, state)
     np.save(folder / "ours.npy", translate_batch(tables, few).gpa)
@@ -68,7 +68,7 @@ def ours(folder: Path, spec: dict) -> dict:
         "batch": len(many) / batch,
         "single": len(singles) / alone,
         "space": runs_alone,
-        "space_found": len(find_runs(tables)),
+        "space_found": len(find_page_runs(tables)),
         "peak": peak_mib(),
         "peak_before_numba": peak,
     }
@@ -153,9 +153,9 @@ def prepare(folder: Path, image: str | None, seed: int) -> dict:
     from xenexplore.memory.image import Kind, open_image
     from xenexplore.memory.image_source import load_bytes
     from xenexplore.paging import Mode, PagingState
-    from xenexplore.paging.batch_tables import read_tables
+    from xenexplore.paging.batch.page_runs import Join, find_page_runs
+    from xenexplore.paging.batch.table_arrays import read_tables
     from xenexplore.paging.image_state import state_from_registers
-    from xenexplore.paging.runs import Join, find_runs
 
     flat = folder / "flat"
     if image is None:
@@ -179,8 +179,8 @@ def prepare(folder: Path, image: str | None, seed: int) -> dict:
                 file.write(opened.read(segment.gpa, segment.size) or b"")
     rng = np.random.default_rng(seed)
     tables = read_tables(opened, state)
-    runs = find_runs(tables, Join.PHYSICAL).table
-    spec["leaves"] = len(find_runs(tables, Join.NEVER))
+    runs = find_page_runs(tables, Join.PHYSICAL).table
+    spec["leaves"] = len(find_page_runs(tables, Join.NEVER))
     # One of the aliased runs is as good as all: sample runs that differ in place or memory.
     _, distinct = np.unique(runs["gpa"], return_index=True)
     chosen = runs[distinct]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -13,7 +13,7 @@ PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = CHROMIUM or next((place for place in PLACES if FilePath(place).exists()), None)
+    found = CHROMIUM or next((place for place in PLACES if Path(place).exists()), None)
     assert found, "these tests drive Chromium: apt-get install chromium, or XENEXPLORE_CHROMIUM=…"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found)
@@ -31,7 +31,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
     complaints: list[str] = []
 
     def open_file(
-        file: FilePath, *, step: int | None = None, width: int = 1200, scheme: str = "light",
+        file: Path, *, step: int | None = None, width: int = 1200, scheme: str = "light",
         scripts: bool = True, motion: str = "no-preference",
     ) -> Page:  # fmt: skip
         context = browser.new_context(

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from xenexplore.cli.lab import update_copy
 
-NOTEBOOKS = FilePath(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 TOKEN = "of-this-test"
 
 # Open a notebook, wait for its kernel, run every cell, and say what failed.
@@ -60,7 +60,7 @@ NOT_OURS = ("favicon", "preload", "Autofocus processing", "willReadFrequently")
 class Lab:
     """A running JupyterLab; ``folder`` is what it serves."""
 
-    folder: FilePath
+    folder: Path
     url: str
     process: subprocess.Popen[bytes]
     complaints: list[str] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Lab:
 
 
 @contextmanager
-def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
+def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
     served, own = folder / "notebooks", folder / "own"
     update_copy(NOTEBOOKS, served)
@@ -157,7 +157,7 @@ def serve(folder: FilePath, *, theme: str = "JupyterLab Light") -> Iterator[Lab]
         assert not left, "kernels outlived the server"
 
 
-def _wait_until_it_answers(lab: Lab, log: FilePath) -> None:
+def _wait_until_it_answers(lab: Lab, log: Path) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]

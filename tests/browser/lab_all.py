@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from pathlib import Path as FilePath
+from pathlib import Path
 
 from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from playwright.sync_api import Browser, sync_playwright
 
 
-def run_in(browser: Browser, theme: str, folder: FilePath) -> int:
+def run_in(browser: Browser, theme: str, folder: Path) -> int:
     failed = 0
     with jupyter.serve(folder, theme=theme) as lab:
         for file in sorted(lab.folder.glob("*.ipynb")):
@@ -46,13 +46,13 @@ def run_in(browser: Browser, theme: str, folder: FilePath) -> int:
 
 def main() -> int:
     """Both themes, every notebook."""
-    chromium = CHROMIUM or next(place for place in PLACES if FilePath(place).exists())
+    chromium = CHROMIUM or next(place for place in PLACES if Path(place).exists())
     failed = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             with tempfile.TemporaryDirectory() as folder:
-                failed += run_in(browser, theme, FilePath(folder))
+                failed += run_in(browser, theme, Path(folder))
         browser.close()
     return 1 if failed else 0
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from xenexplore.scenario.builtin import load_builtin
-from xenexplore.scenario.comparison import Comparison
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.path import Path
-from xenexplore.scenario.run import compare, run
+from xenexplore.scenario.library.builtin import load_builtin
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.scenario.text.loader import parse_scenario
 
 _SEND = """
 [[action]]
@@ -43,13 +43,13 @@ fields = { port = 5 }
 
 
 @cache
-def stack_send() -> Path:
+def stack_send() -> Trace:
     """A buffer on the stack, one registration over the directmap: searched, missed, walked."""
     return run(load_builtin("evtchn-send-from-stack"), "giant-map")
 
 
 @cache
-def wrong_vcpu() -> Path:
+def wrong_vcpu() -> Trace:
     """vCPU 0's table is asked about vCPU 1's area: 48 bytes in the wrong frame."""
     return run(load_builtin("wrong-vcpu"), "software-tlb")
 
@@ -60,7 +60,7 @@ def options() -> Comparison:
 
 
 @cache
-def many_sends() -> Path:
+def many_sends() -> Trace:
     """Long enough for several checkpoints of the folded state."""
     actions = "".join(_SEND.format(vcpu=0) for _ in range(70))
     text = _scenario("many", "vcpus = 1", _BUFFER, actions, 'use = "giant-map"')
@@ -68,7 +68,7 @@ def many_sends() -> Path:
 
 
 @cache
-def longest() -> Path:
+def longest() -> Trace:
     """Some 60,000 steps; for the benchmark, too slow to make in a test."""
     actions = "".join(_SEND.format(vcpu=0) for _ in range(3000))
     return run(
@@ -77,7 +77,7 @@ def longest() -> Path:
 
 
 @cache
-def private() -> Path:
+def private() -> Trace:
     """An encrypted guest with bounce pages: some frames shared, all others private."""
     text = _scenario(
         "private", 'encryption = "sev"', _BUFFER, _SEND.format(vcpu=0), 'use = "bounce"'
@@ -86,7 +86,7 @@ def private() -> Path:
 
 
 @cache
-def straddling() -> Path:
+def straddling() -> Trace:
     """48 bytes over two pages: two pieces, two walks."""
     buffers = """
 [[buffer]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,17 +10,17 @@ from browser import made
 from browser.conftest import Open
 from playwright.sync_api import Page
 
-from xenexplore.render.html import save_html
+from xenexplore.render.web.page import save_html
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("axe")
     shown = {"stack": made.stack_send(), "wrong": made.wrong_vcpu(), "options": made.options()}
-    for name, path in shown.items():
-        save_html(path, folder / f"{name}.html")
+    for name, trace in shown.items():
+        save_html(trace, folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in shown}
 
 
@@ -39,7 +39,7 @@ def violations(page: Page) -> list[str]:
     ("name", "step", "width"), [("stack", 16, 1200), ("wrong", 32, 600), ("options", 14, 1200)]
 )
 def test_no_violation(
-    open_page: Open, files: dict[str, FilePath], name: str, step: int, width: int, scheme: str
+    open_page: Open, files: dict[str, Path], name: str, step: int, width: int, scheme: str
 ) -> None:
     page = open_page(files[name], step=step, width=width, scheme=scheme)
     if name == "stack":
@@ -49,13 +49,13 @@ def test_no_violation(
     assert violations(page) == []
 
 
-def test_axe_would_notice(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_axe_would_notice(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"])
     page.evaluate("document.querySelector('input[type=range]').removeAttribute('aria-label')")
     assert any(found.startswith("label") for found in violations(page))
 
 
-def test_everything_can_be_reached_by_tab(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_everything_can_be_reached_by_tab(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     reached = []
     for _ in range(40):

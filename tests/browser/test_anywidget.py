@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 from browser import made
 from browser.conftest import Open
 from playwright.sync_api import Page, expect
 
-from xenexplore.render.html import comparison_json, web_module, web_style
+from xenexplore.render.web.page import comparison_json, web_module, web_style
 
 # A model like anywidget's, in memory.
 MODEL = """
@@ -39,7 +39,7 @@ window.cleanup = view.render({ model: window.model, el: document.getElementById(
 """
 
 
-def page_of(data: bytes, start: int, folder: FilePath) -> FilePath:
+def page_of(data: bytes, start: int, folder: Path) -> Path:
     module = web_module().replace("export default {", "const view = {")
     escaped = data.decode().replace("<", "\\u003c")
     file = folder / "notebook.html"
@@ -54,7 +54,7 @@ def page_of(data: bytes, start: int, folder: FilePath) -> FilePath:
 
 
 @pytest.fixture
-def stepper(open_page: Open, tmp_path: FilePath) -> Page:
+def stepper(open_page: Open, tmp_path: Path) -> Page:
     return open_page(page_of(made.stack_send().to_json(), 5, tmp_path))
 
 
@@ -217,9 +217,9 @@ def test_the_theme_is_the_labs(stepper: Page) -> None:
     assert paper == "rgb(1, 2, 3)"
 
 
-def test_a_comparison_is_told_by_its_data(open_page: Open, tmp_path: FilePath) -> None:
+def test_a_comparison_is_told_by_its_data(open_page: Open, tmp_path: Path) -> None:
     data = comparison_json(made.options())
-    assert len(json.loads(data)["paths"]) == 8
+    assert len(json.loads(data)["traces"]) == 8
     page = open_page(page_of(data, 3, tmp_path))
     root = page.locator(".xe-comparison")
     expect(root).to_have_attribute("data-step", "3")

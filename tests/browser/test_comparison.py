@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +10,12 @@ from browser import made
 from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
-from xenexplore.render.html import save_html
+from xenexplore.render.web.page import save_html
 from xenexplore.steps import Step
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("comparison") / "options.html"
     save_html(made.options(), written)
     return written
@@ -30,7 +30,7 @@ def positions(page: Page) -> list[str]:
     return page.locator(".xe-nowrow td .xe-cellhead small").all_inner_texts()
 
 
-def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: FilePath) -> None:
+def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: Path) -> None:
     page = open_page(file)
     ends = page.get_by_role("button", name="at their ends")
     expect(ends).to_have_attribute("aria-pressed", "true")  # so it opens
@@ -38,7 +38,7 @@ def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: FilePa
     expect(ends).to_have_attribute("aria-pressed", "false")
     ends.click()
     rows = made.options().rows
-    outcomes = [row.path.outcome for row in rows]
+    outcomes = [row.trace.outcome for row in rows]
     assert cells(page, "walks") == [str(o.calls.walks) for o in outcomes]
     assert cells(page, "P2M look-ups") == [str(o.calls.p2m_lookups) for o in outcomes]
     once = [f" + {o.setup.exits} once" if o.setup.exits else "" for o in outcomes]
@@ -49,11 +49,13 @@ def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: FilePa
     assert cells(page, "result") == ["0"] * len(rows)
 
 
-def test_in_lockstep_each_waits_at_the_copy(open_page: Open, file: FilePath) -> None:
+def test_in_lockstep_each_waits_at_the_copy(open_page: Open, file: Path) -> None:
     page = open_page(file)
     page.get_by_role("button", name="Next step").first.focus()
-    paths = [row.path for row in made.options().rows]
-    copies = [next((n.index for n in path.steps if n.step.kind == "copy"), None) for path in paths]
+    traces = [row.trace for row in made.options().rows]
+    copies = [
+        next((n.index for n in trace.steps if n.step.kind == "copy"), None) for trace in traces
+    ]
     for _ in range(60):
         shown = positions(page)
         if shown[0] == str(copies[0]):
@@ -62,11 +64,11 @@ def test_in_lockstep_each_waits_at_the_copy(open_page: Open, file: FilePath) -> 
     for where, copy in zip(positions(page), copies, strict=True):
         assert where == ("waits" if copy is None else str(copy))
     page.keyboard.press("End")
-    for where, path in zip(positions(page), paths, strict=True):
+    for where, path in zip(positions(page), traces, strict=True):
         assert where in ("over", str(len(path) - 1))
 
 
-def test_time_never_runs_backwards(open_page: Open, file: FilePath) -> None:
+def test_time_never_runs_backwards(open_page: Open, file: Path) -> None:
     page = open_page(file)
     script = """() => {
       const root = document.querySelector(".xe-comparison"), slider = root.querySelector("input");
@@ -83,10 +85,10 @@ def test_time_never_runs_backwards(open_page: Open, file: FilePath) -> None:
     for column, row in enumerate(made.options().rows):
         visited = [int(at[column][1]) for at in seen if at[column][1].isdigit()]
         assert visited == sorted(visited)
-        assert set(visited) == set(range(len(row.path)))
+        assert set(visited) == set(range(len(row.trace)))
 
 
-def test_the_first_difference_takes_one_there(open_page: Open, file: FilePath) -> None:
+def test_the_first_difference_takes_one_there(open_page: Open, file: Path) -> None:
     page = open_page(file)
     row = made.options().rows[1]
     assert row.difference is not None
@@ -95,22 +97,20 @@ def test_the_first_difference_takes_one_there(open_page: Open, file: FilePath) -
     page.locator('[data-act="difference"][data-at="1"]').click()
     detail = page.locator(".xe-detail .xe")
     expect(detail).to_have_attribute("data-step", str(row.difference.other))
-    step: Step = row.path.steps[row.difference.other].step
+    step: Step = row.trace.steps[row.difference.other].step
     assert positions(page)[1] == str(row.difference.other)
     expect(detail.get_by_role("slider")).to_have_attribute(
-        "aria-valuetext", f"step {row.difference.other} of {len(row.path) - 1}: {step.say()}"
+        "aria-valuetext", f"step {row.difference.other} of {len(row.trace) - 1}: {step.say()}"
     )
 
 
-def test_the_chosen_option_steps_below_and_the_others_follow(
-    open_page: Open, file: FilePath
-) -> None:
+def test_the_chosen_option_steps_below_and_the_others_follow(open_page: Open, file: Path) -> None:
     page = open_page(file, step=0)
     page.get_by_role("button", name="O9 bounce").click()
     detail = page.locator(".xe-detail .xe")
     detail.focus()
     page.keyboard.press("End")
-    last = len(made.options().rows[5].path) - 1
+    last = len(made.options().rows[5].trace) - 1
     expect(detail).to_have_attribute("data-step", str(last))
     assert positions(page)[5] == str(last)
     assert page.locator(".xe-detail .xe").count() == 1
@@ -119,7 +119,7 @@ def test_the_chosen_option_steps_below_and_the_others_follow(
     expect(detail).to_have_attribute("data-step", "0")
 
 
-def test_forwards_from_their_ends_is_the_beginning(open_page: Open, file: FilePath) -> None:
+def test_forwards_from_their_ends_is_the_beginning(open_page: Open, file: Path) -> None:
     root = open_page(file).locator(".xe-comparison")
     expect(root).to_have_attribute("data-step", "-1")
     slider = root.get_by_role("slider").first
@@ -137,7 +137,7 @@ def test_forwards_from_their_ends_is_the_beginning(open_page: Open, file: FilePa
         expect(root).to_have_attribute("data-step", str(step))
 
 
-def test_links_to_a_common_step_and_to_the_ends(open_page: Open, file: FilePath) -> None:
+def test_links_to_a_common_step_and_to_the_ends(open_page: Open, file: Path) -> None:
     page = open_page(file, step=12)
     root = page.locator(".xe-comparison")
     expect(root).to_have_attribute("data-step", "12")
@@ -150,8 +150,6 @@ def test_links_to_a_common_step_and_to_the_ends(open_page: Open, file: FilePath)
 
 
 @pytest.mark.parametrize("width", [600, 1200])
-def test_the_page_itself_does_not_scroll_sideways(
-    open_page: Open, file: FilePath, width: int
-) -> None:
+def test_the_page_itself_does_not_scroll_sideways(open_page: Open, file: Path, width: int) -> None:
     page = open_page(file, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

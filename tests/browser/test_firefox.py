@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from browser.firefox import Firefox, firefox
 
-from xenexplore.render.html import save_html
-from xenexplore.scenario.builtin import find_scenario
-from xenexplore.scenario.run import run
+from xenexplore.render.web.page import save_html
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.run.runner import run
 
 RIGHT, HOME, END = "\ue014", "\ue011", "\ue010"
 

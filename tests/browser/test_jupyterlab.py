@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -187,4 +187,4 @@ def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:
 
 
 def test_the_server_serves_a_copy(lab: Lab) -> None:
-    assert FilePath(lab.folder).resolve() != jupyter.NOTEBOOKS
+    assert Path(lab.folder).resolve() != jupyter.NOTEBOOKS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +18,11 @@ from matplotlib.image import imread
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
-from xenexplore.render.html import save_html
-from xenexplore.scenario.builtin import find_scenario
-from xenexplore.scenario.run import compare, run
+from xenexplore.render.web.page import save_html
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.run.runner import compare, run
 
-KEPT = FilePath(__file__).resolve().parents[1] / "golden" / "browser"
+KEPT = Path(__file__).resolve().parents[1] / "golden" / "browser"
 BLOCK = 8
 #: Blocks may differ by this share of full scale ...
 DEPTH = 0.12
@@ -37,7 +37,7 @@ VIEWS = {
 }
 
 
-def _shot(open_page: Open, folder: FilePath, name: str, *, away: int = 0) -> bytes:
+def _shot(open_page: Open, folder: Path, name: str, *, away: int = 0) -> bytes:
     scenario, option, step, width, scheme = VIEWS[name]
     loaded = find_scenario(scenario)
     file = folder / f"{name}.html"
@@ -61,7 +61,7 @@ def _share_that_differs(one: bytes, other: bytes) -> float:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_page_looks_as_it_did(name: str, open_page: Open, tmp_path: FilePath) -> None:
+def test_a_page_looks_as_it_did(name: str, open_page: Open, tmp_path: Path) -> None:
     shot, kept = _shot(open_page, tmp_path, name), KEPT / f"{name}.png"
     if os.environ.get("XENEXPLORE_UPDATE_GOLDEN") == "1":
         kept.parent.mkdir(exist_ok=True)
@@ -72,7 +72,7 @@ def test_a_page_looks_as_it_did(name: str, open_page: Open, tmp_path: FilePath) 
 
 @pytest.mark.parametrize(("name", "away"), [("stepper-light-1200", -6), ("stepper-dark-600", -6)])
 def test_the_tolerance_notices_another_step(
-    name: str, away: int, open_page: Open, tmp_path: FilePath
+    name: str, away: int, open_page: Open, tmp_path: Path
 ) -> None:
     other = _shot(open_page, tmp_path, name, away=away)
     assert _share_that_differs(other, (KEPT / f"{name}.png").read_bytes()) > SHARE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
 from xenexplore.hypervisor.outcome import counts_of
-from xenexplore.render.html import opening_step, save_html
 from xenexplore.render.svg import svg_of
-from xenexplore.scenario.path import Path
+from xenexplore.render.web.page import opening_step, save_html
+from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Phase
 
 # The stepper's words for Counts' fields.
@@ -37,7 +37,7 @@ MADE = {
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("exports")
     paths = {
         "stack": made.stack_send(),
@@ -46,8 +46,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
         "private": made.private(),
         "straddle": made.straddling(),
     }
-    for name, path in paths.items():
-        save_html(path, folder / f"{name}.html")
+    for name, trace in paths.items():
+        save_html(trace, folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in paths}
 
 
@@ -59,8 +59,8 @@ def said(page: Page) -> str:
     return page.get_by_role("slider").get_attribute("aria-valuetext") or ""
 
 
-def saying(path: Path, index: int) -> str:
-    return f"step {index} of {len(path) - 1}: {path.steps[index].step.say()}"
+def saying(trace: Trace, index: int) -> str:
+    return f"step {index} of {len(trace) - 1}: {trace.steps[index].step.say()}"
 
 
 # What a reader sees after moving the slider to each of some steps, in one go.
@@ -84,11 +84,11 @@ def visit(page: Page, steps: list[int]) -> list[dict[str, Any]]:
     return page.evaluate(VISIT, steps)
 
 
-def recorded(path: Path, index: int) -> dict[str, Any]:
+def recorded(trace: Trace, index: int) -> dict[str, Any]:
     return {
-        "said": saying(path, index),
-        "cite": str(path.steps[index].step.cite),
-        "counts": expected_counts(path, index),
+        "said": saying(trace, index),
+        "cite": str(trace.steps[index].step.cite),
+        "counts": expected_counts(trace, index),
     }
 
 
@@ -97,23 +97,23 @@ def at(page: Page, index: int) -> None:
     expect(page.locator(".xe")).to_have_attribute("data-step", str(index))
 
 
-def expected_counts(path: Path, index: int) -> dict[str, list[int]]:
+def expected_counts(trace: Trace, index: int) -> dict[str, list[int]]:
     """``[once, calls]`` (or ``[calls]`` where nothing is done once) after a step."""
     inside: set[int] = set()
-    for node in path.steps:
+    for node in trace.steps:
         parent = node.parent
         set_up = parent >= 0 and (
             parent in inside
-            or (isinstance(s := path.steps[parent].step, Phase) and s.name == "setup")
+            or (isinstance(s := trace.steps[parent].step, Phase) and s.name == "setup")
         )
         if set_up:
             inside.add(node.index)
     sums = []
     for ours in (True, False):
-        nodes = [n for n in path.steps[: index + 1] if (n.index in inside) is ours]
+        nodes = [n for n in trace.steps[: index + 1] if (n.index in inside) is ours]
         sums.append(counts_of(nodes).as_json())
     once, calls = sums
-    whole = path.outcome.setup.as_json(), path.outcome.calls.as_json()
+    whole = trace.outcome.setup.as_json(), trace.outcome.calls.as_json()
     any_once = any(whole[0].values())
     return {
         name: [once[field], calls[field]] if any_once else [calls[field]]  # type: ignore[misc]
@@ -122,38 +122,36 @@ def expected_counts(path: Path, index: int) -> dict[str, list[int]]:
     }
 
 
-def test_stepping_through_by_key(open_page: Open, files: dict[str, FilePath]) -> None:
-    path = made.stack_send()
+def test_stepping_through_by_key(open_page: Open, files: dict[str, Path]) -> None:
+    trace = made.stack_send()
     page = open_page(files["stack"], step=0)
     page.locator(".xe").focus()
-    for index in range(len(path)):
-        assert said(page) == saying(path, index)
+    for index in range(len(trace)):
+        assert said(page) == saying(trace, index)
         page.keyboard.press("ArrowRight")
-    assert shown(page) == len(path) - 1
-    expect(page.locator(".xe-say")).to_have_text(path.steps[-1].step.say())
+    assert shown(page) == len(trace) - 1
+    expect(page.locator(".xe-say")).to_have_text(trace.steps[-1].step.say())
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_every_step_says_and_counts_what_was_recorded(
-    open_page: Open, files: dict[str, FilePath], name: str
+    open_page: Open, files: dict[str, Path], name: str
 ) -> None:
-    path = MADE[name]()
-    steps = list(range(len(path)))
-    assert visit(open_page(files[name]), steps) == [recorded(path, index) for index in steps]
+    trace = MADE[name]()
+    steps = list(range(len(trace)))
+    assert visit(open_page(files[name]), steps) == [recorded(trace, index) for index in steps]
 
 
-def test_counts_survive_jumps_across_checkpoints(
-    open_page: Open, files: dict[str, FilePath]
-) -> None:
-    path = made.many_sends()
+def test_counts_survive_jumps_across_checkpoints(open_page: Open, files: dict[str, Path]) -> None:
+    trace = made.many_sends()
     page = open_page(files["many"], step=700)
-    steps = [700, *random.Random(5).sample(range(len(path)), 12)]
-    steps += [255, 256, 257, len(path) - 1, 0, 512]
-    assert visit(page, steps) == [recorded(path, index) for index in steps]
+    steps = [700, *random.Random(5).sample(range(len(trace)), 12)]
+    steps += [255, 256, 257, len(trace) - 1, 0, 512]
+    assert visit(page, steps) == [recorded(trace, index) for index in steps]
 
 
 def test_a_long_path_makes_no_larger_page_than_a_short_one(
-    open_page: Open, files: dict[str, FilePath]
+    open_page: Open, files: dict[str, Path]
 ) -> None:
     sizes = []
     for name, step in (("stack", 12), ("many", 700)):
@@ -171,7 +169,7 @@ def test_a_long_path_makes_no_larger_page_than_a_short_one(
         (["End", "PageUp"], 6), (["End", "PageUp", "PageUp"], 4),
     ],
 )  # fmt: skip
-def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], index: int) -> None:
+def test_keys(open_page: Open, files: dict[str, Path], keys: list[str], index: int) -> None:
     page = open_page(files["stack"], step=0)
     page.locator(".xe").focus()
     for key in keys:
@@ -179,11 +177,11 @@ def test_keys(open_page: Open, files: dict[str, FilePath], keys: list[str], inde
     assert shown(page) == index
 
 
-def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, FilePath]) -> None:
-    path = made.stack_send()
+def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, Path]) -> None:
+    trace = made.stack_send()
     page = open_page(files["stack"], step=6)
     page.get_by_role("button", name="Next step").click()
-    assert said(page) == saying(path, 7)
+    assert said(page) == saying(trace, 7)
     page.get_by_role("button", name="Previous step").click()
     assert shown(page) == 6
     page.locator(".xe-row", has_text="L2 [3]").click()
@@ -198,7 +196,7 @@ def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, FilePa
 
 @pytest.mark.parametrize("name", ["stack", "straddle", "private"])
 def test_keys_go_on_after_a_click_on_a_row(
-    open_page: Open, files: dict[str, FilePath], name: str
+    open_page: Open, files: dict[str, Path], name: str
 ) -> None:
     """The row that has the focus is drawn anew at the end of its unit."""
     page = open_page(files[name])
@@ -216,7 +214,7 @@ def test_keys_go_on_after_a_click_on_a_row(
     assert shown(page) > 0
 
 
-def test_bits_keep_the_focus_on_their_button(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_bits_keep_the_focus_on_their_button(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     button = page.get_by_role("button", name="Bits of the level 3 entry")
     button.focus()
@@ -227,7 +225,7 @@ def test_bits_keep_the_focus_on_their_button(open_page: Open, files: dict[str, F
     expect(button).to_have_attribute("aria-expanded", "false")
 
 
-def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_deep_link_both_ways(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=13)
     assert shown(page) == 13
     page.locator(".xe").focus()
@@ -245,16 +243,16 @@ def test_deep_link_both_ways(open_page: Open, files: dict[str, FilePath]) -> Non
 
 @pytest.mark.parametrize("name", MADE)
 def test_without_a_link_it_opens_where_the_still_picture_is(
-    open_page: Open, files: dict[str, FilePath], name: str
+    open_page: Open, files: dict[str, Path], name: str
 ) -> None:
-    path = MADE[name]()
+    trace = MADE[name]()
     page = open_page(files[name])
-    at(page, opening_step(path))
+    at(page, opening_step(trace))
     assert page.evaluate("location.hash") == ""
-    assert f"step {opening_step(path)} of " in svg_of(path)
+    assert f"step {opening_step(trace)} of " in svg_of(trace)
 
 
-def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, Path]) -> None:
     last = len(made.private()) - 1
     page = open_page(files["private"], step=0)
     page.get_by_label("Speed").select_option("20")
@@ -268,7 +266,7 @@ def test_play_runs_to_the_end_and_stops(open_page: Open, files: dict[str, FilePa
     assert shown(page) < last
 
 
-def test_entry_bits_on_demand(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_entry_bits_on_demand(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     page.locator(".xe").focus()
     assert page.locator(".xe-bits").count() == 0
@@ -286,7 +284,7 @@ def test_entry_bits_on_demand(open_page: Open, files: dict[str, FilePath]) -> No
     assert shown(page) == 16
 
 
-def test_groups_fold_and_are_stepped_over(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_groups_fold_and_are_stepped_over(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=11)
     page.locator(".xe-bracket", has_text="copy in").click()
     assert shown(page) == 6  # the group that we were inside of
@@ -301,7 +299,7 @@ def test_groups_fold_and_are_stepped_over(open_page: Open, files: dict[str, File
     assert shown(page) == 7
 
 
-def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=12)
     rows = page.locator(".xe-rowitem").evaluate_all(
         "rows => rows.map(r => [r.querySelector('.xe-label').textContent,"
@@ -316,14 +314,14 @@ def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, F
     assert page.locator(".xe-rowitem.is-bad .xe-side").first.text_content() == "miss · 1 compare"
 
 
-def test_pieces_of_a_straddling_copy(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_pieces_of_a_straddling_copy(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["straddle"])
-    path = made.straddling()
-    copy = next(n for n in path.steps if n.step.kind == "copy" and n.step.size == 48)  # type: ignore[attr-defined]
+    trace = made.straddling()
+    copy = next(n for n in trace.steps if n.step.kind == "copy" and n.step.size == 48)  # type: ignore[attr-defined]
     page.get_by_role("slider").fill(str(copy.index))
     assert page.locator(".xe-chunks button").count() == 2
     page.locator(".xe-chunks button").nth(1).click()
-    second = [n for n in path.steps if n.parent == copy.index and n.step.kind == "piece"][1]
+    second = [n for n in trace.steps if n.parent == copy.index and n.step.kind == "piece"][1]
     assert shown(page) == second.index
     page.get_by_role("slider").fill(str(copy.index + 13))
     # The first piece has its curve; the second has none before its walk is over.

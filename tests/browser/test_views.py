@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 from browser import made
 from browser.conftest import Open
 from playwright.sync_api import expect
 
-from xenexplore.render.html import save_html
-from xenexplore.scenario.builtin import builtin_text, find_scenario
-from xenexplore.scenario.path import Path
-from xenexplore.scenario.run import compare, run
+from xenexplore.render.web.page import save_html
+from xenexplore.scenario.library.builtin import builtin_text, find_scenario
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.run.trace import Trace
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FilePath]:
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("views")
-    for name, path in (
+    for name, trace in (
         ("stack", made.stack_send()), ("wrong", made.wrong_vcpu()), ("private", made.private()),
     ):  # fmt: skip
-        save_html(path, folder / f"{name}.html")
+        save_html(trace, folder / f"{name}.html")
     return {name: folder / f"{name}.html" for name in ("stack", "wrong", "private")}
 
 
-def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     assert page.locator(".xe-curve-alias").count() == 1  # dashed: the directmap's mapping
     assert page.locator(".xe-curve-now").count() == 0  # not translated yet
@@ -40,7 +40,7 @@ def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, FilePath]
 
 
 def test_the_wrong_frame_is_drawn_and_the_right_one(
-    open_page: Open, files: dict[str, FilePath]
+    open_page: Open, files: dict[str, Path]
 ) -> None:
     page = open_page(files["wrong"], step=32)
     for cls in (".xe-curve-wrong", ".xe-curve-meant", ".xe-cross", ".xe-meant"):
@@ -49,9 +49,7 @@ def test_the_wrong_frame_is_drawn_and_the_right_one(
     expect(page.locator(".xe-worth .is-bad").first).to_contain_text("the wrong one")
 
 
-def test_which_table_was_asked_and_which_was_meant(
-    open_page: Open, files: dict[str, FilePath]
-) -> None:
+def test_which_table_was_asked_and_which_was_meant(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["wrong"], step=28)
     assert page.locator(".xe-tag").count() == 0
     page.get_by_role("slider").fill("29")
@@ -68,9 +66,9 @@ def test_which_table_was_asked_and_which_was_meant(
     assert page.locator(".xe-tlb").first.locator("table").count() == 0
 
 
-def test_registrations_arrive_one_by_one(open_page: Open, files: dict[str, FilePath]) -> None:
-    path = made.wrong_vcpu()
-    inserts = [node.index for node in path.steps if node.step.kind == "tlb-insert"]
+def test_registrations_arrive_one_by_one(open_page: Open, files: dict[str, Path]) -> None:
+    trace = made.wrong_vcpu()
+    inserts = [node.index for node in trace.steps if node.step.kind == "tlb-insert"]
     page = open_page(files["wrong"], step=inserts[0] - 1)
     assert page.locator(".xe-tlb tbody tr").count() == 0
     page.locator(".xe").focus()
@@ -82,9 +80,7 @@ def test_registrations_arrive_one_by_one(open_page: Open, files: dict[str, FileP
     assert page.locator(".xe-tlb tbody tr").count() == 2
 
 
-def test_private_and_shared_pages_are_told_apart(
-    open_page: Open, files: dict[str, FilePath]
-) -> None:
+def test_private_and_shared_pages_are_told_apart(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["private"], step=0)
     assert page.locator(".xe-mapsvg pattern").count() == 1
     assert page.locator("rect.xe-private").count() > 0
@@ -96,9 +92,7 @@ def test_private_and_shared_pages_are_told_apart(
     assert page.locator(".xe-buf.is-shared").count() == before
 
 
-def test_pointing_at_a_number_lights_it_everywhere(
-    open_page: Open, files: dict[str, FilePath]
-) -> None:
+def test_pointing_at_a_number_lights_it_everywhere(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=17)
     page.locator('.xe-row .xe-n[data-k="gfn:6bf7"]').first.hover()
     assert page.locator(".xe-mapsvg .is-lit").count() >= 2
@@ -117,7 +111,7 @@ def test_pointing_at_a_number_lights_it_everywhere(
     assert page.locator(".is-lit").count() == 0
 
 
-def test_the_map_zooms_and_stays_true_to_order(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_the_map_zooms_and_stays_true_to_order(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     regions = page.locator(".xe-region[data-va]").evaluate_all(
         "all => all.map(r => [r.dataset.va, Number(r.getAttribute('y'))])"
@@ -136,7 +130,7 @@ def test_the_map_zooms_and_stays_true_to_order(open_page: Open, files: dict[str,
     assert max(sizes) - min(sizes) < 0.01
 
 
-def test_the_map_by_keyboard(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_the_map_by_keyboard(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
     page.locator(".xe-mapbox").focus()
     page.keyboard.press("ArrowDown")
@@ -148,9 +142,7 @@ def test_the_map_by_keyboard(open_page: Open, files: dict[str, FilePath]) -> Non
 
 
 @pytest.mark.parametrize("width", [380, 600, 900, 1200, 1600])
-def test_nothing_runs_over_the_side(
-    open_page: Open, files: dict[str, FilePath], width: int
-) -> None:
+def test_nothing_runs_over_the_side(open_page: Open, files: dict[str, Path], width: int) -> None:
     page = open_page(files["wrong"], step=32, width=width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     boxes = [page.locator(f".xe-{name}").bounding_box() for name in ("map", "path")]
@@ -159,7 +151,7 @@ def test_nothing_runs_over_the_side(
     assert beside is (width >= 900)
 
 
-def test_light_and_dark_differ(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_light_and_dark_differ(open_page: Open, files: dict[str, Path]) -> None:
     colours = []
     for scheme in ("light", "dark"):
         page = open_page(files["stack"], scheme=scheme)
@@ -167,16 +159,14 @@ def test_light_and_dark_differ(open_page: Open, files: dict[str, FilePath]) -> N
     assert colours == ["rgb(255, 255, 255)", "rgb(20, 23, 27)"]
 
 
-def test_no_motion_for_those_who_want_none(open_page: Open, files: dict[str, FilePath]) -> None:
+def test_no_motion_for_those_who_want_none(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=12, motion="reduce")
     css = "el => getComputedStyle(el).transitionDuration"
     assert page.locator(".xe-rowitem").first.evaluate(css) == "0s"
 
 
 @pytest.mark.parametrize("kind", ["path", "comparison", "chosen", "own"])
-def test_the_python_that_shows_the_same_runs(
-    kind: str, open_page: Open, tmp_path: FilePath
-) -> None:
+def test_the_python_that_shows_the_same_runs(kind: str, open_page: Open, tmp_path: Path) -> None:
     scenario = find_scenario("wrong-vcpu")
     if kind == "own":
         own = tmp_path / "own.toml"
@@ -199,14 +189,12 @@ def test_the_python_that_shows_the_same_runs(
     names: dict[str, object] = {}
     exec(text[:last], names)
     view = eval(text[last:].strip(), names)
-    again = view.path if isinstance(shown, Path) else view.comparison
+    again = view.trace if isinstance(shown, Trace) else view.comparison
     assert again == shown
     view.close()
 
 
-def test_no_text_of_the_map_is_cut_at_any_width(
-    open_page: Open, files: dict[str, FilePath]
-) -> None:
+def test_no_text_of_the_map_is_cut_at_any_width(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=10)
     cut = """() => {
       const svg = document.querySelector(".xe-mapsvg").getBoundingClientRect();

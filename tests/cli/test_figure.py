@@ -10,8 +10,8 @@ import pytest
 
 from xenexplore.cli.main import main
 from xenexplore.render.svg import svg_of
-from xenexplore.scenario.builtin import load_builtin
-from xenexplore.scenario.run import compare, run
+from xenexplore.scenario.library.builtin import load_builtin
+from xenexplore.scenario.run.runner import compare, run
 
 NAME = "straddle"
 
@@ -26,8 +26,8 @@ def test_every_view_to_a_file(view: str, tmp_path: Path) -> None:
     file = tmp_path / "view.svg"
     words = ["--option", "linear-walk", "--step", "9", "--view", view, "--theme", "dark"]
     assert main(["figure", NAME, *words, "-o", str(file)]) == 0
-    path = run(load_builtin(NAME), "linear-walk")
-    assert file.read_bytes().decode() == svg_of(path, 9, view, "dark")
+    trace = run(load_builtin(NAME), "linear-walk")
+    assert file.read_bytes().decode() == svg_of(trace, 9, view, "dark")
 
 
 @pytest.mark.parametrize(("kind", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF-")])

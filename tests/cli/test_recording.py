@@ -7,7 +7,7 @@ import pytest
 from golden_files import check_golden
 
 from xenexplore.cli.main import main
-from xenexplore.recording.stream import built_in_path
+from xenexplore.recording.format.stream import built_in_path
 
 CALL = '{"s":0,"t":0.5,"k":"hvm","n":32,"a":[4,4096],"vp":1}\n'
 ACCESS = '{"c":"Hfrom","s":0,"va":4096,"l":4}\n'

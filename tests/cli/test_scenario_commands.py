@@ -9,8 +9,8 @@ from scenario_texts import NESTED, SEND
 
 from xenexplore.cli.main import main
 from xenexplore.options.registry import OPTIONS
-from xenexplore.scenario.builtin import builtin_names, builtin_text
-from xenexplore.scenario.loader import parse_scenario
+from xenexplore.scenario.library.builtin import builtin_names, builtin_text
+from xenexplore.scenario.text.loader import parse_scenario
 
 
 def ran(capsys, *words: str) -> tuple[int, str, str]:

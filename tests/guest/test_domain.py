@@ -12,7 +12,7 @@ from strategies import gvas
 from xenexplore.addr import PAGE_SIZE, AddressError, Gfn, Gva, gfn_to_gpa
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.regions import RegionKind
+from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.memory import CopyResult, P2mType
 from xenexplore.paging import READ, WRITE, WalkEnd, walk

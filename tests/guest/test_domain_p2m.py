@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from xenexplore.addr import Gfn, Mfn, gfn_to_gpa
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.frames import FrameAllocator
 from xenexplore.guest.host_frames import GuestP2m, PvFrames
 from xenexplore.guest.physical import Physical
+from xenexplore.guest.placement.frame_allocator import FrameAllocator
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.memory import CopyResult, P2m, P2mType
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from xen_headers import macros, need_catalogued_release
 
 from xenexplore.hypercalls import families
-from xenexplore.hypercalls.catalogue import gaps
+from xenexplore.hypercalls.catalogue.entries import gaps
 
 # What hypercall numbers, sub-ops and sub-ops of sub-ops are called in the headers.
 PREFIXES = (

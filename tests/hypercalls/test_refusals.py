@@ -13,17 +13,17 @@ import pytest
 
 from xenexplore.hypercalls import (
     FAULT,
-    Call,
-    Copy,
-    Outcome,
+    PlanCall,
+    PlanCopy,
+    PlanOutcome,
     families,
     family,
     find,
     predict,
 )
 from xenexplore.hypercalls.callers import CALLERS, FACTS
-from xenexplore.hypercalls.outline import outline
-from xenexplore.hypercalls.plan import Steps
+from xenexplore.hypercalls.outline.outline import outline
+from xenexplore.hypercalls.plan.predict import Steps
 
 SELF = 0x7FF0
 ARG = 0x1000
@@ -38,17 +38,17 @@ def run(
     faults: tuple[int, ...] = (),
     answers: Mapping[str, bool] | None = None,
     facts: Mapping[str, int] | None = None,
-) -> tuple[list[tuple[str, object, object]], Outcome]:
+) -> tuple[list[tuple[str, object, object]], PlanOutcome]:
     """The copies of a call by a kind of caller on Xen's ordinary path, and how it ended."""
     kind = CALLERS[caller]
     known = {**kind.facts, **(facts or {})}
-    steps = predict(Call(number, args, kind.handlers, facts=known))
+    steps = predict(PlanCall(number, args, kind.handlers, facts=known))
     made: list[tuple[str, object, object]] = []
     reply: object = None
     try:
         while True:
             step = steps.send(reply)  # type: ignore[arg-type]
-            if isinstance(step, Copy):
+            if isinstance(step, PlanCopy):
                 made.append((step.direction.value, step.address, step.length))
                 reply = FAULT if step.address in faults else (memory or {}).get(step.address)
             else:
@@ -58,7 +58,7 @@ def run(
         return made, stop.value
 
 
-def result(outcome: Outcome) -> int:
+def result(outcome: PlanOutcome) -> int:
     assert isinstance(outcome.value, int)
     return outcome.value
 
@@ -214,17 +214,17 @@ def test_acquire_resource() -> None:
     copies, outcome = run("pvh-dom0", 12, 28, ARG, memory={ARG: acquire(40)}, answers=between)
     assert (outcome.how, outcome.args) == ("continued", (28 | 32 << 6, ARG))
     # Fewer frames than asked for: the call is always continued, not only where it is preempted.
-    _, outcome = short_of_frames(predict(Call(12, (28, ARG), "pv")), 5)
+    _, outcome = short_of_frames(predict(PlanCall(12, (28, ARG), "pv")), 5)
     assert (outcome.how, outcome.args) == ("continued", (28 | 5 << 6, ARG))
 
 
-def short_of_frames(steps: Steps, done: int) -> tuple[int, Outcome]:
+def short_of_frames(steps: Steps, done: int) -> tuple[int, PlanOutcome]:
     """acquire_resource() for 40 frames by a PV domain, where Xen hands out ``done`` at once."""
     groups = 0
     step = next(steps)
     try:
         while True:
-            if not isinstance(step, Copy):
+            if not isinstance(step, PlanCopy):
                 step = steps.send("hands out fewer" in step.reason or step.usual)
             elif step.direction == "from":
                 step = steps.send(acquire(40))

@@ -10,8 +10,9 @@ from variants import SPECIFIED
 from xenexplore.addr import PAGE_SIZE, Gpa
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi, Area
+from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.areas import RUNSTATE_BYTES, register_physical, update_runstate
+from xenexplore.hypervisor.calls import RegisteredArea
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import TODAY
 from xenexplore.steps import Copy
@@ -34,7 +35,7 @@ def test_an_area_may_end_with_its_page(offset: int, result: int) -> None:
     if result:
         assert found == result
     else:
-        assert isinstance(found, Area)
+        assert isinstance(found, RegisteredArea)
         assert found.handle == gpa.value + offset
 
 
@@ -55,12 +56,12 @@ def test_the_update_flag_is_the_top_of_the_entry_time(
     va = page.va + offset
     gpa = domain.truth(va, 1, vcpu=0)[0][0]
     assert gpa is not None
-    machine = Xen(domain, option())
-    machine.abi.setup(machine)
-    before = len(machine.nodes)
+    xen = Xen(domain, option())
+    xen.abi.setup(xen)
+    before = len(xen.nodes)
     start = gpa.value if physical else va.value
-    update_runstate(machine, Area(subject=0, handle=start, va=va, physical=physical), 0)
-    copies = [n.step for n in machine.nodes[before:] if isinstance(n.step, Copy)]
+    update_runstate(xen, RegisteredArea(subject=0, handle=start, va=va, physical=physical), 0)
+    copies = [n.step for n in xen.nodes[before:] if isinstance(n.step, Copy)]
     flag = (8, 8) if physical else (15, 1)
     wanted = [flag, (0, RUNSTATE_BYTES), flag]
     assert [(copy.handle - start, copy.size) for copy in copies] == wanted

@@ -10,7 +10,7 @@ from calls import MAKERS, Where, run_call
 from xenexplore.addr import Gfn
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Access, GuestCall
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.execute import hypercall
 from xenexplore.hypervisor.outcome import counts_of, outcome_of
@@ -19,8 +19,8 @@ from xenexplore.options.registry import make_option
 from xenexplore.steps import Check, CopyFailed, Direction, Fault, Move
 
 
-def _access(va: int, size: int, direction: str = "to") -> Access:
-    return Access(
+def _access(va: int, size: int, direction: str = "to") -> HandleAccess:
+    return HandleAccess(
         direction=Direction(direction),
         handle=va,
         size=size,
@@ -37,26 +37,26 @@ def _half_mapped(spec: GuestSpec | None = None) -> tuple[Xen, int]:
     buffer = domain.place("buffer", "vmalloc", 64, offset=4080)
     second = domain.place("other", "vmalloc", 1)
     assert second.va.page != buffer.pages[1]
-    machine = Xen(domain, make_option("linear-walk"))
-    return machine, buffer.va.value
+    xen = Xen(domain, make_option("linear-walk"))
+    return xen, buffer.va.value
 
 
 @pytest.mark.parametrize(("helper", "reported"), [("x86", 64), ("arm", 48)])
 def test_a_failing_chunk_reports_all_on_x86_and_the_rest_on_arm(helper: str, reported: int) -> None:
     domain = Domain(GuestSpec())
     first = domain.place("first", "vmalloc", 16, offset=4080)
-    machine = Xen(domain, make_option("linear-walk"), copy_helper=helper)  # type: ignore[arg-type]
+    xen = Xen(domain, make_option("linear-walk"), copy_helper=helper)  # type: ignore[arg-type]
     # The page after a vmalloc'ed buffer is its guard page (mm/vmalloc.c).
-    assert not copy_to_guest(machine, _access(first.va.value, 64), bytes(range(64)))
-    failed = [n.step for n in machine.nodes if isinstance(n.step, CopyFailed)]
+    assert not copy_to_guest(xen, _access(first.va.value, 64), bytes(range(64)))
+    failed = [n.step for n in xen.nodes if isinstance(n.step, CopyFailed)]
     assert [(step.moved, step.reported) for step in failed] == [(16, reported)]
     # No roll back: the first chunk has been written.
     assert domain.read(first.va, 16) == bytes(range(16))
 
 
 def test_handlers_turn_a_failed_copy_into_efault() -> None:
-    def unmap(machine: Xen) -> None:
-        machine.domain.unmap("send")
+    def unmap(xen: Xen) -> None:
+        xen.domain.unmap("send")
 
     ran = run_call("linear-walk", MAKERS["send"], before=unmap)
     assert ran.result == -errno.EFAULT
@@ -88,9 +88,9 @@ def test_cost_of_a_walk(
         buffer = domain.place("buffer", "vmalloc", 8, offset=0)
     else:
         buffer = domain.place("buffer", "kmalloc", 8, offset=0, frames=(Gfn(gfn),))
-    machine = Xen(domain, make_option("linear-walk"))
-    assert copy_from_guest(machine, _access(buffer.va.value, 8, "from")) is not None
-    counts = counts_of(machine.nodes)
+    xen = Xen(domain, make_option("linear-walk"))
+    assert copy_from_guest(xen, _access(buffer.va.value, 8, "from")) is not None
+    counts = counts_of(xen.nodes)
     assert (counts.walks, counts.pte_reads, counts.p2m_lookups) == (1, ptes, lookups)
     assert counts.p2m_entry_reads == entry_reads
     assert counts.pte_reads + counts.p2m_entry_reads == {4: 28, 3: 18, 2: 10}[ptes]
@@ -104,7 +104,7 @@ def test_a_physical_address_costs_one_lookup() -> None:
 
 def test_a_straddling_buffer_takes_two_walks_to_unrelated_frames() -> None:
     ran = run_call("linear-walk", MAKERS["runstate"], Where("vmalloc", offset=4080))
-    moves = [n.step for n in ran.machine.nodes if isinstance(n.step, Move)]
+    moves = [n.step for n in ran.xen.nodes if isinstance(n.step, Move)]
     assert [move.size for move in moves] == [16, 32]
     assert all(move.right for move in moves)
     first, second = moves
@@ -116,20 +116,20 @@ def test_from_ring_three_is_eperm() -> None:
     # hvm_hypercall(): CPL > 0 gets -EPERM before anything is copied.
     domain = Domain(GuestSpec())
     buffer = domain.place("send", "stack", 4)
-    machine = Xen(domain, make_option("linear-walk"))
+    xen = Xen(domain, make_option("linear-walk"))
     call = GuestCall(
         vcpu=0, name="event_channel_op.send", number=32, args=(4, buffer.va.value), cpl=3
     )
-    assert hypercall(machine, call) == -errno.EPERM
-    assert not [n for n in machine.nodes if isinstance(n.step, Move)]
-    assert [n.step for n in machine.nodes if isinstance(n.step, Check) and not n.step.passed]
+    assert hypercall(xen, call) == -errno.EPERM
+    assert not [n for n in xen.nodes if isinstance(n.step, Move)]
+    assert [n.step for n in xen.nodes if isinstance(n.step, Check) and not n.step.passed]
 
 
 def test_user_buffers_need_the_kernel_to_open_access() -> None:
     # SMAP applies to Xen's walk (guest_walk_tables()); privcmd runs stac around the call.
     closed = run_call("linear-walk", MAKERS["send"], Where("user"), user=False)
     assert closed.result == -errno.EFAULT
-    assert any(isinstance(n.step, Fault) and "SMAP" in n.step.reason for n in closed.machine.nodes)
+    assert any(isinstance(n.step, Fault) and "SMAP" in n.step.reason for n in closed.xen.nodes)
     opened = run_call("linear-walk", MAKERS["send"], Where("user"), user=True)
     assert opened.outcome.status == "right"
 
@@ -159,27 +159,27 @@ def test_what_each_page_type_does_to_a_copy(p2m_type: str, direction: str, works
     domain = Domain(GuestSpec())
     buffer = domain.place("buffer", "kmalloc", 8, offset=0)
     domain.set_p2m_type(buffer.frames[0], p2m_type)
-    machine = Xen(domain, make_option("linear-walk"))
+    xen = Xen(domain, make_option("linear-walk"))
     access = _access(buffer.va.value, 8, direction)
     if direction == "to":
-        assert copy_to_guest(machine, access, b"12345678") is works
+        assert copy_to_guest(xen, access, b"12345678") is works
     else:
-        assert (copy_from_guest(machine, access) is not None) is works
+        assert (copy_from_guest(xen, access) is not None) is works
 
 
 def test_a_write_to_a_read_only_frame_is_dropped_and_shows() -> None:
     domain = Domain(GuestSpec())
     buffer = domain.place("buffer", "kmalloc", 8, offset=0, contents=b"original")
     domain.set_p2m_type(buffer.frames[0], "p2m_ram_ro")
-    machine = Xen(domain, make_option("linear-walk"))
-    assert copy_to_guest(machine, _access(buffer.va.value, 8), b"12345678")
+    xen = Xen(domain, make_option("linear-walk"))
+    assert copy_to_guest(xen, _access(buffer.va.value, 8), b"12345678")
     assert domain.read(buffer.va, 8) == b"original"
-    assert outcome_of(machine.nodes).status == "wrong"
+    assert outcome_of(xen.nodes).status == "wrong"
 
 
 def test_counts_add_up() -> None:
     ran = run_call("software-tlb", MAKERS["map_grants"], params={"register": ["stack"]})
-    total = counts_of(ran.machine.nodes)
+    total = counts_of(ran.xen.nodes)
     assert total - ran.outcome.setup == ran.outcome.calls
     assert ran.outcome.setup.exits == ran.outcome.setup.tlb_inserts == 4
     assert ran.outcome.calls.tlb_hits == ran.outcome.calls.tlb_lookups == 6

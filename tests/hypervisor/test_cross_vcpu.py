@@ -10,14 +10,14 @@ from calls import word
 from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Area, GuestCall
 from xenexplore.hypervisor.areas import register_physical, update_runstate
+from xenexplore.hypervisor.calls import GuestCall, RegisteredArea
 from xenexplore.hypervisor.execute import hypercall
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
 from xenexplore.steps import Note
-from xenexplore.tlb import Entry
+from xenexplore.tlb import TlbEntry
 
 
 def _two_spaces(option: str, params: dict[str, object] | None = None) -> tuple[Xen, Gva]:
@@ -28,51 +28,51 @@ def _two_spaces(option: str, params: dict[str, object] | None = None) -> tuple[X
     first = domain.place("area-one", "user", 48, process="one", offset=0)
     frames = domain.alloc_frames(1, contiguous=True)
     domain.place("area-two", "fixed", 48, process="two", address=first.va, frames=frames)
-    machine = Xen(domain, make_option(option, params))
-    machine.abi.setup(machine)
-    machine.user_access = True
-    return machine, first.va
+    xen = Xen(domain, make_option(option, params))
+    xen.abi.setup(xen)
+    xen.user_access = True
+    return xen, first.va
 
 
 @pytest.mark.parametrize(
     ("cure", "right"), [("current", False), ("subject", True), ("deferred", True)]
 )
 def test_todays_walk_writes_through_current(cure: str, right: bool) -> None:
-    machine, va = _two_spaces("linear-walk", {"cross_vcpu": cure})
-    area = Area(subject=1, handle=va.value, va=va, update_flag=False)
-    assert update_runstate(machine, area, 0, cure=cure)
-    outcome = outcome_of(machine.nodes)
+    xen, va = _two_spaces("linear-walk", {"cross_vcpu": cure})
+    area = RegisteredArea(subject=1, handle=va.value, va=va, update_flag=False)
+    assert update_runstate(xen, area, 0, cure=cure)
+    outcome = outcome_of(xen.nodes)
     assert outcome.status == ("right" if right else "wrong")
-    written = machine.domain.read(va, 48, process="two") != bytes(48)
-    misplaced = machine.domain.read(va, 48, process="one") != bytes(48)
+    written = xen.domain.read(va, 48, process="two") != bytes(48)
+    misplaced = xen.domain.read(va, 48, process="one") != bytes(48)
     assert (written, misplaced) == (right, not right)
-    assert any(isinstance(n.step, Note) for n in machine.nodes) is (cure == "deferred")
+    assert any(isinstance(n.step, Note) for n in xen.nodes) is (cure == "deferred")
 
 
 def test_a_tlb_asked_for_the_wrong_vcpu_hits_silently() -> None:
-    machine, va = _two_spaces("software-tlb")
+    xen, va = _two_spaces("software-tlb")
     for vcpu, process in ((0, "one"), (1, "two")):
-        gpa = machine.domain.truth(va, 48, process=process)[0][0]
+        gpa = xen.domain.truth(va, 48, process=process)[0][0]
         assert gpa is not None
-        machine.abi.tlb.insert(machine, vcpu, Entry(va, gpa, 48))
-    area = Area(subject=1, handle=va.value, va=va)
-    assert update_runstate(machine, area, 0)
-    outcome = outcome_of(machine.nodes)
+        xen.abi.tlb.insert(xen, vcpu, TlbEntry(va, gpa, 48))
+    area = RegisteredArea(subject=1, handle=va.value, va=va)
+    assert update_runstate(xen, area, 0)
+    outcome = outcome_of(xen.nodes)
     assert (outcome.status, outcome.wrong_bytes) == ("wrong", 50)
 
 
 def test_registering_for_another_vcpu_writes_at_once_through_current() -> None:
-    machine, va = _two_spaces("linear-walk")
-    struct = machine.domain.place("struct", "stack", 8, contents=word(va.value))
+    xen, va = _two_spaces("linear-walk")
+    struct = xen.domain.place("struct", "stack", 8, contents=word(va.value))
     call = GuestCall(
         vcpu=0,
         name="vcpu_op.register_runstate_memory_area",
         number=24,
         args=(5, 1, struct.va.value),
     )
-    assert hypercall(machine, call) == 0
-    assert machine.areas[1].handle == va.value
-    assert outcome_of(machine.nodes).status == "wrong"
+    assert hypercall(xen, call) == 0
+    assert xen.areas[1].handle == va.value
+    assert outcome_of(xen.nodes).status == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_what_the_physical_twin_accepts(offset: int, p2m_type: str, result: int)
     domain = Domain(GuestSpec(vcpus=2))
     page = domain.place("page", "kmalloc", 4096, offset=0)
     domain.set_p2m_type(page.frames[0], p2m_type)
-    machine = Xen(domain, make_option("phys-twins"))
+    xen = Xen(domain, make_option("phys-twins"))
     gpa = Gpa((page.frames[0].value << 12) + offset)
-    got = register_physical(machine, 1, gpa, page.va + offset)
+    got = register_physical(xen, 1, gpa, page.va + offset)
     if result:
         assert got == result
         return
-    assert isinstance(got, Area)
-    assert update_runstate(machine, got, 0)
-    assert outcome_of(machine.nodes).status == "right"
-    assert outcome_of(machine.nodes).calls.walks == 0
+    assert isinstance(got, RegisteredArea)
+    assert update_runstate(xen, got, 0)
+    assert outcome_of(xen.nodes).status == "right"
+    assert outcome_of(xen.nodes).calls.walks == 0
 
 
 def test_all_ones_unregisters() -> None:
-    machine = Xen(Domain(GuestSpec()), make_option("phys-twins"))
-    assert register_physical(machine, 0, Gpa((1 << 64) - 1), Gva(0)) == 0
+    xen = Xen(Domain(GuestSpec()), make_option("phys-twins"))
+    assert register_physical(xen, 0, Gpa((1 << 64) - 1), Gva(0)) == 0
 
 
 def test_a_physical_handle_stored_by_the_old_call_is_walked_later() -> None:
@@ -123,14 +123,14 @@ def test_a_physical_handle_stored_by_the_old_call_is_walked_later() -> None:
     domain = Domain(GuestSpec())
     area = domain.place("area", "kmalloc", 48, offset=0)
     struct = domain.place("struct", "stack", 8, contents=word(area.va.value))
-    machine = Xen(domain, make_option("number-bit"))
+    xen = Xen(domain, make_option("number-bit"))
     call = GuestCall(
         vcpu=0,
         name="vcpu_op.register_runstate_memory_area",
         number=24,
         args=(5, 0, struct.va.value),
     )
-    assert hypercall(machine, call) == 0
-    assert outcome_of(machine.nodes).status == "right"
-    assert not update_runstate(machine, machine.areas[0], 0)
-    assert outcome_of(machine.nodes).status == "error"
+    assert hypercall(xen, call) == 0
+    assert outcome_of(xen.nodes).status == "right"
+    assert not update_runstate(xen, xen.areas[0], 0)
+    assert outcome_of(xen.nodes).status == "error"

@@ -7,8 +7,8 @@ import errno
 import pytest
 
 from xenexplore.errors import ScenarioError
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.run import run
+from xenexplore.scenario.run.runner import run
+from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.steps import Copy, CopyFailed, Exit, Note
 
 SCENARIO = """
@@ -43,10 +43,10 @@ MAP = 'hypercall = "physdev_op map_pirq"\nwith = { arg = "@map" }'
 
 def test_a_pvh_guest_has_no_pirqs() -> None:
     """hvm_physdev_op(), xen/arch/x86/hvm/hypercall.c: has_pirq() before any copy."""
-    path = made("call", MAP, PIRQ)
-    assert (path.outcome.result, path.outcome.calls.copies) == (-errno.ENOSYS, 0)
-    path = made("call", MAP, PIRQ, "hvm")
-    assert (path.outcome.result, path.outcome.calls.copies) == (0, 2)
+    trace = made("call", MAP, PIRQ)
+    assert (trace.outcome.result, trace.outcome.calls.copies) == (-errno.ENOSYS, 0)
+    trace = made("call", MAP, PIRQ, "hvm")
+    assert (trace.outcome.result, trace.outcome.calls.copies) == (0, 2)
 
 
 AREA = """
@@ -63,11 +63,11 @@ def test_a_secondary_time_area_that_faults_is_no_error(vcpu: int) -> None:
     """update_secondary_system_time(), xen/arch/x86/time.c: the fault ends the update alone."""
     action = 'hypercall = "vcpu_op register_vcpu_time_memory_area"\n'
     action += f'with = {{ vcpuid = {vcpu}, arg = "@area" }}'
-    path = made("call", action, AREA.format(at="0xffffc90000005000"))
-    assert path.outcome.result == 0
-    copies = [node.step for node in path.steps if isinstance(node.step, Copy)]
+    trace = made("call", action, AREA.format(at="0xffffc90000005000"))
+    assert trace.outcome.result == 0
+    copies = [node.step for node in trace.steps if isinstance(node.step, Copy)]
     assert [(copy.size, copy.subject) for copy in copies] == [(8, 0), (4, vcpu)]
-    assert sum(isinstance(node.step, CopyFailed) for node in path.steps) == 1
+    assert sum(isinstance(node.step, CopyFailed) for node in trace.steps) == 1
 
 
 def test_what_the_catalogue_does_not_know_is_no_answer() -> None:
@@ -95,11 +95,11 @@ size = 20
 
 def test_a_32_bit_caller_s_handle_has_32_bits() -> None:
     """hvm_hypercall() passes ebx and ecx on: a struct above 4 GiB cannot be named."""
-    path = made("compat-call", 'buffer = "res"', RESERVATION)
-    (copy,) = (node.step for node in path.steps if isinstance(node.step, Copy))
+    trace = made("compat-call", 'buffer = "res"', RESERVATION)
+    (copy,) = (node.step for node in trace.steps if isinstance(node.step, Copy))
     assert copy.handle < 1 << 32
-    assert (path.outcome.status, path.outcome.result) == ("error", 0)
-    assert any(isinstance(node.step, Note) and "32 bits" in node.step.text for node in path.steps)
+    assert (trace.outcome.status, trace.outcome.result) == ("error", 0)
+    assert any(isinstance(node.step, Note) and "32 bits" in node.step.text for node in trace.steps)
 
 
 def test_a_64_bit_pv_guest_makes_no_32_bit_calls() -> None:
@@ -110,6 +110,6 @@ def test_a_64_bit_pv_guest_makes_no_32_bit_calls() -> None:
 
 @pytest.mark.parametrize(("guest", "instruction"), [("pv", "syscall"), ("pvh", "vmmcall")])
 def test_how_a_guest_leaves(guest: str, instruction: str) -> None:
-    path = made("call", 'hypercall = "xen_version version"', guest=guest)
-    exits = {node.step.instruction for node in path.steps if isinstance(node.step, Exit)}
+    trace = made("call", 'hypercall = "xen_version version"', guest=guest)
+    exits = {node.step.instruction for node in trace.steps if isinstance(node.step, Exit)}
     assert exits == {instruction}

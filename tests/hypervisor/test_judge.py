@@ -8,8 +8,9 @@ from variants import SPECIFIED
 from xenexplore.addr import Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi, Access
-from xenexplore.hypervisor.judge import unchecked
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.calls import HandleAccess
+from xenexplore.hypervisor.oracle import unchecked
 from xenexplore.hypervisor.xen import Xen
 
 
@@ -19,9 +20,9 @@ def _mapped_by(vcpu: int, option: type[Abi]) -> tuple[Xen, Gva]:
     domain.switch(0, "one")
     domain.switch(1, "two")
     area = domain.place("area", "user", 48, process=("one", "two")[vcpu], offset=0)
-    machine = Xen(domain, option())
-    machine.user_access = True
-    return machine, area.va
+    xen = Xen(domain, option())
+    xen.user_access = True
+    return xen, area.va
 
 
 @pytest.mark.parametrize("option", SPECIFIED, ids=lambda option: option.name)
@@ -30,11 +31,11 @@ def _mapped_by(vcpu: int, option: type[Abi]) -> tuple[Xen, Gva]:
 def test_a_check_is_lost_by_the_subjects_tables(
     option: type[Abi], current: int, subject: int, mapped: int
 ) -> None:
-    machine, va = _mapped_by(mapped, option)
-    access = Access(
+    xen, va = _mapped_by(mapped, option)
+    access = HandleAccess(
         direction="to", handle=va.value, size=48, role="bytes", current=current, subject=subject,
         number=None,
     )  # fmt: skip
-    lost = unchecked(machine, None, access, va.value, 48)
+    lost = unchecked(xen, None, access, va.value, 48)
     assert lost is not None
     assert bool(lost.would_fail) == (mapped != subject)

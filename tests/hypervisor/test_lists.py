@@ -11,7 +11,7 @@ from xenexplore.addr import PAGE_SIZE, Gfn, Gpa
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Access, GuestCall, Located, Refused
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.lists import LAYOUTS, ListHandles, build_list, locate_listed
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
@@ -33,26 +33,26 @@ def test_any_stretch_of_a_listed_buffer_is_found(
     layout: str, pages: int, head: int, levels: int, data: st.DataObject
 ) -> None:
     """Against the plain definition: byte n lies in piece k, at its distance."""
-    machine = _machine()
-    frames = machine.domain.alloc_frames(pages, contiguous=False)
+    xen = _machine()
+    frames = xen.domain.alloc_frames(pages, contiguous=False)
     skip = 0 if layout == "aligned-array" else head
     pieces = tuple(
         (Gpa((frame.value << 12) + (skip if index == 0 else 0)), PAGE_SIZE - (skip, 0)[index > 0])
         for index, frame in enumerate(frames)
     )
     listed = build_list(
-        machine,
+        xen,
         pieces,
         layout,
         levels,
-        machine.domain.alloc_frames(2 + levels, contiguous=False),  # type: ignore[arg-type]
+        xen.domain.alloc_frames(2 + levels, contiguous=False),  # type: ignore[arg-type]
     )
     total = sum(size for _, size in pieces)
     offset = data.draw(st.integers(0, total - 1))
     size = data.draw(st.integers(1, total - offset))
     bytes_of = [gpa.value + n for gpa, length in pieces for n in range(length)]
     found: list[int] = []
-    for piece in locate_listed(machine, listed, offset, size):
+    for piece in locate_listed(xen, listed, offset, size):
         assert isinstance(piece, Located)
         assert piece.gpa.page == (piece.gpa + (piece.size - 1)).page
         found += range(piece.gpa.value, piece.gpa.value + piece.size)
@@ -60,53 +60,51 @@ def test_any_stretch_of_a_listed_buffer_is_found(
 
 
 def test_an_array_is_indexed_and_tuples_are_scanned() -> None:
-    machine = _machine()
-    frames = machine.domain.alloc_frames(30, contiguous=False)
+    xen = _machine()
+    frames = xen.domain.alloc_frames(30, contiguous=False)
     pieces = tuple((Gpa(frame.value << 12), PAGE_SIZE) for frame in frames)
     cost = {}
     for layout in LAYOUTS:
-        listed = build_list(
-            machine, pieces, layout, 1, machine.domain.alloc_frames(1, contiguous=True)
-        )
-        before = len(machine.nodes)
-        list(locate_listed(machine, listed, 29 * PAGE_SIZE + 5, 8))
-        cost[layout] = sum(isinstance(n.step, ListRead) for n in machine.nodes[before:])
+        listed = build_list(xen, pieces, layout, 1, xen.domain.alloc_frames(1, contiguous=True))
+        before = len(xen.nodes)
+        list(locate_listed(xen, listed, 29 * PAGE_SIZE + 5, 8))
+        cost[layout] = sum(isinstance(n.step, ListRead) for n in xen.nodes[before:])
     assert cost == {"gfn-array": 2, "aligned-array": 1, "tuples": 60}
 
 
 def test_lists_that_cannot_be_built() -> None:
-    machine = _machine()
-    pages = machine.domain.alloc_frames(2, contiguous=True)
+    xen = _machine()
+    pages = xen.domain.alloc_frames(2, contiguous=True)
     many = tuple((Gpa(n << 12), PAGE_SIZE) for n in range(513))
     with pytest.raises(MachineError, match="single-level list"):
-        build_list(machine, many, "aligned-array", 1, pages)
+        build_list(xen, many, "aligned-array", 1, pages)
     with pytest.raises(MachineError, match="do not fit"):
-        build_list(machine, many, "aligned-array", 2, pages)
+        build_list(xen, many, "aligned-array", 2, pages)
     with pytest.raises(MachineError, match="begin on a page"):
-        build_list(machine, ((Gpa(8), 8),), "aligned-array", 1, pages)
+        build_list(xen, ((Gpa(8), 8),), "aligned-array", 1, pages)
     with pytest.raises(MachineError, match="cannot write its list page"):
-        build_list(machine, ((Gpa(0), 8),), "gfn-array", 1, (Gfn(1 << 30),))
+        build_list(xen, ((Gpa(0), 8),), "gfn-array", 1, (Gfn(1 << 30),))
     handles = ListHandles()
-    assert isinstance(handles.make(machine, ((None, 8),), "gfn-array"), Refused)
-    assert isinstance(handles.make(machine, ((Gpa(8), 8),), "aligned-array"), Refused)
+    assert isinstance(handles.make(xen, ((None, 8),), "gfn-array"), Refused)
+    assert isinstance(handles.make(xen, ((Gpa(8), 8),), "aligned-array"), Refused)
     huge = tuple((Gpa(n << 12), PAGE_SIZE) for n in range(512 * 512 + 1))
-    assert isinstance(handles.make(machine, huge, "aligned-array"), Refused)
+    assert isinstance(handles.make(xen, huge, "aligned-array"), Refused)
 
 
 def test_a_list_page_that_xen_cannot_read_ends_the_copy() -> None:
     for layout in LAYOUTS:
         for levels in (1, 2):
-            machine = _machine()
-            frames = machine.domain.alloc_frames(3, contiguous=True)
+            xen = _machine()
+            frames = xen.domain.alloc_frames(3, contiguous=True)
             pieces = ((Gpa(frames[0].value << 12), 64),)
-            listed = build_list(machine, pieces, layout, levels, frames[1:])
-            machine.domain.set_p2m_type(frames[1], "p2m_mmio_dm")
-            (only,) = locate_listed(machine, listed, 0, 8)
+            listed = build_list(xen, pieces, layout, levels, frames[1:])
+            xen.domain.set_p2m_type(frames[1], "p2m_mmio_dm")
+            (only,) = locate_listed(xen, listed, 0, 8)
             assert isinstance(only, Fault)
 
 
 def test_a_handle_that_names_no_list_is_a_fault() -> None:
-    access = Access(
+    access = HandleAccess(
         direction=Direction.FROM, handle=1, size=8, role="x", current=0, subject=0, number=None
     )
     (only,) = ListHandles().locate(_machine(), access)

@@ -7,8 +7,8 @@ from calls import MAKERS, Where, word
 from xenexplore.addr import Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import GuestCall
-from xenexplore.hypervisor.survey import survey
+from xenexplore.hypervisor.calls import GuestCall
+from xenexplore.hypervisor.passed_buffers import passed_buffers
 
 
 def test_a_register_is_named_before_a_field_that_holds_the_same() -> None:
@@ -19,7 +19,7 @@ def test_a_register_is_named_before_a_field_that_holds_the_same() -> None:
     entry = word(32) + word(0) + word(4) + word(buffer.va.value) + bytes(32)
     domain.write(buffer.va, entry, vcpu=0)
     call = GuestCall(vcpu=0, name="multicall", number=13, args=(buffer.va.value, 1))
-    (use,) = survey(domain, call)
+    (use,) = passed_buffers(domain, call)
     assert (use.register, use.field) == (0, None)
     assert use.twins == (buffer.va + 24,)
 
@@ -27,7 +27,7 @@ def test_a_register_is_named_before_a_field_that_holds_the_same() -> None:
 def test_the_nearest_handle_below_is_the_buffers() -> None:
     domain = Domain(GuestSpec())
     call = MAKERS["populate"](domain, Where("kmalloc"))
-    struct, array = survey(domain, call)
+    struct, array = passed_buffers(domain, call)
     assert (struct.register, struct.field, struct.va) == (1, None, Gva(call.args[1]))
     assert (array.register, array.field) == (None, struct.va)
     assert array.va == domain.buffers["extents"].va

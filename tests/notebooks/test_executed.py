@@ -10,7 +10,7 @@ from types import ModuleType
 import nbformat
 import pytest
 
-from xenexplore.render.plot import PLOT_CLASS
+from xenexplore.render.plots.figures import PLOT_CLASS
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 SOURCES = sorted(FOLDER.glob("[0-9][0-9]_*.py"))

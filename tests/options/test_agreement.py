@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from variants import every_variant, shown, text_of
 
-from xenexplore.analysis.design import replay_model
+from xenexplore.analysis.replay.design import replay_model
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
@@ -37,7 +37,7 @@ def _cases() -> Iterator[tuple[Variant, str, str]]:
 
 def _agrees(ran: Ran, today: Ran) -> None:
     """Success means the same bytes; anything else must say so itself."""
-    steps = [node.step for node in ran.machine.nodes]
+    steps = [node.step for node in ran.xen.nodes]
     if ran.outcome.status == "right":
         if today.outcome.status != "error":
             assert ran.contents() == today.contents()

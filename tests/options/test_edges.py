@@ -11,7 +11,7 @@ from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import GuestCall
+from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import COMPAT_RESERVATION_BYTES, compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.outcome import outcome_of
@@ -21,7 +21,7 @@ from xenexplore.hypervisor.stubs import migrate, stub_for, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.fastabi import fits
 from xenexplore.options.registry import make_option
-from xenexplore.scenario.naming import find_call
+from xenexplore.scenario.model.call_names import find_call
 from xenexplore.steps import Copy, CopyFailed, Hypercall, TlbLookup
 
 
@@ -57,7 +57,7 @@ def test_a_restarted_call_keeps_its_flavour(option: str, params: dict[str, objec
     ran = run_call(
         option, twice_two_pages, Where("vmalloc", offset=0), params=params, preempt=once()
     )
-    legs = [n.step for n in ran.machine.nodes if isinstance(n.step, Hypercall)]
+    legs = [n.step for n in ran.xen.nodes if isinstance(n.step, Hypercall)]
     assert [leg.number for leg in legs] == [legs[0].number] * 2
     assert (ran.result, ran.outcome.status) == (600, "right")
     assert ran.outcome.calls.exits == 2
@@ -65,14 +65,14 @@ def test_a_restarted_call_keeps_its_flavour(option: str, params: dict[str, objec
 
 def test_a_bounced_call_is_restarted_on_its_page() -> None:
     ran = run_call("bounce", MAKERS["populate"], Where("kmalloc"), preempt=once())
-    legs = [n.step for n in ran.machine.nodes if isinstance(n.step, Hypercall)]
+    legs = [n.step for n in ran.xen.nodes if isinstance(n.step, Hypercall)]
     assert [leg.number for leg in legs] == [12 | PHYSICAL_BIT] * 2
     assert ran.outcome.status == "right"
 
 
 def test_flipping_needs_something_to_flip() -> None:
-    machine = Xen(Domain(GuestSpec()), make_option("bounce", {"mode": "flip"}))
-    assert "no state to flip" in machine.abi.refuses(machine)
+    xen = Xen(Domain(GuestSpec()), make_option("bounce", {"mode": "flip"}))
+    assert "no state to flip" in xen.abi.refuses(xen)
 
 
 @pytest.mark.parametrize("option", ["number-bit", "domain-mode"])
@@ -110,9 +110,9 @@ def test_one_table_for_all_vcpus_is_filled_once() -> None:
         params: dict[str, object] = {"scope": "domain"}
         if option != "giant-map":
             params["register"] = ["kernel-image"]
-        machine = Xen(Domain(GuestSpec(vcpus=2)), make_option(option, params))
-        machine.abi.setup(machine)
-        tables = machine.abi.tlb.tables  # type: ignore[attr-defined]
+        xen = Xen(Domain(GuestSpec(vcpus=2)), make_option(option, params))
+        xen.abi.setup(xen)
+        tables = xen.abi.tlb.tables  # type: ignore[attr-defined]
         assert [e.label for e in tables.entries(0)] == [e.label for e in tables.entries(1)]
 
 
@@ -121,25 +121,25 @@ def test_a_switch_purges_what_is_not_global(option: str) -> None:
     domain = Domain(GuestSpec())
     domain.switch(0, "one")
     domain.place("mine", "user", 64, process="one")
-    machine = Xen(domain, make_option(option, {"on_switch": "purge"}))
-    machine.abi.setup(machine)
-    held = machine.abi.tlb  # type: ignore[attr-defined]
+    xen = Xen(domain, make_option(option, {"on_switch": "purge"}))
+    xen.abi.setup(xen)
+    held = xen.abi.tlb  # type: ignore[attr-defined]
     before = len(held.tables.entries(0))
-    (entry,) = ranges_of(machine, "buffer:mine", 0)
-    held.insert(machine, 0, entry)
+    (entry,) = ranges_of(xen, "buffer:mine", 0)
+    held.insert(xen, 0, entry)
     domain.switch(0, "two")
-    machine.abi.switched(machine, 0)
+    xen.abi.switched(xen, 0)
     assert len(held.tables.entries(0)) == before
-    assert held.purge_all(machine, 0) == 0
+    assert held.purge_all(xen, 0) == 0
     assert not held.tables.entries(0)
 
 
 @pytest.mark.parametrize("encryption", ["none", "sev", "snp"])
 def test_a_table_lies_in_a_page_that_xen_can_read(encryption: str) -> None:
     domain = Domain(GuestSpec(encryption=encryption))  # type: ignore[arg-type]
-    machine = Xen(domain, make_option("software-tlb", {"form": "table", "register": ["stack"]}))
-    machine.abi.setup(machine)
-    assert len(machine.abi.tlb.tables.entries(0)) == 4  # type: ignore[attr-defined]
+    xen = Xen(domain, make_option("software-tlb", {"form": "table", "register": ["stack"]}))
+    xen.abi.setup(xen)
+    assert len(xen.abi.tlb.tables.entries(0)) == 4  # type: ignore[attr-defined]
     empty = Xen(domain, make_option("software-tlb", {"form": "table"}))
     empty.abi.setup(empty)
     assert outcome_of(empty.nodes).calls.exits == 0
@@ -154,8 +154,8 @@ def test_lists_of_an_encrypted_guest_are_shared() -> None:
 
 
 def test_a_list_that_misses_cannot_be_read_in_an_encrypted_guest() -> None:
-    def purge(machine: Xen) -> None:
-        machine.abi.tlb.purge_all(machine, 0)  # type: ignore[attr-defined]
+    def purge(xen: Xen) -> None:
+        xen.abi.tlb.purge_all(xen, 0)  # type: ignore[attr-defined]
 
     ran = run_call(
         "gfn-lists", MAKERS["runstate"], Where("vmalloc", offset=4080),
@@ -169,37 +169,37 @@ def test_what_cannot_be_registered() -> None:
     domain = Domain(GuestSpec(kernel="no-directmap"))
     gone = domain.place("gone", "vmalloc", 64)
     domain.unmap("gone")
-    machine = Xen(domain, make_option("software-tlb"))
+    xen = Xen(domain, make_option("software-tlb"))
     with pytest.raises(MachineError, match="placed buffers are gone"):
-        ranges_of(machine, "buffer:other", 0)
+        ranges_of(xen, "buffer:other", 0)
     with pytest.raises(MachineError, match=f"{gone.va.hex()} is not mapped"):
-        ranges_of(machine, "buffer:gone", 0)
+        ranges_of(xen, "buffer:gone", 0)
     with pytest.raises(MachineError, match="cannot register 'directmap'"):
-        ranges_of(machine, "directmap", 0)
+        ranges_of(xen, "directmap", 0)
 
 
 def test_neighbouring_frames_are_one_range() -> None:
     domain = Domain(GuestSpec())
     domain.place("large", "kmalloc", 3 * 4096, offset=0)
-    machine = Xen(domain, make_option("software-tlb"))
-    (entry,) = ranges_of(machine, "buffer:large", 0)
+    xen = Xen(domain, make_option("software-tlb"))
+    (entry,) = ranges_of(xen, "buffer:large", 0)
     assert entry.size == 3 * 4096
 
 
 def test_ram_ends_where_addresses_end() -> None:
-    machine = Xen(Domain(GuestSpec()), make_option("linear-walk"))
-    assert not ram_range(machine, Gpa((1 << 52) - 1), 4096)
+    xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
+    assert not ram_range(xen, Gpa((1 << 52) - 1), 4096)
     with pytest.raises(MachineError, match="expected x86 or arm"):
-        Xen(machine.domain, machine.abi, copy_helper="riscv")  # type: ignore[arg-type]
+        Xen(xen.domain, xen.abi, copy_helper="riscv")  # type: ignore[arg-type]
 
 
 def test_a_miss_walks_into_a_hole() -> None:
-    def unmap(machine: Xen) -> None:
-        machine.domain.unmap("runstate")
+    def unmap(xen: Xen) -> None:
+        xen.domain.unmap("runstate")
 
     ran = run_call("software-tlb", MAKERS["runstate"], Where("vmalloc"), before=unmap)
     assert ran.result == -errno.EFAULT
-    failed = [n.step for n in ran.machine.nodes if isinstance(n.step, CopyFailed)]
+    failed = [n.step for n in ran.xen.nodes if isinstance(n.step, CopyFailed)]
     assert [(step.moved, step.reported) for step in failed] == [(0, 48)]
 
 
@@ -207,13 +207,13 @@ def test_an_access_that_outgrows_its_entry_may_be_a_miss() -> None:
     params: dict[str, object] = {"straddle": "miss", "miss": "fail"}
     domain = Domain(GuestSpec())
     buffer = domain.place("runstate", "vmalloc", 48, offset=4080)
-    machine = Xen(domain, make_option("software-tlb", params))
-    machine.abi.setup(machine)
-    for entry in ranges_of(machine, "buffer:runstate", 0):
-        machine.abi.tlb.insert(machine, 0, entry)  # type: ignore[attr-defined]
+    xen = Xen(domain, make_option("software-tlb", params))
+    xen.abi.setup(xen)
+    for entry in ranges_of(xen, "buffer:runstate", 0):
+        xen.abi.tlb.insert(xen, 0, entry)  # type: ignore[attr-defined]
     call = GuestCall(vcpu=0, name="runstate", number=24, args=(4, 0, buffer.va.value))
-    assert hypercall(machine, call) == -errno.EFAULT
-    (looked,) = [n.step for n in machine.nodes if isinstance(n.step, TlbLookup)]
+    assert hypercall(xen, call) == -errno.EFAULT
+    (looked,) = [n.step for n in xen.nodes if isinstance(n.step, TlbLookup)]
     assert not looked.hit
     assert looked.slot is not None
 
@@ -229,11 +229,11 @@ def test_an_access_that_outgrows_its_entry_may_be_a_miss() -> None:
 def test_a_page_that_xen_may_not_write(spec: GuestSpec, result: bool) -> None:
     domain = Domain(spec)
     page = domain.place("page", "kmalloc", 4096, offset=0)
-    machine = Xen(domain, make_option("linear-walk"))
+    xen = Xen(domain, make_option("linear-walk"))
     where = Gpa(page.frames[0].value << 12)
-    assert write_hypercall_page(machine, where, "intel", 32) is result
+    assert write_hypercall_page(xen, where, "intel", 32) is result
     status = {"none": "right", "sev": "wrong", "snp": "error"}[spec.encryption]
-    assert outcome_of(machine.nodes).status == status
+    assert outcome_of(xen.nodes).status == status
 
 
 def test_a_stub_s_instructions() -> None:
@@ -243,9 +243,9 @@ def test_a_stub_s_instructions() -> None:
     ]  # fmt: skip
     assert stub_for("amd", 32).at(5) == "vmmcall"
     assert stub_for("amd", 32).at(6) == ""
-    machine = Xen(Domain(GuestSpec()), make_option("linear-walk"))
+    xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     with pytest.raises(MachineError, match="inside an instruction"):
-        migrate(machine, source="intel", target="amd", number=32, offset=6)
+        migrate(xen, source="intel", target="amd", number=32, offset=6)
 
 
 @pytest.mark.parametrize(
@@ -265,13 +265,13 @@ def test_a_32_bit_caller(start: int, count: int, first: bool, result: int) -> No
     data = word(start, 4) + word(count, 4) + bytes(COMPAT_RESERVATION_BYTES - 8)
     domain.place("extents", "kmalloc", 0xFC0, address=Gva(0x900040), contents=bytes(0xFC0))
     struct = domain.place("struct", "kmalloc", len(data), contents=data)
-    machine = Xen(domain, make_option("linear-walk"))
-    assert compat_populate(machine, 0, struct.va, test_first=first) == result
+    xen = Xen(domain, make_option("linear-walk"))
+    assert compat_populate(xen, 0, struct.va, test_first=first) == result
 
 
 def test_a_32_bit_caller_whose_struct_is_nowhere() -> None:
-    machine = Xen(Domain(GuestSpec(kernel="unikernel")), make_option("linear-walk"))
-    assert compat_populate(machine, 0, Gva(0xFF000000)) == 0
+    xen = Xen(Domain(GuestSpec(kernel="unikernel")), make_option("linear-walk"))
+    assert compat_populate(xen, 0, Gva(0xFF000000)) == 0
 
 
 def test_a_32_bit_caller_with_more_extents_than_the_area_holds() -> None:
@@ -281,9 +281,9 @@ def test_a_32_bit_caller_with_more_extents_than_the_area_holds() -> None:
     domain.place("extents", "kmalloc", len(frames), address=Gva(0x900000), contents=frames)
     data = word(0x900000, 4) + word(1500, 4) + bytes(COMPAT_RESERVATION_BYTES - 8)
     struct = domain.place("struct", "kmalloc", len(data), address=Gva(0x910000), contents=data)
-    machine = Xen(domain, make_option("linear-walk"))
-    assert compat_populate(machine, 0, struct.va) == 1500
-    copies = [n.step for n in machine.nodes if isinstance(n.step, Copy)]
+    xen = Xen(domain, make_option("linear-walk"))
+    assert compat_populate(xen, 0, struct.va) == 1500
+    copies = [n.step for n in xen.nodes if isinstance(n.step, Copy)]
     assert sum(copy.handle == struct.va.value for copy in copies) == 2
     back = [copy.handle for copy in copies if copy.direction == "to"]
     assert back == [0x900000 + 4 * n for n in range(1500)]

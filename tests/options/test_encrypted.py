@@ -23,7 +23,7 @@ SHARED = Where("kmalloc", offset=0x100, shared=True)
 def test_todays_walk_fails_on_what_it_reads(spec: GuestSpec) -> None:
     ran = run_call("linear-walk", MAKERS["send"], SHARED, spec=spec)
     assert ran.result == -errno.EFAULT
-    fault = next(n.step for n in ran.machine.nodes if isinstance(n.step, Fault))
+    fault = next(n.step for n in ran.xen.nodes if isinstance(n.step, Fault))
     assert fault.linear is not None
     assert ran.outcome.calls.pte_reads >= 0
 
@@ -31,7 +31,7 @@ def test_todays_walk_fails_on_what_it_reads(spec: GuestSpec) -> None:
 @pytest.mark.parametrize("option", ["number-bit", "domain-mode"])
 def test_a_physical_address_of_a_private_page_reads_ciphertext(option: str) -> None:
     ran = run_call(option, MAKERS["send"], PRIVATE, spec=SEV)
-    moves = [n.step for n in ran.machine.nodes if isinstance(n.step, Move)]
+    moves = [n.step for n in ran.xen.nodes if isinstance(n.step, Move)]
     assert [(move.spoilt, move.right) for move in moves] == [("ciphertext", False)]
     assert ran.outcome.status == "wrong"
     shared = run_call(option, MAKERS["send"], SHARED, spec=SEV)
@@ -62,7 +62,7 @@ def test_bounce_pages_work_without_a_flip(spec: GuestSpec, maker: str) -> None:
 def test_flipping_costs_two_changes_a_page(spec: GuestSpec) -> None:
     ran = run_call("bounce", MAKERS["send"], PRIVATE, spec=spec, params={"mode": "flip"})
     assert ran.outcome.status == "right"
-    flips = [n.step for n in ran.machine.nodes if isinstance(n.step, Flip)]
+    flips = [n.step for n in ran.xen.nodes if isinstance(n.step, Flip)]
     assert [flip.shared for flip in flips] == [True, False]
 
 
@@ -93,10 +93,10 @@ def test_xen_reads_the_table_of_registrations_as_the_guest_wrote_it(encryption: 
     """O7a's table lies in a shared page of an encrypted guest: what Xen reads is no ciphertext."""
     domain = Domain(GuestSpec(encryption=encryption))  # type: ignore[arg-type]
     words = {"form": "table", "register": ["directmap", "stack"]}
-    machine = Xen(domain, make_option("software-tlb", words))
-    machine.abi.setup(machine)
-    reads = [node.step for node in machine.nodes if isinstance(node.step, ListRead)]
-    held = machine.abi.tlb.tables.table(0).entries
+    xen = Xen(domain, make_option("software-tlb", words))
+    xen.abi.setup(xen)
+    reads = [node.step for node in xen.nodes if isinstance(node.step, ListRead)]
+    held = xen.abi.tlb.tables.table(0).entries
     assert len(reads) == len(held) == 5
     for read, slot in zip(reads, held, strict=True):
         piece = domain.memory.read_piece(read.gpa, 24)

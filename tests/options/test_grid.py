@@ -15,10 +15,10 @@ from calls import Ran, Where, populate, run_call, word
 from variants import shown, text_of
 from workloads import Made, workload_of
 
-from xenexplore.analysis.replay import Verdict, replay
+from xenexplore.analysis.replay.engine import Verdict, replay
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import GuestCall
+from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.options.registry import TODAY
 from xenexplore.options.variant import Variant
 from xenexplore.steps import Copy, Hazard, Move
@@ -70,9 +70,9 @@ def test_every_cell_is_as_the_model_says_and_as_today(
     assert today.outcome.status == "right"
     copies = [
         (step.direction, step.handle, step.size)
-        for step in (node.step for node in today.machine.nodes) if isinstance(step, Copy)
+        for step in (node.step for node in today.xen.nodes) if isinstance(step, Copy)
     ]  # fmt: skip
-    args = next(n.step for n in today.machine.nodes if n.step.kind == "hypercall").args
+    args = next(n.step for n in today.xen.nodes if n.step.kind == "hypercall").args
     made = Made(MULTICALL if multi else 12, -1 if multi else 6, copies, args)
     load = workload_of(today.domain.layout, [made])
     said = replay(load, what, 0, encrypted=encryption != "none")
@@ -83,7 +83,7 @@ def test_every_cell_is_as_the_model_says_and_as_today(
     ):
         return  # the guest itself is refused: tested where models and options are compared
     ran = _ran(what, vcpus, encryption, multi, align)
-    hazards = [node.step.name for node in ran.machine.nodes if isinstance(node.step, Hazard)]
+    hazards = [node.step.name for node in ran.xen.nodes if isinstance(node.step, Hazard)]
     if said.refused:
         assert ran.outcome.status == "refused"
         return
@@ -92,7 +92,7 @@ def test_every_cell_is_as_the_model_says_and_as_today(
         return
     if "not contiguous" in hazards:
         assert vcpus == 1
-        assert any(isinstance(n.step, Move) and not n.step.right for n in ran.machine.nodes)
+        assert any(isinstance(n.step, Move) and not n.step.right for n in ran.xen.nodes)
         return
     assert ran.outcome.status == "right"
     assert ran.result == today.result

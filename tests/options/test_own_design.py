@@ -9,19 +9,19 @@ from calls import MAKERS, Where, run_call
 from last_walk import LastWalk
 from workloads import Made, workload_of
 
-from xenexplore.analysis.design import design
-from xenexplore.analysis.replay import replay
+from xenexplore.analysis.replay.design import design
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.replay_model import ReplayModel
 from xenexplore.options.linear_walk import LinearWalk
 from xenexplore.options.registry import OPTIONS, TODAY, option_class, variant
-from xenexplore.render.text.comparison import comparison_text
 from xenexplore.render.text.matrix import matrix_text
-from xenexplore.scenario.builtin import load_builtin
-from xenexplore.scenario.matrix import matrix
-from xenexplore.scenario.run import compare, run
+from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.scenario.library.builtin import load_builtin
+from xenexplore.scenario.run.matrix import matrix
+from xenexplore.scenario.run.runner import compare, run
 
 TWICE = [("from", 0xFFFF_C900_0000_0100, 8), ("from", 0xFFFF_C900_0000_0108, 8)]
 
@@ -45,12 +45,12 @@ class Inherits(LinearWalk):
 
 def test_it_runs_and_is_compared() -> None:
     scenario = load_builtin("evtchn-send-from-stack")
-    path = run(scenario, LastWalk)
-    assert (path.option.name, path.option.label, path.outcome.status) == (
+    trace = run(scenario, LastWalk)
+    assert (trace.option.name, trace.option.label, trace.outcome.status) == (
         "last-walk", "last-walk", "right",
     )  # fmt: skip
     both = compare(scenario, [TODAY, LastWalk])
-    assert [row.path.option.label for row in both.rows] == ["linear-walk", "last-walk"]
+    assert [row.trace.option.label for row in both.rows] == ["linear-walk", "last-walk"]
     assert "last-walk" in comparison_text(both)
 
 

@@ -11,7 +11,7 @@ from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import GuestCall
+from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import compat_populate, xlat_base
 from xenexplore.hypervisor.execute import hypercall
 from xenexplore.hypervisor.lists import capacity
@@ -21,21 +21,21 @@ from xenexplore.hypervisor.stubs import migrate, stub_for, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, make_option, option_class
 from xenexplore.steps import Hypercall, TlbInsert
-from xenexplore.tlb import Entry
+from xenexplore.tlb import TlbEntry
 
 
 @pytest.mark.parametrize("name", ["abi-v2", "packets"])
 def test_what_was_never_specified_refuses(name: str) -> None:
-    machine = Xen(Domain(GuestSpec()), make_option(name))
-    assert "never specified" in machine.abi.refuses(machine)
+    xen = Xen(Domain(GuestSpec()), make_option(name))
+    assert "never specified" in xen.abi.refuses(xen)
 
 
 @pytest.mark.parametrize(
     "name", sorted(set(OPTIONS) - {"linear-walk", "phys-twins", "abi-v2", "packets"})
 )
 def test_pv_is_refused_with_a_reason(name: str) -> None:
-    machine = Xen(Domain(GuestSpec(type="pv")), make_option(name))
-    assert len(machine.abi.refuses(machine)) > 20
+    xen = Xen(Domain(GuestSpec(type="pv")), make_option(name))
+    assert len(xen.abi.refuses(xen)) > 20
 
 
 def test_pv_today_needs_no_software_walk() -> None:
@@ -46,8 +46,8 @@ def test_pv_today_needs_no_software_walk() -> None:
 
 def test_the_giant_map_refuses_what_it_was_not_meant_for() -> None:
     for spec in (GuestSpec(encryption="sev"), GuestSpec(kernel="no-directmap")):
-        machine = Xen(Domain(spec), make_option("giant-map"))
-        assert machine.abi.refuses(machine)
+        xen = Xen(Domain(spec), make_option("giant-map"))
+        assert xen.abi.refuses(xen)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_what_the_giant_map_covers(kind: str, second: str, hits: int) -> None:
 def test_a_stale_entry_writes_the_old_frame() -> None:
     """Q26: remapped without a purge."""
 
-    def remap(machine: Xen) -> None:
-        machine.domain.remap("runstate")
+    def remap(xen: Xen) -> None:
+        xen.domain.remap("runstate")
 
     params: dict[str, object] = {"register": ["buffer:runstate"]}
     ran = run_call(
@@ -80,10 +80,10 @@ def test_a_stale_entry_writes_the_old_frame() -> None:
     assert (ran.result, ran.outcome.status, ran.outcome.wrong_bytes) == (0, "wrong", 48)
     assert ran.contents()["runstate"] == bytes(48)
 
-    def remap_and_purge(machine: Xen) -> None:
-        machine.domain.remap("runstate")
-        buffer = machine.domain.buffers["runstate"]
-        machine.abi.tlb.purge(machine, 0, buffer.va, buffer.size)
+    def remap_and_purge(xen: Xen) -> None:
+        xen.domain.remap("runstate")
+        buffer = xen.domain.buffers["runstate"]
+        xen.abi.tlb.purge(xen, 0, buffer.va, buffer.size)
 
     ran = run_call(
         "software-tlb", MAKERS["runstate"], Where("vmalloc"), params=params, before=remap_and_purge
@@ -101,42 +101,42 @@ def test_a_user_entry_of_another_process(on_switch: str, right: bool) -> None:
     domain.place(
         "second", "fixed", 4, process="two", address=first.va, frames=frames, contents=word(2, 4)
     )
-    machine = Xen(domain, make_option("software-tlb", {"on_switch": on_switch}))
-    machine.abi.setup(machine)
-    machine.user_access = True
+    xen = Xen(domain, make_option("software-tlb", {"on_switch": on_switch}))
+    xen.abi.setup(xen)
+    xen.user_access = True
     gpa = domain.truth(first.va, 4, process="one")[0][0]
     assert gpa is not None
-    machine.abi.tlb.insert(machine, 0, Entry(first.va, gpa, 4))
+    xen.abi.tlb.insert(xen, 0, TlbEntry(first.va, gpa, 4))
     domain.switch(0, "two")
-    machine.abi.switched(machine, 0)
+    xen.abi.switched(xen, 0)
     call = GuestCall(vcpu=0, name="send", number=32, args=(4, first.va.value))
-    assert hypercall(machine, call) == 0
-    assert outcome_of(machine.nodes).status == ("right" if right else "wrong")
+    assert hypercall(xen, call) == 0
+    assert outcome_of(xen.nodes).status == ("right" if right else "wrong")
 
 
 def test_refused_registrations() -> None:
-    machine = Xen(Domain(GuestSpec()), make_option("software-tlb", {"entries": 1}))
-    machine.abi.setup(machine)
-    insert = machine.abi.tlb.insert
-    stack = machine.domain.vcpus[0].kernel_stack
-    ram = machine.domain.ram[0].start
+    xen = Xen(Domain(GuestSpec()), make_option("software-tlb", {"entries": 1}))
+    xen.abi.setup(xen)
+    insert = xen.abi.tlb.insert
+    stack = xen.domain.vcpus[0].kernel_stack
+    ram = xen.domain.ram[0].start
     high = Gpa(1 << 40)
-    assert insert(machine, 0, Entry(stack, high, 4096)).result == -errno.EINVAL
-    assert insert(machine, 0, Entry(stack, ram, 0)).result == -errno.EINVAL
-    assert insert(machine, 0, Entry(stack, ram, 4096)).result == 0
-    assert insert(machine, 0, Entry(stack + 8, ram, 8)).result == -errno.EEXIST
-    assert insert(machine, 0, Entry(stack + 8192, ram, 8)).result == -errno.ENOSPC
-    assert outcome_of(machine.nodes).status == "error"
+    assert insert(xen, 0, TlbEntry(stack, high, 4096)).result == -errno.EINVAL
+    assert insert(xen, 0, TlbEntry(stack, ram, 0)).result == -errno.EINVAL
+    assert insert(xen, 0, TlbEntry(stack, ram, 4096)).result == 0
+    assert insert(xen, 0, TlbEntry(stack + 8, ram, 8)).result == -errno.EEXIST
+    assert insert(xen, 0, TlbEntry(stack + 8192, ram, 8)).result == -errno.ENOSPC
+    assert outcome_of(xen.nodes).status == "error"
 
 
 def test_table_form_needs_a_physical_path_first() -> None:
     """Q16: the table is read by physical address; the VCPUOP form reads no memory at all."""
     for form, reads in (("table", 1), ("vcpuop", 0)):
-        machine = Xen(
+        xen = Xen(
             Domain(GuestSpec()), make_option("software-tlb", {"form": form, "register": ["stack"]})
         )
-        machine.abi.setup(machine)
-        steps = [n.step for n in machine.nodes]
+        xen.abi.setup(xen)
+        steps = [n.step for n in xen.nodes]
         inserts = [s for s in steps if isinstance(s, TlbInsert)]
         assert len(inserts) == 4
         lists = sum(1 for s in steps if s.kind == "list-read")
@@ -163,7 +163,7 @@ def test_a_continuation_keeps_or_loses_the_bit(kept: str, result: int) -> None:
         params={"continuation": kept},
         preempt=once,
     )
-    legs = [n.step for n in ran.machine.nodes if isinstance(n.step, Hypercall)]
+    legs = [n.step for n in ran.xen.nodes if isinstance(n.step, Hypercall)]
     assert len(legs) == 2
     assert bool(legs[1].number & PHYSICAL_BIT) is (kept == "keep")
     assert ran.result == result
@@ -177,7 +177,7 @@ def test_multicall_entries_with_bits_of_their_own(mode: str, result: str) -> Non
         assert ran.outcome.status == "right"
         assert ran.outcome.calls.walks == 0
     else:
-        inner = [n.step for n in ran.machine.nodes if n.step.kind == "move"]
+        inner = [n.step for n in ran.xen.nodes if n.step.kind == "move"]
         # Only the list itself moved: two entries in, two results out.
         assert [move.size for move in inner] == [64, 8, 64, 8]  # type: ignore[attr-defined]
 
@@ -234,22 +234,22 @@ def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
             frames=frames,
             contents=struct.ljust(64, bytes(1)) + word(7, 4) + word(8, 4),
         )
-        machine = Xen(domain, make_option("software-tlb"))
-        machine.abi.setup(machine)
-        machine.user_access = True  # the low address is a user page in this kernel
+        xen = Xen(domain, make_option("software-tlb"))
+        xen.abi.setup(xen)
+        xen.user_access = True  # the low address is a user page in this kernel
         decoy = domain.place("decoy", "kmalloc", 4096, offset=0)
-        entry = Entry(xlat_base(0), Gpa(decoy.frames[0].value << 12), 4096)
-        assert machine.abi.tlb.insert(machine, 0, entry).result == 0
-        assert compat_populate(machine, 0, buffer.va, test_first=first) == 2
-        assert outcome_of(machine.nodes).status == status
+        entry = TlbEntry(xlat_base(0), Gpa(decoy.frames[0].value << 12), 4096)
+        assert xen.abi.tlb.insert(xen, 0, entry).result == 0
+        assert compat_populate(xen, 0, buffer.va, test_first=first) == 2
+        assert outcome_of(xen.nodes).status == status
 
 
 def test_stubs_have_equal_lengths_and_survive_a_migration() -> None:
-    machine = Xen(Domain(GuestSpec()), make_option("linear-walk"))
+    xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     assert len(stub_for("intel", 32).code) == len(stub_for("amd", 32).code) == 9
     for offset in (0, 5, 8):
-        assert migrate(machine, source="intel", target="amd", number=32, offset=offset)
-    assert not migrate(machine, source="intel", target="amd", number=32, offset=5, landing_pad=True)
+        assert migrate(xen, source="intel", target="amd", number=32, offset=offset)
+    assert not migrate(xen, source="intel", target="amd", number=32, offset=5, landing_pad=True)
     with pytest.raises(MachineError, match="intel or amd"):
         stub_for("via", 1)
 
@@ -258,8 +258,8 @@ def test_an_encrypted_guests_hypercall_page_is_damaged() -> None:
     for spec, right in ((GuestSpec(), True), (GuestSpec(encryption="sev"), False)):
         domain = Domain(spec)
         page = domain.place("page", "kmalloc", 4096, offset=0)
-        machine = Xen(domain, make_option("linear-walk"))
-        assert write_hypercall_page(machine, Gpa(page.frames[0].value << 12), "amd", 32)
+        xen = Xen(domain, make_option("linear-walk"))
+        assert write_hypercall_page(xen, Gpa(page.frames[0].value << 12), "amd", 32)
         code = domain.read(page.va + 32 * 32, 9)
         assert (code == stub_for("amd", 32).code) is right
 
@@ -282,14 +282,14 @@ def test_options_are_found_by_name_and_number() -> None:
 
 @pytest.mark.parametrize("option", ["bounce", "fastabi", "number-bit"])
 def test_a_buffer_that_the_guest_has_not_mapped_is_refused(option: str) -> None:
-    ran = run_call(option, MAKERS["send"], before=lambda machine: machine.domain.unmap("send"))
+    ran = run_call(option, MAKERS["send"], before=lambda xen: xen.domain.unmap("send"))
     assert ran.outcome.status == "refused"
     assert "not mapped" in ran.outcome.refusals[0]
 
 
 def test_a_walks_fault_is_told_once() -> None:
     ran = run_call("linear-walk", MAKERS["send"], before=lambda m: m.domain.unmap("send"))
-    assert sum(n.step.kind == "fault" for n in ran.machine.nodes) == 1
+    assert sum(n.step.kind == "fault" for n in ran.xen.nodes) == 1
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from xenexplore.memory import Ram
 from xenexplore.paging import (
     USER_READ,
     WRITE,
-    Entry,
     Mode,
     PageFlags,
+    PageTableEntry,
     PageTables,
     WalkEnd,
     frames_from,
@@ -85,7 +85,7 @@ def test_agrees_with_a_dictionary_of_pages(mode, data):
             continue
         gpa, flags = known
         assert w.gpa == Gpa(gpa), hex(linear)
-        leaf = Entry(w.entries[-1], w.levels[-1].number, mode)
+        leaf = PageTableEntry(w.entries[-1], w.levels[-1].number, mode)
         assert (leaf.nx, leaf.pkey, leaf.accessed) == (flags.nx, flags.pkey, flags.accessed)
         assert walk(ram, state, linear, WRITE).ok is flags.writable
         assert walk(ram, state, linear, USER_READ).ok is flags.user

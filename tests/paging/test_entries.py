@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from xenexplore.addr import Gpa
 from xenexplore.errors import MachineError
-from xenexplore.paging import Entry, Mode, entry_flags, make_entry
+from xenexplore.paging import Mode, PageTableEntry, entry_flags, make_entry
 from xenexplore.paging.entries import split_large
 
 WIDE = (Mode.LEVEL4, Mode.LEVEL5)
@@ -35,7 +35,7 @@ def test_what_is_made_is_what_is_read(kind, data):
         said["pkey"] = data.draw(st.integers(0, 15))
     value = make_entry(mode, level, address, large=large, **said)
     assert value < 1 << 8 * mode.entry_size
-    entry = Entry(value, level, mode)
+    entry = PageTableEntry(value, level, mode)
     assert entry.present
     assert (entry.leaf, entry.large) == (leaf, large)
     assert entry.address == Gpa(address)
@@ -74,11 +74,11 @@ def test_flags_by_name(value, level, mode, flags):
 
 def test_the_c_bit_is_no_address():
     value = make_entry(Mode.LEVEL4, 1, 0x5000, c_bit=47)
-    entry = Entry(value, 1, Mode.LEVEL4, 47)
+    entry = PageTableEntry(value, 1, Mode.LEVEL4, 47)
     assert value >> 47 & 1
     assert (entry.address, entry.encrypted, entry.flags) == (Gpa(0x5000), True, "P RW C")
-    assert Entry(value, 1, Mode.LEVEL4).address == Gpa(0x5000 | 1 << 47)
-    assert not Entry(value, 1, Mode.LEVEL4).encrypted
+    assert PageTableEntry(value, 1, Mode.LEVEL4).address == Gpa(0x5000 | 1 << 47)
+    assert not PageTableEntry(value, 1, Mode.LEVEL4).encrypted
 
 
 @pytest.mark.parametrize(
@@ -119,10 +119,10 @@ def test_what_an_entry_cannot_say_is_refused(mode, level, address, said):
 @pytest.mark.parametrize("pat", [False, True])
 def test_a_split_superpage_maps_the_same(mode, level, address, pat):
     said = {"user": True, "dirty": True, "global_": True, "pat": pat}
-    entry = Entry(make_entry(mode, level, address, large=True, **said), level, mode)
+    entry = PageTableEntry(make_entry(mode, level, address, large=True, **said), level, mode)
     pieces = split_large(entry)
     below = entry.level - 1
-    size = 1 << Entry(0, below, mode).page_shift
+    size = 1 << PageTableEntry(0, below, mode).page_shift
     assert len(pieces) * size == 1 << entry.page_shift
     assert pieces == [
         make_entry(mode, below, address + place * size, large=below > 1, **said)
@@ -131,11 +131,13 @@ def test_a_split_superpage_maps_the_same(mode, level, address, pat):
 
 
 def test_a_split_keeps_the_c_bit():
-    entry = Entry(make_entry(Mode.LEVEL4, 2, 2 << 20, large=True, c_bit=45), 2, Mode.LEVEL4, 45)
+    entry = PageTableEntry(
+        make_entry(Mode.LEVEL4, 2, 2 << 20, large=True, c_bit=45), 2, Mode.LEVEL4, 45
+    )
     assert split_large(entry)[3] == make_entry(Mode.LEVEL4, 1, (2 << 20) + 0x3000, c_bit=45)
 
 
 def test_no_small_page_reaches_past_4_gib_in_32_bit_paging():
-    entry = Entry(make_entry(Mode.LEGACY, 2, 1 << 32, large=True), 2, Mode.LEGACY)
+    entry = PageTableEntry(make_entry(Mode.LEGACY, 2, 1 << 32, large=True), 2, Mode.LEGACY)
     with pytest.raises(MachineError, match="past 4 GiB"):
         split_large(entry)

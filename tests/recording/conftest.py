@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from xenexplore.guest.symbols import read_kallsyms
-from xenexplore.recording.reader import read_recording
-from xenexplore.recording.stream import built_in_path
+from xenexplore.guest.layout.symbols import read_kallsyms
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.recording.format.stream import built_in_path
 
 
 @pytest.fixture(scope="session")

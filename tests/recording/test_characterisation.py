@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xenexplore.guest.regions import RegionKind
-from xenexplore.hypercalls.catalogue import family, numbers
-from xenexplore.recording.buffers import find_buffers
-from xenexplore.recording.columns import DIRECTIONS
-from xenexplore.recording.summary import summarise
+from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.hypercalls.catalogue.entries import family, numbers
+from xenexplore.recording.contents.call_buffers import find_buffers
+from xenexplore.recording.contents.summary import summarise
+from xenexplore.recording.format.columns import DIRECTIONS
 
 FOLDER = Path(__file__).parents[1] / "data" / "recordings"
 # Names that the other code spells differently.

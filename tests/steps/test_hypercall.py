@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xenexplore.render.view_words import words_of
+from xenexplore.render.views.step_labels import step_label
 from xenexplore.steps import Cite, returned
 
 
@@ -23,6 +23,6 @@ def test_what_a_return_says(value: int, what: str, name: str, says: str, main: s
     step = returned(Cite("x"), 1, value, what)
     assert (step.value, step.name) == (value, name)
     assert step.say() == f"Xen returns {says} to vCPU 1."
-    words = words_of(step)
+    words = step_label(step)
     assert words.main == main
     assert (words.tone == "bad") is (value < 0)

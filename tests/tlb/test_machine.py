@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tlb.naive import NaiveTlb, Record
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.tlb import Entry, Rules, Tables
+from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 TOP = 1 << 64
 # Windows where something happens: the bottom, 4 GiB, both ends of the
@@ -65,7 +65,7 @@ class RamBytes:
 
 
 class TlbMachine(RuleBasedStateMachine):
-    tables: Tables
+    tables: TlbTables
 
     @initialize(
         scope=st.sampled_from(("vcpu", "domain")),
@@ -83,8 +83,8 @@ class TlbMachine(RuleBasedStateMachine):
     ):
         if search == "direct" and capacity is None:
             capacity = 4
-        rules = Rules(granularity, bits, only_global, is_ram if with_ram else None)
-        self.tables = Tables(
+        rules = InsertRules(granularity, bits, only_global, is_ram if with_ram else None)
+        self.tables = TlbTables(
             VCPUS, scope=scope, capacity=capacity, policy=policy, search=search, rules=rules
         )
         count = VCPUS if scope == "vcpu" else 1
@@ -126,7 +126,7 @@ class TlbMachine(RuleBasedStateMachine):
     @rule(vcpu=vcpus, where=wild_ranges(), pa=physical, is_global=st.booleans(), space=spaces)
     def insert(self, vcpu, where, pa, is_global, space):
         va, size = where
-        step = self.tables.insert(vcpu, Entry(Gva(va), Gpa(pa), size, is_global, space))
+        step = self.tables.insert(vcpu, TlbEntry(Gva(va), Gpa(pa), size, is_global, space))
         record = Record(va, pa, size, is_global, space)
         error, gone = self.model(vcpu).insert(record)
         assert step.result == error, step.say()

@@ -7,7 +7,7 @@ import pytest
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
-from xenexplore.tlb import EEXIST, EINVAL, ENOSPC, Entry, Rules
+from xenexplore.tlb import EEXIST, EINVAL, ENOSPC, InsertRules, TlbEntry
 
 TOP = 1 << 64
 HIGH_HALF = TOP - (1 << 47)
@@ -15,7 +15,7 @@ HEADER = Path("/usr/include/xen/errno.h")
 
 
 def refusal(va, size, pa=0, is_global=False, **rules):
-    found = Rules(**rules).validate_entry(Entry(Gva(va), Gpa(pa), size, is_global))
+    found = InsertRules(**rules).validate_entry(TlbEntry(Gva(va), Gpa(pa), size, is_global))
     return (found.result, found.reason) if found else None
 
 
@@ -79,12 +79,12 @@ def test_accepted(va, size, rules):
 @pytest.mark.parametrize("granularity", [0, -8, 3, 4095])
 def test_a_granularity_is_a_power_of_two(granularity):
     with pytest.raises(MachineError, match=f"got {granularity}"):
-        Rules(granularity=granularity)
+        InsertRules(granularity=granularity)
 
 
 def test_linear_addresses_have_known_widths():
     with pytest.raises(MachineError, match="32, 48, 57 or 64, got 47"):
-        Rules(linear_bits=47)
+        InsertRules(linear_bits=47)
 
 
 def test_error_numbers_are_those_of_the_public_header():

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.tlb import Entry, Held
+from xenexplore.tlb import Held, TlbEntry
 from xenexplore.tlb.search import Bisection, DirectMap, Scan, direct_slots
 
 PAGE = 0x1000
 
 
 def page(number, slot, space=None, pages=1):
-    return Held(slot, Entry(Gva(number * PAGE), Gpa(0), pages * PAGE, space=space))
+    return Held(slot, TlbEntry(Gva(number * PAGE), Gpa(0), pages * PAGE, space=space))
 
 
 def fill(search, helds):
@@ -81,7 +81,7 @@ def test_direct_map_makes_one_compare_hit_or_miss():
 
 
 def test_an_entry_takes_the_slot_of_each_of_its_pages():
-    entry = Entry(Gva(3 * PAGE + 0xFF8), Gpa(0), 0x1010)
+    entry = TlbEntry(Gva(3 * PAGE + 0xFF8), Gpa(0), 0x1010)
     assert direct_slots(entry, 4) == (3, 0, 1)
     assert direct_slots(entry, 2) == (1, 0)
     direct = fill(DirectMap(4), [Held(3, entry)])

@@ -5,16 +5,16 @@ import pytest
 from xenexplore.addr import Gpa, Gva, Range
 from xenexplore.errors import MachineError
 from xenexplore.steps import Recorder, xen
-from xenexplore.tlb import PROPOSAL, VCPUOPS, Entry, Tables
+from xenexplore.tlb import PROPOSAL, VCPUOPS, TlbEntry, TlbTables
 
 VA = Gva(0xFFFFC90000004010)
 
 
 def two_views(scope="vcpu"):
     """One linear address that two vCPUs map differently, each registered by its vCPU."""
-    tables = Tables(2, scope=scope)
+    tables = TlbTables(2, scope=scope)
     steps = [
-        tables.insert(vcpu, Entry(VA, Gpa(pa), 48, label=f"runstate of vCPU {vcpu}"))
+        tables.insert(vcpu, TlbEntry(VA, Gpa(pa), 48, label=f"runstate of vCPU {vcpu}"))
         for vcpu, pa in enumerate((0xA010, 0xB010))
     ]
     return tables, steps
@@ -41,8 +41,8 @@ def test_a_shared_table_refuses_the_second_view():
 
 
 def test_private_tables_are_private():
-    tables = Tables(3)
-    tables.insert(1, Entry(VA, Gpa(0), 8))
+    tables = TlbTables(3)
+    tables.insert(1, TlbEntry(VA, Gpa(0), 8))
     assert [len(tables.entries(vcpu)) for vcpu in range(3)] == [0, 1, 0]
     assert [tables.lookup(VA, 1, asked=vcpu).hit for vcpu in range(3)] == [False, True, False]
     assert tables.purge(0, VA, 8).removed == ()
@@ -50,9 +50,9 @@ def test_private_tables_are_private():
 
 
 def test_what_each_step_cites():
-    tables = Tables(1)
+    tables = TlbTables(1)
     mine = xen("xen/common/domain.c", "do_vcpu_op")
-    assert tables.insert(0, Entry(VA, Gpa(0), 8)).cite is VCPUOPS
+    assert tables.insert(0, TlbEntry(VA, Gpa(0), 8)).cite is VCPUOPS
     assert tables.lookup(VA, 8, asked=0).cite is PROPOSAL
     assert tables.purge_space(0, cite=mine).cite is mine
     assert "94aab958-c141-4c43-a249-a55d8e5be735@suse.com" in str(PROPOSAL)
@@ -60,8 +60,8 @@ def test_what_each_step_cites():
 
 
 def test_purges_say_what_they_were():
-    tables = Tables(1)
-    tables.insert(0, Entry(VA, Gpa(0), 8, space=7))
+    tables = TlbTables(1)
+    tables.insert(0, TlbEntry(VA, Gpa(0), 8, space=7))
     assert tables.purge(0, VA, 0).result == -22
     kept = tables.purge_space(0, space=8)
     assert (kept.scope, kept.space, kept.removed) == ("space", 8, ())
@@ -85,15 +85,15 @@ def test_the_same_run_twice_is_the_same_record():
 @pytest.mark.parametrize("vcpu", [-1, 2])
 def test_a_vcpu_that_does_not_exist(vcpu):
     with pytest.raises(MachineError, match=f"expected 0 to 1, got {vcpu}"):
-        Tables(2).lookup(VA, 8, asked=vcpu)
+        TlbTables(2).lookup(VA, 8, asked=vcpu)
     with pytest.raises(MachineError, match=f"expected 0 to 1, got {vcpu}"):
-        Tables(2, scope="domain").insert(vcpu, Entry(VA, Gpa(0), 8))
+        TlbTables(2, scope="domain").insert(vcpu, TlbEntry(VA, Gpa(0), 8))
     with pytest.raises(MachineError, match=f"expected 0 to 1, got {vcpu}"):
-        Tables(2).lookup(VA, 8, asked=0, subject=vcpu)
+        TlbTables(2).lookup(VA, 8, asked=0, subject=vcpu)
 
 
 def test_tables_that_cannot_be():
     with pytest.raises(MachineError, match="expected 1 or more, got 0"):
-        Tables(0)
+        TlbTables(0)
     with pytest.raises(MachineError, match="expected vcpu or domain, got 'core'"):
-        Tables(1, scope="core")
+        TlbTables(1, scope="core")

@@ -12,8 +12,8 @@ import pytest
 
 import xenexplore
 from xenexplore.errors import RecordingError
-from xenexplore.recording.reader import read_recording
-from xenexplore.scenario.loader import parse_scenario
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.widgets.recording_browser import PAGE, RecordingBrowser
 
 
@@ -52,8 +52,8 @@ def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:
     for option in browser._option.options:
         browser._option.value = option
         (view,) = browser._shown.children
-        assert view.path.option.name == option
-        hits[option] = view.path.outcome.calls.walks
+        assert view.trace.option.name == option
+        hits[option] = view.trace.outcome.calls.walks
     assert hits["linear-walk"] == hits["giant-map"] == 1
     assert hits["number-bit"] == hits["bounce"] == 0
     assert parse_scenario(browser.text, "x").buffers[0].frames[0].value == 0x6BF7
@@ -81,7 +81,7 @@ def test_readers_without_a_kernel_get_the_picture_and_its_python(
 def test_it_opens_with_its_first_call(browser: RecordingBrowser) -> None:
     assert browser._calls.value == 0
     (view,) = browser._shown.children
-    assert view.path.about.name == "pvh-0"
+    assert view.trace.about.name == "pvh-0"
 
 
 def test_a_picked_call_is_shown_in_the_list(browser: RecordingBrowser) -> None:
@@ -94,7 +94,7 @@ def test_a_picked_call_is_shown_in_the_list(browser: RecordingBrowser) -> None:
     assert browser._calls.value == 20_000
     assert browser._name.value == ""
     (view,) = browser._shown.children
-    assert view.path.about.name == f"pvh-{browser.recording.calls.seq[20_000]}"
+    assert view.trace.about.name == f"pvh-{browser.recording.calls.seq[20_000]}"
     for row in (-1, 41_391):
         with pytest.raises(RecordingError, match="expected a row from 0 to 41390"):
             browser.pick(row)
@@ -107,9 +107,9 @@ def test_all_options_side_by_side_and_the_python_that_does_the_same(
     browser.pick(row)
     browser._compare.value = True
     (view,) = browser._shown.children
-    paths = {path.option.name: path for path in view.comparison.paths}
-    assert set(paths) == set(browser._option.options)
-    assert paths["software-tlb"].outcome.calls.tlb_hits == 1  # with what the scenario registers
+    traces = {trace.option.name: trace for trace in view.comparison.traces}
+    assert set(traces) == set(browser._option.options)
+    assert traces["software-tlb"].outcome.calls.tlb_hits == 1  # with what the scenario registers
     *before, last = browser.code().split("xe.ComparisonView")
     names: dict[str, object] = {}
     exec("".join(before), names)

@@ -7,7 +7,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import ipywidgets
 import pytest
@@ -15,16 +15,16 @@ import traitlets
 from browser import made
 
 import xenexplore
-from xenexplore.render.html import comparison_json, folded_html, opening_step, path_html
 from xenexplore.render.svg import svg_of
-from xenexplore.render.text.comparison import comparison_text
-from xenexplore.render.text.path import path_text
-from xenexplore.render.text.step import step_text
-from xenexplore.scenario.builtin import builtin_text
-from xenexplore.scenario.builtin import find_scenario as load
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.run import compare, run
-from xenexplore.widgets.base import PathWidget
+from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.render.text.run.step import step_text
+from xenexplore.render.text.run.trace import trace_text
+from xenexplore.render.web.page import comparison_json, folded_html, opening_step, trace_html
+from xenexplore.scenario.library.builtin import builtin_text
+from xenexplore.scenario.library.builtin import find_scenario as load
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.widgets.base import TraceWidget
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
 
@@ -37,16 +37,16 @@ def alive() -> int:
 
 
 @pytest.fixture(params=["stepper", "comparison"])
-def widget(request: pytest.FixtureRequest) -> Iterator[PathWidget]:
+def widget(request: pytest.FixtureRequest) -> Iterator[TraceWidget]:
     if request.param == "stepper":
-        shown: PathWidget = Stepper(made.wrong_vcpu(), step=32)
+        shown: TraceWidget = Stepper(made.wrong_vcpu(), step=32)
     else:
         shown = ComparisonView(made.options())
     yield shown
     shown.close()
 
 
-def test_the_data_is_sent_once_and_kept_out_of_repr(widget: PathWidget) -> None:
+def test_the_data_is_sent_once_and_kept_out_of_repr(widget: TraceWidget) -> None:
     synced = widget.get_state()
     assert json.loads(synced["data"])["schema"].startswith("xenexplore.")
     assert len(repr(widget)) < 100
@@ -90,7 +90,7 @@ def test_another_run_in_the_same_view() -> None:
         stepper.show(made.private(), step=3)
     assert set(sent) == {"data", "position"}
     assert stepper.data == made.private().to_json().decode()
-    assert (stepper.path, stepper.step) == (made.private(), 3)
+    assert (stepper.trace, stepper.step) == (made.private(), 3)
     assert stepper.svg() == svg_of(made.private(), 3)
     stepper.step = 10**6
     assert stepper.step == len(made.private()) - 1
@@ -110,7 +110,7 @@ def test_a_step_that_cannot_be_changes_nothing() -> None:
             shown.show(other, step=-4)  # type: ignore[arg-type]
         assert (repr(shown), shown.data, shown.code) == before
         shown.close()
-    assert stepper.path is made.wrong_vcpu()
+    assert stepper.trace is made.wrong_vcpu()
 
 
 def test_the_step_is_sent_with_the_run_even_if_it_is_the_same() -> None:
@@ -124,13 +124,13 @@ def test_the_step_is_sent_with_the_run_even_if_it_is_the_same() -> None:
     stepper.close()
 
 
-def from_a_view(widget: PathWidget, step: int, *, turn: int, seq: int = 1) -> None:
+def from_a_view(widget: TraceWidget, step: int, *, turn: int, seq: int = 1) -> None:
     """A position as a browser sends it."""
     told = {"turn": turn, "step": step, "by": "view", "seq": seq}
     widget.set_state({"position": told})
 
 
-def test_a_views_step_is_taken_and_not_sent_back(widget: PathWidget) -> None:
+def test_a_views_step_is_taken_and_not_sent_back(widget: TraceWidget) -> None:
     sent: list[object] = []
     send = widget.send_state
     widget.send_state = lambda key=None: (sent.append(key), send(key))  # type: ignore[assignment, method-assign]
@@ -157,7 +157,7 @@ def test_a_step_on_its_way_from_the_run_before_is_dropped() -> None:
     stepper.close()
 
 
-def test_what_is_set_in_answer_to_a_views_step_is_told_to_every_view(widget: PathWidget) -> None:
+def test_what_is_set_in_answer_to_a_views_step_is_told_to_every_view(widget: TraceWidget) -> None:
     turn = widget.position["turn"]
 
     def keep_even(change: dict[str, int]) -> None:
@@ -200,12 +200,12 @@ def test_it_opens_where_the_still_picture_is() -> None:
     view.close()
 
 
-def test_the_bundle_argues_without_a_kernel(widget: PathWidget) -> None:
+def test_the_bundle_argues_without_a_kernel(widget: TraceWidget) -> None:
     data, _ = widget._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
     text = data["text/plain"]
     expected = (
-        path_text(made.wrong_vcpu())
+        trace_text(made.wrong_vcpu())
         if isinstance(widget, Stepper)
         else comparison_text(made.options())
     )
@@ -265,28 +265,28 @@ def test_a_long_path_does_not_fill_the_notebook() -> None:
     stepper.close()
 
 
-def test_a_closed_view_is_no_live_view(widget: PathWidget) -> None:
+def test_a_closed_view_is_no_live_view(widget: TraceWidget) -> None:
     widget.close()
     assert widget._repr_mimebundle_ is None  # ipywidgets: shown by its repr from now on
     assert len(repr(widget)) < 100
 
 
 def test_hundreds_of_views_leave_nothing_behind() -> None:
-    path, comparison = made.private(), made.options()
+    trace, comparison = made.private(), made.options()
     before = alive()
     for _ in range(300):
-        Stepper(path).close()
+        Stepper(trace).close()
     for _ in range(20):
         ComparisonView(comparison).close()
     assert alive() == before
-    kept = Stepper(path)
+    kept = Stepper(trace)
     assert alive() > before  # the measure measures
     kept.close()
     assert alive() == before
 
 
-def test_save_html(widget: PathWidget, tmp_path: FilePath) -> None:
+def test_save_html(widget: TraceWidget, tmp_path: Path) -> None:
     assert isinstance(widget, Stepper | ComparisonView)
     widget.save_html(tmp_path / "view.html")
     shown = made.wrong_vcpu() if isinstance(widget, Stepper) else made.options()
-    assert (tmp_path / "view.html").read_text(encoding="utf-8") == path_html(shown)
+    assert (tmp_path / "view.html").read_text(encoding="utf-8") == trace_html(shown)

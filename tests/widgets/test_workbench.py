@@ -12,8 +12,8 @@ import pytest
 import xenexplore
 from xenexplore.errors import MachineError
 from xenexplore.options.registry import OPTIONS
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.recipes import CALLS, Choices, every_option, recipe_text
+from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.recipes import CALLS, Choices, every_option, recipe_text
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.stepper import Stepper
 from xenexplore.widgets.workbench import Workbench
@@ -32,14 +32,14 @@ def _view(bench: Workbench) -> Stepper | ComparisonView:
 
 
 def test_a_control_changes_the_text_and_the_view(bench: Workbench) -> None:
-    assert _view(bench).path.outcome.calls.walks == 1
+    assert _view(bench).trace.outcome.calls.walks == 1
     bench._controls.widgets["option"].value = "number-bit"
     assert 'use = "number-bit"' in bench.text
     assert bench._area.value == bench.text
-    assert _view(bench).path.outcome.calls.walks == 0
+    assert _view(bench).trace.outcome.calls.walks == 0
     bench._controls.widgets["option"].value = "software-tlb"
     bench._controls.widgets["register"].value = ("stack",)
-    assert _view(bench).path.outcome.calls.tlb_hits == 1
+    assert _view(bench).trace.outcome.calls.tlb_hits == 1
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -51,19 +51,19 @@ def test_what_needs_registration_registers_the_buffers_on_show(
 ) -> None:
     bench._controls.widgets["option"].value = option
     bench._controls.widgets["call"].value = call
-    calls = _view(bench).path.outcome.calls
+    calls = _view(bench).trace.outcome.calls
     assert calls.tlb_hits > 0
     assert calls.walks == 0
     bench._controls.widgets["register"].value = ()  # and nothing, where nothing is wanted
     assert "register" not in bench.text
-    assert _view(bench).path.outcome.calls.tlb_hits == 0
+    assert _view(bench).trace.outcome.calls.tlb_hits == 0
 
 
 def test_typed_text_is_the_state(bench: Workbench) -> None:
     typed = recipe_text(Choices(call="vcpu_op get_runstate_info", place="kmalloc"))
     bench._area.value = typed
     assert bench.text == typed
-    assert _view(bench).path.outcome.calls.bytes_to_guest == 48
+    assert _view(bench).trace.outcome.calls.bytes_to_guest == 48
 
 
 def test_a_text_that_the_controls_can_say_sets_them(bench: Workbench) -> None:
@@ -86,7 +86,7 @@ def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) ->
     assert "what the controls cannot say" in bench._by_hand.value
     assert bench._controls.choices() == before
     assert all(widget.disabled for widget in bench._controls.widgets.values())
-    assert _view(bench).path.outcome.status == "right"
+    assert _view(bench).trace.outcome.status == "right"
     bench._controls.widgets["option"].value = "number-bit"
     assert bench._by_hand.value == ""
     assert "port = 5" in bench.text
@@ -206,10 +206,10 @@ def test_all_options_at_once(bench: Workbench) -> None:
         bench._compare.value = True
         view = _view(bench)
         assert isinstance(view, ComparisonView)
-        paths = view.comparison.paths
+        paths = view.comparison.traces
         assert paths[0].option.name == first
-        assert sorted(path.option.name for path in paths) == sorted(every)
-        (tlb,) = (path for path in paths if path.option.name == "software-tlb")
+        assert sorted(trace.option.name for trace in paths) == sorted(every)
+        (tlb,) = (trace for trace in paths if trace.option.name == "software-tlb")
         assert (tlb.outcome.calls.tlb_hits, tlb.outcome.calls.walks) == (1, 0)
         bench._compare.value = False
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from xenexplore.analysis.cost import BreakEven, CostTable, break_even
-from xenexplore.analysis.coverage import Coverage, coverage
-from xenexplore.analysis.curve import Curve, miss_curve
-from xenexplore.analysis.design import DESIGNS
-from xenexplore.analysis.entries import EntriesNeeded, entries_needed
-from xenexplore.analysis.fast_coverage import FastCoverage, fast_coverage
-from xenexplore.analysis.locality import Locality, locality, pieces_of
-from xenexplore.analysis.replay import Replayed, replay
-from xenexplore.analysis.shape import Shape
-from xenexplore.analysis.sizes import Sizes, sizes
-from xenexplore.analysis.workload import Workload
+from xenexplore.analysis.measures.buffer_sizes import Sizes, sizes
+from xenexplore.analysis.measures.cost import BreakEven, CostTable, break_even
+from xenexplore.analysis.measures.coverage import Coverage, coverage
+from xenexplore.analysis.measures.entries_needed import EntriesNeeded, entries_needed
+from xenexplore.analysis.measures.locality import Locality, locality, pieces_of
+from xenexplore.analysis.measures.miss_curve import Curve, miss_curve
+from xenexplore.analysis.measures.register_coverage import FastCoverage, fast_coverage
+from xenexplore.analysis.replay.design import DESIGNS
+from xenexplore.analysis.replay.engine import Replayed, replay
+from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.analysis.workload.tables import Workload
 from xenexplore.options.variant import Variant
 
 __all__ = ["DomainFindings", "Findings", "find"]
@@ -55,7 +55,7 @@ class Findings:
     limits: tuple[str, ...]
     hypercalls: int
     repeats: int
-    shape: Shape
+    shape: PageSizes
     costs: CostTable
     break_even: tuple[BreakEven, ...]
     domains: tuple[DomainFindings, ...]
@@ -66,11 +66,11 @@ def find(
     costs: CostTable,
     *,
     designs: Sequence[Variant] = DESIGNS,
-    shape: Shape | None = None,
+    shape: PageSizes | None = None,
     progress: Progress | None = None,
 ) -> Findings:
     """Compute every figure for every domain of a workload."""
-    shape = shape if shape is not None else Shape()
+    shape = shape if shape is not None else PageSizes()
     domains = []
     total = len(workload.domains)
     for domain in workload.domains:
@@ -93,7 +93,7 @@ def find(
 
 
 def _domain(
-    workload: Workload, index: int, designs: Sequence[Variant], shape: Shape
+    workload: Workload, index: int, designs: Sequence[Variant], shape: PageSizes
 ) -> DomainFindings:
     page, row = pieces_of(workload, workload.inside(index))
     vcpu = workload.calls.vcpu[workload.accesses.call[row]]

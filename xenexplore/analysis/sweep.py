@@ -18,18 +18,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from xenexplore.analysis.curve import miss_curve
-from xenexplore.analysis.locality import pieces_of
-from xenexplore.analysis.replay import replay
-from xenexplore.analysis.shape import Shape
-from xenexplore.analysis.workload import Workload, read_workload
+from xenexplore.analysis.measures.locality import pieces_of
+from xenexplore.analysis.measures.miss_curve import miss_curve
+from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.analysis.workload.tables import Workload, read_workload
 from xenexplore.errors import InputError, MachineError
 from xenexplore.files import read_text
-from xenexplore.guest.symbols import read_kallsyms
+from xenexplore.guest.layout.symbols import read_kallsyms
 from xenexplore.options.registry import REGISTERED, variant
-from xenexplore.recording.stream import BUILT_INS, built_in_path
+from xenexplore.recording.format.stream import BUILT_INS, built_in_path
 
-__all__ = ["Grid", "Point", "Row", "read_rows", "sweep", "table_text", "write_parquet"]
+__all__ = ["Grid", "Point", "SweepRow", "read_rows", "sweep", "table_text", "write_parquet"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +57,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SweepRow:
     """What came of a point: counts over all of the domain's recorded hypercalls."""
 
     recording: str
@@ -122,13 +122,13 @@ def _workload(recording: str, limit: int | None) -> Workload:
     return read_workload(recording, symbols, limit=limit)
 
 
-def measure(point: Point, limit: int | None = None) -> Row:
+def measure(point: Point, limit: int | None = None) -> SweepRow:
     """One point.  A PV domain has no walks to save: its rows count misses only.
 
     ``limit`` is the most bytes of a recording's text to read, as for :func:`read_workload`.
     """
     workload = _workload(point.recording, limit)
-    shape = Shape(p2m_order=point.p2m_order)
+    shape = PageSizes(p2m_order=point.p2m_order)
     if point.register == "on-miss":
         return _on_miss(workload, point, shape)
     values: dict[str, object] = {
@@ -138,14 +138,14 @@ def measure(point: Point, limit: int | None = None) -> Row:
     got = replay(workload, variant(REGISTERED, values, label="sweep"), point.domain, shape)
     counts = got.counts
     pages = workload.accesses.pages()[workload.inside(point.domain)]
-    return Row(
+    return SweepRow(
         **asdict(point), pieces=int(pages.sum()), misses=counts.walks, registered=got.entries,
         compares=counts.tlb_compares, pte_reads=counts.pte_reads,
         p2m_entry_reads=counts.p2m_entry_reads,
     )  # fmt: skip
 
 
-def _on_miss(workload: Workload, point: Point, shape: Shape) -> Row:
+def _on_miss(workload: Workload, point: Point, shape: PageSizes) -> SweepRow:
     """Each missed page takes a slot: an exit and an insertion for each miss, walks as well."""
     if not point.entries:
         raise MachineError("a table that registers on a miss needs a number of entries")
@@ -163,7 +163,7 @@ def _on_miss(workload: Workload, point: Point, shape: Shape) -> Row:
     mean = float(reads.mean()) if len(reads) else 0.0
     pte = round(misses * mean)
     lookups = pte + misses + len(page)
-    return Row(
+    return SweepRow(
         **asdict(point), pieces=len(page), misses=misses, registered=misses, compares=-1,
         pte_reads=pte, p2m_entry_reads=lookups * shape.entry_reads,
     )  # fmt: skip
@@ -173,10 +173,10 @@ def sweep(
     points: Iterable[Point],
     executor: Executor,
     *,
-    known: Mapping[Point, Row] | None = None,
-    finished: Callable[[Row, int, int], None] | None = None,
+    known: Mapping[Point, SweepRow] | None = None,
+    finished: Callable[[SweepRow, int, int], None] | None = None,
     limit: int | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[SweepRow, ...]:
     """Measure every point that is not known yet; rows in the order of the points.
 
     Args:
@@ -189,7 +189,7 @@ def sweep(
         limit: most bytes of a recording's text to read, as for :func:`read_workload`.
     """
     wanted = list(points)
-    rows: dict[Point, Row] = {p: known[p] for p in wanted if known and p in known}
+    rows: dict[Point, SweepRow] = {p: known[p] for p in wanted if known and p in known}
     missing = [point for point in dict.fromkeys(wanted) if point not in rows]
     futures = {executor.submit(measure, point, limit): point for point in missing}
     for count, future in enumerate(as_completed(futures), 1):
@@ -202,11 +202,11 @@ def sweep(
 
 # Two million rows.
 _TABLE_LIMIT = 256 << 20
-_HEAD = tuple(item.name for item in fields(Row))
+_HEAD = tuple(item.name for item in fields(SweepRow))
 _WORDS = ("recording", "register", "policy", "scope")
 
 
-def table_text(rows: Iterable[Row], *, head: bool = True) -> str:
+def table_text(rows: Iterable[SweepRow], *, head: bool = True) -> str:
     """Rows as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -216,7 +216,7 @@ def table_text(rows: Iterable[Row], *, head: bool = True) -> str:
     return out.getvalue()
 
 
-def read_rows(path: str | Path) -> dict[Point, Row]:
+def read_rows(path: str | Path) -> dict[Point, SweepRow]:
     """Rows of a table, whole ones only: the last may have been cut short.
 
     Raises:
@@ -233,7 +233,7 @@ def read_rows(path: str | Path) -> dict[Point, Row]:
         raise InputError(path, "", expected=what, got=str(error)) from None
     if rows and tuple(rows[0]) != _HEAD:
         raise InputError(path, "line 1", expected=",".join(_HEAD), got=",".join(rows[0]))
-    found: dict[Point, Row] = {}
+    found: dict[Point, SweepRow] = {}
     for number, cells in enumerate(rows[1:], 2):
         try:
             values: dict[str, Any] = {
@@ -245,12 +245,12 @@ def read_rows(path: str | Path) -> dict[Point, Row]:
                 path, f"line {number}", expected=f"{len(_HEAD)} cells, numbers where numbers are",
                 got=",".join(cells),
             ) from None  # fmt: skip
-        row = Row(**values)
+        row = SweepRow(**values)
         found[row.point] = row
     return found
 
 
-def write_parquet(rows: Sequence[Row], path: str | Path) -> None:
+def write_parquet(rows: Sequence[SweepRow], path: str | Path) -> None:
     """Rows as Parquet.
 
     Raises:

@@ -8,8 +8,8 @@ import sys
 from xenexplore.cli.printing import add_max_size, add_printing
 from xenexplore.cli.run import load_line
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
-from xenexplore.scenario.builtin import find_scenario
-from xenexplore.scenario.run import compare
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.run.runner import compare
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(comparison.to_json().decode())
         return 0
-    from xenexplore.render.text.comparison import comparison_text
+    from xenexplore.render.text.run.comparison import comparison_text
 
     sys.stdout.write(comparison_text(comparison, unicode=args.unicode))
     return 0
@@ -48,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _code(args: argparse.Namespace) -> str:
     imported, loaded = load_line(args.scenario)
-    lines = [imported, "from xenexplore.scenario.run import compare", ""]
+    lines = [imported, "from xenexplore.scenario.run.runner import compare", ""]
     chosen = "" if args.option is None else f", {args.option!r}"
     lines.append(f"comparison = compare({loaded}{chosen})")
     shown = "comparison.to_json().decode()"
     if not args.json:
-        lines.insert(0, "from xenexplore.render.text.comparison import comparison_text")
+        lines.insert(0, "from xenexplore.render.text.run.comparison import comparison_text")
         unicode = ", unicode=True" if args.unicode else ""
         shown = f"comparison_text(comparison{unicode})"
     return "\n".join([*lines, f'print({shown}, end="")']) + "\n"

@@ -35,13 +35,13 @@ def _files(prefix: str, *endings: str) -> list[str]:
 
 
 def _scenarios(prefix: str, **_: Any) -> list[str]:
-    from xenexplore.scenario.builtin import builtin_names
+    from xenexplore.scenario.library.builtin import builtin_names
 
     return [*builtin_names(), *_files(prefix, "toml")]
 
 
 def _recordings(prefix: str, **_: Any) -> list[str]:
-    from xenexplore.recording.stream import BUILT_INS
+    from xenexplore.recording.format.stream import BUILT_INS
 
     return [*BUILT_INS, *_files(prefix, "jsonl", "zst")]
 
@@ -49,8 +49,8 @@ def _recordings(prefix: str, **_: Any) -> list[str]:
 def _labels(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Labels of the scenario that is already there, and options by name."""
     from xenexplore.options.registry import OPTIONS
-    from xenexplore.scenario.builtin import find_scenario
-    from xenexplore.scenario.run import options_of
+    from xenexplore.scenario.library.builtin import find_scenario
+    from xenexplore.scenario.run.runner import options_of
 
     scenario = getattr(parsed_args, "scenario", None)
     labels: list[str] = []
@@ -63,7 +63,7 @@ def _labels(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
 
 
 def _designs(**_: Any) -> list[str]:
-    from xenexplore.analysis.design import DESIGNS
+    from xenexplore.analysis.replay.design import DESIGNS
 
     return [what.label for what in DESIGNS]
 
@@ -76,7 +76,7 @@ def _options(**_: Any) -> list[str]:
 
 def _hypercalls(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Hypercalls, and behind one of them its sub-ops."""
-    from xenexplore.hypercalls.catalogue import families
+    from xenexplore.hypercalls.catalogue.entries import families
 
     words = getattr(parsed_args, "words", None) or []
     named = {one.name: one for one in families()}

@@ -15,12 +15,12 @@ from xenexplore.cli.printing import (
 from xenexplore.cli.run import load_line
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
-from xenexplore.render.figure import KINDS, figure_bytes, kind_of
-from xenexplore.render.svg.theme import THEMES
+from xenexplore.render.drawing.theme import THEMES
+from xenexplore.render.svg.figure_file import KINDS, figure_bytes, kind_of
 from xenexplore.render.svg.views import VIEWS
-from xenexplore.scenario.builtin import find_scenario
-from xenexplore.scenario.run import compare
-from xenexplore.scenario.run import run as run_scenario
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.run.runner import compare
+from xenexplore.scenario.run.runner import run as run_scenario
 
 __all__ = ["add_arguments", "run"]
 
@@ -64,12 +64,12 @@ def run(args: argparse.Namespace) -> int:
     if args.view == "comparison":
         data = figure_bytes(compare(scenario), kind, view=args.view, theme=args.theme)
     else:
-        path = run_scenario(scenario, args.option)
-        if args.step is not None and not 0 <= args.step < len(path.steps):
+        trace = run_scenario(scenario, args.option)
+        if args.step is not None and not 0 <= args.step < len(trace.steps):
             raise InputError(
-                args.scenario, "--step", expected=f"0 to {len(path.steps) - 1}", got=str(args.step)
+                args.scenario, "--step", expected=f"0 to {len(trace.steps) - 1}", got=str(args.step)
             )
-        data = figure_bytes(path, kind, index=args.step, view=args.view, theme=args.theme)
+        data = figure_bytes(trace, kind, index=args.step, view=args.view, theme=args.theme)
     if args.output == "-":
         sys.stdout.write(data.decode())
     else:
@@ -86,12 +86,12 @@ def _code(args: argparse.Namespace) -> str:
     option = "" if args.option is None else f", {args.option!r}"
     given = f", index={args.step}" if args.step is not None else ""
     given += f", view={args.view!r}, theme={args.theme!r}"
-    lines = [imported, f"from xenexplore.scenario.run import {verb}", ""]
+    lines = [imported, f"from xenexplore.scenario.run.runner import {verb}", ""]
     shown = f"{verb}({loaded}{option})"
     if args.output == "-":
         lines.insert(0, "from xenexplore.render.svg import svg_of")
         lines.append(f'print(svg_of({shown}{given}), end="")')
     else:
-        lines.insert(0, "from xenexplore.render.figure import save_figure")
+        lines.insert(0, "from xenexplore.render.svg.figure_file import save_figure")
         lines.append(f"save_figure({shown}, {args.output!r}{given})")
     return "\n".join(lines) + "\n"

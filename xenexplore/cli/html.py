@@ -16,10 +16,10 @@ from xenexplore.cli.printing import (
 from xenexplore.cli.run import load_line
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
-from xenexplore.render.html import path_html, save_html
-from xenexplore.scenario.builtin import find_scenario
-from xenexplore.scenario.run import compare
-from xenexplore.scenario.run import run as run_scenario
+from xenexplore.render.web.page import save_html, trace_html
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.run.runner import compare
+from xenexplore.scenario.run.runner import run as run_scenario
 
 __all__ = ["add_arguments", "run"]
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     shown = compare(scenario) if args.compare else run_scenario(scenario, args.option)
     if args.output == "-":
-        sys.stdout.write(path_html(shown))
+        sys.stdout.write(trace_html(shown))
     else:
         with writing(args.output):
             save_html(shown, args.output)
@@ -70,7 +70,7 @@ def _code(args: argparse.Namespace) -> str:
     verb = "compare" if args.compare else "run"
     option = "" if args.option is None else f", {args.option!r}"
     return (
-        f"from xenexplore.render.html import save_html\n{imported}\n"
-        f"from xenexplore.scenario.run import {verb}\n\n"
+        f"from xenexplore.render.web.page import save_html\n{imported}\n"
+        f"from xenexplore.scenario.run.runner import {verb}\n\n"
         f"save_html({verb}({loaded}{option}), {args.output!r})\n"
     )

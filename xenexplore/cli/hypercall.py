@@ -6,11 +6,11 @@ import argparse
 
 from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import CatalogueError, InputError
-from xenexplore.hypercalls.as_json import entry_json
 from xenexplore.hypercalls.callers import CALLERS
-from xenexplore.hypercalls.catalogue import Hypercall, SubOp, families
-from xenexplore.hypercalls.facts import facts_of
-from xenexplore.hypercalls.find import find
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families
+from xenexplore.hypercalls.catalogue.search import find
+from xenexplore.hypercalls.outline.entry_facts import facts_of
+from xenexplore.hypercalls.outline.entry_json import entry_json
 from xenexplore.render.text.hypercall import entry_text, list_text
 
 __all__ = ["add_arguments", "run"]
@@ -62,15 +62,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _everything() -> list[Hypercall | SubOp]:
+def _everything() -> list[Family | SubOp]:
     """Sub-ops; and the hypercalls that have none."""
-    found: list[Hypercall | SubOp] = []
+    found: list[Family | SubOp] = []
     for one in families():
         found += one.ops.values() or [one]
     return found
 
 
-def _wanted(entry: Hypercall | SubOp, args: argparse.Namespace) -> bool:
+def _wanted(entry: Family | SubOp, args: argparse.Namespace) -> bool:
     if args.guest and CALLERS[args.guest].handlers not in entry.guests:
         return False
     if not (args.nested_handles or args.can_exceed_page or args.unbounded):

@@ -8,8 +8,8 @@ import sys
 
 from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
 from xenexplore.cli.printing import print_text
-from xenexplore.paging.batch_tables import read_tables
-from xenexplore.paging.runs import Join, Run, find_runs
+from xenexplore.paging.batch.page_runs import Join, PageRun, find_page_runs
+from xenexplore.paging.batch.table_arrays import read_tables
 from xenexplore.render.text.image import image_header
 from xenexplore.render.text.runs import runs_text
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     tables = read_tables(target.image, target.state)
     if tables.missing:
         raise missing_table(target.image, *tables.missing[0])
-    runs = find_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
+    runs = find_page_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
     if args.json:
         lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in runs)
         sys.stdout.writelines(lines)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_json(one: Run, *, physical: bool) -> dict[str, object]:
+def run_json(one: PageRun, *, physical: bool) -> dict[str, object]:
     """A run as JSON: addresses as hex strings, ``end`` exclusive."""
     record: dict[str, object] = {
         "start": f"{one.start:#x}",

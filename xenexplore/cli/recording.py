@@ -8,10 +8,10 @@ from pathlib import Path
 
 from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
 from xenexplore.cli.scenario import RECORDING_SIZE
-from xenexplore.guest.symbols import SymbolTable, read_kallsyms
-from xenexplore.recording.columns import Recording
-from xenexplore.recording.reader import read_recording
-from xenexplore.recording.stream import BUILT_INS, built_in_path
+from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
+from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.recording.format.stream import BUILT_INS, built_in_path
 
 __all__ = ["add_arguments", "report_damage", "run"]
 
@@ -45,16 +45,16 @@ def run(args: argparse.Namespace) -> int:
     recording = read_recording(args.file, strict=args.strict, limit=args.max_size)
     status = report_damage(recording)
     if args.action == "explain":
-        from xenexplore.recording.judge import judge
-        from xenexplore.recording.judge_json import judgement_json
-        from xenexplore.render.text.judgement import judgement_text
+        from xenexplore.recording.matching.matching import match_recording
+        from xenexplore.recording.matching.matching_json import matching_json
+        from xenexplore.render.text.recorded.matching import matching_text
 
-        verdicts = judge(recording)
-        _print(judgement_json(verdicts) if args.json else judgement_text(verdicts), args)
+        verdicts = match_recording(recording)
+        _print(matching_json(verdicts) if args.json else matching_text(verdicts), args)
         return status
-    from xenexplore.recording.as_json import summary_json
-    from xenexplore.recording.summary import summarise
-    from xenexplore.render.text.recording import summary_text
+    from xenexplore.recording.contents.summary import summarise
+    from xenexplore.recording.contents.summary_json import summary_json
+    from xenexplore.render.text.recorded.recording import summary_text
 
     summary = summarise(recording, _symbols(args))
     _print(summary_json(summary) if args.json else summary_text(summary), args)

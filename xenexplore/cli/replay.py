@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from xenexplore.analysis.as_json import replayed_json
-from xenexplore.analysis.design import DESIGNS, design
-from xenexplore.analysis.replay import replay
+from xenexplore.analysis.findings_json import replayed_json
+from xenexplore.analysis.replay.design import DESIGNS, design
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
 from xenexplore.options.registry import REGISTERED
-from xenexplore.render.text.replay import replay_text
+from xenexplore.render.text.recorded.replay import replay_text
 
 __all__ = ["add_arguments", "run"]
 

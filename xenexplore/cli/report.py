@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from xenexplore.analysis.cost import read_costs
 from xenexplore.analysis.findings import find
+from xenexplore.analysis.measures.cost import read_costs
 from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
-from xenexplore.render.text.report import report_text
+from xenexplore.render.text.recorded.report import report_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     workload = read_it(args)
     findings = find(workload, costs, shape=shape_of(args), progress=progress_on(sys.stderr))
     if args.figures or args.html:
-        from xenexplore.render.plot import figures_of
-        from xenexplore.render.report_html import report_html
+        from xenexplore.render.plots.figures import figures_of
+        from xenexplore.render.plots.report_page import report_html
 
         figures = figures_of(findings)
         if args.figures:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             with writing(args.html):
                 Path(args.html).write_text(page, "utf-8", newline="\n")
     if args.json:
-        from xenexplore.analysis.as_json import findings_json
+        from xenexplore.analysis.findings_json import findings_json
 
         print_record(findings_json(findings))
     else:

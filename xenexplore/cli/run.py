@@ -8,9 +8,9 @@ import sys
 from xenexplore.cli.printing import add_max_size, add_printing
 from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
 from xenexplore.errors import InputError
-from xenexplore.scenario.builtin import builtin_names, find_scenario
-from xenexplore.scenario.path import Path
-from xenexplore.scenario.run import run as run_scenario
+from xenexplore.scenario.library.builtin import builtin_names, find_scenario
+from xenexplore.scenario.run.runner import run as run_scenario
+from xenexplore.scenario.run.trace import Trace
 
 __all__ = ["add_arguments", "load_line", "run"]
 
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the scenario and print its path, or a part of it."""
+    """Run the scenario and print its trace, or a part of it."""
     if args.json:
         args.format = "json"
     if args.code:
@@ -47,70 +47,73 @@ def run(args: argparse.Namespace) -> int:
             )  # what is malformed is refused here, too
         sys.stdout.write(_code(args))
         return 0
-    path = run_scenario(find_scenario(args.scenario, limit=args.max_size), args.option)
-    if args.step is not None and not 0 <= args.step < len(path.steps):
+    trace = run_scenario(find_scenario(args.scenario, limit=args.max_size), args.option)
+    if args.step is not None and not 0 <= args.step < len(trace.steps):
         raise InputError(
-            args.scenario, "--step", expected=f"0 to {len(path.steps) - 1}", got=str(args.step)
+            args.scenario, "--step", expected=f"0 to {len(trace.steps) - 1}", got=str(args.step)
         )
     if args.format == "json":
-        _write_json(path, args.step)
+        _write_json(trace, args.step)
     else:
-        sys.stdout.write(_text(path, args))
+        sys.stdout.write(_text(trace, args))
     return 0
 
 
-def _write_json(path: Path, step: int | None) -> None:
-    """The whole path, or the one line of it that is a step."""
-    document = path.to_json()
+def _write_json(trace: Trace, step: int | None) -> None:
+    """The whole trace, or the one line of it that is a step."""
+    document = trace.to_json()
     if step is not None:
         lines = document[document.index(b'"steps":[\n') :].splitlines()[1:]
         document = lines[step].rstrip(b",") + b"\n"
     sys.stdout.write(document.decode())
 
 
-def _text(path: Path, args: argparse.Namespace) -> str:
+def _text(trace: Trace, args: argparse.Namespace) -> str:
     if args.view == "map":
-        from xenexplore.render.text.address_map import map_text
+        from xenexplore.render.text.run.address_map import map_text
 
-        return map_text(path, args.step, unicode=args.unicode)
+        return map_text(trace, args.step, unicode=args.unicode)
     if args.view == "registered":
-        from xenexplore.render.text.registered import registered_text
+        from xenexplore.render.text.run.registered import registered_text
 
-        return registered_text(path, args.step, unicode=args.unicode)
+        return registered_text(trace, args.step, unicode=args.unicode)
     if args.step is not None:
-        from xenexplore.render.text.step import step_text
+        from xenexplore.render.text.run.step import step_text
 
-        return step_text(path, args.step, unicode=args.unicode)
-    from xenexplore.render.text.path import path_text
+        return step_text(trace, args.step, unicode=args.unicode)
+    from xenexplore.render.text.run.trace import trace_text
 
-    return path_text(path, unicode=args.unicode, folded=not args.all)
+    return trace_text(trace, unicode=args.unicode, folded=not args.all)
 
 
 def load_line(word: str) -> tuple[str, str]:
     """An import and an expression that load a scenario."""
     if word in builtin_names():
-        return "from xenexplore.scenario.builtin import load_builtin", f"load_builtin({word!r})"
-    return "from xenexplore.scenario.loader import load_scenario", f"load_scenario({word!r})"
+        return (
+            "from xenexplore.scenario.library.builtin import load_builtin",
+            f"load_builtin({word!r})",
+        )
+    return "from xenexplore.scenario.text.loader import load_scenario", f"load_scenario({word!r})"
 
 
 def _code(args: argparse.Namespace) -> str:
     imported, loaded = load_line(args.scenario)
     call = f"run({loaded}{'' if args.option is None else f', {args.option!r}'})"
-    lines = [imported, "from xenexplore.scenario.run import run", "", f"path = {call}"]
+    lines = [imported, "from xenexplore.scenario.run.runner import run", "", f"trace = {call}"]
     unicode = ", unicode=True" if args.unicode else ""
     if args.format == "json":
-        shown = "path.to_json().decode()"
+        shown = "trace.to_json().decode()"
     elif args.view == "map":
-        lines.insert(0, "from xenexplore.render.text.address_map import map_text")
-        shown = f"map_text(path, {args.step}{unicode})"
+        lines.insert(0, "from xenexplore.render.text.run.address_map import map_text")
+        shown = f"map_text(trace, {args.step}{unicode})"
     elif args.view == "registered":
-        lines.insert(0, "from xenexplore.render.text.registered import registered_text")
-        shown = f"registered_text(path, {args.step}{unicode})"
+        lines.insert(0, "from xenexplore.render.text.run.registered import registered_text")
+        shown = f"registered_text(trace, {args.step}{unicode})"
     elif args.step is not None:
-        lines.insert(0, "from xenexplore.render.text.step import step_text")
-        shown = f"step_text(path, {args.step}{unicode})"
+        lines.insert(0, "from xenexplore.render.text.run.step import step_text")
+        shown = f"step_text(trace, {args.step}{unicode})"
     else:
-        lines.insert(0, "from xenexplore.render.text.path import path_text")
+        lines.insert(0, "from xenexplore.render.text.run.trace import trace_text")
         folded = ", folded=False" if args.all else ""
-        shown = f"path_text(path{unicode}{folded})"
+        shown = f"trace_text(trace{unicode}{folded})"
     return "\n".join([*lines, f'print({shown}, end="")']) + "\n"

@@ -6,15 +6,15 @@ import argparse
 import sys
 
 from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
-from xenexplore.scenario.builtin import (
+from xenexplore.scenario.library.builtin import (
     builtin_names,
     find_scenario,
     find_text,
     load_builtin,
 )
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.model import Scenario
-from xenexplore.scenario.run import check, options_of
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.runner import check, options_of
+from xenexplore.scenario.text.loader import parse_scenario
 
 __all__ = ["RECORDING_SIZE", "SCENARIO_HELP", "TEXT_SIZE", "add_arguments", "run"]
 
@@ -95,7 +95,7 @@ def _summary(scenario: Scenario) -> dict[str, object]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from xenexplore.scenario.writer import write_scenario
+    from xenexplore.scenario.text.writer import write_scenario
 
     text, source = find_text(args.scenario, limit=args.max_size)
     scenario = parse_scenario(text, source)  # what is malformed is refused
@@ -130,7 +130,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _matrix(args: argparse.Namespace) -> int:
     from xenexplore.render.text.matrix import matrix_text
-    from xenexplore.scenario.matrix import matrix
+    from xenexplore.scenario.run.matrix import matrix
 
     questions = matrix()
     if not args.json:
@@ -144,9 +144,9 @@ def _matrix(args: argparse.Namespace) -> int:
 
 def _from_recording(args: argparse.Namespace) -> int:
     from xenexplore.cli.recording import report_damage
-    from xenexplore.recording.reader import read_recording
-    from xenexplore.recording.to_scenario import find_row, to_scenario
-    from xenexplore.scenario.writer import write_scenario
+    from xenexplore.recording.conversion.to_scenario import find_row, to_scenario
+    from xenexplore.recording.format.reader import read_recording
+    from xenexplore.scenario.text.writer import write_scenario
 
     recording = read_recording(args.file, strict=False, limit=args.max_size)
     row = find_row(recording, args.number, domain=args.domain)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
-from xenexplore.analysis.sweep import Grid, Row, read_rows, sweep, table_text, write_parquet
+from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
 from xenexplore.cli.printing import add_max_size, add_printing, print_record, writing
 from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.cli.workload_options import ORDERS, progress_on
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     known = read_rows(output) if output is not None and resumable and output.exists() else {}
     progress = progress_on(sys.stderr)
 
-    def finished(row: Row, done: int, total: int) -> None:
+    def finished(row: SweepRow, done: int, total: int) -> None:
         if output is not None and resumable:
             with writing(output), output.open("a", encoding="utf-8", newline="") as table:
                 table.write(table_text([row], head=False))

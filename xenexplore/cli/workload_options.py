@@ -9,14 +9,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TextIO
 
-from xenexplore.analysis.shape import Shape
-from xenexplore.analysis.synthetic import Assumptions, synthetic
-from xenexplore.analysis.workload import Workload, read_workload
+from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
+from xenexplore.analysis.workload.tables import Workload, read_workload
 from xenexplore.cli.printing import add_max_size, shows_progress
 from xenexplore.cli.scenario import RECORDING_SIZE
 from xenexplore.errors import InputError
-from xenexplore.guest.symbols import SymbolTable, read_kallsyms
-from xenexplore.recording.stream import BUILT_INS, built_in_path
+from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
+from xenexplore.recording.format.stream import BUILT_INS, built_in_path
 
 __all__ = ["ORDERS", "add_workload_arguments", "progress_on", "read_it", "shape_of", "symbols_of"]
 
@@ -77,9 +77,9 @@ def read_it(args: argparse.Namespace) -> Workload:
     return read_workload(args.recording, symbols, limit=args.max_size)
 
 
-def shape_of(args: argparse.Namespace) -> Shape:
+def shape_of(args: argparse.Namespace) -> PageSizes:
     """The page sizes to assume."""
-    return Shape(p2m_order=ORDERS[args.p2m])
+    return PageSizes(p2m_order=ORDERS[args.p2m])
 
 
 def progress_on(stream: TextIO) -> Callable[[int, int, str], None] | None:

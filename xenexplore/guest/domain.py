@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
 from xenexplore.errors import MachineError
-from xenexplore.guest.buffers import Buffer
+from xenexplore.guest.page_tables import MappingRights
+from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.placement import Placement, PlacementRequest, touched
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
-from xenexplore.guest.spot import Request, Spot, touched
-from xenexplore.guest.tables import Rights
 from xenexplore.memory import P2mType
 
 __all__ = ["Domain"]
@@ -57,7 +57,7 @@ class Domain(Running):
 
         Args:
             name: a new name.
-            kind: one of :data:`~xenexplore.guest.buffers.KINDS` that this kernel has.
+            kind: one of :data:`~xenexplore.guest.placement.buffers.KINDS` that this kernel has.
             size: bytes, at least 1.
             offset: offset in its first page, 0 to 4095; None: where the kind's
                 allocator would put it.
@@ -78,7 +78,7 @@ class Domain(Running):
         self._validate(name, size, offset, address, contents, shared)
         owner = process if process is not None else self._vcpu(vcpu).process
         self._vcpu(vcpu)
-        request = Request(
+        request = PlacementRequest(
             name=name,
             kind=kind,
             size=size,
@@ -86,12 +86,12 @@ class Domain(Running):
             vcpu=vcpu,
             process=self.process(owner).name,
             address=None if address is None else address.value,
-            pfns=None if frames is None else tuple(map(self._machine.usable_pfn, frames)),
+            pfns=None if frames is None else tuple(map(self._booted.usable_pfn, frames)),
         )
         spot = self._placer.find(request)
         root = self._root(vcpu, spot.process)
-        rights = Rights(user=spot.user, touched=not spot.user, global_=not spot.user)
-        self._machine.map(root, spot.va, spot.pfns, rights)
+        rights = MappingRights(user=spot.user, touched=not spot.user, global_=not spot.user)
+        self._booted.map(root, spot.va, spot.pfns, rights)
         buffer = self._settle(request, spot, writable=writable, shared=shared)
         if contents is not None:
             self.write(buffer.va, contents, vcpu=vcpu, process=spot.process)
@@ -135,13 +135,13 @@ class Domain(Running):
                 raise MachineError(f"buffer {name!r}: {why}")
 
     def _settle(
-        self, request: Request, spot: Spot, *, writable: bool, shared: bool | None
+        self, request: PlacementRequest, spot: Placement, *, writable: bool, shared: bool | None
     ) -> Buffer:
         """Record a buffer whose pages are mapped; share them if asked."""
         root = self._root(request.vcpu, spot.process)
         pages = touched(spot.va & PAGE_MASK, request.size)
         start = spot.va & -PAGE_SIZE
-        found = [self._machine.spaces.frame(root, start + (i << PAGE_SHIFT)) for i in range(pages)]
+        found = [self._booted.spaces.frame(root, start + (i << PAGE_SHIFT)) for i in range(pages)]
         frames = tuple(Gfn(gfn) for gfn in found if gfn is not None)
         assert len(frames) == pages, "a placed buffer is mapped"
         if shared and self.spec.encrypted:
@@ -176,7 +176,7 @@ class Domain(Running):
                 image, which no kernel remaps; or not one frame per page.
         """
         buffer = self._buffer(name)
-        if self._machine.boot_mapped(buffer.va.value):
+        if self._booted.boot_mapped(buffer.va.value):
             raise MachineError(
                 f"buffer {name!r}: no kernel remaps {self.layout.find(buffer.va).name}"
             )
@@ -186,10 +186,12 @@ class Domain(Running):
             raise MachineError(
                 f"buffer {name!r} touches {len(buffer.frames)} pages, got {len(frames)} frames"
             )
-        pfns = tuple(map(self._machine.usable_pfn, frames))
+        pfns = tuple(map(self._booted.usable_pfn, frames))
         user = buffer.process is not None
-        rights = Rights(writable=buffer.writable, user=user, touched=not user, global_=not user)
-        self._machine.map(self._root(None, buffer.process), buffer.va.value, pfns, rights)
+        rights = MappingRights(
+            writable=buffer.writable, user=user, touched=not user, global_=not user
+        )
+        self._booted.map(self._root(None, buffer.process), buffer.va.value, pfns, rights)
         self._buffers[name] = replace(
             buffer,
             frames=frames,
@@ -203,15 +205,13 @@ class Domain(Running):
         """Make a buffer's pages not present.  The buffer keeps its name and record."""
         buffer = self._buffer(name)
         for page in buffer.pages:
-            self._machine.spaces.unmap(self._root(None, buffer.process), page.value)
+            self._booted.spaces.unmap(self._root(None, buffer.process), page.value)
 
     def set_writable(self, name: str, writable: bool) -> Buffer:
         """Map a buffer's pages read-only or writable."""
         buffer = self._buffer(name)
         for page in buffer.pages:
-            self._machine.spaces.set_writable(
-                self._root(None, buffer.process), page.value, writable
-            )
+            self._booted.spaces.set_writable(self._root(None, buffer.process), page.value, writable)
         self._buffers[name] = replace(buffer, writable=writable)
         return self._buffers[name]
 
@@ -219,7 +219,7 @@ class Domain(Running):
         """The frames that the page tables map for a buffer now, one per page."""
         buffer = self._buffer(name)
         root = self._root(None, buffer.process)
-        found = (self._machine.spaces.frame(root, page.value) for page in buffer.pages)
+        found = (self._booted.spaces.frame(root, page.value) for page in buffer.pages)
         return tuple(None if gfn is None else Gfn(gfn) for gfn in found)
 
     def alloc_frames(self, count: int, *, contiguous: bool, align: int = 1) -> tuple[Gfn, ...]:
@@ -233,29 +233,29 @@ class Domain(Running):
         if count < 1 or align < 1:
             raise MachineError(f"{count} frames aligned to {align}: expected at least 1 of each")
         if contiguous:
-            first = self._machine.frames.take_run(count, align)
+            first = self._booted.frames.take_run(count, align)
             pfns = tuple(range(first, first + count))
         else:
-            pfns = self._machine.frames.take_scattered(count)
-        return tuple(map(self._machine.to_gfn, pfns))
+            pfns = self._booted.frames.take_scattered(count)
+        return tuple(map(self._booted.to_gfn, pfns))
 
     def map_kernel(
         self, va: Gva, frames: tuple[Gfn, ...], *, writable: bool = True, shared: bool = False
     ) -> None:
         """Map 4 KiB kernel pages (not executable) in every address space."""
-        if (not va.value >> 63 and self._machine.kernel.processes) or va.offset:
+        if (not va.value >> 63 and self._booted.kernel.processes) or va.offset:
             raise MachineError(f"{va.hex()} is not the start of a kernel page")
-        pfns = tuple(map(self._machine.usable_pfn, frames))
+        pfns = tuple(map(self._booted.usable_pfn, frames))
         if shared:
             for frame in frames:
                 self.set_encrypted(frame, False)
-        rights = Rights(writable=writable)
-        self._machine.map(self._machine.spaces.kernel, va.value, pfns, rights)
+        rights = MappingRights(writable=writable)
+        self._booted.map(self._booted.spaces.kernel, va.value, pfns, rights)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
         """Where the kernel's directmap maps a frame, or None if it has none there."""
-        pfn = self._machine.to_pfn(gfn.value)
-        va = None if pfn is None else self._machine.kernel.directmap_va(pfn)
+        pfn = self._booted.to_pfn(gfn.value)
+        va = None if pfn is None else self._booted.kernel.directmap_va(pfn)
         return None if va is None else Gva(va)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:
@@ -270,7 +270,7 @@ class Domain(Running):
         Raises:
             MachineError: the guest is not encrypted.
         """
-        self._machine.set_encrypted(gfn, encrypted, keep=keep)
+        self._booted.set_encrypted(gfn, encrypted, keep=keep)
         for name, buffer in self._buffers.items():
             if gfn in buffer.frames:
                 shared = not any(map(self.memory.is_private, buffer.frames))
@@ -288,7 +288,7 @@ class Domain(Running):
         kind = p2m_type if isinstance(p2m_type, P2mType) else known.get(p2m_type)
         if kind is None:
             raise no_such("P2M type", p2m_type, known)
-        self._machine.set_p2m_type(gfn, kind)
+        self._booted.set_p2m_type(gfn, kind)
 
 
 def _consecutive(frames: tuple[Gfn, ...]) -> bool:

@@ -17,13 +17,13 @@ from xenexplore.addr import (
     split_pages,
 )
 from xenexplore.errors import MachineError
-from xenexplore.guest.machine import Machine
+from xenexplore.guest.booted import BootedGuest
+from xenexplore.guest.layout.regions import Layout, Region
+from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.physical import GpaRegion
-from xenexplore.guest.place import Placer
-from xenexplore.guest.process import KERNEL_SPACE, Process, Vcpu
-from xenexplore.guest.regions import Layout, Region
+from xenexplore.guest.placement.placer import Placer
 from xenexplore.guest.spec import GuestSpec, no_such
-from xenexplore.guest.tables import Rights
+from xenexplore.guest.vcpus import KERNEL_SPACE, Process, Vcpu
 from xenexplore.memory import GuestMemory
 from xenexplore.paging import PagingState
 from xenexplore.paging.state import CR4_PKE, CR4_SMAP, CR4_SMEP, EFLAGS_AC
@@ -50,8 +50,8 @@ class Running:
 
     def __init__(self, spec: GuestSpec) -> None:
         self.spec = spec
-        self._machine = Machine(spec)
-        kernel, physical = self._machine.kernel, self._machine.physical
+        self._booted = BootedGuest(spec)
+        kernel, physical = self._booted.kernel, self._booted.physical
         self._parts = kernel.parts()
         self.layout: Layout = kernel.layout()
         self.gpa_regions: tuple[GpaRegion, ...] = (*physical.regions, *kernel.reserved())
@@ -63,8 +63,8 @@ class Running:
             )
         self.kinds: tuple[str, ...] = tuple(kernel.kinds)
         self._stacks: dict[tuple[str, int], int] = {}
-        self._placer = Placer(kernel, self._machine.frames, self._stack_of, self._mapped_pfn)
-        root = Gpa(self._machine.spaces.kernel)
+        self._placer = Placer(kernel, self._booted.frames, self._stack_of, self._mapped_pfn)
+        root = Gpa(self._booted.spaces.kernel)
         self._processes = {KERNEL_SPACE: Process(name=KERNEL_SPACE, pid=0, root=root)}
         self.vcpus: list[Vcpu] = [
             Vcpu(
@@ -83,7 +83,7 @@ class Running:
     @property
     def memory(self) -> GuestMemory:
         """Its RAM, P2M and encryption state."""
-        return self._machine.memory
+        return self._booted.memory
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -93,12 +93,12 @@ class Running:
     @property
     def stack_size(self) -> int:
         """Bytes of a kernel stack."""
-        return self._machine.kernel.stack_pages << PAGE_SHIFT
+        return self._booted.kernel.stack_pages << PAGE_SHIFT
 
     @property
     def table_frames(self) -> tuple[Gfn, ...]:
         """Frames that hold page tables."""
-        return self._machine.spaces.table_frames
+        return self._booted.spaces.table_frames
 
     def linear_region(self, word: str) -> Region | None:
         """A region in one piece, or None if this kernel has none of that name.
@@ -128,11 +128,11 @@ class Running:
             vcpu: index of the vCPU.
             user_access: EFLAGS.AC, which privcmd raises (stac) around the call.
         """
-        kernel = self._machine.kernel
+        kernel = self._booted.kernel
         cr4 = pkru = 0
         if kernel.smep_smap and self.spec.smap and self.spec.has_p2m:
             cr4, pkru = CR4_SMEP | CR4_SMAP | CR4_PKE, _PKRU
-        return self._machine.spaces.registers(
+        return self._booted.spaces.registers(
             self._vcpu(vcpu).cr3.value,
             cr4=cr4,
             nxe=kernel.nx,
@@ -155,9 +155,9 @@ class Running:
             MachineError: this kernel has no processes.
         """
         if name not in self._processes:
-            if not self._machine.kernel.processes:
+            if not self._booted.kernel.processes:
                 raise no_such("process", name, self._processes, "this kernel has one address space")
-            root = Gpa(self._machine.new_root())
+            root = Gpa(self._booted.new_root())
             self._processes[name] = Process(name=name, pid=len(self._processes), root=root)
         return self._processes[name]
 
@@ -177,10 +177,10 @@ class Running:
     def _stack_of(self, process: str, vcpu: int) -> int:
         """Lowest address of the stack of a process' thread on a vCPU; mapped at first use."""
         if (process, vcpu) not in self._stacks:
-            boot = self._machine.kernel.boot_stack(vcpu) if process == KERNEL_SPACE else None
+            boot = self._booted.kernel.boot_stack(vcpu) if process == KERNEL_SPACE else None
             if boot is None:
                 boot, pfns = self._placer.map_stack()
-                self._machine.map(self._machine.spaces.kernel, boot, pfns, Rights())
+                self._booted.map(self._booted.spaces.kernel, boot, pfns, MappingRights())
             self._stacks[process, vcpu] = boot
         return self._stacks[process, vcpu]
 
@@ -190,8 +190,8 @@ class Running:
         return self._vcpu(vcpu or 0).cr3.value
 
     def _mapped_pfn(self, va: int, process: str) -> int | None:
-        gfn = self._machine.spaces.frame(self.process(process).root.value, va)
-        return None if gfn is None else self._machine.to_pfn(gfn)
+        gfn = self._booted.spaces.frame(self.process(process).root.value, va)
+        return None if gfn is None else self._booted.to_pfn(gfn)
 
     def truth(
         self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
@@ -211,7 +211,7 @@ class Running:
         for at, size in split_pages(va, length):
             gfn = None
             if self._is_canonical(at.value):
-                gfn = self._machine.spaces.frame(root, at.value)
+                gfn = self._booted.spaces.frame(root, at.value)
             pieces.append((None if gfn is None else gfn_to_gpa(Gfn(gfn)) + at.offset, size))
         return tuple(pieces)
 
@@ -248,7 +248,7 @@ class Running:
         for gpa, size in self.truth(va, len(data), vcpu=vcpu, process=process):
             if gpa is None or not self.memory.guest.write(gpa.value, data[done : done + size]):
                 raise MachineError(f"the guest cannot write {len(data)} bytes at {va.hex()}")
-            self._machine.spaces.mark_touched(root, va.value + done, written=True)
+            self._booted.spaces.mark_touched(root, va.value + done, written=True)
             done += size
 
 

@@ -5,36 +5,43 @@
 
 from __future__ import annotations
 
-from xenexplore.hypercalls.catalogue import (
+from xenexplore.hypercalls.catalogue.entries import (
     Argument,
-    Hypercall,
+    Family,
     SubOp,
     families,
     family,
     family_of,
 )
-from xenexplore.hypercalls.explain import Explanation, Seen, explain, name_of
-from xenexplore.hypercalls.facts import Facts, facts_of
-from xenexplore.hypercalls.find import find, search
-from xenexplore.hypercalls.plan import FAULT, Call, Choice, Copy, Outcome, predict
-from xenexplore.hypercalls.structs import Field, HandleField, Layout, structs_for
-from xenexplore.hypercalls.values import Free
+from xenexplore.hypercalls.catalogue.search import find, search
+from xenexplore.hypercalls.language.values import Free
+from xenexplore.hypercalls.outline.entry_facts import EntryFacts, facts_of
+from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain, name_of
+from xenexplore.hypercalls.plan.predict import (
+    FAULT,
+    PlanCall,
+    PlanChoice,
+    PlanCopy,
+    PlanOutcome,
+    predict,
+)
+from xenexplore.hypercalls.structs import Field, HandleField, StructLayout, structs_for
 
 __all__ = [
     "FAULT",
     "Argument",
-    "Call",
-    "Choice",
-    "Copy",
+    "EntryFacts",
     "Explanation",
-    "Facts",
+    "Family",
     "Field",
     "Free",
     "HandleField",
-    "Hypercall",
-    "Layout",
-    "Outcome",
+    "PlanCall",
+    "PlanChoice",
+    "PlanCopy",
+    "PlanOutcome",
     "Seen",
+    "StructLayout",
     "SubOp",
     "explain",
     "facts_of",

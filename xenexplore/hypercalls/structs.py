@@ -16,7 +16,7 @@ from typing import Any
 
 from xenexplore.errors import CatalogueError
 
-__all__ = ["ARCHES", "Field", "HandleField", "Layout", "Structs", "structs_for"]
+__all__ = ["ARCHES", "Field", "HandleField", "StructLayout", "Structs", "structs_for"]
 
 ARCHES = ("x86_64", "arm64")
 
@@ -85,7 +85,7 @@ class HandleField:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StructLayout:
     """A struct or union of the public interface.
 
     Attributes:
@@ -126,7 +126,7 @@ class Structs:
             raise CatalogueError(f"architecture {arch}", ARCHES)
         self.arch = arch
         self._index = _read(arch, "index")
-        self._loaded: dict[str, Layout | tuple[int, bool] | str] = {}
+        self._loaded: dict[str, StructLayout | tuple[int, bool] | str] = {}
         # Arm64's tables hold only what differs from x86-64's.
         self._base = None if arch == "x86_64" else structs_for("x86_64")
         self._absent = set(_read(arch, "absent")["names"]) if self._base else set()
@@ -143,12 +143,12 @@ class Structs:
             header = stem.replace("arch-x86-", "arch-x86/").replace("arch-arm-", "arch-arm/")
             for folder in ("hvm", "io", "xsm"):
                 header = header.replace(f"{folder}-", f"{folder}/")
-            self._loaded[name] = Layout(
+            self._loaded[name] = StructLayout(
                 name, entry["kind"], entry["size"], entry["align"], fields, f"{header}.h", spelled
             )
         self._headers.add(stem)
 
-    def _entry(self, name: str) -> Layout | tuple[int, bool] | str | None:
+    def _entry(self, name: str) -> StructLayout | tuple[int, bool] | str | None:
         stem = self._index.get(name)
         if stem is None:
             if self._base is None or name in self._absent:
@@ -163,17 +163,17 @@ class Structs:
         base = self._base.names() if self._base else ()
         return tuple(sorted({*self._index, *base} - self._absent))
 
-    def get(self, name: str) -> Layout | None:
+    def get(self, name: str) -> StructLayout | None:
         """The struct or union of that name (or typedef name), or None if it is a scalar."""
         for wanted in (name, f"{name}_t", name.removesuffix("_t")):
             entry = self._entry(wanted)
             while isinstance(entry, str) and "[" not in entry:
                 entry = self._entry(entry)
-            if isinstance(entry, Layout):
+            if isinstance(entry, StructLayout):
                 return entry
         return None
 
-    def layout(self, name: str) -> Layout:
+    def layout(self, name: str) -> StructLayout:
         """The struct or union of that name.
 
         Raises:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
-from xenexplore.hypervisor.abi import Access, Area, GuestCall, Meaning
 from xenexplore.hypervisor.answers import answer_bytes
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Meaning, RegisteredArea
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.hypervisor.physical import guest_translate
 from xenexplore.memory import P2mType
@@ -58,7 +58,7 @@ _GET_PAGE = xen("xen/common/memory.c", "check_get_page_from_gfn", "4.18")
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
 
 
-def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Area:
+def register_physical(xen: Xen, subject: int, gpa: Gpa, va: Gva) -> int | RegisteredArea:
     """VCPUOP_register_runstate_phys_area: what map_guest_area() accepts, or -errno.
 
     Source: map_guest_area(), xen/common/domain.c (4.18): the area must not cross
@@ -70,22 +70,22 @@ def register_physical(machine: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Ar
     if gpa.value == _UNREGISTER:
         return 0
     crosses = gpa.offset + RUNSTATE_BYTES > PAGE_SIZE
-    _check(machine, "the area lies within one page", not crosses, f"offset {gpa.offset:#x}")
+    _check(xen, "the area lies within one page", not crosses, f"offset {gpa.offset:#x}")
     if crosses:
         return -ERRNOS["ENXIO"]
     aligned = gpa.value % 8 == 0
-    _check(machine, "the area is aligned to a long", aligned, gpa.hex())
+    _check(xen, "the area is aligned to a long", aligned, gpa.hex())
     if not aligned:
         return -ERRNOS["ENXIO"]
-    name = _no_page(machine, gpa)
+    name = _no_page(xen, gpa)
     detail = f"{gpa.page.hex()}: -{name}" if name else gpa.page.hex()
-    _check(machine, "the frame is a page of the guest's", not name, detail, _GET_PAGE)
+    _check(xen, "the frame is a page of the guest's", not name, detail, _GET_PAGE)
     if name:
         return -ERRNOS[name]
-    return Area(subject=subject, handle=gpa.value, va=va, physical=True)
+    return RegisteredArea(subject=subject, handle=gpa.value, va=va, physical=True)
 
 
-def _no_page(machine: Xen, gpa: Gpa) -> str:
+def _no_page(xen: Xen, gpa: Gpa) -> str:
     """The errno's name if check_get_page_from_gfn() gives no page, else ``""``.
 
     A shared page is unshared first, and one that is populated on demand is
@@ -93,8 +93,8 @@ def _no_page(machine: Xen, gpa: Gpa) -> str:
 
     Source: xen/common/memory.c (4.18), after p2m_get_page_from_gfn().
     """
-    touched = machine.touch(gpa, 1, None)
-    kind = machine.domain.memory.p2m.entry(gpa.value >> PAGE_SHIFT).type
+    touched = xen.touch(gpa, 1, None)
+    kind = xen.domain.memory.p2m.entry(gpa.value >> PAGE_SHIFT).type
     if kind in PAGING_TYPES or kind is P2mType.p2m_ram_shared:
         return "EAGAIN"
     if kind is P2mType.p2m_mmio_direct:
@@ -103,7 +103,7 @@ def _no_page(machine: Xen, gpa: Gpa) -> str:
 
 
 def register_runstate_physical(
-    machine: Xen, caller: int, subject: int, *, area: Gva, argument: Gva
+    xen: Xen, caller: int, subject: int, *, area: Gva, argument: Gva
 ) -> int:
     """The whole call: the guest names the area by its physical address, Xen checks and maps it.
 
@@ -111,7 +111,7 @@ def register_runstate_physical(
     the area at once only if the subject is the caller.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         caller: the vCPU that makes the call.
         subject: the vCPU whose area it is.
         area: linear address of the area, in the subject's address space.
@@ -123,27 +123,27 @@ def register_runstate_physical(
     Source: VCPUOP_register_runstate_phys_area and runstate_area_populate()
     (xen/common/domain.c, 4.18).
     """
-    gpa = guest_translate(machine, area, RUNSTATE_BYTES, subject)[0][0]
+    gpa = guest_translate(xen, area, RUNSTATE_BYTES, subject)[0][0]
     handle = _UNREGISTER if gpa is None else gpa.value
-    machine.domain.write(argument, handle.to_bytes(8, "little"), vcpu=caller)
-    where = machine.domain.truth(argument, 8, vcpu=caller)[0][0]
+    xen.domain.write(argument, handle.to_bytes(8, "little"), vcpu=caller)
+    where = xen.domain.truth(argument, 8, vcpu=caller)[0][0]
     assert where is not None, "the guest has just written there"
     what = f"the physical address of vCPU {subject}'s area into the argument struct"
-    machine.emit(GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=what))
+    xen.emit(GuestWrite(cite=xen.abi.asked, gpa=where, size=8, what=what))
     args = (_REGISTER_RUNSTATE_PHYS, subject, argument.value)
     step = Hypercall(
         cite=_TWIN, vcpu=caller, name="vcpu_op.register_runstate_phys_area",
         number=_VCPU_OP, args=args,
     )  # fmt: skip
-    with machine.record.under(step):
-        machine.leave(_TWIN, caller)
-        value = _fetch_and_map(machine, caller, subject, area, argument)
-        machine.emit(returned(_TWIN, caller, value))
+    with xen.record.under(step):
+        xen.leave(_TWIN, caller)
+        value = _fetch_and_map(xen, caller, subject, area, argument)
+        xen.emit(returned(_TWIN, caller, value))
     return value
 
 
-def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
-    access = Access(
+def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
+    access = HandleAccess(
         direction=Direction.FROM,
         handle=argument.value,
         size=8,
@@ -152,49 +152,49 @@ def _fetch_and_map(machine: Xen, caller: int, subject: int, va: Gva, argument: G
         subject=caller,
         number=_VCPU_OP,
     )
-    data = copy_from_guest(machine, access)
+    data = copy_from_guest(xen, access)
     if data is None:
         return -ERRNOS["EFAULT"]
-    found = register_physical(machine, subject, Gpa(int.from_bytes(data, "little")), va)
-    if not isinstance(found, Area):
-        machine.areas.pop(subject, None) if not found else None
+    found = register_physical(xen, subject, Gpa(int.from_bytes(data, "little")), va)
+    if not isinstance(found, RegisteredArea):
+        xen.areas.pop(subject, None) if not found else None
         return found
-    machine.areas[subject] = found
+    xen.areas[subject] = found
     if caller == subject:
         fill = replace(access, direction=Direction.TO, handle=found.handle, size=RUNSTATE_BYTES,
                        role="vcpu_runstate_info: the runstate now", number=None,
                        physical_area=True)  # fmt: skip
-        copy_to_guest(machine, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
+        copy_to_guest(xen, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
     return 0
 
 
-def _check(machine: Xen, name: str, passed: bool, detail: str, cite: Cite = _MAP) -> None:
-    machine.emit(Check(cite=cite, name=name, passed=passed, detail=detail))
+def _check(xen: Xen, name: str, passed: bool, detail: str, cite: Cite = _MAP) -> None:
+    xen.emit(Check(cite=cite, name=name, passed=passed, detail=detail))
 
 
-def deferred_to(machine: Xen, subject: int, current: int) -> int:
+def deferred_to(xen: Xen, subject: int, current: int) -> int:
     """The vCPU that makes an update under the cure of deferring it, and a note if that is later."""
     if current != subject:
         text = (
             f"The update is put off: vCPU {subject} is kicked and updates its own area on its "
             "way back to the guest."
         )
-        machine.emit(Note(cite=_DEFER, text=text))
+        xen.emit(Note(cite=_DEFER, text=text))
     return subject
 
 
-def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "current") -> bool:
+def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str = "current") -> bool:
     """Xen updates a vCPU's runstate area while ``current`` runs on this CPU.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         area: the registered area.
         current: the vCPU running here.
         cure: ``"deferred"`` puts the update off until the subject itself is
             about to return to the guest; anything else updates here and now.
     """
     if cure == "deferred":
-        current = deferred_to(machine, area.subject, current)
+        current = deferred_to(xen, area.subject, current)
     writes = [(0, RUNSTATE_BYTES, "vcpu_runstate_info")]
     if area.physical:
         # Always that model, whatever VM_ASSIST says, and the whole field at once:
@@ -205,9 +205,9 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
         flag = (_FLAG_BYTE, 1, "XEN_RUNSTATE_UPDATE")
         writes = [flag, *writes, flag]
     done = True
-    stored = _stored(machine, area, current)
+    stored = _stored(xen, area, current)
     for offset, size, role in writes:
-        access = Access(
+        access = HandleAccess(
             direction=Direction.TO,
             handle=area.handle + offset,
             size=size,
@@ -217,17 +217,17 @@ def update_runstate(machine: Xen, area: Area, current: int, *, cure: str = "curr
             number=None,
             physical_area=area.physical,
         )
-        done = copy_to_guest(machine, access, answer_bytes(role, size), stored) and done
+        done = copy_to_guest(xen, access, answer_bytes(role, size), stored) and done
     return done
 
 
-def _stored(machine: Xen, area: Area, current: int) -> GuestCall | None:
+def _stored(xen: Xen, area: RegisteredArea, current: int) -> GuestCall | None:
     """What a stored handle stands for, for the judge; no call is running.
 
     None where the handle is the area's own linear address, or a physical one.
     """
     if area.physical or area.handle == area.va.value:
         return None
-    pieces = machine.domain.truth(area.va, RUNSTATE_BYTES, vcpu=area.subject)
+    pieces = xen.domain.truth(area.va, RUNSTATE_BYTES, vcpu=area.subject)
     meaning = Meaning(start=area.handle, size=RUNSTATE_BYTES, va=area.va, pieces=pieces)
     return GuestCall(vcpu=current, name="update", number=_VCPU_OP, args=(), meanings=(meaning,))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Access, GuestCall, Meaning
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Meaning
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
 from xenexplore.steps import Check, Direction, Hazard, Hypercall, Note, returned, xen
 
@@ -58,14 +58,14 @@ def xlat_base(vcpu: int) -> Gva:
     return Gva(start + (vcpu << _VA_SHIFT))
 
 
-def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
+def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True) -> int:
     """XENMEM_populate_physmap by a 32-bit caller; returns how many extents are done.
 
     A copy that fails ends the call, and shows in that number alone.  hvm_hypercall()
     passes ebx and ecx on, 32 bits each: a struct above 4 GiB cannot be named.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         vcpu: the calling vCPU.
         struct: its struct compat_memory_reservation.
         test_first: whether the copy helper tests for the translation area
@@ -75,7 +75,7 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
         MachineError: the guest is PV: pv_hypercall() tells 32-bit callers by the domain
             (is_pv_32bit_vcpu(), xen/arch/x86/pv/hypercall.c), and this one is 64-bit.
     """
-    if not machine.domain.spec.has_p2m:
+    if not xen.domain.spec.has_p2m:
         raise MachineError(
             "a 64-bit PV guest makes no 32-bit hypercalls: Xen tells 32-bit callers by the domain"
         )
@@ -87,35 +87,35 @@ def compat_populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool = 
         number=_MEMORY_OP,
         args=(_POPULATE, named.value),
     )
-    with machine.record.under(step):
-        machine.leave(_ENTRY, vcpu)
+    with xen.record.under(step):
+        xen.leave(_ENTRY, vcpu)
         if struct.value != named.value:
             text = (
                 f"The caller's struct is at {struct.hex()}; a 32-bit caller's ecx holds 32 bits, "
                 f"and Xen gets {named.hex()}."
             )
-            machine.emit(Note(cite=_ENTRY, text=text))
-        value = _populate(machine, vcpu, named, test_first=test_first)
-        machine.emit(returned(_ENTRY, vcpu, value, "extents done"))
+            xen.emit(Note(cite=_ENTRY, text=text))
+        value = _populate(xen, vcpu, named, test_first=test_first)
+        xen.emit(returned(_ENTRY, vcpu, value, "extents done"))
     return value
 
 
-def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
+def _populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
     """compat_memory_op(): as many extents at a time as the area has room for; returns how many."""
     done = 0
     while True:
-        data = _copy(machine, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
+        data = _copy(xen, vcpu, struct, COMPAT_RESERVATION_BYTES, "compat_memory_reservation")
         if data is None:
             return done
         array, count = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
         if count > _MOST_EXTENTS:
             return done
-        native = _translate(machine, vcpu, array, range(done, min(count, done + _ROOM)))
+        native = _translate(xen, vcpu, array, range(done, min(count, done + _ROOM)))
         ends = done + len(native)
-        reached = done + _handler(machine, vcpu, native, test_first=test_first)
+        reached = done + _handler(xen, vcpu, native, test_first=test_first)
         for index in range(done, reached):
             pfn = native[index - done][:_PFN_BYTES]
-            if not _back(machine, vcpu, Gva(array + _PFN_BYTES * index), pfn):
+            if not _back(xen, vcpu, Gva(array + _PFN_BYTES * index), pfn):
                 return index
         # A batch that was full, and was done, is followed by the next one.
         if reached < ends or len(native) < _ROOM or ends >= count:
@@ -123,35 +123,35 @@ def _populate(machine: Xen, vcpu: int, struct: Gva, *, test_first: bool) -> int:
         done = reached
 
 
-def _translate(machine: Xen, vcpu: int, array: int, extents: range) -> list[bytes]:
+def _translate(xen: Xen, vcpu: int, array: int, extents: range) -> list[bytes]:
     """The 32-bit frame numbers as 64-bit ones, up to the first that cannot be read."""
     native = []
     for index in extents:
-        pfn = _copy(machine, vcpu, Gva(array + _PFN_BYTES * index), _PFN_BYTES, "compat_pfn_t")
+        pfn = _copy(xen, vcpu, Gva(array + _PFN_BYTES * index), _PFN_BYTES, "compat_pfn_t")
         if pfn is None:
             break
         native.append(pfn + bytes(8 - _PFN_BYTES))
     return native
 
 
-def _handler(machine: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> int:
+def _handler(xen: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> int:
     """do_memory_op() on what the area holds: how many extents it does before a copy fails."""
     base = xlat_base(vcpu)
     reservation = (base + _NATIVE_BYTES).value.to_bytes(8, "little") + bytes(_NATIVE_BYTES - 8)
     pieces = [(base, reservation, "xen_memory_reservation")]
     pieces += [(base + _NATIVE_BYTES + 8 * i, pfn, "xen_pfn_t") for i, pfn in enumerate(native)]
     for at, (address, expected, role) in enumerate(pieces):
-        if not _native(machine, vcpu, address, expected, role, test_first=test_first):
+        if not _native(xen, vcpu, address, expected, role, test_first=test_first):
             return max(at - 1, 0)
     return len(native)
 
 
 def _native(
-    machine: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
+    xen: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
 ) -> bool:
     """The native handler's copy_from_guest() of a piece that lies in the translation area."""
     if test_first:
-        machine.emit(
+        xen.emit(
             Check(
                 cite=_TEST,
                 name=f"{role} lies in Xen's own translation area: a plain memcpy",
@@ -162,9 +162,9 @@ def _native(
         return True
     xens = Meaning(start=address.value, size=len(expected), va=address,
                    pieces=((None, len(expected)),))  # fmt: skip
-    data = _copy(machine, vcpu, address, len(expected), f"{role} (translated)", xens)
+    data = _copy(xen, vcpu, address, len(expected), f"{role} (translated)", xens)
     if data is not None and data != expected:
-        machine.emit(
+        xen.emit(
             Hazard(
                 cite=_TEST,
                 name="translation area diverted",
@@ -174,9 +174,9 @@ def _native(
     return data is not None
 
 
-def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
+def _back(xen: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
     """A frame number back into the guest's array: the compat layer does so for every guest."""
-    access = Access(
+    access = HandleAccess(
         direction=Direction.TO,
         handle=address.value,
         size=len(pfn),
@@ -185,14 +185,14 @@ def _back(machine: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
         subject=vcpu,
         number=_MEMORY_OP,
     )
-    return copy_to_guest(machine, access, pfn)
+    return copy_to_guest(xen, access, pfn)
 
 
 def _copy(
-    machine: Xen, vcpu: int, address: Gva, size: int, role: str, xens: Meaning | None = None
+    xen: Xen, vcpu: int, address: Gva, size: int, role: str, xens: Meaning | None = None
 ) -> bytes | None:
     """One copy; ``xens`` says that Xen means its own memory and no frame of the guest."""
-    access = Access(
+    access = HandleAccess(
         direction=Direction.FROM,
         handle=address.value,
         size=size,
@@ -204,4 +204,4 @@ def _copy(
     call = None
     if xens is not None:
         call = GuestCall(vcpu=vcpu, name=role, number=_MEMORY_OP, args=(), meanings=(xens,))
-    return copy_from_guest(machine, access, call)
+    return copy_from_guest(xen, access, call)

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xenexplore.hypervisor.abi import Access, GuestCall, Located
-from xenexplore.hypervisor.judge import meant, unchecked
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located
+from xenexplore.hypervisor.oracle import meant, unchecked
 from xenexplore.steps import Cite, Copy, CopyFailed, Direction, Fault, Move, xen
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ _ARM = xen("xen/arch/arm/guestcopy.c", "copy_guest")
 _PV = xen("xen/arch/x86/usercopy.c", "copy_to_guest_ll")
 
 
-def _cite(machine: Xen, access: Access) -> Cite:
-    if machine.domain.spec.type == "pv":
+def _cite(xen: Xen, access: HandleAccess) -> Cite:
+    if xen.domain.spec.type == "pv":
         return _PV
     return _TO_USER if access.writes else _FROM_USER
 
 
 def _transfer(
-    machine: Xen, access: Access, call: GuestCall | None, data: bytes | None
+    xen: Xen, access: HandleAccess, call: GuestCall | None, data: bytes | None
 ) -> bytes | None:
     """Move the bytes of one access; None where a chunk failed.  ``data`` None: read."""
     done = bytearray()
     step = Copy(
-        cite=_cite(machine, access),
+        cite=_cite(xen, access),
         direction=access.direction,
         handle=access.handle,
         size=access.size,
@@ -51,18 +51,18 @@ def _transfer(
         current=access.current,
         subject=access.subject,
     )
-    with machine.record.under(step):
-        exchanged = machine.abi.exchange(machine, access, data)
+    with xen.record.under(step):
+        exchanged = xen.abi.exchange(xen, access, data)
         if exchanged is not None:
             return exchanged
-        for found in machine.abi.locate(machine, access):
+        for found in xen.abi.locate(xen, access):
             if isinstance(found, Fault):  # recorded where it happened
-                _failed(machine, access, len(done))
+                _failed(xen, access, len(done))
                 return None
             start = access.handle + len(done)
-            moved = _move(machine, access, call, found, start, data, len(done))
+            moved = _move(xen, access, call, found, start, data, len(done))
             if moved is None:
-                _failed(machine, access, len(done))
+                _failed(xen, access, len(done))
                 return None
             done += moved
         assert len(done) == access.size, "an option located fewer bytes than were asked for"
@@ -70,8 +70,8 @@ def _transfer(
 
 
 def _move(
-    machine: Xen,
-    access: Access,
+    xen: Xen,
+    access: HandleAccess,
     call: GuestCall | None,
     found: Located,
     start: int,
@@ -80,16 +80,16 @@ def _move(
 ) -> bytes | None:
     """Move one located piece, after its P2M look-up; None where the frame cannot be had."""
     if not found.checked:
-        lost = unchecked(machine, call, access, start, found.size)
+        lost = unchecked(xen, call, access, start, found.size)
         if lost is not None:
-            machine.emit(lost)
+            xen.emit(lost)
     chunk = None if data is None else data[offset : offset + found.size]
-    outcome = machine.touch(found.gpa, found.size, chunk, mapped=access.physical_area)
+    outcome = xen.touch(found.gpa, found.size, chunk, mapped=access.physical_area)
     if outcome is None:
         return None
     where = found.gpa
-    for gpa, size in meant(machine, call, access, start, found.size):
-        machine.emit(
+    for gpa, size in meant(xen, call, access, start, found.size):
+        xen.emit(
             Move(
                 cite=_HVM_COPY,
                 direction=Direction.TO if access.writes else Direction.FROM,
@@ -104,23 +104,25 @@ def _move(
     return outcome.data if chunk is None else chunk
 
 
-def _failed(machine: Xen, access: Access, moved: int) -> None:
+def _failed(xen: Xen, access: HandleAccess, moved: int) -> None:
     # copy_to_guest_ll() (PV) and Arm's copy_guest() report what remains.
-    whole = machine.copy_helper == "x86" and machine.domain.spec.has_p2m
-    machine.emit(
+    whole = xen.copy_helper == "x86" and xen.domain.spec.has_p2m
+    xen.emit(
         CopyFailed(
-            cite=_ARM if machine.copy_helper == "arm" else _cite(machine, access),
+            cite=_ARM if xen.copy_helper == "arm" else _cite(xen, access),
             moved=moved,
             reported=access.size if whole else access.size - moved,
         )
     )
 
 
-def copy_from_guest(machine: Xen, access: Access, call: GuestCall | None = None) -> bytes | None:
+def copy_from_guest(xen: Xen, access: HandleAccess, call: GuestCall | None = None) -> bytes | None:
     """Xen reads ``access.size`` bytes; None where any chunk failed."""
-    return _transfer(machine, access, call, None)
+    return _transfer(xen, access, call, None)
 
 
-def copy_to_guest(machine: Xen, access: Access, data: bytes, call: GuestCall | None = None) -> bool:
+def copy_to_guest(
+    xen: Xen, access: HandleAccess, data: bytes, call: GuestCall | None = None
+) -> bool:
     """Xen writes ``data``; False where any chunk failed (earlier ones have been written)."""
-    return _transfer(machine, access, call, data) is not None
+    return _transfer(xen, access, call, data) is not None

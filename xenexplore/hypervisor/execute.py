@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.errors import MachineError
-from xenexplore.hypercalls.catalogue import family_of
-from xenexplore.hypercalls.plan import FAULT, Choice, Outcome, Reply, Steps, predict
-from xenexplore.hypercalls.plan import Copy as PlannedCopy
-from xenexplore.hypercalls.values import choose, settle
-from xenexplore.hypervisor.abi import Access, GuestCall, Refused
+from xenexplore.hypercalls.catalogue.entries import family_of
+from xenexplore.hypercalls.language.values import choose, settle
+from xenexplore.hypercalls.plan.predict import FAULT, PlanChoice, PlanOutcome, Reply, Steps, predict
+from xenexplore.hypercalls.plan.predict import PlanCopy as PlannedCopy
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Refused
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
-from xenexplore.hypervisor.survey import planned_call
+from xenexplore.hypervisor.passed_buffers import planned_call
 from xenexplore.steps import (
     ERRNOS,
     Check,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Preempt", "hypercall", "make_call"]
 
-Preempt = Callable[[Choice, int], bool]
+Preempt = Callable[[PlanChoice, int], bool]
 """Whether a call is preempted at a choice of kind ``continue``: ``(choice, how many so far)``."""
 
 _HVM_HYPERCALL = xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")
@@ -46,72 +46,72 @@ _MULTICALL = xen("xen/common/multicall.c", "do_multicall")
 _MAX_LEGS = 1024
 
 
-def hypercall(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
+def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
     """One hypercall from the guest's preparation to its finish; returns RAX, signed.
 
     A refusal by the option is recorded and counts as ``-EOPNOTSUPP``: the
     call is not made.  What the guest cannot do for the option, before the call
     or after it, is a refusal too: other options may not need it.
     """
-    with machine.record.headed(
-        Phase(cite=machine.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
+    with xen.record.headed(
+        Phase(cite=xen.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
     ):
         try:
-            made = machine.abi.prepare(machine, call)
+            made = xen.abi.prepare(xen, call)
         except MachineError as error:
             made = Refused(str(error))
         if isinstance(made, Refused):
-            return _refused(machine, made.reason)
-    value = make_call(machine, made, preempt=preempt)
-    with machine.record.headed(
-        Phase(cite=machine.abi.asked, name="finish", who="guest", detail="The guest finishes.")
+            return _refused(xen, made.reason)
+    value = make_call(xen, made, preempt=preempt)
+    with xen.record.headed(
+        Phase(cite=xen.abi.asked, name="finish", who="guest", detail="The guest finishes.")
     ):
         try:
-            machine.abi.finish(machine, made)
+            xen.abi.finish(xen, made)
         except MachineError as error:
-            return _refused(machine, str(error))
-    machine.restore()
+            return _refused(xen, str(error))
+    xen.restore()
     return value
 
 
-def _refused(machine: Xen, reason: str) -> int:
-    machine.emit(Refusal(cite=machine.abi.asked, reason=reason))
-    machine.restore()
+def _refused(xen: Xen, reason: str) -> int:
+    xen.emit(Refusal(cite=xen.abi.asked, reason=reason))
+    xen.restore()
     return -ERRNOS["EOPNOTSUPP"]
 
 
-def make_call(machine: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
+def make_call(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
     """Make a call that is already encoded: exits, legs, and what RAX holds in the end."""
-    pv = machine.domain.spec.type == "pv"
+    pv = xen.domain.spec.type == "pv"
     cite = _PV_HYPERCALL if pv else _HVM_HYPERCALL
     for leg in range(_MAX_LEGS):
         step = Hypercall(
             cite=cite, vcpu=call.vcpu, name=call.name, number=call.number,
-            args=machine.abi.registers(call), leg=leg,
+            args=xen.abi.registers(call), leg=leg,
         )  # fmt: skip
-        with machine.record.under(step):
-            machine.leave(cite, call.vcpu)
-            ended = _leg(machine, call, preempt)
+        with xen.record.under(step):
+            xen.leave(cite, call.vcpu)
+            ended = _leg(xen, call, preempt)
             if not isinstance(ended, GuestCall):
                 value, what = ended
-                machine.emit(returned(cite, call.vcpu, value, what))
+                xen.emit(returned(cite, call.vcpu, value, what))
                 return value
             call = ended
     raise AssertionError(f"a call that continues {_MAX_LEGS} times makes no progress")
 
 
-def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] | GuestCall:
+def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] | GuestCall:
     """One execution: RAX and what that is, or the call to be made next if it was preempted."""
     if call.cpl:
-        machine.emit(
+        xen.emit(
             Check(
                 cite=_HVM_HYPERCALL, name="made from ring 0", passed=False, detail=f"CPL {call.cpl}"
             )
         )
         return -ERRNOS["EPERM"], ""
-    number = machine.abi.dispatch(machine, call)
-    plan = predict(planned_call(machine.domain, replace(call, number=number)))
-    outcome = _drive(machine, call, plan, preempt)
+    number = xen.abi.dispatch(xen, call)
+    plan = predict(planned_call(xen.domain, replace(call, number=number)))
+    outcome = _drive(xen, call, plan, preempt)
     if outcome.how is Ending.UNMODELLED:
         raise MachineError(
             f"{call.name}: the catalogue has no copy plan for it ({outcome.reason}), so that "
@@ -121,8 +121,8 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, s
         assert outcome.args is not None
         args = tuple(value for value in outcome.args if isinstance(value, int))
         assert len(args) == len(outcome.args), "contents are known here"
-        following = machine.abi.continued(machine, replace(call, args=args), number)
-        machine.emit(
+        following = xen.abi.continued(xen, replace(call, args=args), number)
+        xen.emit(
             Note(
                 cite=_CONTINUE,
                 text=f"The call is preempted: Xen rewrites the argument registers, puts "
@@ -133,7 +133,7 @@ def _leg(machine: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, s
     return _answer(outcome)
 
 
-def _answer(outcome: Outcome) -> tuple[int, str]:
+def _answer(outcome: PlanOutcome) -> tuple[int, str]:
     """What a handler returned, and what that number is."""
     value = settle(outcome.value)
     if isinstance(value, int):
@@ -141,7 +141,7 @@ def _answer(outcome: Outcome) -> tuple[int, str]:
     return 0, f"in place of {outcome.what}, which is not modelled"
 
 
-def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> Outcome:
+def _drive(xen: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> PlanOutcome:
     continues = 0
     reply: Reply = None
     number = call.number
@@ -150,51 +150,51 @@ def _drive(machine: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) 
             step = plan.send(reply)
         except StopIteration as stop:
             outcome = stop.value
-            assert isinstance(outcome, Outcome)
+            assert isinstance(outcome, PlanOutcome)
             return outcome
-        if isinstance(step, Choice):
+        if isinstance(step, PlanChoice):
             reply = step.usual
             if step.kind == "continue" and preempt is not None:
                 reply = preempt(step, continues)
                 continues += 1
             continue
         of_list = step.type == "multicall_entry"
-        reply = _one(machine, call, step, call.number if of_list else number)
+        reply = _one(xen, call, step, call.number if of_list else number)
         if of_list and isinstance(reply, bytes) and not step.direction.writes:
-            reply, number = _entry(machine, call, reply)
+            reply, number = _entry(xen, call, reply)
 
 
-def _entry(machine: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
+def _entry(xen: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
     op = int.from_bytes(data[:8], "little")
-    dispatched, number = machine.abi.inner(machine, call, op)
+    dispatched, number = xen.abi.inner(xen, call, op)
     family = family_of(dispatched)
-    guest = "pv" if machine.domain.spec.type == "pv" else "hvm"
+    guest = "pv" if xen.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
-        _check_entry(machine, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
+        _check_entry(xen, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
     elif family.name == "multicall":
         # The plan refuses it, as do_multicall() does while _MCSF_in_multicall is set.
-        _check_entry(machine, "it is not a multicall itself", "result -EINVAL")
+        _check_entry(xen, "it is not a multicall itself", "result -EINVAL")
     return dispatched.to_bytes(8, "little") + data[8:], number
 
 
-def _check_entry(machine: Xen, name: str, detail: str) -> None:
+def _check_entry(xen: Xen, name: str, detail: str) -> None:
     """An entry of a multicall fails: its result says so, and the other entries follow."""
     step = Check(
         cite=_MULTICALL, name=f"the multicall's entry: {name}", passed=False, detail=detail
     )
-    machine.emit(step)
+    xen.emit(step)
 
 
-def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
+def _one(xen: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
     address, length = choose(step.address), choose(step.length)
     # A registered area belongs to the vCPU that was named; current writes it at once.
     subject = call.vcpu if step.subject is None else choose(step.subject)
     current = call.vcpu
-    if subject != current and machine.abi.defers:
-        current = deferred_to(machine, subject, current)
+    if subject != current and xen.abi.defers:
+        current = deferred_to(xen, subject, current)
     kind = f"{step.type}.{step.member}" if step.member else step.type
-    access = Access(
+    access = HandleAccess(
         direction=step.direction,
         handle=address,
         size=length,
@@ -207,11 +207,11 @@ def _one(machine: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply
     if not length:
         return b""
     if step.subject is not None:
-        machine.remember_area(call, access, step.type)
+        xen.remember_area(call, access, step.type)
     if not step.direction.writes:
-        read = copy_from_guest(machine, access, call)
+        read = copy_from_guest(xen, access, call)
         return FAULT if read is None else read
     data = step.data if step.data is not None else answer_bytes(step.role, length)
     if step.direction is Direction.CLEAR:
         data = bytes(length)
-    return data if copy_to_guest(machine, access, data, call) else FAULT
+    return data if copy_to_guest(xen, access, data, call) else FAULT

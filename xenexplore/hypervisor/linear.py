@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gva, split_pages
-from xenexplore.hypervisor.abi import Access, Located
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.steps import Fault, Piece, xen
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _HVM_COPY = xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")
 
 
 def locate_linear(
-    machine: Xen, access: Access, *, vcpu: int | None = None
+    xen: Xen, access: HandleAccess, *, vcpu: int | None = None
 ) -> Iterator[Located | Fault]:
     """One walk per 4 KiB piece, in the tables of ``vcpu`` (default: ``current``).
 
@@ -27,13 +27,13 @@ def locate_linear(
     """
     walker = access.current if vcpu is None else vcpu
     for va, size in split_pages(Gva(access.handle), access.size):
-        yield walk_piece(machine, va, size, write=access.writes, vcpu=walker)
+        yield walk_piece(xen, va, size, write=access.writes, vcpu=walker)
 
 
-def walk_piece(machine: Xen, va: Gva, size: int, *, write: bool, vcpu: int) -> Located | Fault:
+def walk_piece(xen: Xen, va: Gva, size: int, *, write: bool, vcpu: int) -> Located | Fault:
     """Walk for one piece; the walk's steps are recorded under it."""
-    with machine.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):
-        result = machine.walk(vcpu, va, write=write)
+    with xen.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):
+        result = xen.walk(vcpu, va, write=write)
     if result.fault is not None:
         return result.fault
     assert result.gpa is not None

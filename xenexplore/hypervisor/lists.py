@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from xenexplore.addr import PAGE_MASK, PAGE_SIZE, Gfn, Gpa
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Access, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Parameter
+from xenexplore.hypervisor.calls import HandleAccess, Located, Refused
 from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def capacity(layout: Layout, levels: int) -> int:
 
 
 def build_list(
-    machine: Xen,
+    xen: Xen,
     pieces: tuple[tuple[Gpa, int], ...],
     layout: Layout,
     levels: int,
@@ -107,41 +108,41 @@ def build_list(
         raise MachineError(f"{len(chunks)} list pages do not fit {len(pages)} pages")
     leaf_pages = pages[levels - 1 :]
     for page, chunk in zip(leaf_pages, chunks, strict=False):
-        _write(machine, page, chunk, f"{layout} list, {len(chunk)} elements")
+        _write(xen, page, chunk, f"{layout} list, {len(chunk)} elements")
     if levels == 2:
         roots = [page.value for page in leaf_pages[: len(chunks)]]
-        _write(machine, pages[0], roots, f"list of {len(roots)} list pages")
+        _write(xen, pages[0], roots, f"list of {len(roots)} list pages")
     return SgList(Gpa(pages[0].value << 12), layout, levels, len(pieces))
 
 
-def _write(machine: Xen, page: Gfn, words: list[int], what: str) -> None:
+def _write(xen: Xen, page: Gfn, words: list[int], what: str) -> None:
     data = b"".join(word.to_bytes(_WORD, "little") for word in words)
     gpa = Gpa(page.value << 12)
-    if not machine.domain.memory.guest.write(gpa.value, data):
+    if not xen.domain.memory.guest.write(gpa.value, data):
         raise MachineError(f"the guest cannot write its list page {page!r}")
-    machine.emit(GuestWrite(cite=LISTS, gpa=gpa, size=len(data), what=what))
+    xen.emit(GuestWrite(cite=LISTS, gpa=gpa, size=len(data), what=what))
 
 
-def locate_listed(machine: Xen, lst: SgList, offset: int, size: int) -> Iterator[Located | Fault]:
+def locate_listed(xen: Xen, lst: SgList, offset: int, size: int) -> Iterator[Located | Fault]:
     """Find ``size`` bytes from ``offset`` of a listed buffer; every element read is recorded.
 
     This is what copy_from_guest_offset() would cost: an array is indexed, tuples
     are scanned from the first.
     """
     if lst.layout == "tuples":
-        yield from _locate_tuples(machine, lst, offset, size)
+        yield from _locate_tuples(xen, lst, offset, size)
         return
     first = 0
     skip = 0
     if lst.layout == "gfn-array":
-        head = _element(machine, lst, 0, "offset")
+        head = _element(xen, lst, 0, "offset")
         if isinstance(head, Fault):
             yield head
             return
         first, skip = 1, head & PAGE_MASK
     at = skip + offset
     while size > 0:
-        gfn = _element(machine, lst, first + at // PAGE_SIZE, "gfn")
+        gfn = _element(xen, lst, first + at // PAGE_SIZE, "gfn")
         if isinstance(gfn, Fault):
             yield gfn
             return
@@ -150,13 +151,13 @@ def locate_listed(machine: Xen, lst: SgList, offset: int, size: int) -> Iterator
         at, size = at + length, size - length
 
 
-def _locate_tuples(machine: Xen, lst: SgList, offset: int, size: int) -> Iterator[Located | Fault]:
+def _locate_tuples(xen: Xen, lst: SgList, offset: int, size: int) -> Iterator[Located | Fault]:
     position = 0
     for number in range(lst.elements):
         if size <= 0:
             return
-        address = _element(machine, lst, 2 * number, "address")
-        length = _element(machine, lst, 2 * number + 1, "length")
+        address = _element(xen, lst, 2 * number, "address")
+        length = _element(xen, lst, 2 * number + 1, "length")
         if isinstance(address, Fault) or isinstance(length, Fault):
             yield address if isinstance(address, Fault) else length  # type: ignore[misc]
             return
@@ -169,23 +170,23 @@ def _locate_tuples(machine: Xen, lst: SgList, offset: int, size: int) -> Iterato
         position += length
 
 
-def _element(machine: Xen, lst: SgList, number: int, meaning: str) -> int | Fault:
+def _element(xen: Xen, lst: SgList, number: int, meaning: str) -> int | Fault:
     per_page = PAGE_SIZE // _WORD
     page = lst.at
     if lst.levels == 2:
-        root = _word(machine, lst.at + number // per_page * _WORD, number // per_page, "gfn")
+        root = _word(xen, lst.at + number // per_page * _WORD, number // per_page, "gfn")
         if isinstance(root, Fault):
             return root
         page, number = Gpa(root << 12), number % per_page
-    return _word(machine, page + number * _WORD, number, meaning)
+    return _word(xen, page + number * _WORD, number, meaning)
 
 
-def _word(machine: Xen, gpa: Gpa, number: int, meaning: str) -> int | Fault:
-    data = machine.read_physical(gpa, _WORD)
+def _word(xen: Xen, gpa: Gpa, number: int, meaning: str) -> int | Fault:
+    data = xen.read_physical(gpa, _WORD)
     if data is None:  # the look-up's own fault has been recorded
         return Fault(cite=LISTS, what="p2m", reason="the list page cannot be read")
     value = int.from_bytes(data, "little")
-    machine.emit(
+    xen.emit(
         ListRead(cite=LISTS, gpa=gpa, size=_WORD, element=number, value=value, meaning=meaning)
     )
     return value
@@ -216,20 +217,20 @@ class ListHandles:
                 return handle - start, lst
         return None
 
-    def locate(self, machine: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         """Resolve an access whose handle names a list."""
         found = self.find(access.handle)
         if found is None:
             fault = Fault(cite=LISTS, what="list", reason="the handle names no list")
-            machine.emit(fault)
+            xen.emit(fault)
             yield fault
             return
         offset, lst = found
-        yield from locate_listed(machine, lst, offset, access.size)
+        yield from locate_listed(xen, lst, offset, access.size)
 
     def make(
         self,
-        machine: Xen,
+        xen: Xen,
         pieces: tuple[tuple[Gpa | None, int], ...],
         layout: str,
         *,
@@ -250,20 +251,20 @@ class ListHandles:
         if leaves > per_page:
             return Refused("the buffer is larger than a two-level list describes")
         total = sum(size for _, size in known)
-        frames = self._pages(machine, leaves + levels - 1, total)
-        return build_list(machine, tuple(known), layout, levels, frames)  # type: ignore[arg-type]
+        frames = self._pages(xen, leaves + levels - 1, total)
+        return build_list(xen, tuple(known), layout, levels, frames)  # type: ignore[arg-type]
 
-    def _pages(self, machine: Xen, count: int, described: int) -> tuple[Gfn, ...]:
+    def _pages(self, xen: Xen, count: int, described: int) -> tuple[Gfn, ...]:
         """Pages for a list, such that its handles cannot be taken for another's."""
         while True:
-            frames = machine.domain.alloc_frames(count, contiguous=False)
+            frames = xen.domain.alloc_frames(count, contiguous=False)
             start = frames[0].value << 12
             if all(
                 start + described <= other or other + size <= start
                 for other, size, _ in self._bound
             ):
                 break
-        if machine.domain.spec.encrypted:
+        if xen.domain.spec.encrypted:
             for frame in frames:
-                machine.domain.set_encrypted(frame, encrypted=False)
+                xen.domain.set_encrypted(frame, encrypted=False)
         return frames

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.hypervisor.abi import Access, GuestCall, Located, Meaning, Parameter, Refused
-from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
+from xenexplore.hypervisor.abi import Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Meaning, Refused
+from xenexplore.hypervisor.passed_buffers import BufferUse, meaning_of, passed_buffers
 from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard, Translation
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
 _TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")
 
 
-def locate_physical(access: Access) -> Iterator[Located]:
+def locate_physical(access: HandleAccess) -> Iterator[Located]:
     """A handle that is a guest-physical address: one piece per 4 KiB page, no walk.
 
     Source: hvm_copy_to_guest_phys(), which is __hvm_copy() without
@@ -69,20 +70,16 @@ def contiguous(pieces: tuple[tuple[Gpa | None, int], ...]) -> bool:
     return True
 
 
-def guest_translate(
-    machine: Xen, va: Gva, size: int, vcpu: int
-) -> tuple[tuple[Gpa | None, int], ...]:
+def guest_translate(xen: Xen, va: Gva, size: int, vcpu: int) -> tuple[tuple[Gpa | None, int], ...]:
     """The guest translates one of its buffers, page by page, and that is recorded.
 
     Addresses of the directmap and of the kernel image need a subtraction;
     anything else needs a walk of the guest's own tables.
     """
-    pieces = machine.domain.truth(va, size, vcpu=vcpu)
-    arithmetic = any(
-        region.physical is not None and va in region for region in machine.domain.regions
-    )
+    pieces = xen.domain.truth(va, size, vcpu=vcpu)
+    arithmetic = any(region.physical is not None and va in region for region in xen.domain.regions)
     for (piece, _), (gpa, _) in zip(split_pages(va, size), pieces, strict=True):
-        machine.emit(
+        xen.emit(
             GuestTranslate(
                 cite=_ARITHMETIC if arithmetic else _TABLES,
                 va=piece,
@@ -95,7 +92,7 @@ def guest_translate(
     return pieces
 
 
-def encode_handle(machine: Xen, call: GuestCall, use: BufferUse, value: int) -> GuestCall:
+def encode_handle(xen: Xen, call: GuestCall, use: BufferUse, value: int) -> GuestCall:
     """Put an encoded handle wherever Xen will find it: registers, and fields in memory."""
     own = use.register if use.register is not None else use.field
     for place in (own, *use.twins):
@@ -103,31 +100,31 @@ def encode_handle(machine: Xen, call: GuestCall, use: BufferUse, value: int) -> 
         if isinstance(place, int):
             call = call.with_arg(place, value)
             continue
-        machine.rewrite(place, value, vcpu=call.vcpu)
-        where = machine.domain.truth(place, 8, vcpu=call.vcpu)[0][0]
+        xen.rewrite(place, value, vcpu=call.vcpu)
+        where = xen.domain.truth(place, 8, vcpu=call.vcpu)[0][0]
         assert where is not None
-        machine.emit(
-            GuestWrite(cite=machine.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
+        xen.emit(
+            GuestWrite(cite=xen.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
         )
     return call
 
 
-def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> GuestCall | Refused:
+def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> GuestCall | Refused:
     """Every handle of the call becomes the physical address of its first byte.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         call: as the guest would make it today.
         bit: flavour bits to set in the number.
         whole_pages: True: a guest that checks, and refuses what is not
             contiguous; False: one that does not, which is a hazard.
     """
     meanings: list[Meaning] = []
-    uses = survey(machine.domain, call)
+    uses = passed_buffers(xen.domain, call)
     for use in uses:
         if not _encoded(call, use):
             continue
-        pieces = guest_translate(machine, use.va, use.size, call.vcpu)
+        pieces = guest_translate(xen, use.va, use.size, call.vcpu)
         first = pieces[0][0]
         if first is None:
             return Refused(f"{use.role} at {use.va.hex()} is not mapped")
@@ -137,18 +134,18 @@ def flat_call(machine: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> 
                     f"{use.role} crosses into a frame that does not follow: it has no "
                     "single physical address"
                 )
-            machine.emit(
+            xen.emit(
                 Hazard(
-                    cite=machine.abi.asked,
+                    cite=xen.abi.asked,
                     name="not contiguous",
                     detail=f"{use.role} lies in frames that do not follow each other, "
                     "and a flat address says they do",
                 )
             )
-        meanings.append(meaning_of(machine.domain, use, first.value, call.vcpu))
-        call = encode_handle(machine, call, use, first.value)
+        meanings.append(meaning_of(xen.domain, use, first.value, call.vcpu))
+        call = encode_handle(xen, call, use, first.value)
     if call.number == MULTICALL and call.inner == "as-option":
-        mark_entries(machine, call, uses[0], bit)
+        mark_entries(xen, call, uses[0], bit)
     outer = 0 if call.number == MULTICALL and call.outer == "linear" else bit
     return replace(call, number=call.number | outer, meanings=(*call.meanings, *meanings))
 
@@ -160,15 +157,15 @@ def _encoded(call: GuestCall, use: BufferUse) -> bool:
     return (call.inner if use.register is None else call.outer) == "as-option"
 
 
-def mark_entries(machine: Xen, call: GuestCall, entries: BufferUse, bit: int) -> None:
+def mark_entries(xen: Xen, call: GuestCall, entries: BufferUse, bit: int) -> None:
     """Set the flavour bits in the number of every entry of a multicall."""
     for start in range(0, entries.size, MULTICALL_ENTRY):
         at = entries.va + start
-        op = int.from_bytes(machine.domain.read(at, 8, vcpu=call.vcpu), "little")
-        machine.rewrite(at, op | bit, vcpu=call.vcpu)
+        op = int.from_bytes(xen.domain.read(at, 8, vcpu=call.vcpu), "little")
+        xen.rewrite(at, op | bit, vcpu=call.vcpu)
 
 
-def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:
+def ram_range(xen: Xen, gpa: Gpa, size: int) -> bool:
     """Whether a guest-physical range begins and ends in RAM of the domain.  Our rule.
 
     A range over a directmap takes in the hole below 4 GiB, so that RAM throughout
@@ -177,13 +174,13 @@ def ram_range(machine: Xen, gpa: Gpa, size: int) -> bool:
     if gpa.value + size > 1 << Gpa.BITS:
         return False
     ends = (gpa, gpa + (size - 1))
-    return all(any(span.covers(end, 1) for span in machine.domain.ram) for end in ends)
+    return all(any(span.covers(end, 1) for span in xen.domain.ram) for end in ends)
 
 
-def hole_bytes(machine: Xen, gpa: Gpa, size: int) -> int:
+def hole_bytes(xen: Xen, gpa: Gpa, size: int) -> int:
     """Bytes of a guest-physical range that are no RAM of the domain."""
     end = gpa.value + size
     return size - sum(
         max(0, min(end, span.start.value + span.size) - max(gpa.value, span.start.value))
-        for span in machine.domain.ram
+        for span in xen.domain.ram
     )

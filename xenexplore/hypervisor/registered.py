@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Access, Located, Parameter
+from xenexplore.hypervisor.abi import Parameter
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
 from xenexplore.steps import Fault, Note, TlbInsert, mail, xen
-from xenexplore.tlb import Entry, Rules, Tables
+from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.abi import Abi
@@ -106,7 +107,7 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
 )
 
 
-def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
+def ranges_of(xen: Xen, word: str, vcpu: int) -> tuple[TlbEntry, ...]:
     """What a word registers, as contiguous pieces: a region, a stack, a buffer.
 
     ``directmap``, ``kernel-image``, ``percpu``: the region; ``stack``: the
@@ -116,7 +117,7 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
     Raises:
         MachineError: the guest has no such region or buffer.
     """
-    domain = machine.domain
+    domain = xen.domain
     if word in _RECORDED_ONLY:
         raise MachineError(
             f"cannot register {word!r} in a scenario: only a recording shows which pages "
@@ -128,14 +129,14 @@ def ranges_of(machine: Xen, word: str, vcpu: int) -> tuple[Entry, ...]:
             known = ", ".join(domain.buffers) or "none"
             raise MachineError(f"cannot register buffer {name!r}: placed buffers are {known}")
         buffer = domain.buffers[name]
-        return _pieces(machine, buffer.va, buffer.size, vcpu, name, process=buffer.process)
+        return _pieces(xen, buffer.va, buffer.size, vcpu, name, process=buffer.process)
     if word == "stack":
         start = domain.vcpus[vcpu].kernel_stack
-        return _pieces(machine, start, domain.stack_size, vcpu, "stack")
+        return _pieces(xen, start, domain.stack_size, vcpu, "stack")
     region = domain.linear_region(word)
     if region is None or region.physical is None:
         raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
-    return (Entry(region.start, region.physical, region.size, True, None, word),)
+    return (TlbEntry(region.start, region.physical, region.size, True, None, word),)
 
 
 def registrable(buffers: Iterable[str]) -> tuple[str, ...]:
@@ -144,33 +145,35 @@ def registrable(buffers: Iterable[str]) -> tuple[str, ...]:
     return (*words, *(f"buffer:{name}" for name in buffers))
 
 
-def lacking(machine: Xen, words: Iterable[str]) -> str:
+def lacking(xen: Xen, words: Iterable[str]) -> str:
     """Why this guest cannot register one of these words, or ``""``: its kernel has none."""
     for word in words:
-        region = machine.domain.linear_region(word) if word in _REGIONS else None
+        region = xen.domain.linear_region(word) if word in _REGIONS else None
         if word in _REGIONS and (region is None or region.physical is None):
-            return f"kernel {machine.domain.spec.kernel!r} has no {word} to register"
+            return f"kernel {xen.domain.spec.kernel!r} has no {word} to register"
     return ""
 
 
 def _pieces(
-    machine: Xen, va: Gva, size: int, vcpu: int, label: str, process: str | None = None
-) -> tuple[Entry, ...]:
+    xen: Xen, va: Gva, size: int, vcpu: int, label: str, process: str | None = None
+) -> tuple[TlbEntry, ...]:
     truth = (
-        machine.domain.truth(va, size, process=process)
+        xen.domain.truth(va, size, process=process)
         if process is not None
-        else machine.domain.truth(va, size, vcpu=vcpu)
+        else xen.domain.truth(va, size, vcpu=vcpu)
     )
-    entries: list[Entry] = []
+    entries: list[TlbEntry] = []
     at = va
     for gpa, length in truth:
         if gpa is None:
             raise MachineError(f"cannot register {label!r}: {at.hex()} is not mapped")
         last = entries[-1] if entries else None
         if last is not None and last.pa + last.size == gpa:
-            entries[-1] = Entry(last.va, last.pa, last.size + length, process is None, None, label)
+            entries[-1] = TlbEntry(
+                last.va, last.pa, last.size + length, process is None, None, label
+            )
         else:
-            entries.append(Entry(at, gpa, length, process is None, None, label))
+            entries.append(TlbEntry(at, gpa, length, process is None, None, label))
         at = at + length
     return tuple(entries)
 
@@ -179,23 +182,23 @@ class RegisteredBuffers:
     """The tables of one domain, and how a copy uses them.
 
     Args:
-        machine: the domain under an option.
+        xen: the domain under an option.
         abi: the option; its parameters are :data:`TLB_PARAMETERS` (and more).
     """
 
-    def __init__(self, machine: Xen, abi: Abi) -> None:
+    def __init__(self, xen: Xen, abi: Abi) -> None:
         self.abi = abi
-        spec = machine.domain.spec
-        self.tables = Tables(
+        spec = xen.domain.spec
+        self.tables = TlbTables(
             spec.vcpus,
             scope=abi.text("scope"),  # type: ignore[arg-type]
             capacity=abi.number("entries") or None,
             policy=abi.text("policy"),  # type: ignore[arg-type]
             search=abi.text("search"),  # type: ignore[arg-type]
-            rules=Rules(
+            rules=InsertRules(
                 linear_bits=57 if spec.la57 else 48,
                 global_only=bool(abi.values["global_only"]),
-                is_ram=lambda gpa, size: ram_range(machine, gpa, size),
+                is_ram=lambda gpa, size: ram_range(xen, gpa, size),
             ),
         )
         miss = abi.text("miss")
@@ -206,53 +209,53 @@ class RegisteredBuffers:
         """The vCPUs in whose name each table is filled once: all, or the first of a domain's."""
         return range(1) if self.tables.shared else range(self.tables.vcpus)
 
-    def _space(self, machine: Xen, vcpu: int) -> int | None:
+    def _space(self, xen: Xen, vcpu: int) -> int | None:
         if self.abi.text("on_switch") != "tag":
             return None
-        return machine.domain.vcpus[vcpu].cr3.value
+        return xen.domain.vcpus[vcpu].cr3.value
 
-    def insert(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
+    def insert(self, xen: Xen, vcpu: int, entry: TlbEntry) -> TlbInsert:
         """Register one piece by one buffer-less hypercall: one exit, one insertion."""
         tagged = entry
         if not entry.is_global:
-            tagged = Entry(
-                entry.va, entry.pa, entry.size, False, self._space(machine, vcpu), entry.label
+            tagged = TlbEntry(
+                entry.va, entry.pa, entry.size, False, self._space(xen, vcpu), entry.label
             )
-        machine.leave(_SEED, vcpu)
-        return self.insert_quietly(machine, vcpu, tagged)
+        xen.leave(_SEED, vcpu)
+        return self.insert_quietly(xen, vcpu, tagged)
 
-    def insert_quietly(self, machine: Xen, vcpu: int, entry: Entry) -> TlbInsert:
+    def insert_quietly(self, xen: Xen, vcpu: int, entry: TlbEntry) -> TlbInsert:
         """One insertion, without an exit of its own (a table passed in one call)."""
         step = self.tables.insert(vcpu, entry)
-        machine.emit(step)
-        if not step.result and (hole := hole_bytes(machine, entry.pa, entry.size)):
+        xen.emit(step)
+        if not step.result and (hole := hole_bytes(xen, entry.pa, entry.size)):
             text = (
                 f"{hole:,} bytes of the range are no RAM: Xen can neither check it once nor keep "
                 "it mapped. It must look up the frame of every hit, and refuse what is no RAM."
             )
-            machine.emit(Note(cite=_GET_PAGE, text=text))
+            xen.emit(Note(cite=_GET_PAGE, text=text))
         return step
 
-    def purge(self, machine: Xen, vcpu: int, va: Gva, size: int) -> int:
+    def purge(self, xen: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
-        machine.leave(_SEED, vcpu)
+        xen.leave(_SEED, vcpu)
         step = self.tables.purge(vcpu, va, size)
-        machine.emit(step)
+        xen.emit(step)
         return step.result
 
-    def purge_all(self, machine: Xen, vcpu: int) -> int:
+    def purge_all(self, xen: Xen, vcpu: int) -> int:
         """Purge everything by one buffer-less hypercall."""
-        machine.leave(_SEED, vcpu)
+        xen.leave(_SEED, vcpu)
         step = self.tables.purge_all(vcpu)
-        machine.emit(step)
+        xen.emit(step)
         return step.result
 
-    def switched(self, machine: Xen, vcpu: int) -> None:
+    def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
         if self.abi.text("on_switch") == "purge":
-            machine.emit(self.tables.purge_space(vcpu))
+            xen.emit(self.tables.purge_space(vcpu))
 
-    def locate(self, machine: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         """Look each piece up; a hit needs no walk, a miss walks or fails."""
         asked = access.subject if self.abi.text("cross_vcpu") == "subject" else access.current
         done = 0
@@ -263,10 +266,10 @@ class RegisteredBuffers:
                 left,
                 asked=asked,
                 subject=access.subject,
-                space=self._space(machine, asked),
+                space=self._space(xen, asked),
                 straddle=self.abi.text("straddle"),  # type: ignore[arg-type]
             )
-            machine.emit(found)
+            xen.emit(found)
             if found.gpa is not None:
                 for gpa, size in split_pages(found.gpa, found.covered):
                     yield Located(gpa, size, checked=False)
@@ -279,14 +282,14 @@ class RegisteredBuffers:
                     linear=va,
                     reason="no entry covers the handle, and Xen cannot walk this guest's tables",
                 )
-                machine.emit(fault)
+                xen.emit(fault)
                 yield fault
                 return
             # A straddle that counts as a miss is a miss of the whole access; any
             # other miss is walked to the end of its page, then looked up again.
             whole = found.slot is not None
             for piece, size in split_pages(va, left if whole else min(left, to_page_end(va))):
-                located = walk_piece(machine, piece, size, write=access.writes, vcpu=asked)
+                located = walk_piece(xen, piece, size, write=access.writes, vcpu=asked)
                 yield located
                 if isinstance(located, Fault):
                     return

@@ -4,7 +4,7 @@ Replaying a recording judges hundreds of thousands of accesses, too many for the
 step-by-step machine.  Each option therefore declares, in its own module, the same
 mechanism a second time as predicates over columns; tests hold every model to the
 machine.  The predicates see low-level values only: addresses, sizes, flags, in numpy
-arrays with one row per access or buffer.  :mod:`xenexplore.analysis.replay` turns
+arrays with one row per access or buffer.  :mod:`xenexplore.analysis.replay.engine` turns
 the answers into counts, and names no option.
 """
 

@@ -70,14 +70,14 @@ def stub_for(vendor: str, number: int, *, landing_pad: bool = False) -> Stub:
     return Stub(code, starts)
 
 
-def write_hypercall_page(machine: Xen, page: Gpa, vendor: str, number: int) -> bool:
+def write_hypercall_page(xen: Xen, page: Gpa, vendor: str, number: int) -> bool:
     """Xen writes a stub into the guest's page; damage or a fault where the page is private."""
     stub = stub_for(vendor, number)
-    touched = machine.touch(page + number * STUB_BYTES, len(stub.code), stub.code)
+    touched = xen.touch(page + number * STUB_BYTES, len(stub.code), stub.code)
     if touched is None:
-        machine.emit(CopyFailed(cite=_PAGE[vendor], moved=0, reported=len(stub.code)))
+        xen.emit(CopyFailed(cite=_PAGE[vendor], moved=0, reported=len(stub.code)))
         return False
-    machine.emit(
+    xen.emit(
         Move(
             cite=_PAGE[vendor],
             direction=Direction.TO,
@@ -92,7 +92,7 @@ def write_hypercall_page(machine: Xen, page: Gpa, vendor: str, number: int) -> b
 
 
 def migrate(
-    machine: Xen,
+    xen: Xen,
     *,
     source: str,
     target: str,
@@ -110,7 +110,7 @@ def migrate(
     was, now = before.at(offset), after.at(offset)
     if not was:
         raise MachineError(f"offset {offset} is inside an instruction of the stub")
-    machine.emit(
+    xen.emit(
         Note(
             cite=_PAGE[target],
             text=f"The page is written anew for {target}: the stub's {len(before.code)} bytes are "
@@ -118,7 +118,7 @@ def migrate(
         )
     )
     same = bool(now) and (was == now or {was, now} <= set(_MNEMONIC.values()))
-    machine.emit(
+    xen.emit(
         Check(
             cite=_ASKED,
             name="the vCPU resumes at the instruction it was to execute",
@@ -127,7 +127,7 @@ def migrate(
         )
     )
     if not same:
-        machine.emit(
+        xen.emit(
             Hazard(
                 cite=_ASKED,
                 name="stub changed under a vCPU",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal
 
 from xenexplore.addr import Gpa, Gva, Mfn
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Area
-from xenexplore.hypervisor.judge import linear_of
+from xenexplore.hypervisor.calls import RegisteredArea, linear_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
 from xenexplore.steps import Cite, Exit, Fault, Node, Recorder, Spoilt, Step, xen
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
-    from xenexplore.hypervisor.abi import Abi, Access, GuestCall
+    from xenexplore.hypervisor.abi import Abi
+    from xenexplore.hypervisor.calls import GuestCall, HandleAccess
 
 __all__ = ["CopyHelper", "Touched", "Xen"]
 
@@ -59,7 +59,7 @@ class Xen:
         self.record = Recorder()
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False
-        self.areas: dict[int, Area] = {}
+        self.areas: dict[int, RegisteredArea] = {}
         self._rewritten: list[tuple[Gva, bytes, bytes, int]] = []
 
     @property
@@ -138,14 +138,16 @@ class Xen:
             if self.domain.read(field, 8, vcpu=vcpu) == encoded:
                 self.domain.write(field, original, vcpu=vcpu)
 
-    def remember_area(self, call: GuestCall, access: Access, kind: str) -> None:
+    def remember_area(self, call: GuestCall, access: HandleAccess, kind: str) -> None:
         """Keep the handle of a runstate area, as Xen does when it is registered.
 
         Source: ``runstate_guest(v) = area.addr.h`` (xen/common/domain.c).
         """
         if access.writes and kind == "vcpu_runstate_info":
             va = linear_of(call, access.handle)
-            self.areas[access.subject] = Area(subject=access.subject, handle=access.handle, va=va)
+            self.areas[access.subject] = RegisteredArea(
+                subject=access.subject, handle=access.handle, va=va
+            )
 
     def read_physical(self, gpa: Gpa, size: int) -> bytes | None:
         """Read a list element or a table entry by guest-physical address; within one page."""

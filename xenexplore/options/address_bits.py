@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles
+from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
@@ -25,7 +27,6 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class AddressBits(Abi):
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
         self.lists.clear()
         meanings = []
-        uses = survey(xen.domain, call)
+        uses = passed_buffers(xen.domain, call)
         for use in uses:
             if use.va.value & _DESCRIPTOR:
                 return Refused(
@@ -109,7 +110,7 @@ class AddressBits(Abi):
     def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
         return op & ~PHYSICAL_BIT, op
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None or not access.number & PHYSICAL_BIT:
             return locate_linear(xen, access)
         if access.handle & _DESCRIPTOR:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Meaning, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Meaning, Refused
 from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
     Mask,
@@ -18,12 +20,11 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
 
 if TYPE_CHECKING:
     from xenexplore.addr import Gfn
-    from xenexplore.guest.buffers import Buffer
+    from xenexplore.guest.placement.buffers import Buffer
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["Bounce"]
@@ -131,7 +132,7 @@ class Bounce(Abi):
                 xen.emit(Flip(cite=self.asked, gfn=frame, shared=True))
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
-        uses = survey(xen.domain, call)
+        uses = passed_buffers(xen.domain, call)
         missing = unmapped(xen.domain, uses, call.vcpu)
         if missing:
             return Refused(missing)
@@ -230,7 +231,7 @@ class Bounce(Abi):
         # Entries are bounced with the list: their handles are physical as the call's are.
         return op, call.number
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is not None and access.number & PHYSICAL_BIT:
             return locate_physical(access)
         return locate_linear(xen, access)

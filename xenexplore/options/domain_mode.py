@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
     Preparation,
@@ -57,5 +58,5 @@ class DomainMode(Abi):
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
         return flat_call(xen, call, bit=0, whole_pages=self.text("not_contiguous") == "refuse")
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         return locate_physical(access)

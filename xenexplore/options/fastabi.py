@@ -8,9 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gva
-from xenexplore.hypercalls.catalogue import Hypercall, SubOp, family_of
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Refused
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
+from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
 from xenexplore.hypervisor.replay_model import (
     Preparation,
@@ -18,11 +20,10 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.hypervisor.survey import BufferUse, survey, unmapped
 from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail
 
 if TYPE_CHECKING:
-    from xenexplore.hypercalls.structs import Layout
+    from xenexplore.hypercalls.structs import StructLayout
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["VALUE_REGISTERS", "FastAbi", "fits"]
@@ -37,7 +38,7 @@ class _Passed:
     data: bytes
 
 
-def fits(family: Hypercall, op: SubOp | None) -> str:
+def fits(family: Family, op: SubOp | None) -> str:
     """Why a call cannot be made with registers alone, or ``""`` if it can.
 
     The rule is ours, from what the proposal's example shows: one struct of
@@ -66,7 +67,7 @@ def fits(family: Hypercall, op: SubOp | None) -> str:
     return ""
 
 
-def _words(layout: Layout) -> int:
+def _words(layout: StructLayout) -> int:
     """Registers that a struct takes: one for each field, more for a long one."""
     return sum(-(-field.size // 8) for field in layout.fields)
 
@@ -141,7 +142,7 @@ class FastAbi(Abi):
             return Refused(reason)
         layout = op.layout() if op is not None else None
         self.words = _words(layout) if layout is not None else 0
-        uses = survey(xen.domain, call)
+        uses = passed_buffers(xen.domain, call)
         missing = unmapped(xen.domain, uses, call.vcpu)
         if missing:
             return Refused(missing)
@@ -175,7 +176,7 @@ class FastAbi(Abi):
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~PHYSICAL_BIT
 
-    def exchange(self, xen: Xen, access: Access, data: bytes | None) -> bytes | None:
+    def exchange(self, xen: Xen, access: HandleAccess, data: bytes | None) -> bytes | None:
         """Registers instead of memory: what Xen reads there, or what the stub will store."""
         for item in self.passed:
             start = access.handle - item.use.va.value
@@ -186,7 +187,7 @@ class FastAbi(Abi):
                 return data
         return None
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         """What no register carries, a registered area, is a linear address as it is today."""
         return locate_linear(xen, access)
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
+from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.replay_model import (
@@ -18,11 +20,10 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.hypervisor.survey import meaning_of, survey
 from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:
-    from xenexplore.guest.buffers import Buffer
+    from xenexplore.guest.placement.buffers import Buffer
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["GfnLists"]
@@ -114,7 +115,7 @@ class GfnLists(Abi):
         meanings = list(call.meanings)
         page = self.pages[call.vcpu]
         slot = 0
-        for use in survey(xen.domain, call):
+        for use in passed_buffers(xen.domain, call):
             if use.va.offset + use.size <= PAGE_SIZE:
                 continue
             pieces = []
@@ -141,7 +142,7 @@ class GfnLists(Abi):
     def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
         return op, op | (call.number & INDIRECT_BIT)
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         for start, size, lst in self.lists:
             if (
                 access.number is not None
@@ -153,7 +154,7 @@ class GfnLists(Abi):
         yield from self.tlb.locate(xen, access)
 
     def _indirect(
-        self, xen: Xen, access: Access, start: int, lst: SgList
+        self, xen: Xen, access: HandleAccess, start: int, lst: SgList
     ) -> Iterator[Located | Fault]:
         """Find the list through the TLB (one look-up of its 8-byte words), then follow it."""
         for found in self.tlb.locate(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
@@ -93,7 +94,7 @@ class GiantMap(Abi):
                 for entry in ranges_of(xen, word, vcpu):
                     self.tlb.insert(xen, vcpu, entry)
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         return self.tlb.locate(xen, access)
 
     def switched(self, xen: Xen, vcpu: int) -> None:

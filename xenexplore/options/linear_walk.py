@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
@@ -40,6 +41,6 @@ class LinearWalk(Abi):
     )
     replay: ClassVar[type[ReplayModel]] = Walked
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         vcpu = access.subject if self.text("cross_vcpu") == "subject" else access.current
         return locate_linear(xen, access, vcpu=vcpu)

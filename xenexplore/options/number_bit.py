@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
@@ -103,7 +104,7 @@ class NumberBit(Abi):
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         return call.number & ~PHYSICAL_BIT
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         # The flag lives for the length of a call: outside of any (a context
         # switch that updates a registered area) a handle is linear.
         if access.number is not None and access.number & PHYSICAL_BIT:

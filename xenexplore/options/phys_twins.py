@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.hypervisor.abi import Abi, Access, Located
+from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.areas import register_runstate_physical
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
@@ -39,7 +40,7 @@ class PhysTwins(Abi):
         register_runstate_physical(xen, caller, subject, area=area, argument=argument)
         return True
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None and access.physical_area:
             yield Located(Gpa(access.handle), access.size, checked=False)
             return

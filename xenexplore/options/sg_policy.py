@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
-from xenexplore.hypervisor.abi import Abi, Access, GuestCall, Located, Parameter, Refused
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles, capacity
+from xenexplore.hypervisor.passed_buffers import BufferUse, meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
@@ -25,7 +27,6 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.hypervisor.survey import BufferUse, meaning_of, survey
 from xenexplore.steps import Cite, Fault, Note, mail
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class ScatterGatherPolicy(Abi):
         if self.text("policy") == "flat":
             return flat_call(xen, call, bit=bits, whole_pages=False)
         meanings = []
-        uses = survey(xen.domain, call)
+        uses = passed_buffers(xen.domain, call)
         for use in uses:
             pieces = guest_translate(xen, use.va, use.size, call.vcpu)
             levels = self.levels(use)
@@ -140,7 +141,7 @@ class ScatterGatherPolicy(Abi):
     def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
         return op & ~_MASK, op
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None or not access.number & PHYSICAL_BIT:
             return locate_linear(xen, access)
         if self.lists.find(access.handle) is not None:

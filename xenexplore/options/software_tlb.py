@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gpa
-from xenexplore.hypervisor.abi import Abi, Access, Located, Parameter
+from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.registered import (
     TLB_PARAMETERS,
     RegisteredBuffers,
@@ -18,7 +19,7 @@ from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
-    from xenexplore.tlb import Entry
+    from xenexplore.tlb import TlbEntry
 
 __all__ = ["SoftwareTlb"]
 
@@ -90,7 +91,7 @@ class SoftwareTlb(Abi):
                 for entry in entries:
                     self.tlb.insert(xen, vcpu, entry)
 
-    def _register_table(self, xen: Xen, vcpu: int, entries: list[Entry]) -> None:
+    def _register_table(self, xen: Xen, vcpu: int, entries: list[TlbEntry]) -> None:
         """O7a: the table lies in guest memory and is named by its physical address."""
         if not entries:
             return
@@ -125,7 +126,7 @@ class SoftwareTlb(Abi):
                 )
                 self.tlb.insert_quietly(xen, vcpu, entry)
 
-    def locate(self, xen: Xen, access: Access) -> Iterator[Located | Fault]:
+    def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         return self.tlb.locate(xen, access)
 
     def switched(self, xen: Xen, vcpu: int) -> None:

@@ -15,7 +15,7 @@ from xenexplore.paging.access import (
     WalkEnd,
 )
 from xenexplore.paging.builder import PageFlags, PageTables, frames_from
-from xenexplore.paging.entries import Entry, entry_flags, make_entry
+from xenexplore.paging.entries import PageTableEntry, entry_flags, make_entry
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.state import Manner, PagingState
 from xenexplore.paging.updates import apply_updates
@@ -32,11 +32,11 @@ __all__ = [
     "USER_WRITE",
     "WRITE",
     "Access",
-    "Entry",
     "Level",
     "Manner",
     "Mode",
     "PageFlags",
+    "PageTableEntry",
     "PageTables",
     "PagingState",
     "Reader",

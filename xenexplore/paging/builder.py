@@ -9,7 +9,7 @@ from typing import Protocol
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva, is_canonical
 from xenexplore.errors import MachineError
-from xenexplore.paging.entries import Entry, make_entry, split_large
+from xenexplore.paging.entries import PageTableEntry, make_entry, split_large
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.state import (
     CR0_PE,
@@ -307,7 +307,7 @@ class PageTables:
         self._write(table, index, [pointer | self._pointer_bits])
         return lower
 
-    def _release(self, entry: Entry) -> None:
+    def _release(self, entry: PageTableEntry) -> None:
         """Take back the tables below an entry that is about to go."""
         if not entry.present or entry.leaf:
             return
@@ -330,11 +330,11 @@ class PageTables:
         self._store(table, bytes(PAGE_SIZE))
         return table
 
-    def _entry(self, table: int, level: int, index: int) -> Entry:
+    def _entry(self, table: int, level: int, index: int) -> PageTableEntry:
         raw = self._memory.read(table + index * self._entry_size, self._entry_size)
         if raw is None:
             raise MachineError(f"no memory behind the table at {table:#x}")
-        return Entry(int.from_bytes(raw, "little"), level, self._mode, self._c_bit)
+        return PageTableEntry(int.from_bytes(raw, "little"), level, self._mode, self._c_bit)
 
     def _write(self, table: int, index: int, values: list[int]) -> None:
         size = self._entry_size

@@ -11,7 +11,7 @@ from xenexplore.addr import Gpa
 from xenexplore.errors import MachineError
 from xenexplore.paging.plan import ADDRESS_MASK, Mode, unfold_pse36
 
-__all__ = ["Entry", "entry_flags", "make_entry", "split_large"]
+__all__ = ["PageTableEntry", "entry_flags", "make_entry", "split_large"]
 
 P, RW, US, PWT, PCD, A, D, PS, G = (1 << bit for bit in range(9))
 PAT_4K = 1 << 7
@@ -21,7 +21,7 @@ PKEY_SHIFT = 59
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PageTableEntry:
     """One raw entry, read as its mode and level say.
 
     Attributes:
@@ -137,7 +137,7 @@ class Entry:
 
 def entry_flags(value: int, level: int, mode: Mode, c_bit: int | None = None) -> str:
     """The bits of an entry by name, e.g. ``"P RW US A D"``."""
-    return Entry(value, level, mode, c_bit).flags
+    return PageTableEntry(value, level, mode, c_bit).flags
 
 
 def make_entry(
@@ -180,7 +180,7 @@ def make_entry(
     Raises:
         MachineError: the mode's entry cannot say that.
     """
-    probe = Entry(PS if large else 0, level, mode)
+    probe = PageTableEntry(PS if large else 0, level, mode)
     leaf = probe.leaf
     pae_top = mode is Mode.PAE and level == 3
     wide = mode in (Mode.LEVEL4, Mode.LEVEL5)
@@ -215,7 +215,7 @@ def make_entry(
     return value | pkey << PKEY_SHIFT
 
 
-def _address_field(mode: Mode, entry: Entry) -> int:
+def _address_field(mode: Mode, entry: PageTableEntry) -> int:
     """Addresses that an entry can hold."""
     if mode is Mode.LEGACY:
         return 0xFF_FFC0_0000 if entry.large else 0xFFFF_F000
@@ -228,7 +228,7 @@ def _fold(address: int, mode: Mode, *, large: bool) -> int:
     return address
 
 
-def split_large(entry: Entry) -> list[int]:
+def split_large(entry: PageTableEntry) -> list[int]:
     """A superpage's entry as the entries of a table that maps the same, one size smaller.
 
     Raises:
@@ -244,7 +244,7 @@ def split_large(entry: Entry) -> list[int]:
         rest = entry.value & ~(ADDRESS_MASK & -(1 << entry.page_shift) & ~encryption)
     if entry.level == 2:  # PAT moves from bit 12 to bit 7, which is no longer PS
         rest = rest & ~(PS | PAT_LARGE) | (PAT_4K if rest & PAT_LARGE else 0)
-    below = Entry(0, entry.level - 1, entry.mode)
+    below = PageTableEntry(0, entry.level - 1, entry.mode)
     span = 1 << below.page_shift
     count = 1 << (entry.page_shift - below.page_shift)
     return [rest | start + place * span for place in range(count)]

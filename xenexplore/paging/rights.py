@@ -18,7 +18,7 @@ from xenexplore.paging.access import (
     WalkEnd,
 )
 
-__all__ = ["NX", "RW", "US", "Rules", "judge_rights", "key_denies", "rights_verdicts"]
+__all__ = ["NX", "RW", "US", "RightsRules", "judge_rights", "key_denies", "rights_verdicts"]
 
 RW = 1
 US = 2
@@ -28,7 +28,7 @@ NX = 4
 CR0_WP = 1 << 16
 
 
-class Rules(NamedTuple):
+class RightsRules(NamedTuple):
     """What one kind of access meets under one state: a walk looks its verdict up here.
 
     Attributes:

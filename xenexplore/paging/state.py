@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from xenexplore.paging.access import Access
 from xenexplore.paging.plan import Mode, Plan, make_plan
-from xenexplore.paging.rights import Rules, rights_verdicts
+from xenexplore.paging.rights import RightsRules, rights_verdicts
 
 __all__ = [
     "CR0_PE",
@@ -108,7 +108,7 @@ class PagingState:
     amd: bool = False
     c_bit: int | None = None
     plan: Plan = field(init=False, repr=False, compare=False)
-    rules: dict[int, Rules] = field(init=False, repr=False, compare=False)
+    rules: dict[int, RightsRules] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         nxe = bool(self.efer & EFER_NXE)
@@ -125,7 +125,7 @@ class PagingState:
         object.__setattr__(self, "plan", plan)
         object.__setattr__(self, "rules", {})
 
-    def rules_for(self, access: Access) -> Rules:
+    def rules_for(self, access: Access) -> RightsRules:
         """What this kind of access meets under this state; remembered in ``rules``."""
         smep = bool(self.cr4 & CR4_SMEP)
         base, verdicts = rights_verdicts(
@@ -137,7 +137,7 @@ class PagingState:
             nx=self.plan.nx,
         )
         keyed = self.plan.mode in (Mode.LEVEL4, Mode.LEVEL5) and not access.fetch
-        rules = Rules(
+        rules = RightsRules(
             verdicts,
             base,
             self.pkru if keyed and self.cr4 & CR4_PKE else None,

@@ -1,23 +1,23 @@
 """Real hypercall recordings: the format, reader, writer, what they hold, and what explains them.
 
-See FORMAT.md and data/PROVENANCE.md beside this file.
+See format/FORMAT.md and data/PROVENANCE.md beside this file.
 """
 
 from __future__ import annotations
 
-from xenexplore.recording.columns import (
+from xenexplore.recording.format.columns import (
     DIRECTIONS,
     UNHANDLED,
     Accesses,
     Calls,
     Damage,
-    Domain,
+    RecordedDomain,
     Recording,
     Walks,
 )
-from xenexplore.recording.reader import iter_chunks, read_recording
-from xenexplore.recording.stream import BUILT_INS, built_in_path
-from xenexplore.recording.writer import RecordingWriter, write_recording
+from xenexplore.recording.format.reader import iter_chunks, read_recording
+from xenexplore.recording.format.stream import BUILT_INS, built_in_path
+from xenexplore.recording.format.writer import RecordingWriter, write_recording
 
 __all__ = [
     "BUILT_INS",
@@ -26,7 +26,7 @@ __all__ = [
     "Accesses",
     "Calls",
     "Damage",
-    "Domain",
+    "RecordedDomain",
     "Recording",
     "RecordingWriter",
     "Walks",

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from xenexplore.tlb.entry import Entry, Held
-from xenexplore.tlb.rules import EEXIST, EINVAL, ENOSPC, IsRam, Refusal, Rules
-from xenexplore.tlb.software import (
+from xenexplore.tlb.entry import Held, TlbEntry
+from xenexplore.tlb.rules import EEXIST, EINVAL, ENOSPC, InsertRefusal, InsertRules, IsRam
+from xenexplore.tlb.table import (
     Found,
     Inserted,
     Policy,
     Purged,
     SearchKind,
-    SoftwareTlb,
     Straddle,
+    TlbTable,
 )
-from xenexplore.tlb.tables import PROPOSAL, VCPUOPS, Scope, Tables
+from xenexplore.tlb.tables import PROPOSAL, VCPUOPS, Scope, TlbTables
 
 __all__ = [
     "EEXIST",
@@ -21,18 +21,18 @@ __all__ = [
     "ENOSPC",
     "PROPOSAL",
     "VCPUOPS",
-    "Entry",
     "Found",
     "Held",
+    "InsertRefusal",
+    "InsertRules",
     "Inserted",
     "IsRam",
     "Policy",
     "Purged",
-    "Refusal",
-    "Rules",
     "Scope",
     "SearchKind",
-    "SoftwareTlb",
     "Straddle",
-    "Tables",
+    "TlbEntry",
+    "TlbTable",
+    "TlbTables",
 ]

@@ -8,14 +8,14 @@ from typing import NamedTuple
 from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
 
-__all__ = ["Entry", "Held"]
+__all__ = ["Held", "TlbEntry"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TlbEntry:
     """What a guest registers: virtual address, physical address, size.
 
-    An ``Entry`` is what the guest *asked for*: it may be empty or wrap, and is
+    An ``TlbEntry`` is what the guest *asked for*: it may be empty or wrap, and is
     then refused by :meth:`Rules.validate_entry`, as Xen would have to.
 
     Source: Gross, 28 Sep 2022, <94aab958-c141-4c43-a249-a55d8e5be735@suse.com>
@@ -67,7 +67,7 @@ class Entry:
         """Whether it has a byte in common with ``size`` bytes from ``va``."""
         return max(self.va.value, va) < min(self.end, va + size)
 
-    def conflicts(self, other: Entry) -> bool:
+    def conflicts(self, other: TlbEntry) -> bool:
         """Whether some look-up could find both: they overlap and a tag matches both."""
         tags_meet = self.tag is None or other.tag is None or self.tag == other.tag
         return tags_meet and self.overlaps(other.va.value, other.size)
@@ -77,4 +77,4 @@ class Held(NamedTuple):
     """An entry and the slot that holds it."""
 
     slot: int
-    entry: Entry
+    entry: TlbEntry

@@ -25,9 +25,9 @@ from typing import NamedTuple, TypeAlias
 
 from xenexplore.addr import Gpa, Gva, is_canonical
 from xenexplore.errors import MachineError
-from xenexplore.tlb.entry import Entry
+from xenexplore.tlb.entry import TlbEntry
 
-__all__ = ["EEXIST", "EINVAL", "ENOSPC", "IsRam", "Refusal", "Rules"]
+__all__ = ["EEXIST", "EINVAL", "ENOSPC", "InsertRefusal", "InsertRules", "IsRam"]
 
 # Source: xen/include/public/errno.h, XEN_ERRNO(EEXIST | EINVAL | ENOSPC).
 EEXIST = 17
@@ -39,7 +39,7 @@ IsRam: TypeAlias = Callable[[Gpa, int], bool]
 _LINEAR_BITS = (32, 48, 57, 64)
 
 
-class Refusal(NamedTuple):
+class InsertRefusal(NamedTuple):
     """Why a request was refused.
 
     Attributes:
@@ -52,7 +52,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class InsertRules:
     """Which ranges may be registered.
 
     Attributes:
@@ -80,32 +80,32 @@ class Rules:
         if self.linear_bits not in _LINEAR_BITS:
             raise MachineError(f"linear_bits: expected 32, 48, 57 or 64, got {self.linear_bits}")
 
-    def validate_entry(self, entry: Entry) -> Refusal | None:
+    def validate_entry(self, entry: TlbEntry) -> InsertRefusal | None:
         """The first rule that an entry breaks on its own, or None."""
         refusal = self.validate_linear(entry.va, entry.size)
         if refusal:
             return refusal
         if entry.pa.value + entry.size > 1 << Gpa.BITS:
-            return Refusal(-EINVAL, "the physical range wraps")
+            return InsertRefusal(-EINVAL, "the physical range wraps")
         if (entry.va.value | entry.pa.value | entry.size) & (self.granularity - 1):
-            return Refusal(-EINVAL, f"not aligned to {self.granularity} bytes")
+            return InsertRefusal(-EINVAL, f"not aligned to {self.granularity} bytes")
         if self.global_only and not entry.is_global:
-            return Refusal(-EINVAL, "not declared global")
+            return InsertRefusal(-EINVAL, "not declared global")
         if self.is_ram is not None and not self.is_ram(entry.pa, entry.size):
-            return Refusal(-EINVAL, "the physical range is no RAM")
+            return InsertRefusal(-EINVAL, "the physical range is no RAM")
         return None
 
-    def validate_linear(self, va: Gva, size: int) -> Refusal | None:
+    def validate_linear(self, va: Gva, size: int) -> InsertRefusal | None:
         """Whether ``size`` bytes from ``va`` are a range at all: not empty, inside the space."""
         if not size:
-            return Refusal(-EINVAL, "the range is empty")
+            return InsertRefusal(-EINVAL, "the range is empty")
         last = va.value + size - 1
         if last >> Gva.BITS:
-            return Refusal(-EINVAL, "the linear range wraps")
+            return InsertRefusal(-EINVAL, "the linear range wraps")
         if self.linear_bits == 32 and last >> 32:
-            return Refusal(-EINVAL, "the linear range ends past 4 GiB")
+            return InsertRefusal(-EINVAL, "the linear range ends past 4 GiB")
         if self.linear_bits in (48, 57) and not _all_canonical(va.value, last, self.linear_bits):
-            return Refusal(-EINVAL, "the linear range is not canonical throughout")
+            return InsertRefusal(-EINVAL, "the linear range is not canonical throughout")
         return None
 
 

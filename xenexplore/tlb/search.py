@@ -23,12 +23,12 @@ from bisect import bisect_left, insort
 from typing import Protocol
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.tlb.entry import Entry, Held
+from xenexplore.tlb.entry import Held, TlbEntry
 
-__all__ = ["Bisection", "DirectMap", "Scan", "Search", "direct_slots"]
+__all__ = ["Bisection", "DirectMap", "Scan", "TlbSearch", "direct_slots"]
 
 
-class Search(Protocol):
+class TlbSearch(Protocol):
     """Finds the entry that serves an address; entries never conflict."""
 
     def add(self, held: Held) -> None:
@@ -113,7 +113,7 @@ class DirectMap:
         return (held if held and held.entry.serves(va, space) else None), 1
 
 
-def direct_slots(entry: Entry, capacity: int) -> tuple[int, ...]:
+def direct_slots(entry: TlbEntry, capacity: int) -> tuple[int, ...]:
     """The slots of a direct-mapped table that an entry takes, first page first."""
     first = entry.va.value >> PAGE_SHIFT
     pages = ((entry.end - 1) >> PAGE_SHIFT) - first + 1

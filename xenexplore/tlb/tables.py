@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 from xenexplore.addr import Gva, Range
 from xenexplore.errors import MachineError
 from xenexplore.steps import Cite, TlbInsert, TlbLookup, TlbPurge, TlbSlot, mail
-from xenexplore.tlb.entry import Entry, Held
-from xenexplore.tlb.rules import Rules
-from xenexplore.tlb.software import Policy, Purged, SearchKind, SoftwareTlb, Straddle
+from xenexplore.tlb.entry import Held, TlbEntry
+from xenexplore.tlb.rules import InsertRules
+from xenexplore.tlb.table import Policy, Purged, SearchKind, Straddle, TlbTable
 
-__all__ = ["PROPOSAL", "VCPUOPS", "Scope", "Tables"]
+__all__ = ["PROPOSAL", "VCPUOPS", "Scope", "TlbTables"]
 
 Scope: TypeAlias = Literal["vcpu", "domain"]
 
@@ -22,7 +22,7 @@ VCPUOPS: Cite = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3
 """Insertion and purge as two new VCPUOPs; a look-up knows ``current`` only."""
 
 
-class Tables:
+class TlbTables:
     """The software TLB of a domain: which table an access searches, and the steps.
 
     Every operation names the vCPU whose table is meant.  With ``scope`` set to
@@ -43,7 +43,7 @@ class Tables:
         capacity: int | None = None,
         policy: Policy = "refuse",
         search: SearchKind = "scan",
-        rules: Rules | None = None,
+        rules: InsertRules | None = None,
     ) -> None:
         if vcpus < 1:
             raise MachineError(f"vcpus: expected 1 or more, got {vcpus}")
@@ -52,14 +52,14 @@ class Tables:
         self.vcpus = vcpus
         self.scope: Scope = scope
         count = vcpus if scope == "vcpu" else 1
-        self._tables = tuple(SoftwareTlb(capacity, policy, search, rules) for _ in range(count))
+        self._tables = tuple(TlbTable(capacity, policy, search, rules) for _ in range(count))
 
     @property
     def shared(self) -> bool:
         """Whether one table serves every vCPU."""
         return self.scope == "domain"
 
-    def table(self, vcpu: int) -> SoftwareTlb:
+    def table(self, vcpu: int) -> TlbTable:
         """The table that is searched in the name of a vCPU."""
         self._validate_vcpu(vcpu)
         return self._tables[0 if self.shared else vcpu]
@@ -68,8 +68,8 @@ class Tables:
         """The buffers now registered in a vCPU's table, by slot."""
         return _slots(self.table(vcpu).entries)
 
-    def insert(self, vcpu: int, entry: Entry, *, cite: Cite = VCPUOPS) -> TlbInsert:
-        """Register a buffer, see :meth:`SoftwareTlb.insert`."""
+    def insert(self, vcpu: int, entry: TlbEntry, *, cite: Cite = VCPUOPS) -> TlbInsert:
+        """Register a buffer, see :meth:`TlbTable.insert`."""
         done = self.table(vcpu).insert(entry)
         return TlbInsert(
             cite=cite,
@@ -90,12 +90,12 @@ class Tables:
     def purge(
         self, vcpu: int, va: Gva, size: int, *, space: int | None = None, cite: Cite = VCPUOPS
     ) -> TlbPurge:
-        """Remove what overlaps a range, see :meth:`SoftwareTlb.purge`."""
+        """Remove what overlaps a range, see :meth:`TlbTable.purge`."""
         done = self.table(vcpu).purge(va, size, space)
         return self._purged(vcpu, done, "range", cite, space, va, size)
 
     def purge_space(self, vcpu: int, *, space: int | None = None, cite: Cite = VCPUOPS) -> TlbPurge:
-        """Remove non-global entries, see :meth:`SoftwareTlb.purge_space`."""
+        """Remove non-global entries, see :meth:`TlbTable.purge_space`."""
         return self._purged(vcpu, self.table(vcpu).purge_space(space), "space", cite, space)
 
     def purge_all(self, vcpu: int, *, cite: Cite = VCPUOPS) -> TlbPurge:
@@ -113,7 +113,7 @@ class Tables:
         straddle: Straddle = "redo",
         cite: Cite = PROPOSAL,
     ) -> TlbLookup:
-        """Search one table for an access, see :meth:`SoftwareTlb.lookup`.
+        """Search one table for an access, see :meth:`TlbTable.lookup`.
 
         Args:
             va: first linear address of the access.

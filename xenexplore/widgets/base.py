@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.html import (
+from xenexplore.render.web.page import (
     folded_html,
     picture_html,
     text_html,
@@ -15,10 +15,10 @@ from xenexplore.render.html import (
     web_style,
 )
 
-__all__ = ["PathWidget"]
+__all__ = ["TraceWidget"]
 
 
-class PathWidget(anywidget.AnyWidget):
+class TraceWidget(anywidget.AnyWidget):
     """A view that steps in the browser.
 
     The data goes to the browser once, as text in one trait; after that only

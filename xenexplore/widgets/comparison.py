@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.as_python import comparison_python, page_python
-from xenexplore.render.html import comparison_json, save_html
 from xenexplore.render.svg import svg_of
-from xenexplore.render.text.comparison import comparison_text
-from xenexplore.widgets.base import PathWidget
+from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.render.web.as_python import comparison_python, page_python
+from xenexplore.render.web.page import comparison_json, save_html
+from xenexplore.widgets.base import TraceWidget
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from xenexplore.scenario.comparison import Comparison
+    from xenexplore.scenario.run.comparison import Comparison
 
 __all__ = ["ComparisonView"]
 
 
-class ComparisonView(PathWidget):
+class ComparisonView(TraceWidget):
     """Step through several options at once; ``step`` is their common time.
 
     In lockstep each option goes on step by step between two points that all
@@ -44,7 +44,7 @@ class ComparisonView(PathWidget):
 
     def _traits_of(self, comparison: Comparison, step: int) -> dict[str, Any]:
         # The common time is at least the longest run's and at most the sum of all.
-        last = max(0, sum(len(row.path) for row in comparison.rows) - 1)
+        last = max(0, sum(len(row.trace) for row in comparison.rows) - 1)
         self._validate_step(step, last)
         self.comparison, self._last = comparison, last
         self._title = f"{comparison.about.name}: {len(comparison.rows)} options"

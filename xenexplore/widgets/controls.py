@@ -8,11 +8,11 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import MachineError
-from xenexplore.guest.buffers import KINDS
+from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
 from xenexplore.hypervisor.registered import registrable
 from xenexplore.options.registry import OPTIONS, TODAY
-from xenexplore.scenario.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
+from xenexplore.scenario.text.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
 from xenexplore.widgets.form import close_whole
 
 __all__ = ["Controls"]

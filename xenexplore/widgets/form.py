@@ -9,10 +9,10 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import XenexploreError
-from xenexplore.render.html import text_html
-from xenexplore.scenario.comparison import Comparison
-from xenexplore.scenario.path import Path
-from xenexplore.widgets.base import PathWidget
+from xenexplore.render.web.page import text_html
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.widgets.base import TraceWidget
 from xenexplore.widgets.comparison import ComparisonView
 from xenexplore.widgets.keys import KeepKeys
 from xenexplore.widgets.stepper import Stepper
@@ -21,13 +21,13 @@ __all__ = ["Form", "close_whole"]
 
 
 class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
-    """Controls, and the view of a path that they decide about.
+    """Controls, and the view of a trace that they decide about.
 
     Args:
         controls: what stands above the view, in order.
     """
 
-    _view: PathWidget | None = None
+    _view: TraceWidget | None = None
 
     #: Why what the controls ask for cannot be shown; the view is of what was asked before.
     failed = ""
@@ -50,7 +50,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             layout=ipw.Layout(align_items="baseline", flex_flow="row wrap"),
         )
 
-    def _made(self) -> Path | Comparison:
+    def _made(self) -> Trace | Comparison:
         """What the controls ask for.
 
         Raises:
@@ -75,7 +75,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The Python that shows the same."""
         raise NotImplementedError
 
-    def _put(self, made: Path | Comparison) -> None:
+    def _put(self, made: Trace | Comparison) -> None:
         """Show a run, or several side by side: in the view that is there, if it is of that kind."""
         view = self._view
         if isinstance(made, Comparison):

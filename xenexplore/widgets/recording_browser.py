@@ -9,15 +9,15 @@ import numpy as np
 
 from xenexplore.errors import RecordingError
 from xenexplore.options.registry import OPTIONS
-from xenexplore.recording.browse import CallIndex
-from xenexplore.recording.columns import Recording
-from xenexplore.recording.reader import read_recording
-from xenexplore.recording.to_scenario import to_scenario
-from xenexplore.scenario.comparison import Comparison
-from xenexplore.scenario.model import Scenario
-from xenexplore.scenario.path import Path
-from xenexplore.scenario.run import compare, run
-from xenexplore.scenario.writer import write_scenario
+from xenexplore.recording.contents.call_index import CallIndex
+from xenexplore.recording.conversion.to_scenario import to_scenario
+from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.scenario.text.writer import write_scenario
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
 
@@ -144,7 +144,7 @@ class RecordingBrowser(Form):
         self._scenario = None
         self._show()
 
-    def _made(self) -> Path | Comparison:
+    def _made(self) -> Trace | Comparison:
         if not len(self.recording.calls):
             raise RecordingError(
                 self.recording.source, "", expected="a recording with hypercalls", got="none"
@@ -163,7 +163,7 @@ class RecordingBrowser(Form):
     def scenario_python(self) -> str:
         """The chosen call as a scenario."""
         return (
-            "from xenexplore.recording.to_scenario import to_scenario\n"
+            "from xenexplore.recording.conversion.to_scenario import to_scenario\n"
             f'scenario = to_scenario(xe.open_recording("{self.recording.source}"), {self._row})\n'
         )
 
@@ -177,7 +177,7 @@ class RecordingBrowser(Form):
         return f"<RecordingBrowser {self.recording.source}: {self._view!r}>"
 
     def static_text(self) -> str:
-        """The chosen call's path, or the first calls of the recording."""
+        """The chosen call's trace, or the first calls of the recording."""
         lines = [f"Recording {self.recording.source}: {len(self.recording.calls):,} hypercalls"]
         if self.failed:
             return "\n".join([*lines, "", *textwrap.wrap(self.failed, 72)]) + "\n"

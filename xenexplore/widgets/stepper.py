@@ -1,20 +1,20 @@
-"""The stepper: one hypercall's path under one option, in linked views."""
+"""The stepper: one hypercall's trace under one option, in linked views."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.as_python import page_python, path_python
-from xenexplore.render.html import opening_step, save_html
 from xenexplore.render.svg import svg_of
-from xenexplore.render.text.path import path_text
-from xenexplore.render.text.step import step_text
-from xenexplore.widgets.base import PathWidget
+from xenexplore.render.text.run.step import step_text
+from xenexplore.render.text.run.trace import trace_text
+from xenexplore.render.web.as_python import page_python, trace_python
+from xenexplore.render.web.page import opening_step, save_html
+from xenexplore.widgets.base import TraceWidget
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    from xenexplore.scenario.path import Path
+    from xenexplore.scenario.run.trace import Trace
 
 __all__ = ["Stepper"]
 
@@ -22,46 +22,46 @@ __all__ = ["Stepper"]
 _MOST_AS_TEXT = 400
 
 
-class Stepper(PathWidget):
-    """Step through a path: where the buffer lives, how Xen gets there, what each step means.
+class Stepper(TraceWidget):
+    """Step through a trace: where the buffer lives, how Xen gets there, what each step means.
 
     Args:
-        path: the run to show.
+        trace: the run to show.
         step: the step to begin with, from 0; by default the one that says most
-            (:func:`~xenexplore.render.html.opening_step`).
+            (:func:`~xenexplore.render.web.page.opening_step`).
     """
 
-    def __init__(self, path: Path, *, step: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**self._traits_of(path, step), **kwargs)
+    def __init__(self, trace: Trace, *, step: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**self._traits_of(trace, step), **kwargs)
 
-    def show(self, path: Path, *, step: int | None = None) -> None:
-        """Show another path in the same view; arguments as for the class.
+    def show(self, trace: Trace, *, step: int | None = None) -> None:
+        """Show another trace in the same view; arguments as for the class.
 
         Raises:
             TraitError: a step before the first one; the view stays as it is.
         """
-        self._put(self._traits_of(path, step))
+        self._put(self._traits_of(trace, step))
 
-    def _traits_of(self, path: Path, step: int | None) -> dict[str, Any]:
-        at, last = opening_step(path) if step is None else step, max(0, len(path) - 1)
+    def _traits_of(self, trace: Trace, step: int | None) -> dict[str, Any]:
+        at, last = opening_step(trace) if step is None else step, max(0, len(trace) - 1)
         self._validate_step(at, last)
-        self.path, self._last = path, last
-        self._title = f"{path.about.name} under {path.option.label}: {len(path)} steps"
-        return {"data": path.to_json().decode(), "step": at, "code": page_python(path)}
+        self.trace, self._last = trace, last
+        self._title = f"{trace.about.name} under {trace.option.label}: {len(trace)} steps"
+        return {"data": trace.to_json().decode(), "step": at, "code": page_python(trace)}
 
     def text(self) -> str:
-        """The path as 72-column text; of a long one, the step on show."""
-        if len(self.path) > _MOST_AS_TEXT:
-            return step_text(self.path, self.step)
-        return path_text(self.path)
+        """The trace as 72-column text; of a long one, the step on show."""
+        if len(self.trace) > _MOST_AS_TEXT:
+            return step_text(self.trace, self.step)
+        return trace_text(self.trace)
 
     def svg(self) -> str:
         """The step on show, as a still picture."""
-        return svg_of(self.path, self.step)
+        return svg_of(self.trace, self.step)
 
     def python(self) -> str:
-        """The line that shows this path at this step."""
-        return path_python(self.path, self.step)
+        """The line that shows this trace at this step."""
+        return trace_python(self.trace, self.step)
 
     def save_html(self, file: str | PathLike[str]) -> None:
         """Write the same view as one offline file.
@@ -69,4 +69,4 @@ class Stepper(PathWidget):
         Raises:
             OSError: the file cannot be written.
         """
-        save_html(self.path, file)
+        save_html(self.trace, file)

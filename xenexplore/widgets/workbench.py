@@ -6,18 +6,18 @@ import ipywidgets as ipw
 import traitlets
 
 from xenexplore.errors import XenexploreError
-from xenexplore.render.text.comparison import comparison_text
-from xenexplore.scenario.comparison import Comparison
-from xenexplore.scenario.loader import parse_scenario
-from xenexplore.scenario.path import Path
-from xenexplore.scenario.recipes import (
+from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.recipes import (
     Choices,
     choices_of,
     every_option,
     nearest_choices,
     recipe_text,
 )
-from xenexplore.scenario.run import compare, run
 from xenexplore.widgets.controls import Controls
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
@@ -144,7 +144,7 @@ class Workbench(Form):
             self._at = at
             self.text = self._texts[at]
 
-    def _made(self) -> Path | Comparison:
+    def _made(self) -> Trace | Comparison:
         if self._compare.value:
             return compare(parse_scenario(every_option(self.text), "the scenario"))
         return run(parse_scenario(self.text, "the scenario"))

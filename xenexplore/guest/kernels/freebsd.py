@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
 from xenexplore.guest.kernels.layout import Area, BootMapping, Kernel, Manner, cut
+from xenexplore.guest.layout.regions import Region, RegionKind
 from xenexplore.guest.physical import GpaRegion, Physical
-from xenexplore.guest.regions import Region, RegionKind
 from xenexplore.guest.spec import GuestSpec
 
 __all__ = ["FreeBsd"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva, Range
+from xenexplore.guest.layout.regions import Layout, Region, RegionKind, tile
 from xenexplore.guest.physical import GpaRegion, Physical
-from xenexplore.guest.regions import Layout, Region, RegionKind, tile
 from xenexplore.guest.spec import GuestSpec
 
 __all__ = ["Area", "BootMapping", "Kernel", "Manner", "cut"]

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from xenexplore.hypervisor.outcome import Outcome
-from xenexplore.render.svg.canvas import Canvas
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.text_metrics import Span, width_of, wrapped
+from xenexplore.render.drawing.theme import Theme
+from xenexplore.render.svg.explanation import COUNTED
 from xenexplore.render.svg.head import MARGIN, draw_status
-from xenexplore.render.svg.metrics import Span, width_of, wrapped
-from xenexplore.render.svg.says import COUNTED
-from xenexplore.render.svg.theme import Theme
-from xenexplore.render.text.path import guest_line
-from xenexplore.render.view_comparison import Side, sides_of
-from xenexplore.scenario.comparison import Comparison
+from xenexplore.render.text.run.trace import guest_line
+from xenexplore.render.views.comparison import Side, sides_of
+from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.steps import Status
 
 __all__ = ["draw_comparison"]
@@ -58,7 +58,7 @@ class _Table:
         self._outcomes()
         for name, value, bad in _measures(self.sides):
             self._bars(name, value, bad=bad)
-        hazards = [", ".join(dict.fromkeys(s.path.outcome.hazards)) or "none" for s in self.sides]
+        hazards = [", ".join(dict.fromkeys(s.trace.outcome.hazards)) or "none" for s in self.sides]
         if any(text != "none" for text in hazards):
             self._texts("hazards that showed", hazards, ["none"], role="bad")
         self._texts("how memory is found", [_way(side) for side in self.sides], [])
@@ -78,7 +78,7 @@ class _Table:
         canvas, about = self.canvas, self.comparison.about
         guest = ""
         if self.comparison.rows:
-            guest = guest_line(self.comparison.rows[0].path).replace(", ", " · ")
+            guest = guest_line(self.comparison.rows[0].trace).replace(", ", " · ")
         canvas.text(self.right, 40, guest, size=12.5, role="quiet", anchor="end")
         room = self.right - MARGIN - width_of(guest, 12.5) - 30
         for place, line in enumerate(wrapped(about.title, 18, room, most=2, bold=True)):
@@ -131,7 +131,7 @@ class _Table:
     def _bars(self, name: str, value: Callable[[Outcome], int], *, bad: bool) -> None:
         self._name(name)
         refused = [side.status is Status.REFUSED for side in self.sides]
-        values = [value(side.path.outcome) for side in self.sides]
+        values = [value(side.trace.outcome) for side in self.sides]
         most = max([1, *(v for v, gone in zip(values, refused, strict=True) if not gone)])
         for place, number in enumerate(values):
             x = self._x(place)
@@ -184,7 +184,7 @@ def _difference(place: int, side: Side) -> str:
 
 
 def _detail(side: Side) -> str:
-    outcome = side.path.outcome
+    outcome = side.trace.outcome
     if outcome.refusals:
         return outcome.refusals[0]
     if outcome.wrong_bytes:
@@ -205,4 +205,4 @@ def _measures(
         ("once: exits", lambda o: o.setup.exits, False),
         ("once: flips", lambda o: o.setup.flips, False),
     ]
-    return [row for row in rows if any(row[1](side.path.outcome) for side in sides)]
+    return [row for row in rows if any(row[1](side.trace.outcome) for side in sides)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from xenexplore.addr import Gfn, Gpa, Gva
-from xenexplore.render.view_tree import Tree
+from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import Copy, ListRead, Move, P2mLookup, Piece, PteRead, Purpose, TlbLookup
 
 __all__ = ["Chunk", "Focus", "focus_at"]
@@ -55,7 +55,7 @@ class Focus:
         return self.chunks[-1] if self.chunks else None
 
 
-def focus_at(tree: Tree, index: int) -> Focus:
+def focus_at(tree: StepTree, index: int) -> Focus:
     """What a picture of step ``index`` looks at."""
     copy = next((at for at in tree.around(index) if isinstance(tree.steps[at].step, Copy)), None)
     step = tree.steps[index].step
@@ -65,7 +65,7 @@ def focus_at(tree: Tree, index: int) -> Focus:
     return Focus(copy=copy, chunks=tuple(_chunks(tree, copy, index)), table=table)
 
 
-def _chunks(tree: Tree, copy: int, last: int) -> Iterator[Chunk]:
+def _chunks(tree: StepTree, copy: int, last: int) -> Iterator[Chunk]:
     at: Chunk | None = None
     for node in tree.inside(copy):
         if node.index > last:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from xenexplore.render.svg.canvas import Canvas
-from xenexplore.render.svg.metrics import Span, fitted, plain, spans_of, width_of, wrapped
-from xenexplore.render.text.path import guest_line
-from xenexplore.scenario.path import Path
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.text_metrics import Span, fitted, plain, spans_of, width_of, wrapped
+from xenexplore.render.text.run.trace import guest_line
+from xenexplore.scenario.run.trace import Trace
 
 __all__ = ["MARGIN", "STATUS", "draw_head", "draw_status", "given_of"]
 
@@ -20,12 +20,12 @@ STATUS = {
 }
 
 
-def draw_head(canvas: Canvas, path: Path, corner: str) -> float:
+def draw_head(canvas: Canvas, trace: Trace, corner: str) -> float:
     """Draw the head of a figure about one run.
 
     Args:
         canvas: drawn on, across its width.
-        path: the run.
+        trace: the run.
         corner: what stands in the upper right corner, e.g. ``"step 7 / 13"``.
 
     Returns:
@@ -35,22 +35,22 @@ def draw_head(canvas: Canvas, path: Path, corner: str) -> float:
     face = (Span(text=corner),)
     canvas.text(right, 40, face, size=13, role="quiet", anchor="end")
     edge = right - width_of(face, 13) - 22
-    edge -= draw_status(canvas, path.outcome.status, edge, 40)
+    edge -= draw_status(canvas, trace.outcome.status, edge, 40)
     y = 40.0
     for place, line in enumerate(
-        wrapped(path.about.title, 18, edge - MARGIN - 20, most=2, bold=True)
+        wrapped(trace.about.title, 18, edge - MARGIN - 20, most=2, bold=True)
     ):
         y = 40.0 + 24 * place
         canvas.text(MARGIN, y, line, size=18)
     y += 24
-    option = path.option
+    option = trace.option
     name = (Span(text=plain(option.ident), bold=True), Span(text=" "), *spans_of(option.title))
     canvas.text(MARGIN, y, name, size=13)
     used = MARGIN + width_of(name, 13) + 14
-    guest = guest_line(path).replace(", ", " · ")
+    guest = guest_line(trace).replace(", ", " · ")
     wide = width_of(guest, 12.5)
     canvas.text(right, y, guest, size=12.5, role="quiet", anchor="end")
-    given = fitted(given_of(path), 12.5, right - wide - 20 - used)
+    given = fitted(given_of(trace), 12.5, right - wide - 20 - used)
     canvas.text(used, y, given, size=12.5, role="quiet")
     canvas.rule(MARGIN, y + 16, right)
     return y + 16
@@ -64,9 +64,9 @@ def draw_status(canvas: Canvas, status: str, right: float, y: float, size: float
     return width_of(spans, size)
 
 
-def given_of(path: Path) -> str:
+def given_of(trace: Trace) -> str:
     """What the scenario sets of the option: label and parameters."""
-    option = path.option
+    option = trace.option
     parts = [] if option.label == option.name else [option.label]
     parts += [f"{key} = {_value(value)}" for key, value in option.given]
     return " · ".join(parts)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from xenexplore.render import view_address as spell
-from xenexplore.render.svg.canvas import Canvas
-from xenexplore.render.svg.glyphs import draw_glyph
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.glyphs import draw_glyph
+from xenexplore.render.drawing.text_metrics import Span, fitted, spans_of, width_of, wrapped
+from xenexplore.render.drawing.theme import Theme
 from xenexplore.render.svg.head import MARGIN, draw_head
-from xenexplore.render.svg.metrics import Span, fitted, spans_of, width_of, wrapped
 from xenexplore.render.svg.tables import extent_of, owner_of, tables_of, tone_of
-from xenexplore.render.svg.theme import Theme
-from xenexplore.render.view_moment import moment_at
-from xenexplore.render.view_registered import Entry, Gone, Registered, Search, Table, registered_at
-from xenexplore.render.view_tree import Tree
-from xenexplore.render.view_words import words_of
-from xenexplore.scenario.path import Path
+from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.moment import moment_at
+from xenexplore.render.views.registered import (
+    Gone,
+    Registered,
+    ShownEntry,
+    ShownSearch,
+    ShownTable,
+    registered_at,
+)
+from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_tree import StepTree
+from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import TlbPurge
 
 __all__ = ["draw_registered"]
@@ -27,21 +34,23 @@ _MOST_PURGES = 4
 _ENTRY = 42.0
 
 
-def draw_registered(path: Path, index: int, theme: Theme) -> Canvas:
+def draw_registered(trace: Trace, index: int, theme: Theme) -> Canvas:
     """Draw the tables after a step.
 
     Args:
-        path: the run.
+        trace: the run.
         index: the step, from 0.
         theme: its colours.
     """
-    state = registered_at(path.steps, index)
-    tables = tables_of(path, state) if state.used else ()
+    state = registered_at(trace.steps, index)
+    tables = tables_of(trace, state) if state.used else ()
     width = 2 * MARGIN + _ACROSS * _CARD + (_ACROSS - 1) * _GAP
-    title = f"{path.about.title}: registered buffers under {path.option.label}, after step {index}"
-    canvas = Canvas(theme, f"xe-{path.about.name}-registered-{index}", title, width=width)
-    moment = moment_at(path, index, Tree(path.steps))
-    y = draw_head(canvas, path, f"after step {index} / {moment.last}") + 34
+    title = (
+        f"{trace.about.title}: registered buffers under {trace.option.label}, after step {index}"
+    )
+    canvas = Canvas(theme, f"xe-{trace.about.name}-registered-{index}", title, width=width)
+    moment = moment_at(trace, index, StepTree(trace.steps))
+    y = draw_head(canvas, trace, f"after step {index} / {moment.last}") + 34
     canvas.heading(MARGIN, y, "Registered buffers, as Xen searches them")
     y += 10
     if not state.used:
@@ -63,7 +72,9 @@ def draw_registered(path: Path, index: int, theme: Theme) -> Canvas:
     return canvas
 
 
-def _card(canvas: Canvas, state: Registered, table: Table, place: tuple[float, float]) -> float:
+def _card(
+    canvas: Canvas, state: Registered, table: ShownTable, place: tuple[float, float]
+) -> float:
     x, y = place
     y += 16
     owner = Span(text=owner_of(table), bold=True)
@@ -94,7 +105,9 @@ def _card(canvas: Canvas, state: Registered, table: Table, place: tuple[float, f
     return y
 
 
-def _roles(canvas: Canvas, state: Registered, table: Table, place: tuple[float, float]) -> None:
+def _roles(
+    canvas: Canvas, state: Registered, table: ShownTable, place: tuple[float, float]
+) -> None:
     """Which table was asked, and which should have been."""
     search = state.search
     if search is None or table.vcpu is None:
@@ -109,7 +122,7 @@ def _roles(canvas: Canvas, state: Registered, table: Table, place: tuple[float, 
         canvas.text(x + 20, y, "should have been asked", size=12, role="now")
 
 
-def _answered(state: Registered, table: Table, entry: Entry) -> str:
+def _answered(state: Registered, table: ShownTable, entry: ShownEntry) -> str:
     """The colour of an entry that answered, or would have."""
     search = state.search
     if search is None:
@@ -122,7 +135,7 @@ def _answered(state: Registered, table: Table, entry: Entry) -> str:
     return "now" if own else "ink"
 
 
-def _entry(canvas: Canvas, entry: Entry, place: tuple[float, float], *, answered: str) -> None:
+def _entry(canvas: Canvas, entry: ShownEntry, place: tuple[float, float], *, answered: str) -> None:
     x, y = place
     canvas.line(("M", x + 1.5, y + 3), ("L", x + 1.5, y + _ENTRY - 3), thick=3,
                 stroke="line" if answered == "ink" else answered,
@@ -171,12 +184,12 @@ def _said(canvas: Canvas, state: Registered, y: float, width: float) -> float:
 
 
 def _purge(step: TlbPurge) -> str:
-    words = words_of(step)
+    words = step_label(step)
     more = f" ({', '.join(words.more)})" if words.more else ""
     return f"{words.label}, {words.main}: {words.side}{more}."
 
 
-def _asked(search: Search) -> str:
+def _asked(search: ShownSearch) -> str:
     step = search.step
     table = "The domain's table" if step.shared else f"vCPU {step.asked}'s table"
     at = spell.linear(step.va.value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xenexplore.render.svg.canvas import Canvas
-from xenexplore.render.svg.glyphs import draw_glyph
-from xenexplore.render.svg.metrics import (
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.glyphs import draw_glyph
+from xenexplore.render.drawing.text_metrics import (
     Span,
     fitted,
     plain,
@@ -15,9 +15,9 @@ from xenexplore.render.svg.metrics import (
     width_of,
     wrapped,
 )
-from xenexplore.render.view_moment import Moment
-from xenexplore.render.view_rows import Row
-from xenexplore.render.view_tree import Tree
+from xenexplore.render.views.moment import Moment
+from xenexplore.render.views.rows import StepRow
+from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import PteRead
 
 __all__ = ["draw_rows"]
@@ -32,7 +32,7 @@ _MOST = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shown:
-    row: Row
+    row: StepRow
     main: tuple[tuple[Span, ...], ...]
     side: str
     more: tuple[tuple[Span, ...], ...]
@@ -43,7 +43,9 @@ class _Shown:
         return _HEIGHT + (lines - 1) * _LINE
 
 
-def draw_rows(canvas: Canvas, tree: Tree, moment: Moment, box: tuple[float, float, float]) -> float:
+def draw_rows(
+    canvas: Canvas, tree: StepTree, moment: Moment, box: tuple[float, float, float]
+) -> float:
     """Draw the rows of a moment.
 
     Args:
@@ -79,7 +81,7 @@ def _window(count: int, current: int) -> tuple[int, int]:
     return first, first + _MOST
 
 
-def _laid(tree: Tree, row: Row, width: float) -> _Shown:
+def _laid(tree: StepTree, row: StepRow, width: float) -> _Shown:
     words = row.words
     parts = [part for part in words.main.split("  ") if part]
     side = words.side
@@ -112,7 +114,7 @@ def _more(lines: Sequence[str], room: float) -> tuple[tuple[Span, ...], ...]:
 
 
 def _draw(
-    canvas: Canvas, tree: Tree, moment: Moment, shown: _Shown, box: tuple[float, float, float]
+    canvas: Canvas, tree: StepTree, moment: Moment, shown: _Shown, box: tuple[float, float, float]
 ) -> None:
     x, y, width = box
     row, words = shown.row, shown.row.words

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from xenexplore.render import view_address as spell
-from xenexplore.render.svg.canvas import Canvas
-from xenexplore.render.svg.metrics import Span, fitted, spans_of, width_of
-from xenexplore.render.view_registered import Entry, Registered, Search, Table
-from xenexplore.scenario.path import Path
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.text_metrics import Span, fitted, spans_of, width_of
+from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.registered import Registered, ShownEntry, ShownSearch, ShownTable
+from xenexplore.scenario.run.trace import Trace
 
 __all__ = ["draw_tables", "extent_of", "owner_of", "tables_of", "tone_of"]
 
 _MOST = 4
 
 
-def tables_of(path: Path, state: Registered) -> tuple[Table, ...]:
+def tables_of(trace: Trace, state: Registered) -> tuple[ShownTable, ...]:
     """The table of every vCPU, empty ones too; or the domain's."""
     if any(table.vcpu is None for table in state.tables):
         return state.tables
-    return tuple(state.table(vcpu.index) for vcpu in path.machine.vcpus)
+    return tuple(state.table(vcpu.index) for vcpu in trace.machine.vcpus)
 
 
-def owner_of(table: Table) -> str:
+def owner_of(table: ShownTable) -> str:
     """Whose table it is."""
     return "the domain, one for all vCPUs" if table.vcpu is None else f"vCPU {table.vcpu}"
 
 
-def extent_of(entry: Entry) -> str:
+def extent_of(entry: ShownEntry) -> str:
     """How long an entry is, and where it is valid."""
     where = "" if entry.is_global else " · not global"
     if not entry.is_global and entry.space is not None:
@@ -33,7 +33,7 @@ def extent_of(entry: Entry) -> str:
     return f"+{spell.size(entry.size)}{where}"
 
 
-def tone_of(search: Search | None, entry: Entry) -> str:
+def tone_of(search: ShownSearch | None, entry: ShownEntry) -> str:
     """The colour of the entry that answered: bad where the right vCPU's table says otherwise."""
     if search is None or not search.wrong_vcpu:
         return "good"
@@ -43,13 +43,13 @@ def tone_of(search: Search | None, entry: Entry) -> str:
 
 
 def draw_tables(
-    canvas: Canvas, path: Path, state: Registered, box: tuple[float, float, float]
+    canvas: Canvas, trace: Trace, state: Registered, box: tuple[float, float, float]
 ) -> float:
     """Draw the tables in brief.
 
     Args:
         canvas: drawn on.
-        path: the run.
+        trace: the run.
         state: the tables.
         box: x, y and width.
 
@@ -57,7 +57,7 @@ def draw_tables(
         y of the lower end.
     """
     x, y, width = box
-    shown = tables_of(path, state)
+    shown = tables_of(trace, state)
     for table in shown[:_MOST]:
         y += 22
         canvas.text(x, y, (Span(text=owner_of(table), bold=True),), size=12.5)
@@ -79,7 +79,11 @@ def draw_tables(
 
 
 def _entry(
-    canvas: Canvas, state: Registered, table: Table, entry: Entry, box: tuple[float, float, float]
+    canvas: Canvas,
+    state: Registered,
+    table: ShownTable,
+    entry: ShownEntry,
+    box: tuple[float, float, float],
 ) -> None:
     x, y, width = box
     search = state.search
@@ -101,7 +105,7 @@ def _entry(
     canvas.text(x + 388, y, label, size=12, role=role)
 
 
-def _rest(canvas: Canvas, table: Table, place: tuple[float, float]) -> float:
+def _rest(canvas: Canvas, table: ShownTable, place: tuple[float, float]) -> float:
     x, y = place
     if not table.entries:
         y += 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xenexplore.render.svg.canvas import Canvas
-from xenexplore.render.svg.glyphs import draw_glyph
-from xenexplore.render.svg.metrics import Span, fitted, width_of
-from xenexplore.render.view_tree import Tree
-from xenexplore.render.view_words import words_of
+from xenexplore.render.drawing.canvas import Canvas
+from xenexplore.render.drawing.glyphs import draw_glyph
+from xenexplore.render.drawing.text_metrics import Span, fitted, width_of
+from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import (
     Action,
     Hypercall,
@@ -28,7 +28,9 @@ _BRACKETS = 4
 _BRIEF = {"unchecked": "unchk."}
 
 
-def draw_timeline(canvas: Canvas, tree: Tree, index: int, box: tuple[float, float, float]) -> float:
+def draw_timeline(
+    canvas: Canvas, tree: StepTree, index: int, box: tuple[float, float, float]
+) -> float:
     """Draw the line of time.
 
     Args:
@@ -58,7 +60,7 @@ def draw_timeline(canvas: Canvas, tree: Tree, index: int, box: tuple[float, floa
     return _whole(canvas, tree, index, (x, y + 14, width))
 
 
-def shown_steps(tree: Tree, index: int) -> list[int]:
+def shown_steps(tree: StepTree, index: int) -> list[int]:
     """The steps that the line shows, ascending; what is around ``index`` is always open.
 
     Others are opened as long as there is room, the nearest first.  Where even
@@ -84,11 +86,11 @@ def shown_steps(tree: Tree, index: int) -> list[int]:
     return shown
 
 
-def _distance(tree: Tree, at: int, index: int) -> int:
+def _distance(tree: StepTree, at: int, index: int) -> int:
     return at - index if at > index else index - tree.end(at)
 
 
-def _visible(tree: Tree, opened: set[int]) -> list[int]:
+def _visible(tree: StepTree, opened: set[int]) -> list[int]:
     found: list[int] = []
     pending = list(reversed(tree.children(-1)))
     while pending:
@@ -99,7 +101,7 @@ def _visible(tree: Tree, opened: set[int]) -> list[int]:
     return found
 
 
-def _folded(tree: Tree, shown: Sequence[int], step: int) -> bool:
+def _folded(tree: StepTree, shown: Sequence[int], step: int) -> bool:
     place = shown.index(step)
     following = shown[place + 1] if place + 1 < len(shown) else len(tree.steps)
     return bool(tree.children(step)) and following > tree.end(step)
@@ -113,7 +115,7 @@ def _line(canvas: Canvas, shown: Sequence[int], at: dict[int, float], index: int
 
 
 def _mark(
-    canvas: Canvas, tree: Tree, step: int, index: int, x: float, y: float, slot: float,
+    canvas: Canvas, tree: StepTree, step: int, index: int, x: float, y: float, slot: float,
     *, folded: bool,
 ) -> None:  # fmt: skip
     record = tree.steps[step].step
@@ -129,10 +131,10 @@ def _mark(
     canvas.text(x, y + 23, spans, size=10.5, role="ink" if now else "quiet", anchor="middle")
 
 
-def _went_wrong(tree: Tree, step: int, *, folded: bool) -> bool:
+def _went_wrong(tree: StepTree, step: int, *, folded: bool) -> bool:
     if not folded:
-        return words_of(tree.steps[step].step).tone in ("bad", "miss")
-    return any(words_of(node.step).tone == "bad" for node in tree.inside(step))
+        return step_label(tree.steps[step].step).tone in ("bad", "miss")
+    return any(step_label(node.step).tone == "bad" for node in tree.inside(step))
 
 
 def _short(step: Step) -> str:
@@ -154,12 +156,12 @@ def _short(step: Step) -> str:
         case TlbPurge():
             return "purge"
         case _:
-            label = words_of(step).label
+            label = step_label(step).label
             return label if label == "P2M" else _BRIEF.get(label.lower(), label.lower())
 
 
 def _brackets(
-    canvas: Canvas, tree: Tree, shown: Sequence[int], at: dict[int, float],
+    canvas: Canvas, tree: StepTree, shown: Sequence[int], at: dict[int, float],
     place: tuple[float, float],
 ) -> float:  # fmt: skip
     """What spans which steps, one line a level; returns the lower end."""
@@ -172,7 +174,7 @@ def _brackets(
         for step in levels[depth]:
             inside = [other for other in shown if step <= other <= tree.end(step)]
             left, right = at[step] - slot * 0.3, at[inside[-1]] + slot * 0.2
-            words = words_of(tree.steps[step].step)
+            words = step_label(tree.steps[step].step)
             text = f"{words.label} {words.side or words.main}"
             if isinstance(tree.steps[step].step, Action):
                 text = words.main
@@ -188,7 +190,7 @@ def _brackets(
     return y
 
 
-def _whole(canvas: Canvas, tree: Tree, index: int, box: tuple[float, float, float]) -> float:
+def _whole(canvas: Canvas, tree: StepTree, index: int, box: tuple[float, float, float]) -> float:
     """The whole run as one line, with what went wrong and the step at hand."""
     x, y, width = box
     last = max(1, len(tree.steps) - 1)
@@ -196,7 +198,7 @@ def _whole(canvas: Canvas, tree: Tree, index: int, box: tuple[float, float, floa
     canvas.line(("M", x, y), ("L", x + width * index / last, y), stroke="good", thick=1.6)
     ticks: set[int] = set()
     for node in tree.steps:
-        if words_of(node.step).tone == "bad":
+        if step_label(node.step).tone == "bad":
             ticks.add(round(width * node.index / last))
     for tick in sorted(ticks):
         canvas.line(("M", x + tick, y - 7), ("L", x + tick, y - 2), stroke="bad", thick=1.4)

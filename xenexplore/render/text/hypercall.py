@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xenexplore.hypercalls.callers import Caller, caller_of
-from xenexplore.hypercalls.catalogue import GUESTS, Hypercall, SubOp, family
-from xenexplore.hypercalls.describe import GUEST_NAMES, registers
-from xenexplore.hypercalls.facts import facts_of
-from xenexplore.hypercalls.line import Line
-from xenexplore.hypercalls.outline import outline
-from xenexplore.hypercalls.structs import Layout, Structs
+from xenexplore.hypercalls.catalogue.entries import GUESTS, Family, SubOp, family
+from xenexplore.hypercalls.outline.describe import GUEST_NAMES, registers
+from xenexplore.hypercalls.outline.entry_facts import facts_of
+from xenexplore.hypercalls.outline.outline import outline
+from xenexplore.hypercalls.outline.outline_line import OutlineLine
+from xenexplore.hypercalls.structs import StructLayout, Structs
 from xenexplore.render.text.table import heading, paragraph, table
 
 __all__ = ["entry_text", "list_text"]
 
 
-def entry_text(entry: Hypercall | SubOp, who: Caller | None = None) -> str:
+def entry_text(entry: Family | SubOp, who: Caller | None = None) -> str:
     """One hypercall or sub-op.
 
     Args:
@@ -35,7 +35,7 @@ def entry_text(entry: Hypercall | SubOp, who: Caller | None = None) -> str:
     lines += table(
         [(register.upper(), what) for register, what in registers(one, guest)], "ll", indent=2
     )
-    if isinstance(entry, Hypercall) and entry.ops:
+    if isinstance(entry, Family) and entry.ops:
         lines += ["", *heading("Sub-ops"), *_ops(entry.ops.values())]
     structs = one.structs(guest)
     struct = entry.struct_of(guest)
@@ -51,7 +51,7 @@ def entry_text(entry: Hypercall | SubOp, who: Caller | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _facts(entry: Hypercall | SubOp, one: Hypercall) -> list[str]:
+def _facts(entry: Family | SubOp, one: Family) -> list[str]:
     rows = [("Number", str(one.number))]
     if isinstance(entry, SubOp):
         rows.append(("Sub-op", f"{entry.value}, {entry.constant}"))
@@ -78,7 +78,7 @@ def _ops(ops: Iterable[SubOp]) -> list[str]:
     return table(rows, "rll", indent=2)
 
 
-def _struct(layout: Layout, structs: Structs) -> list[str]:
+def _struct(layout: StructLayout, structs: Structs) -> list[str]:
     lines = heading(f"{layout.c or layout.name}: {layout.size} bytes, aligned to {layout.align}")
     rows = [("offset", "size", "field", "type")]
     rows += [(str(f.offset), str(f.size), f.name, f.type) for f in layout.fields]
@@ -92,7 +92,7 @@ def _struct(layout: Layout, structs: Structs) -> list[str]:
     return lines
 
 
-def _plan(entry: Hypercall | SubOp, caller: Caller) -> list[str]:
+def _plan(entry: Family | SubOp, caller: Caller) -> list[str]:
     if entry.missing:
         return paragraph(f"Not modelled: {entry.missing}")
     lines: list[str] = []
@@ -104,7 +104,7 @@ def _plan(entry: Hypercall | SubOp, caller: Caller) -> list[str]:
     return lines or ["Xen copies nothing."]
 
 
-def _plan_line(line: Line, number: int) -> list[str]:
+def _plan_line(line: OutlineLine, number: int) -> list[str]:
     lead = f"{number:>2}. " if line.access is not None else "    "
     # Deep nesting must leave room for words.
     indent = 4 + 2 * min(line.depth, 10)
@@ -115,7 +115,7 @@ def _plan_line(line: Line, number: int) -> list[str]:
     return text
 
 
-def list_text(entries: Iterable[Hypercall | SubOp]) -> str:
+def list_text(entries: Iterable[Family | SubOp]) -> str:
     """One line for each entry, and what the marks mean."""
     rows: list[tuple[str, ...]] = [("number", "name", "bytes", "h", "p", "u")]
     count = 0
@@ -131,7 +131,7 @@ def list_text(entries: Iterable[Hypercall | SubOp]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(entry: Hypercall | SubOp) -> tuple[str, ...]:
+def _row(entry: Family | SubOp) -> tuple[str, ...]:
     one = family(entry.family) if isinstance(entry, SubOp) else entry
     facts = facts_of(entry)
     number = f"{one.number}.{entry.value}" if isinstance(entry, SubOp) else str(one.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.render.text.table import heading, paragraph
-from xenexplore.scenario.matrix import Cell, Question
+from xenexplore.scenario.run.matrix import Cell, Question
 from xenexplore.steps import Status
 
 __all__ = ["matrix_text"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.box import Ink
-from xenexplore.render.view_options import refusals_of
+from xenexplore.render.views.option_refusals import refusals_of
 
 __all__ = ["option_text", "options_text"]
 

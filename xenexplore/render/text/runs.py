@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xenexplore.paging.batch_tables import KEY_MASK
-from xenexplore.paging.runs import Run, Runs
+from xenexplore.paging.batch.page_runs import PageRun, PageRuns
+from xenexplore.paging.batch.table_arrays import KEY_MASK
 from xenexplore.render.text.image import amount_text, size_text
 from xenexplore.render.text.table import grouped, paragraph
 
@@ -26,7 +26,7 @@ class _Fold(NamedTuple):
     stride: int
 
 
-def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Iterator[str]:
+def runs_text(runs: PageRuns, *, physical: bool = False, fold: bool = True) -> Iterator[str]:
     """The runs at 72 columns, ASCII, line by line with newlines, and a sum at the end.
 
     Args:
@@ -57,7 +57,7 @@ def runs_text(runs: Runs, *, physical: bool = False, fold: bool = True) -> Itera
     yield f"\n{grouped(len(runs))} run{'s' if len(runs) > 1 else ''}, {total} mapped\n"
 
 
-def _line(one: Run, *, physical: bool, keys: bool) -> str:
+def _line(one: PageRun, *, physical: bool, keys: bool) -> str:
     size = size_text(one.end - one.start)
     text = f"{one.start:016x}  {one.end:016x}{'' if one.end >> 64 else ' '} {size:>8}"
     text += f"  {size_text(one.page_size).replace(' ', '')[:-2]:<4}  {one.permissions}"
@@ -75,7 +75,7 @@ def _places(distance: int) -> str:
     return f", gpa {'-' if distance < 0 else '+'}{size_text(abs(distance))} each"
 
 
-def _folds(runs: Runs, *, physical: bool) -> list[_Fold]:
+def _folds(runs: PageRuns, *, physical: bool) -> list[_Fold]:
     """Stretches of at least ``_MIN_FOLDED`` alike runs at equal distances."""
     table = runs.table
     if len(table) < _MIN_FOLDED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.render.text.table import paragraph, table
-from xenexplore.scenario.path import About
+from xenexplore.scenario.model.about import About
 
 __all__ = ["check_text", "scenarios_text"]
 

@@ -6,7 +6,7 @@ class Comparison {
   constructor(el, data, options = {}) {
     this.data = data;
     this.options = options;
-    this.runs = data.paths.map((path) => new Run(path));
+    this.runs = data.traces.map((trace) => new Run(trace));
     this.lockstep = new Lockstep(this.runs);
     this.used = COUNTS.map(([, name], at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls[at] || run.last.setup[at]));
     this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls[at])));
@@ -135,7 +135,7 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     this.root.querySelectorAll('[data-act="choose"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.at) === at)));
     this.root.querySelectorAll(".xe-sheet tr").forEach((tr) => [...tr.cells].forEach((cell, k) => cell.classList.toggle("is-chosen", k === at + 1)));
     this.detail?.destroy();
-    this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.paths[at], {
+    this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.traces[at], {
       step: this.detailStep(at),
       embedded: true,
       onStep: (step) => this.go(this.lockstep.timeOf(this.chosen, step), false, true),

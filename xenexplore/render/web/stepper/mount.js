@@ -1,12 +1,12 @@
 // The module's exports: mount() for a page, the default for anywidget.
 
-// Show a path or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
+// Show a trace or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
 // ends), `onStep(step)`, `python` (the lines that show the same), `deepLink` (keep `#step=N` or
 // `#step=end` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
   const linked = () => {
     const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
-    return at === undefined ? null : at === "end" ? (data.paths ? -1 : Infinity) : Number(at);
+    return at === undefined ? null : at === "end" ? (data.traces ? -1 : Infinity) : Number(at);
   };
   const given = { ...options };
   if (options.deepLink) {
@@ -25,7 +25,7 @@ export function mount(el, data, options = {}) {
       options.onStep?.(step);
     };
   }
-  const view = data.paths ? new Comparison(el, data, given) : new Stepper(el, data, given);
+  const view = data.traces ? new Comparison(el, data, given) : new Stepper(el, data, given);
   if (options.deepLink) view.root.focus({ preventScroll: true });
   if (options.deepLink)
     addEventListener("hashchange", () => { if (linked() !== null) view.show(linked()); }, { signal: view.abort.signal });

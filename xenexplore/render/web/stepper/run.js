@@ -1,9 +1,9 @@
-// One path with what is precomputed over it.
+// One trace with what is precomputed over it.
 
 const UNITS_OF = new Set(["action", "hypercall", "phase", "copy"]);
 const LANDMARKS = new Set(["action", "hypercall", "copy"]);
 
-// One path with what is precomputed over it: subtree ends, units, checkpoints.
+// One trace with what is precomputed over it: subtree ends, units, checkpoints.
 class Run {
   constructor(data) {
     this.data = data;

@@ -1,4 +1,4 @@
-// The stepper: one recorded path in linked views; keys, pointer, play and folding.
+// The stepper: one recorded trace in linked views; keys, pointer, play and folding.
 
 // JupyterLab's single-key shortcuts (a, b, x, d d) look at the focused element itself before its
 // ancestors, so the mark on the root is not enough: a button inside would insert and delete cells.

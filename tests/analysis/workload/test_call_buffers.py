@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from workloads import Made, workload_of
+
+from xenexplore.analysis.workload.call_buffers import buffers_of
+from xenexplore.guest.domain import Domain
+from xenexplore.guest.layout.regions import Layout
+from xenexplore.guest.spec import GuestSpec
+
+BASE = 0xFFFF_C900_0000_0000
+
+
+@functools.cache
+def _layout() -> Layout:
+    return Domain(GuestSpec()).layout
+
+
+copies = st.tuples(st.sampled_from(["from", "to", "clear"]), st.integers(0, 60), st.integers(1, 20))
+
+
+@given(st.lists(st.lists(copies, max_size=6), max_size=5))
+def test_buffers_are_what_touching_accesses_make(calls) -> None:
+    made = [Made(32, 4, [(way, BASE + 4 * at, size) for way, at, size in call]) for call in calls]
+    load = workload_of(_layout(), made)
+    got = buffers_of(load, load.inside(0))
+    expected = []
+    for index, call in enumerate(made):
+        found: list[list] = []
+        for way, start, size in sorted(call.copies, key=lambda copy: copy[1]):
+            if found and start <= found[-1][1]:
+                found[-1][1] = max(found[-1][1], start + size)
+                found[-1][2] |= {way}
+            else:
+                found.append([start, start + size, {way}])
+        for start, end, ways in found:
+            expected.append((index, start, end - start, "from" in ways, ways != {"from"},
+                             len(found) == 1))  # fmt: skip
+    rows = zip(got.call.tolist(), got.address.tolist(), got.size.tolist(), got.reads.tolist(),
+               got.writes.tolist(), got.in_register.tolist(), strict=True)  # fmt: skip
+    assert list(rows) == expected
+
+
+def test_a_buffer_whose_address_is_an_argument_is_in_a_register() -> None:
+    made = [Made(32, 4, [("from", BASE, 4), ("from", BASE + 64, 4)], args=(4, BASE + 64))]
+    load = workload_of(_layout(), made)
+    got = buffers_of(load, np.arange(2))
+    assert got.in_register.tolist() == [False, True]
+    assert got.pages().tolist() == [1, 1]

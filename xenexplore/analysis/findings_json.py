@@ -1,0 +1,98 @@
+"""Findings and replays as JSON: every figure, by name."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.analysis.measures.cost import CostTable
+from xenexplore.analysis.measures.entries_needed import SHARES
+from xenexplore.analysis.replay.engine import Replayed, Verdict
+from xenexplore.hypervisor.outcome import Counts
+from xenexplore.options.registry import REGISTERS_ONLY
+from xenexplore.steps import Json
+
+__all__ = ["findings_json", "replayed_json"]
+
+
+def plain(value: object) -> Json:
+    """Records, tuples, arrays and mappings of plain values."""
+    if isinstance(value, Counts):
+        return value.as_json()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, np.ndarray):
+        return [plain(item) for item in value.tolist()]
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Fraction):
+        return float(value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"nothing plain: {value!r}")
+
+
+def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> dict[str, Json]:
+    """One design for one domain: verdicts counted, counts summed."""
+    verdicts = np.bincount(one.verdicts.verdict, minlength=len(Verdict))
+    record: dict[str, Json] = {
+        "design": one.design.label,
+        "option": one.design.use,
+        "parameters": {key: plain(value) for key, value in one.design.values},
+        "domain": name,
+        "hypercalls": one.hypercalls,
+        "refused": one.refused,
+        "why_refused": dict(one.why),
+        "accesses": {
+            verdict.name.lower(): int(verdicts[verdict]) for verdict in Verdict if verdicts[verdict]
+        },
+        "entries": one.entries,
+        "setup": one.setup.as_json(),
+        "calls": one.counts.as_json(),
+    }
+    if costs is not None:
+        record["calls_ns"] = costs.price(one.counts)
+        record["setup_ns"] = costs.price(one.setup)
+    return record
+
+
+def findings_json(findings: Findings) -> dict[str, Json]:
+    """A whole report."""
+    return {
+        "source": findings.source,
+        "recorded": findings.recorded,
+        "limits": plain(findings.limits),
+        "hypercalls": findings.hypercalls,
+        "accesses_logged_twice": findings.repeats,
+        "assumed": {
+            "p2m_order": findings.shape.p2m_order,
+            "leaf_orders": {kind.value: order for kind, order in findings.shape.leaves.items()},
+            "levels": findings.shape.levels,
+        },
+        "costs": {
+            "origin": findings.costs.origin,
+            "guesses": findings.costs.guesses,
+            "ns": {name: plain(cost) for name, cost in findings.costs.costs.items()},
+        },
+        "break_even": plain(findings.break_even),
+        "entries_for": [float(share) for share in SHARES],
+        "domains": [_domain(one, findings.costs) for one in findings.domains],
+    }
+
+
+def _domain(one: DomainFindings, costs: CostTable) -> dict[str, Json]:
+    cover = one.coverage
+    return {
+        "name": cover.name,
+        "kind": cover.kind,
+        "coverage": plain(cover),
+        "entries": plain(one.entries),
+        "curves": plain(one.curves),
+        "locality": plain(one.locality),
+        "sizes": plain(one.sizes),
+        REGISTERS_ONLY.name: plain(one.fast),
+        "designs": [replayed_json(replay, cover.name, costs) for replay in one.replays],
+    }

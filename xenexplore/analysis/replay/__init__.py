@@ -1,0 +1,3 @@
+"""Every recorded access under every design."""
+
+from __future__ import annotations

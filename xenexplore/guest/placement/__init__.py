@@ -1,0 +1,3 @@
+"""Where buffers go: frames, addresses, placements."""
+
+from __future__ import annotations

@@ -1,0 +1,348 @@
+"""The catalogue: every hypercall and sub-op, loaded one family at a time.
+
+A family is one hypercall number with its sub-ops: one file, ``data/<name>.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from xenexplore.errors import CatalogueError, InputError
+from xenexplore.hypercalls.language.parser import parse_plan
+from xenexplore.hypercalls.language.statements import Block
+from xenexplore.hypercalls.structs import StructLayout, Structs, structs_for
+
+__all__ = [
+    "ARM_REGISTERS",
+    "GUESTS",
+    "X86_REGISTERS",
+    "Argument",
+    "Family",
+    "SubOp",
+    "families",
+    "family",
+    "family_of",
+    "gaps",
+    "numbers",
+]
+
+GUESTS = ("hvm", "pv", "arm")
+X86_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+ARM_REGISTERS = ("x0", "x1", "x2", "x3", "x4")
+_VERSION = "4.17"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a hypercall.
+
+    Attributes:
+        name: as the handler names it.
+        type: its C type; ``handle(T)`` for a guest handle.
+    """
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubOp:
+    """One sub-op of a hypercall.
+
+    Attributes:
+        family: the hypercall's name, e.g. ``"memory_op"``.
+        name: short name, e.g. ``"populate_physmap"``.
+        constant: the header's name, e.g. ``"XENMEM_populate_physmap"``.
+        value: its number.
+        struct: what the handle argument points to, ``""`` where there is none.
+        struct_for: the same for kinds of guest for which it is another struct.
+        array: name of the argument that counts elements, where it is an array.
+        who: who may call it.
+        guests: guest kinds for which it does something.
+        summary: one sentence.
+        sources: Xen source files with symbols.
+        text: the copy plan, or ``""``.
+        missing: why there is no plan, where there is none.
+        notes: what a reader should know besides.
+        unbounded: why no fixed limit holds for the bytes that one call copies.
+        inner: constants of a further level of sub-ops, inside the struct.
+        most: bytes of the longest buffer, where Xen sets a limit above one page.
+    """
+
+    family: str
+    name: str
+    constant: str
+    value: int
+    struct: str
+    struct_for: Mapping[str, str]
+    array: str
+    who: str
+    guests: tuple[str, ...]
+    summary: str
+    sources: tuple[str, ...]
+    text: str
+    missing: str
+    notes: str
+    unbounded: str
+    inner: Mapping[str, int]
+    most: int
+
+    @property
+    def title(self) -> str:
+        """``family.name``."""
+        return f"{self.family}.{self.name}"
+
+    @property
+    def plan(self) -> Block:
+        """The parsed copy plan."""
+        return parse_plan(self.text, f"{self.family}.toml: {self.constant}")
+
+    def layout(self, arch: str = "x86_64") -> StructLayout | None:
+        """Layout of the argument struct, or None where there is none."""
+        return structs_for(arch).get(self.struct) if self.struct else None
+
+    def struct_of(self, guest: str) -> str:
+        """What the handle argument points to, for one kind of guest; ``""``: nothing."""
+        return self.struct_for.get(guest, self.struct)
+
+    def _repr_html_(self) -> str:
+        from xenexplore.hypercalls.outline.describe import op_html
+
+        return op_html(self)
+
+    def __repr__(self) -> str:
+        from xenexplore.hypercalls.outline.describe import op_text
+
+        return op_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One hypercall, with its sub-ops.
+
+    Attributes:
+        name: as in ``__HYPERVISOR_<name>``.
+        number: what the guest puts into the number register.
+        summary: one sentence.
+        header: the public header, e.g. ``"memory.h"``.
+        args: its arguments, in register order.
+        guests: guest kind to the handler in Xen, for the guests that see it.
+        who: who may call it, where that is one answer for all sub-ops.
+        sources: Xen source files with symbols.
+        text: the copy plan that leads to the sub-op's, and follows it.
+        ops: its sub-ops, by value.
+        aliases: other names people use.
+        constants: numbers that its plans use.
+        parts: pieces of plan that several sub-ops share.
+        missing: why there is no plan, where there is none.
+        notes: what a reader should know besides.
+        struct: what its handle argument points to, without sub-ops.
+        unbounded: as for a sub-op.
+        most: as for a sub-op.
+    """
+
+    name: str
+    number: int
+    summary: str
+    header: str
+    args: tuple[Argument, ...]
+    guests: Mapping[str, str]
+    who: str
+    sources: tuple[str, ...]
+    text: str
+    ops: Mapping[int, SubOp]
+    aliases: tuple[str, ...]
+    constants: Mapping[str, int]
+    parts: Mapping[str, str]
+    missing: str
+    notes: str
+    struct: str
+    unbounded: str
+    most: int
+
+    @property
+    def title(self) -> str:
+        """Its name, like a sub-op's title."""
+        return self.name
+
+    @property
+    def plan(self) -> Block:
+        """The parsed copy plan of the family."""
+        return parse_plan(self.text, f"{self.name}.toml: plan")
+
+    def part(self, name: str) -> Block:
+        """A shared piece of plan.
+
+        Raises:
+            CatalogueError: the family has no such part.
+        """
+        if name not in self.parts:
+            raise CatalogueError(f"{self.name} part {name}", tuple(self.parts))
+        return parse_plan(self.parts[name], f"{self.name}.toml: part {name}")
+
+    def struct_of(self, guest: str) -> str:
+        """What the handle argument points to, without sub-ops; the same for every guest."""
+        return self.struct
+
+    def registers(self, guest: str) -> tuple[str, ...]:
+        """The registers that carry the arguments, in order."""
+        names = ARM_REGISTERS if guest == "arm" else X86_REGISTERS
+        return names[: len(self.args)]
+
+    def structs(self, guest: str) -> Structs:
+        """The layouts that apply to a guest kind."""
+        return structs_for("arm64" if guest == "arm" else "x86_64")
+
+    def _repr_html_(self) -> str:
+        from xenexplore.hypercalls.outline.describe import family_html
+
+        return family_html(self)
+
+    def __repr__(self) -> str:
+        from xenexplore.hypercalls.outline.describe import family_text
+
+        return family_text(self)
+
+
+@cache
+def numbers() -> Mapping[int, str]:
+    """Hypercall number to family name, for all that the catalogue holds."""
+    table = tomllib.loads(_text("index"))
+    return MappingProxyType({int(number): name for number, name in table["numbers"].items()})
+
+
+@cache
+def family(name: str) -> Family:
+    """One hypercall by name, e.g. ``"memory_op"``.
+
+    Raises:
+        CatalogueError: there is no such hypercall.
+        InputError: its file is malformed.
+    """
+    for number, known in numbers().items():
+        if known == name:
+            return _load(number, name)
+    raise CatalogueError(name, tuple(n for n in numbers().values() if name in n))
+
+
+def family_of(number: int) -> Family | None:
+    """One hypercall by number, or None where the catalogue has none."""
+    name = numbers().get(number)
+    return family(name) if name else None
+
+
+def families() -> tuple[Family, ...]:
+    """Every hypercall, by number (loads every file)."""
+    return tuple(family(name) for _, name in sorted(numbers().items()))
+
+
+@cache
+def gaps() -> Mapping[str, str]:
+    """Constants of the public headers that the catalogue leaves out, and why.
+
+    Names may hold ``*`` and ``?`` (:mod:`fnmatch`).
+    """
+    return MappingProxyType(tomllib.loads(_text("gaps"))["gaps"])
+
+
+def _text(name: str) -> str:
+    root = resources.files("xenexplore.hypercalls") / "data"
+    return (root / f"{name}.toml").read_text(encoding="utf-8")
+
+
+_FAMILY_KEYS = {
+    "name", "number", "summary", "header", "args", "guests", "who", "sources", "plan", "op",
+    "aliases", "constants", "parts", "missing", "prefix", "notes", "struct", "unbounded", "array",
+    "most",
+}  # fmt: skip
+_OP_KEYS = {
+    "constant", "name", "value", "struct", "struct_for", "who", "guests", "summary", "sources",
+    "plan", "missing", "notes", "unbounded", "array", "inner", "most",
+}  # fmt: skip
+
+
+def _load(number: int, name: str) -> Family:
+    source = f"{name}.toml"
+    table = tomllib.loads(_text(name))
+    _known(table, _FAMILY_KEYS, source, "top level")
+    if (table["name"], table["number"]) != (name, number):
+        raise InputError(source, "name", expected=f"{name} {number}", got=str(table["name"]))
+    guests = dict(table["guests"])
+    ops: dict[int, SubOp] = {}
+    for entry in table.get("op", ()):
+        op = _op(entry, table, tuple(guests), source)
+        if op.value in ops:
+            raise InputError(source, op.constant, expected="a value of its own", got=str(op.value))
+        ops[op.value] = op
+    return Family(
+        name=name,
+        number=number,
+        summary=table["summary"],
+        header=table["header"],
+        args=tuple(Argument(*pair) for pair in table.get("args", ())),
+        guests=MappingProxyType(guests),
+        who=table.get("who", ""),
+        sources=tuple(table["sources"]),
+        text=table.get("plan", "dispatch cmd" if ops else ""),
+        ops=MappingProxyType(dict(sorted(ops.items()))),
+        aliases=tuple(table.get("aliases", ())),
+        constants=MappingProxyType(
+            {
+                **table.get("constants", {}),
+                **{name: n for op in ops.values() for name, n in op.inner.items()},
+                **{op.constant: op.value for op in ops.values()},
+            }
+        ),
+        parts=MappingProxyType(table.get("parts", {})),
+        missing=table.get("missing", ""),
+        notes=table.get("notes", ""),
+        struct=table.get("struct", ""),
+        unbounded=table.get("unbounded", ""),
+        most=table.get("most", 0),
+    )
+
+
+def _op(
+    entry: dict[str, Any], table: dict[str, Any], guests: tuple[str, ...], source: str
+) -> SubOp:
+    constant = entry.get("constant", "?")
+    _known(entry, _OP_KEYS, source, constant)
+    if ("plan" in entry) == ("missing" in entry):
+        raise InputError(source, constant, expected="a plan, or missing = why", got="both or none")
+    name = entry.get("name")
+    if name is None:
+        prefix = table.get("prefix", "")
+        if not constant.startswith(prefix):
+            raise InputError(source, constant, expected=f"{prefix}... or a name", got=constant)
+        name = constant.removeprefix(prefix).lower()
+    return SubOp(
+        family=table["name"],
+        name=name,
+        constant=constant,
+        value=entry["value"],
+        struct=entry.get("struct", ""),
+        struct_for=MappingProxyType(entry.get("struct_for", {})),
+        array=entry.get("array", ""),
+        who=entry.get("who", table.get("who", "")),
+        guests=tuple(entry.get("guests", guests)),
+        summary=entry.get("summary", ""),
+        sources=tuple(entry.get("sources", table["sources"])),
+        text=entry.get("plan", ""),
+        missing=entry.get("missing", ""),
+        notes=entry.get("notes", ""),
+        unbounded=entry.get("unbounded", ""),
+        inner=MappingProxyType(entry.get("inner", {})),
+        most=entry.get("most", 0),
+    )
+
+
+def _known(entry: dict[str, Any], keys: set[str], source: str, place: str) -> None:
+    for key in entry:
+        if key not in keys:
+            raise InputError(source, place, expected="a known key", got=key)

@@ -1,0 +1,3 @@
+"""The recording format: columns, records, reader, writer."""
+
+from __future__ import annotations

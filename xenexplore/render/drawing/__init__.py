@@ -1,0 +1,3 @@
+"""A drawing of shapes: canvas, glyphs, theme, text metrics, PNG and PDF."""
+
+from __future__ import annotations

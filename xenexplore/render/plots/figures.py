@@ -1,0 +1,172 @@
+"""The analysis as plots: SVG text, the same bytes every time.
+
+Every figure carries its workload and limits in its caption.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.options.registry import REGISTERS_ONLY
+from xenexplore.render.plots.counts import (
+    draw_break_even,
+    draw_entries,
+    draw_fastabi,
+    draw_repeats,
+    draw_sizes,
+)
+from xenexplore.render.plots.plot_text import plot_text
+from xenexplore.render.web.page import folded_html, picture_html
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["PLOT_CLASS", "PlotFigure", "figures_of"]
+
+#: The class around a plot in a notebook: its bytes are those of one matplotlib.
+PLOT_CLASS = "xe-plot"
+
+# Okabe and Ito's palette: told apart by colour-blind readers, and in grey by lightness.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+_STYLES = ("-", "--", ":", "-.")
+_MOST_SLOTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PlotFigure:
+    """One figure.
+
+    Attributes:
+        name: for a file name; ``title``; ``caption``: recording, workload, limits.
+        svg: the picture, with title and description for screen readers.
+        text: the same at 72 columns: title, numbers where they are bars, caption.
+    """
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+    text: str
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
+        """What a notebook shows: the picture, and the text beside it."""
+        picture = picture_html(self.svg[self.svg.index("<svg") :], self.title)
+        text = folded_html(self.text)
+        return {
+            "text/plain": self.text,
+            "text/html": f'<div class="{PLOT_CLASS}">{picture}</div>{text}',
+        }
+
+
+def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
+    """A plot for each of the report's questions."""
+    shown = [domain for domain in findings.domains if domain.coverage.accesses]
+    plots: list[tuple[str, str, Callable[[Axes], None]]] = [
+        ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),
+        ("ranges", "Accesses that registered ranges serve", lambda axes: _ranges(axes, shown)),
+        ("misses", "Misses of a table that registers pages on a miss",
+         lambda axes: _misses(axes, shown)),
+        ("reads", "Reads by Xen to find the bytes, per hypercall carried",
+         lambda axes: _reads(axes, shown)),
+        ("entries", "Pages to register for a share of the accesses",
+         lambda axes: draw_entries(axes, shown)),
+        ("sizes", "Bytes that a hypercall passes", lambda axes: draw_sizes(axes, shown)),
+        ("repeats", "Walks that repeat within one hypercall",
+         lambda axes: draw_repeats(axes, shown)),
+        (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
+         lambda axes: draw_fastabi(axes, shown)),
+        ("break-even", "Looking up against walking",
+         lambda axes: draw_break_even(axes, findings.break_even)),
+    ]  # fmt: skip
+    return tuple(_figure(findings, *plot) for plot in plots)
+
+
+def _figure(findings: Findings, name: str, title: str, draw: Callable[[Axes], None]) -> PlotFigure:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    kind = "Recording" if findings.recorded else "SYNTHETIC workload"
+    caption = f"{kind} {findings.source}: {'; '.join(findings.limits)}."
+    settings: dict[str, Any] = {"svg.hashsalt": "xenexplore", "svg.fonttype": "none",
+                                "font.family": "sans-serif", "font.size": 10}  # fmt: skip
+    with mpl.rc_context(settings):  # type: ignore[arg-type]
+        figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(f"{title} ({findings.source})", fontsize=11)
+        out = io.StringIO()
+        about = {"Date": None, "Creator": "xenexplore", "Title": title, "Description": caption}
+        figure.savefig(out, format="svg", metadata=about)
+        text = plot_text(axes, f"{title} ({findings.source})", caption)
+    return PlotFigure(name, title, caption, out.getvalue(), text)
+
+
+def _regions(axes: Axes, shown: list[DomainFindings]) -> None:
+    names: dict[str, int] = {}
+    for domain in shown:
+        for group in domain.coverage.groups:
+            names[group.name] = names.get(group.name, 0) + group.accesses
+    order = sorted(names, key=lambda name: (-names[name], name))
+    left = [0.0] * len(shown)
+    for index, name in enumerate(order):
+        shares = [
+            sum(100 * g.share for g in domain.coverage.groups if g.name == name) for domain in shown
+        ]
+        axes.barh(range(len(shown)), shares, left=left, label=name,
+                  color=_COLOURS[index % len(_COLOURS)], edgecolor="white")  # fmt: skip
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    axes.set_yticks(range(len(shown)), [domain.coverage.name for domain in shown])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of accesses inside hypercalls")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=3, fontsize=8, frameon=False)
+
+
+def _ranges(axes: Axes, shown: list[DomainFindings]) -> None:
+    steps = ("directmap", "+ kernel image", "+ hardirq stack", "+ tasks' stacks")
+    width = 0.8 / max(len(shown), 1)
+    for index, domain in enumerate(shown):
+        cover = domain.coverage
+        shares = (cover.directmap, cover.with_image, cover.with_irq, cover.with_stacks)
+        rates = [100 * share for share in shares]
+        at = [step + index * width for step in range(len(steps))]
+        bars = axes.bar(at, rates, width, label=cover.name, color=_COLOURS[index % len(_COLOURS)])
+        axes.bar_label(bars, [f"{rate:.1f}" for rate in rates], fontsize=8)
+    axes.set_xticks([step + 0.4 - width / 2 for step in range(len(steps))], steps)
+    axes.set_ylim(0, 110)
+    axes.set_ylabel("% of accesses without a walk")
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+
+
+def _misses(axes: Axes, shown: list[DomainFindings]) -> None:
+    for index, domain in enumerate(shown):
+        for curve, style in zip(domain.curves, _STYLES, strict=False):
+            few = curve.capacity <= _MOST_SLOTS
+            axes.plot(curve.capacity[few], 100 * curve.ratio()[few], style,
+                      color=_COLOURS[index % len(_COLOURS)], drawstyle="steps-post",
+                      label=f"{domain.coverage.name}, {curve.policy}")  # fmt: skip
+    axes.set_yscale("log")
+    axes.set_xlabel("slots per vCPU")
+    axes.set_ylabel("% of pieces that miss")
+    axes.legend(fontsize=8, frameon=False, ncols=2)
+
+
+def _reads(axes: Axes, shown: list[DomainFindings]) -> None:
+    able = [domain for domain in shown if domain.coverage.kind != "pv"]
+    first = able[0].replays if able else ()
+    labels = [one.design.label for one in first if one.refused < one.hypercalls]
+    height = 0.8 / max(len(able), 1)
+    for index, domain in enumerate(able):
+        values = [one.reads_per_call for one in domain.replays if one.design.label in labels]
+        at = [row + index * height for row in range(len(values))]
+        axes.barh(at, values, height, label=domain.coverage.name,
+                  color=_COLOURS[index % len(_COLOURS)])  # fmt: skip
+    axes.set_yticks([row + 0.4 - height / 2 for row in range(len(labels))], labels, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("page-table, P2M and list entries read")
+    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,0 +1,68 @@
+"""Designs replayed over a recording, as a table of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xenexplore.analysis.replay.engine import Replayed, Verdict
+from xenexplore.analysis.workload.tables import Workload
+from xenexplore.render.text.table import grouped, heading, paragraph, table
+
+__all__ = ["replay_text"]
+
+_SHOWN = (
+    ("exits", "exits"),
+    ("walks", "walks"),
+    ("pte_reads", "guest entries read"),
+    ("p2m_lookups", "P2M look-ups"),
+    ("p2m_entry_reads", "P2M entries read"),
+    ("tlb_lookups", "searches of registered buffers"),
+    ("tlb_hits", "  that hit"),
+    ("tlb_compares", "  entries compared"),
+    ("list_reads", "list elements read"),
+    ("bytes_from_guest", "bytes from the guest"),
+    ("bytes_to_guest", "bytes to the guest"),
+    ("register_bytes", "bytes in registers"),
+    ("guest_translations", "guest: translations"),
+    ("guest_bytes_copied", "guest: bytes copied"),
+    ("guest_bytes_written", "guest: bytes written"),
+    ("unchecked", "pieces without today's checks"),
+)
+_REASONS = 3
+
+
+def replay_text(workload: Workload, replays: Sequence[Replayed]) -> str:
+    """One block for each domain and design, ending in a newline."""
+    lines = heading(f"{workload.source} replayed", "=")
+    for one in replays:
+        lines += ["", *_one(workload, one)]
+    words = "; ".join(workload.limits)
+    kind = "Recorded" if workload.recorded else "SYNTHETIC, not recorded"
+    lines += ["", *paragraph(f"{kind}: {words}." if words else f"{kind}.")]
+    lines += paragraph(
+        "What the guest does is counted per buffer, and adjoining buffers of a call count as "
+        "one: a lower bound."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _one(workload: Workload, one: Replayed) -> list[str]:
+    name = workload.domains[one.domain].name
+    lines = heading(f"{one.design.label}, {name}: {grouped(one.hypercalls)} hypercalls")
+    if one.refused:
+        lines.append(f"  refused: {grouped(one.refused)}")
+        for reason, count in one.why[:_REASONS]:
+            lines += paragraph(f"{grouped(count)}: {reason}", 4, 2)
+    verdicts = [int((one.verdicts.verdict == verdict).sum()) for verdict in Verdict]
+    rows = [
+        [f"accesses: {verdict.name.lower()}", grouped(count)]
+        for verdict, count in zip(Verdict, verdicts, strict=True)
+        if count
+    ]
+    if one.entries:
+        rows.append(["entries registered (one exit each)", grouped(one.entries)])
+    for field, words in _SHOWN:
+        count = getattr(one.counts, field)
+        if count:
+            rows.append([words, grouped(count)])
+    return [*lines, *table(rows, "lr", indent=2)]

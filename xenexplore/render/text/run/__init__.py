@@ -1,0 +1,3 @@
+"""One run, or several compared, as 72-column text."""
+
+from __future__ import annotations

@@ -1,0 +1,279 @@
+"""A comparison as a table of records: which measures there are, and each option's values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xenexplore.hypervisor.outcome import Outcome
+from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.notes import notes_at
+from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_tree import StepTree
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.steps import (
+    Copy,
+    CopyFailed,
+    Fault,
+    Flip,
+    GuestCopy,
+    GuestTranslate,
+    GuestWrite,
+    ListRead,
+    Move,
+    Node,
+    Phase,
+    Piece,
+    PteRead,
+    Refusal,
+    RegisterPass,
+    Status,
+    Step,
+    TlbLookup,
+)
+
+__all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
+
+_FRAMES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A column of the comparison.
+
+    Attributes:
+        head: one or two short words, one to a line.
+        what: what it counts, in words.
+        value: the number in an outcome.
+        of: the number that ``value`` is a part of, where there is one.
+    """
+
+    head: tuple[str, ...]
+    what: str
+    value: Callable[[Outcome], int]
+    of: Callable[[Outcome], int] | None = None
+
+    def shown(self, outcome: Outcome) -> str:
+        """The value as a table shows it: ``"."`` for 0, ``"1/3"`` for a part."""
+        whole = self.of(outcome) if self.of is not None else 0
+        value = self.value(outcome)
+        if whole:
+            return f"{value:,}/{whole:,}"
+        return f"{value:,}" if value else "."
+
+
+_MEASURES = (
+    Measure(head=("exits",), what="exits to Xen", value=lambda o: o.calls.exits),
+    Measure(head=("walks",), what="walks of guest tables", value=lambda o: o.calls.walks),
+    Measure(head=("entry", "reads"), what="guest table entries read",
+            value=lambda o: o.calls.pte_reads),
+    Measure(head=("P2M", "looks"), what="P2M look-ups", value=lambda o: o.calls.p2m_lookups),
+    Measure(head=("P2M", "reads"), what="P2M entries read for them",
+            value=lambda o: o.calls.p2m_entry_reads),
+    Measure(head=("TLB", "hits"), what="look-ups of registered buffers that hit, of how many",
+            value=lambda o: o.calls.tlb_hits, of=lambda o: o.calls.tlb_lookups),
+    Measure(head=("TLB", "comps"), what="entries compared",
+            value=lambda o: o.calls.tlb_compares),
+    Measure(head=("list", "reads"), what="list elements read by Xen",
+            value=lambda o: o.calls.list_reads),
+    Measure(head=("bytes", "moved"), what="bytes that Xen copied",
+            value=lambda o: o.calls.bytes_from_guest + o.calls.bytes_to_guest),
+    Measure(head=("bytes", "wrong"), what="bytes in another frame, ciphertext, garbage or dropped",
+            value=lambda o: o.wrong_bytes),
+    Measure(head=("un-", "checked"), what="accesses without today's checks",
+            value=lambda o: o.calls.unchecked),
+    Measure(head=("lost", "checks"), what="of them, what today's walk would refuse",
+            value=lambda o: o.lost_checks),
+    Measure(head=("va", "to pa"), what="translations by the guest",
+            value=lambda o: o.calls.guest_translations),
+    Measure(head=("guest", "bytes"), what="bytes bounced or written by the guest",
+            value=lambda o: o.calls.guest_bytes_copied + o.calls.guest_bytes_written),
+    Measure(head=("reg.", "bytes"), what="bytes passed in registers",
+            value=lambda o: o.calls.register_bytes),
+    Measure(head=("flips",), what="changes of encryption state", value=lambda o: o.calls.flips),
+    Measure(head=("in-", "serts"), what="registrations during calls",
+            value=lambda o: o.calls.tlb_inserts),
+    Measure(head=("purges",), what="purges during calls", value=lambda o: o.calls.tlb_purges),
+    Measure(head=("once:", "exits"), what="exits for what is done once",
+            value=lambda o: o.setup.exits),
+    Measure(head=("once:", "flips"), what="changes of encryption state done once",
+            value=lambda o: o.setup.flips),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One option of a comparison.
+
+    Attributes:
+        trace: its run.
+        ident: the digest's number.
+        label: what the scenario calls it.
+        status: the run's verdict.
+        result: what the last call returned, e.g. ``"0"``, ``"-EFAULT"``, ``""``.
+        values: one per measure, as a table shows it.
+        way: how a copy finds its memory, in few words; see :func:`way_of`.
+        note: what is worth noticing about that copy, or ``""``.
+        differs: the first step that differs from the first option's: its number
+            and sentence, or None.
+        failed: expectations that do not hold.
+    """
+
+    trace: Trace
+    ident: str
+    label: str
+    status: Status
+    result: str
+    values: tuple[str, ...]
+    way: str
+    note: str
+    differs: tuple[int | None, str] | None
+    failed: tuple[str, ...]
+
+
+def measures_of(comparison: Comparison) -> tuple[Measure, ...]:
+    """The measures that are not 0 under every option."""
+    outcomes = [row.trace.outcome for row in comparison.rows]
+    return tuple(m for m in _MEASURES if any(m.shown(outcome) != "." for outcome in outcomes))
+
+
+def sides_of(comparison: Comparison) -> tuple[Side, ...]:
+    """The options, in the comparison's order."""
+    measures = measures_of(comparison)
+    found = []
+    for row in comparison.rows:
+        outcome = row.trace.outcome
+        differs = None
+        if row.difference is not None:
+            says = row.difference.other_says or "the run is over"
+            differs = (row.difference.other, spell.regroup(says))
+        found.append(
+            Side(
+                trace=row.trace,
+                ident=row.trace.option.ident,
+                label=row.trace.option.label,
+                status=outcome.status,
+                result="" if outcome.result is None else spell.errno_name(outcome.result),
+                values=tuple(measure.shown(outcome) for measure in measures),
+                way=way_of(row.trace),
+                note=note_of(row.trace),
+                differs=differs,
+                failed=row.failed,
+            )
+        )
+    return tuple(found)
+
+
+def way_of(trace: Trace) -> str:
+    """How a copy finds its memory, in few words.
+
+    The copy is the first one after the set-up that goes wrong or fails, or
+    else the first one.
+    """
+    tree = StepTree(trace.steps)
+    refusal = next((n.step for n in trace.steps if isinstance(n.step, Refusal)), None)
+    if refusal is not None:
+        return step_label(refusal).main
+    copy = _telling(tree)
+    if copy is None:
+        return "no copy"
+    parts = [*_before(tree, copy), *_inside(tree, copy)]
+    place = f"at step {copy}: " if copy != _copies(tree)[0] else ""
+    return place + (", ".join(parts) or "in registers")
+
+
+def note_of(trace: Trace) -> str:
+    """The most important note about the copy that :func:`way_of` tells of; ``""`` if none."""
+    tree = StepTree(trace.steps)
+    copy = _telling(tree)
+    notes = notes_at(trace, tree, tree.end(copy)) if copy is not None else ()
+    return notes[0] if notes else ""
+
+
+def _telling(tree: StepTree) -> int | None:
+    """The first copy that goes wrong or fails, or else the first one."""
+    copies = _copies(tree)
+    bad = [copy for copy in copies if any(_bad(node.step) for node in tree.inside(copy))]
+    return next(iter(bad or copies), None)
+
+
+def _bad(step: Step) -> bool:
+    return isinstance(step, CopyFailed) or (isinstance(step, Move) and not step.right)
+
+
+def _once(tree: StepTree) -> set[int]:
+    return {
+        node.index
+        for phase in tree.steps
+        if isinstance(phase.step, Phase) and phase.step.name == "setup"
+        for node in tree.inside(phase.index)
+    }
+
+
+def _copies(tree: StepTree) -> list[int]:
+    once = _once(tree)
+    return [n.index for n in tree.steps if isinstance(n.step, Copy) and n.index not in once]
+
+
+def _before(tree: StepTree, copy: int) -> list[str]:
+    """What the guest does before a copy, in the same action."""
+    action = tree.around(copy)[-1]
+    kinds = {
+        GuestTranslate: "guest translates",
+        GuestCopy: "guest bounces",
+        GuestWrite: "guest writes its arguments",
+        Flip: "guest flips the page",
+        RegisterPass: "guest loads registers",
+    }
+    found: dict[str, None] = {}
+    for node in tree.steps[action:copy]:
+        word = kinds.get(type(node.step))
+        if word:
+            found[word] = None
+    return list(found)
+
+
+_FAULTS = {"p2m": "the P2M gives no page"}
+
+
+def _inside(tree: StepTree, copy: int) -> list[str]:
+    """What Xen does in a copy, up to where it goes wrong or ends."""
+    found: dict[str, int] = {}
+    frames: dict[str, None] = {}
+    for node in tree.inside(copy):
+        step = node.step
+        if isinstance(step, Fault):
+            what = _FAULTS.get(step.what, step.what)
+            return [*_times(found), "copy fails" if step.what in found else what]
+        if isinstance(step, Move):
+            frame = spell.frame(step.gpa.value >> 12)
+            if not step.right:
+                verdict = "WRONG" if step.meant != step.gpa else step.spoilt.upper()
+                return [*_times(found), f"gfn {frame} ({verdict})"]
+            frames[frame] = None
+        word = _word(tree, node)
+        if word:
+            found[word] = found.get(word, 0) + 1
+    return [*_times(found), *([_where(list(frames))] if frames else [])]
+
+
+def _word(tree: StepTree, node: Node) -> str:
+    step = node.step
+    if isinstance(step, TlbLookup):
+        return f"TLB {'hit' if step.hit else 'miss'}"
+    if isinstance(step, ListRead):
+        return "list read"
+    if isinstance(step, Piece):
+        levels = [n.step for n in tree.inside(node.index) if isinstance(n.step, PteRead)]
+        return f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
+    return ""
+
+
+def _times(found: dict[str, int]) -> list[str]:
+    return [word if count == 1 else f"{count:,} x {word}" for word, count in found.items()]
+
+
+def _where(frames: list[str]) -> str:
+    others = f" and {len(frames) - _FRAMES} more" if len(frames) > _FRAMES else ""
+    return f"gfn {' '.join(frames[:_FRAMES])}{others} (right)"

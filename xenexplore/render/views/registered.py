@@ -1,0 +1,222 @@
+"""Registered buffers as they were after a step: replayed from the recorded steps alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from xenexplore.addr import Gpa, Gva
+from xenexplore.steps import Node, TlbInsert, TlbLookup, TlbPurge, TlbSlot
+
+__all__ = ["Gone", "Registered", "ShownEntry", "ShownSearch", "ShownTable", "registered_at"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEntry:
+    """A registered range.
+
+    Attributes:
+        slot: its slot.
+        va: first linear address.
+        pa: guest-physical address that ``va`` stands for.
+        size: bytes.
+        is_global: whether the guest declared it the same in every address space.
+        space: tag of its address space, or None.
+        label: what the scenario calls it, or ``""``.
+        since: step that registered it.
+        hits: look-ups that it has answered.
+    """
+
+    slot: int
+    va: Gva
+    pa: Gpa
+    size: int
+    is_global: bool
+    space: int | None
+    label: str
+    since: int
+    hits: int = 0
+
+    def covers(self, va: Gva) -> bool:
+        """Whether a linear address lies in the range."""
+        return self.va.value <= va.value < self.va.value + self.size
+
+    def to_physical(self, va: Gva) -> Gpa:
+        """What the entry makes of an address that it covers."""
+        return self.pa + (va.value - self.va.value)
+
+    def alias_of(self, gpa: Gpa) -> Gva | None:
+        """The linear address by which the entry covers a guest-physical one, or None."""
+        if not self.pa.value <= gpa.value < self.pa.value + self.size:
+            return None
+        return self.va + (gpa.value - self.pa.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """An entry that is no longer there.
+
+    Attributes:
+        entry: as it was.
+        step: step that removed it.
+        how: ``"purged"`` or ``"replaced"``.
+    """
+
+    entry: ShownEntry
+    step: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTable:
+    """One table.
+
+    Attributes:
+        vcpu: whose it is; None for the domain's shared one.
+        entries: what is registered, by slot.
+        gone: what was, in the order in which it went.
+        lookups: searches so far.
+        hits: searches that gave an address.
+        compares: entries compared so far.
+        refused: steps at which a registration or purge was refused.
+    """
+
+    vcpu: int | None
+    entries: tuple[ShownEntry, ...] = ()
+    gone: tuple[Gone, ...] = ()
+    lookups: int = 0
+    hits: int = 0
+    compares: int = 0
+    refused: tuple[int, ...] = ()
+
+    @property
+    def misses(self) -> int:
+        """Searches that gave no address."""
+        return self.lookups - self.hits
+
+    def find(self, va: Gva) -> ShownEntry | None:
+        """The first entry, by slot, that covers an address; tags are not looked at."""
+        return next((entry for entry in self.entries if entry.covers(va)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownSearch:
+    """The latest look-up.
+
+    Attributes:
+        index: its step.
+        step: the look-up.
+        other: what the subject's own table would have answered, where another
+            vCPU's was asked; None if it has no such entry, or was asked itself.
+    """
+
+    index: int
+    step: TlbLookup
+    other: ShownEntry | None
+
+    @property
+    def wrong_vcpu(self) -> bool:
+        """Whether another vCPU's table was asked than that of the vCPU the access is about."""
+        return not self.step.shared and self.step.asked != self.step.subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """All tables after a step.
+
+    Attributes:
+        tables: by vCPU; one for the domain where it is shared.
+        purges: steps that purged, so far.
+        search: the latest look-up, or None.
+        used: whether any step of the whole trace has to do with registered buffers.
+    """
+
+    tables: tuple[ShownTable, ...]
+    purges: tuple[tuple[int, TlbPurge], ...]
+    search: ShownSearch | None
+    used: bool
+
+    def table(self, vcpu: int) -> ShownTable:
+        """The table that serves a vCPU; an empty one if nothing was ever registered there."""
+        for table in self.tables:
+            if table.vcpu in (vcpu, None):
+                return table
+        return ShownTable(vcpu=vcpu)
+
+
+def registered_at(steps: Sequence[Node], index: int | None = None) -> Registered:
+    """The tables after step ``index`` (default: the last)."""
+    last = len(steps) - 1 if index is None else index
+    tables: dict[int | None, ShownTable] = {}
+    purges: list[tuple[int, TlbPurge]] = []
+    latest: tuple[int, TlbLookup] | None = None
+    for node in steps[: last + 1]:
+        step = node.step
+        if isinstance(step, TlbInsert):
+            key = None if step.shared else step.vcpu
+            tables[key] = _insert(tables.get(key, ShownTable(vcpu=key)), step, node.index)
+        elif isinstance(step, TlbPurge):
+            key = None if step.shared else step.vcpu
+            tables[key] = _purge(tables.get(key, ShownTable(vcpu=key)), step, node.index)
+            purges.append((node.index, step))
+        elif isinstance(step, TlbLookup):
+            key = None if step.shared else step.asked
+            tables[key] = _look_up(tables.get(key, ShownTable(vcpu=key)), step)
+            latest = (node.index, step)
+    ordered = sorted(tables.items(), key=lambda item: -1 if item[0] is None else item[0])
+    search = None
+    if latest is not None:
+        found, step = latest
+        own = tables.get(step.subject) if not step.shared and step.asked != step.subject else None
+        search = ShownSearch(index=found, step=step, other=own.find(step.va) if own else None)
+    used = any(isinstance(node.step, TlbInsert | TlbLookup | TlbPurge) for node in steps)
+    return Registered(
+        tables=tuple(table for _, table in ordered),
+        purges=tuple(purges),
+        search=search,
+        used=used,
+    )
+
+
+def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:
+    if step.slot is None or step.result:
+        return replace(table, refused=(*table.refused, index))
+    table = _drop(table, step.replaced, index, "replaced")
+    entry = ShownEntry(
+        slot=step.slot,
+        va=step.va,
+        pa=step.pa,
+        size=step.size,
+        is_global=step.is_global,
+        space=step.space,
+        label=step.label,
+        since=index,
+    )
+    return replace(table, entries=tuple(sorted((*table.entries, entry), key=lambda e: e.slot)))
+
+
+def _purge(table: ShownTable, step: TlbPurge, index: int) -> ShownTable:
+    if step.result:
+        return replace(table, refused=(*table.refused, index))
+    return _drop(table, step.removed, index, "purged")
+
+
+def _drop(table: ShownTable, slots: tuple[TlbSlot, ...], index: int, how: str) -> ShownTable:
+    doomed = {slot.slot for slot in slots}
+    gone = [Gone(entry=e, step=index, how=how) for e in table.entries if e.slot in doomed]
+    kept = tuple(entry for entry in table.entries if entry.slot not in doomed)
+    return replace(table, entries=kept, gone=(*table.gone, *gone))
+
+
+def _look_up(table: ShownTable, step: TlbLookup) -> ShownTable:
+    entries = tuple(
+        replace(entry, hits=entry.hits + 1) if step.hit and entry.slot == step.slot else entry
+        for entry in table.entries
+    )
+    return replace(
+        table,
+        entries=entries,
+        lookups=table.lookups + 1,
+        hits=table.hits + int(step.hit),
+        compares=table.compares + step.compares,
+    )

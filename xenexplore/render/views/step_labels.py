@@ -1,0 +1,331 @@
+"""A step in few words: a label, what it is about, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from xenexplore import steps as s
+from xenexplore.render.views import number_format as spell
+
+__all__ = ["StepLabel", "Tone", "step_label"]
+
+Tone: TypeAlias = Literal["plain", "good", "miss", "bad", "quiet"]
+
+_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
+_PURPOSES = {s.Purpose.WALK_END: "by the walk", s.Purpose.BUFFER: "by the copy"}
+_COPIES = {s.Direction.FROM: "copy in", s.Direction.TO: "copy out", s.Direction.CLEAR: "clear"}
+_ORDERS = {0: "4K", 9: "2M", 18: "1G"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLabel:
+    """A step in few words.
+
+    Attributes:
+        label: one short word or two, e.g. ``"copy in"``.
+        main: what it is about; addresses in groups.
+        side: how it went, e.g. ``"MISS"``; stands apart from ``main``.
+        aside: what may be left out where there is no room.
+        more: further lines.
+        tone: ``"good"``, ``"miss"`` and ``"bad"`` stand out, ``"quiet"`` steps back.
+    """
+
+    label: str
+    main: str
+    side: str = ""
+    aside: str = ""
+    more: tuple[str, ...] = ()
+    tone: Tone = "plain"
+
+
+def step_label(step: s.Step) -> StepLabel:
+    """A step in few words."""
+    maker = _MAKERS.get(type(step))
+    if maker is None:
+        return StepLabel(label=step.kind, main=spell.regroup(step.say()))
+    return maker(step)
+
+
+def _sentence(text: str) -> str:
+    return spell.regroup(text.removesuffix("."))
+
+
+def _action(step: s.Action) -> StepLabel:
+    return StepLabel(label="action", main=_sentence(step.detail))
+
+
+def _phase(step: s.Phase) -> StepLabel:
+    return StepLabel(label=step.name, main=_sentence(step.detail), tone="quiet")
+
+
+def _hypercall(step: s.Hypercall) -> StepLabel:
+    registers = [f"rax {step.number:x}"]
+    registers += [
+        f"{name} {spell.handle(value) if value > 0xFFFF else f'{value:x}'}"
+        for name, value in zip(_REGISTERS, step.args, strict=False)
+    ]
+    return StepLabel(
+        label="call",
+        main=step.name,
+        side=f"continuation {step.leg}" if step.leg else "",
+        more=("  ".join(registers),),
+    )
+
+
+def _exit(step: s.Exit) -> StepLabel:
+    return StepLabel(label="exit", main=f"vCPU {step.vcpu}, {step.instruction}", tone="quiet")
+
+
+def _copy(step: s.Copy) -> StepLabel:
+    label = _COPIES[step.direction]
+    more: tuple[str, ...] = ()
+    if step.subject != step.current:
+        more = (f"about vCPU {step.subject}, made while vCPU {step.current} runs",)
+    return StepLabel(
+        label=label,
+        main=f"{spell.handle(step.handle)}  {spell.size(step.size)}",
+        side=step.role,
+        more=more,
+    )
+
+
+def _piece(step: s.Piece) -> StepLabel:
+    return StepLabel(label="piece", main=f"{spell.handle(step.handle)}  {spell.size(step.size)}")
+
+
+def _owner(vcpu: int, shared: bool) -> str:
+    return "TLB dom" if shared else f"TLB v{vcpu}"
+
+
+def _lookup(step: s.TlbLookup) -> StepLabel:
+    more: tuple[str, ...] = ()
+    if step.asked != step.subject:
+        more = (f"the access is about vCPU {step.subject}",)
+    label = _owner(step.asked, step.shared)
+    compares = f"{step.compares} compare{'' if step.compares == 1 else 's'}"
+    asked = f"{spell.linear(step.va.value)}  {spell.size(step.size)}"
+    if step.slot is None:
+        return StepLabel(
+            label=label, main=asked, side="MISS", aside=compares, more=more, tone="miss"
+        )
+    name = f" {step.label}" if step.label else ""
+    found = f"[{step.slot}]{name}"
+    if step.gpa is None:
+        text = f"{found} holds only {step.covered} of the {step.size} bytes"
+        return StepLabel(label=label, main=asked, side="MISS", more=(text, *more), tone="miss")
+    part = "" if step.covered == step.size else f", first {spell.size(step.covered)}"
+    return StepLabel(
+        label=label,
+        main=f"{found} -> gpa {spell.physical(step.gpa.value)}{part}",
+        side="HIT",
+        aside=compares,
+        more=more,
+        tone="good",
+    )
+
+
+def _insert(step: s.TlbInsert) -> StepLabel:
+    slot = "" if step.slot is None else f"[{step.slot}] "
+    ends = f"{spell.span(step.size)} -> {spell.physical(step.pa.value)}"
+    main = f"{slot}{spell.linear(step.va.value)} {ends}"
+    more = [] if step.is_global else ["not global: another CR3 may map it otherwise"]
+    if step.replaced:
+        more.append("replaces " + ", ".join(map(_slot, step.replaced)))
+    side = step.label
+    if step.result:
+        side = f"REFUSED {spell.errno_name(step.result)}"
+        more.append(step.reason)
+    return StepLabel(
+        label="reg dom" if step.shared else f"reg v{step.vcpu}",
+        main=main,
+        side=side,
+        more=tuple(more),
+        tone="bad" if step.result else "good",
+    )
+
+
+def _slot(slot: s.TlbSlot) -> str:
+    return f"[{slot.slot}] {slot.label}".rstrip()
+
+
+def _purge(step: s.TlbPurge) -> StepLabel:
+    what = {"all": "every entry", "space": "entries that are not global"}.get(step.scope, "")
+    if step.va is not None and step.size is not None:
+        what = f"{spell.linear(step.va.value)} {spell.span(step.size)}"
+    gone = ", ".join(map(_slot, step.removed))
+    side = f"removes {gone or 'nothing'}"
+    if step.result:
+        side = f"REFUSED {spell.errno_name(step.result)}"
+    return StepLabel(
+        label="purge dom" if step.shared else f"purge v{step.vcpu}",
+        main=what,
+        side=side,
+        more=(step.reason,) if step.result else (),
+        tone="bad" if step.result else "plain",
+    )
+
+
+def _pte(step: s.PteRead) -> StepLabel:
+    return StepLabel(
+        label=f"L{step.level} [{step.index:3}]",
+        main=f"{spell.physical(step.entry_at.value)}  {spell.entry(step.entry)}  {step.flags}",
+    )
+
+
+def _update(step: s.PteUpdate) -> StepLabel:
+    bits = step.before ^ step.after
+    names = " and ".join(name for name, bit in (("A", 0x20), ("D", 0x40)) if bits & bit)
+    at = spell.physical(step.entry_at.value)
+    return StepLabel(label="set", main=f"{names or 'bits'} in the L{step.level} entry at {at}")
+
+
+def _p2m(step: s.P2mLookup) -> StepLabel:
+    to = "nothing" if step.mfn is None else f"mfn {spell.frame(step.mfn.value)}"
+    return StepLabel(
+        label="P2M",
+        main=f"gfn {spell.frame(step.gfn.value)} -> {to}",
+        side=f"{step.p2m_type} {_ORDERS.get(step.order, '')}".rstrip(),
+        aside=_PURPOSES.get(step.purpose, step.why),
+        tone="bad" if step.mfn is None else "plain",
+    )
+
+
+def _check(step: s.Check) -> StepLabel:
+    verdict = "passes" if step.passed else "FAILS"
+    return StepLabel(
+        label="check",
+        main=step.name,
+        side=f"{verdict} ({spell.regroup(step.detail)})" if step.detail else verdict,
+        tone="plain" if step.passed else "bad",
+    )
+
+
+def _fault(step: s.Fault) -> StepLabel:
+    level = f" at L{step.level}" if step.level else ""
+    code = f"error code {step.error_code:#x}" if step.error_code is not None else ""
+    return StepLabel(
+        label="FAULT", main=f"{step.what}{level}: {step.reason}", side=code, tone="bad"
+    )
+
+
+def _flip(step: s.Flip) -> StepLabel:
+    to = "shared with Xen" if step.shared else "private again"
+    return StepLabel(label="flip", main=f"gfn {spell.frame(step.gfn.value)}", side=to)
+
+
+def _translate(step: s.GuestTranslate) -> StepLabel:
+    to = "nothing" if step.gpa is None else f"gpa {spell.physical(step.gpa.value)}"
+    return StepLabel(label="va to pa", main=f"{spell.linear(step.va.value)} -> {to}", side=step.how)
+
+
+def _guest_copy(step: s.GuestCopy) -> StepLabel:
+    way = "bounce" if step.inbound else "unbounce"
+    source, target = spell.linear(step.source.value), spell.linear(step.target.value)
+    return StepLabel(label=way, main=f"{source} -> {target}", side=spell.size(step.size))
+
+
+def _guest_write(step: s.GuestWrite) -> StepLabel:
+    at = f"gpa {spell.physical(step.gpa.value)}  {spell.size(step.size)}"
+    return StepLabel(label="write", main=at, side=step.what)
+
+
+def _failed(step: s.CopyFailed) -> StepLabel:
+    return StepLabel(
+        label="FAILED",
+        main=f"{spell.size(step.reported)} reported uncopied",
+        side=f"{step.moved} moved",
+        tone="bad",
+    )
+
+
+def _list(step: s.ListRead) -> StepLabel:
+    value = spell.physical(step.value) if step.meaning == "address" else f"{step.value:x}"
+    return StepLabel(
+        label=f"list[{step.element}]",
+        main=f"at gpa {spell.physical(step.gpa.value)}: {step.meaning} {value}",
+    )
+
+
+def _move(step: s.Move) -> StepLabel:
+    arrow = "->" if step.direction.writes else "<-"
+    main = f"{spell.size(step.size)} {arrow} gpa {spell.physical(step.gpa.value)}"
+    aside = "" if step.mfn is None else f"mfn {spell.frame(step.mfn.value)}"
+    if step.meant != step.gpa:
+        wanted = step.meant
+        meant = "nothing mapped" if wanted is None else f"gpa {spell.physical(wanted.value)}"
+        more = (f"the caller meant {meant}",)
+        return StepLabel(label="bytes", main=main, side="WRONG", aside=aside, more=more, tone="bad")
+    if step.spoilt:
+        return StepLabel(
+            label="bytes", main=main, side=step.spoilt.upper(), aside=aside, tone="bad"
+        )
+    return StepLabel(label="bytes", main=main, side="right", aside=aside, tone="good")
+
+
+def _unchecked(step: s.UncheckedAccess) -> StepLabel:
+    verb = "written" if step.write else "read"
+    if step.would_fail:
+        main = f"{verb}; today's walk would refuse: {step.would_fail}"
+        return StepLabel(label="UNCHECKED", main=main, tone="bad")
+    side = f"{step.flags_not_set} not set" if step.flags_not_set else ""
+    return StepLabel(
+        label="unchecked", main=f"{verb} without today's checks", side=side, tone="quiet"
+    )
+
+
+def _hazard(step: s.Hazard) -> StepLabel:
+    return StepLabel(label="HAZARD", main=_sentence(f"{step.name}: {step.detail}"), tone="bad")
+
+
+def _refusal(step: s.Refusal) -> StepLabel:
+    return StepLabel(label="REFUSED", main=_sentence(step.reason), tone="bad")
+
+
+def _registers(step: s.RegisterPass) -> StepLabel:
+    label = "store" if step.direction.writes else "load"
+    main = f"{' '.join(step.registers)}  {spell.size(step.size)}"
+    return StepLabel(label=label, main=main, side=step.role)
+
+
+def _return(step: s.Return) -> StepLabel:
+    name = f" (-{step.name})" if step.name else ""
+    what = step.what or ("" if step.value else "success")
+    main = f"{step.value}{name}{f', {what}' if what else ''}"
+    return StepLabel(label="return", main=main, tone="bad" if step.value < 0 else "plain")
+
+
+def _note(step: s.Note) -> StepLabel:
+    return StepLabel(label="note", main=spell.regroup(step.text), tone="quiet")
+
+
+_MAKERS: dict[type[s.Step], Callable[[Any], StepLabel]] = {
+    s.Action: _action,
+    s.Check: _check,
+    s.Copy: _copy,
+    s.CopyFailed: _failed,
+    s.Exit: _exit,
+    s.Fault: _fault,
+    s.Flip: _flip,
+    s.GuestCopy: _guest_copy,
+    s.GuestTranslate: _translate,
+    s.GuestWrite: _guest_write,
+    s.Hazard: _hazard,
+    s.Hypercall: _hypercall,
+    s.ListRead: _list,
+    s.Move: _move,
+    s.Note: _note,
+    s.P2mLookup: _p2m,
+    s.Phase: _phase,
+    s.Piece: _piece,
+    s.PteRead: _pte,
+    s.PteUpdate: _update,
+    s.Refusal: _refusal,
+    s.RegisterPass: _registers,
+    s.Return: _return,
+    s.TlbInsert: _insert,
+    s.TlbLookup: _lookup,
+    s.TlbPurge: _purge,
+    s.UncheckedAccess: _unchecked,
+}

@@ -1,0 +1,130 @@
+"""Steps with their children at hand, and which of them repeat each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from xenexplore.render.views.step_labels import step_label
+from xenexplore.steps import (
+    Action,
+    Check,
+    Copy,
+    Exit,
+    Fault,
+    GuestCopy,
+    GuestWrite,
+    Hazard,
+    Hypercall,
+    ListRead,
+    Move,
+    Node,
+    Note,
+    P2mLookup,
+    Phase,
+    PteRead,
+    PteUpdate,
+    RegisterPass,
+    Return,
+    Step,
+    TlbInsert,
+    TlbLookup,
+    TlbPurge,
+    UncheckedAccess,
+)
+
+__all__ = ["StepTree"]
+
+
+class StepTree:
+    """Steps with their children at hand.
+
+    Args:
+        steps: the nodes of a trace, in preorder, ``steps[i].index == i``.
+    """
+
+    def __init__(self, steps: Sequence[Node]) -> None:
+        self.steps = steps
+        self.roots: list[int] = []
+        self._children: list[list[int]] = [[] for _ in steps]
+        self._ends = list(range(len(steps)))
+        for node in steps:
+            (self._children[node.parent] if node.parent >= 0 else self.roots).append(node.index)
+        for node in reversed(steps):
+            if node.parent >= 0:
+                self._ends[node.parent] = max(self._ends[node.parent], self._ends[node.index])
+
+    def children(self, index: int) -> list[int]:
+        """Steps directly under one (-1: the outermost)."""
+        return self.roots if index < 0 else self._children[index]
+
+    def end(self, index: int) -> int:
+        """The last step inside a step; itself if nothing is."""
+        return self._ends[index]
+
+    def inside(self, index: int) -> Iterator[Node]:
+        """A step and everything inside it, in order."""
+        yield from self.steps[index : self._ends[index] + 1]
+
+    def around(self, index: int) -> list[int]:
+        """A step and the steps around it, innermost first."""
+        found = [index]
+        while self.steps[found[-1]].parent >= 0:
+            found.append(self.steps[found[-1]].parent)
+        return found
+
+    def shape(self, index: int) -> int:
+        """Equal numbers mean: the same kinds of steps, nested alike, with the same verdicts.
+
+        Accessed and Dirty bits do not count: only the first of many walks sets them.
+        """
+        return self._shapes[index]
+
+    @cached_property
+    def _shapes(self) -> list[int]:
+        known: dict[tuple[object, ...], int] = {}
+        shapes = [0] * len(self.steps)
+        for node in reversed(self.steps):
+            inner = tuple(
+                shapes[child]
+                for child in self._children[node.index]
+                if not isinstance(self.steps[child].step, PteUpdate)
+            )
+            shapes[node.index] = known.setdefault((*_key(node.step), inner), len(known))
+        return shapes
+
+
+# What must agree, field by field, for two steps to count as repetitions of each
+# other.  Addresses and frames may differ; who does what to whom may not.
+_ALIKE: dict[type[Step], tuple[str, ...]] = {
+    Action: ("name", "vcpu", "detail"),
+    Check: ("name", "passed"),
+    Copy: ("direction", "role", "current", "subject"),
+    Exit: ("vcpu",),
+    Fault: ("what", "reason", "level"),
+    GuestCopy: ("inbound",),
+    GuestWrite: ("what",),
+    Hazard: ("name",),
+    Hypercall: ("vcpu", "name"),
+    ListRead: ("meaning",),
+    Move: ("direction", "spoilt"),
+    Note: ("text",),
+    P2mLookup: ("purpose", "root"),
+    Phase: ("name",),
+    PteRead: ("level",),
+    PteUpdate: ("level",),
+    RegisterPass: ("direction", "role"),
+    Return: ("vcpu", "value"),
+    TlbInsert: ("vcpu", "label", "reason"),
+    TlbLookup: ("asked", "subject", "label"),
+    TlbPurge: ("vcpu", "scope"),
+    UncheckedAccess: ("write", "would_fail"),
+}
+
+
+def _key(step: Step) -> tuple[object, ...]:
+    """Equal keys: repetitions of each other (numbers inside texts aside)."""
+    fields = (getattr(step, name) for name in _ALIKE.get(type(step), ()))
+    parts = (re.sub(r"\d+", "#", part) if isinstance(part, str) else part for part in fields)
+    return (step.kind, step_label(step).tone, *parts)

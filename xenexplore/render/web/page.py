@@ -1,0 +1,256 @@
+"""One file that steps through a trace offline: the stepper, the trace, and a strict policy.
+
+The page asks for nothing: its Content-Security-Policy allows one script and one
+style, by their SHA-256, and images only from inside the file.  The trace lies
+in a data block, which is never executed.  Readers without scripts see a
+picture and the text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from xenexplore.scenario.run.comparison import Comparison
+    from xenexplore.scenario.run.trace import Trace
+
+__all__ = [
+    "comparison_json",
+    "folded_html",
+    "html_document",
+    "opening_step",
+    "picture_html",
+    "save_html",
+    "text_html",
+    "trace_html",
+    "web_module",
+    "web_style",
+]
+
+_PAGE_STYLE = """
+:root { color-scheme: light dark; }
+body { margin: 0; background: light-dark(#fff, #14171b); }
+main { max-width: 1480px; margin: 0 auto; }
+noscript pre { margin: 24px; font: 13px/1.4 monospace; color: light-dark(#17191c, #e8eaed); }
+noscript img { display: block; max-width: 100%; margin: 24px; }
+"""
+_MOUNT = """
+const main = document.querySelector("main");
+mount(main, JSON.parse(document.getElementById("data").textContent),
+  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python });
+"""
+# What may not stand in a data block: the end of the element, and what opens a comment.
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+#: The stepper's parts, in order: one module's text when joined, so that it needs no build step.
+_PARTS = (
+    "numbers",
+    "words",
+    "glyphs",
+    "folded",
+    "rows",
+    "run",
+    "focus",
+    "scale",
+    "machine",
+    "ground",
+    "moving",
+    "view",
+    "says",
+    "rows_view",
+    "tables_view",
+    "map_view",
+    "timeline",
+    "stepper",
+    "lockstep",
+    "comparison",
+    "turns",
+    "mount",
+)
+_ABOUT = """\
+// The stepper: one recorded trace, its linked views, and several traces side by side.
+//
+// One plain ES module: no imports, no build step.  JupyterLab runs it as an
+// anywidget (the default export); a one-file export calls mount().  All that is
+// shown comes from the recorded steps of "xenexplore.trace/1"; nothing here
+// decides what Xen does.
+"""
+
+
+@cache
+def web_module() -> str:
+    """The stepper's ES module, as it is served everywhere: its parts, joined."""
+    folder = resources.files("xenexplore.render") / "web" / "stepper"
+    texts = ((folder / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS)
+    return "\n".join((_ABOUT, *texts))
+
+
+@cache
+def web_style() -> str:
+    """The stepper's style sheet."""
+    return (resources.files("xenexplore.render") / "web" / "stepper.css").read_text("utf-8")
+
+
+def html_document(
+    data: bytes | str,
+    *,
+    title: str,
+    step: int = 0,
+    python: str = "",
+    fallback_svg: str = "",
+    fallback_text: str = "",
+) -> str:
+    """One HTML file around a trace or a comparison; same arguments, same text.
+
+    Args:
+        data: JSON as :meth:`Trace.to_json` or :func:`comparison_json` write it.
+        title: of the page.
+        step: where it opens, from 0; of a comparison -1: all options at their ends.
+        python: the lines that show the same in JupyterLab, or ``""``.
+        fallback_svg: a picture for readers without scripts, or ``""``.
+        fallback_text: text for them, or ``""``.
+    """
+    script = web_module() + _MOUNT
+    style = web_style() + _PAGE_STYLE
+    assert "</script" not in script, "the script would end its own element"
+    assert "</style" not in style, "the style would end its own element"
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return "\n".join(
+        [
+            "<!DOCTYPE html>",
+            '<html lang="en">',
+            "<head>",
+            '<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="referrer" content="no-referrer">',
+            f"<title>{html.escape(title)}</title>",
+            f"<style>{style}</style>",
+            "</head>",
+            "<body>",
+            f'<main data-step="{step}" data-python="{html.escape(python)}"></main>',
+            f"<noscript>{_fallback(title, fallback_svg, fallback_text)}</noscript>",
+            f'<script type="application/json" id="data">{_escaped(data)}</script>',
+            f'<script type="module">{script}</script>',
+            "</body>",
+            "</html>",
+            "",
+        ]
+    )
+
+
+def opening_step(trace: Trace) -> int:
+    """Where a stepper opens when nobody says where: at the step that its still picture shows."""
+    from xenexplore.render.views.step_tree import StepTree
+    from xenexplore.render.views.translation_graph import telling_step
+
+    return telling_step(StepTree(trace.steps))
+
+
+def trace_html(trace: Trace | Comparison) -> str:
+    """The offline page of a trace or of a comparison; its picture and text are the fallback.
+
+    It opens at the step that says most, a comparison with all options at their
+    ends; a link with ``#step=N`` (or ``#step=end``) opens it elsewhere.
+    """
+    from xenexplore.render.svg import svg_of
+    from xenexplore.render.web.as_python import page_python
+    from xenexplore.scenario.run.comparison import Comparison
+
+    picture = svg_of(trace)
+    if isinstance(trace, Comparison):
+        from xenexplore.render.text.run.comparison import comparison_text
+
+        title = f"{trace.about.title}: {len(trace.rows)} options"
+        return html_document(
+            comparison_json(trace),
+            title=title,
+            step=-1,
+            python=page_python(trace),
+            fallback_svg=picture,
+            fallback_text=comparison_text(trace),
+        )
+    from xenexplore.render.text.run.trace import trace_text
+
+    return html_document(
+        trace.to_json(),
+        title=f"{trace.about.title}: {trace.option.label}",
+        step=opening_step(trace),
+        python=page_python(trace),
+        fallback_svg=picture,
+        fallback_text=trace_text(trace),
+    )
+
+
+def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
+    """Write the offline page of a trace or of a comparison.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    Path(file).write_text(trace_html(trace), encoding="utf-8", newline="\n")
+
+
+def comparison_json(comparison: Comparison) -> bytes:
+    """A comparison with the whole trace of each option: what the comparison view is drawn from.
+
+    ``Comparison.to_json()`` with two more members, in the order of ``options``: ``traces``, and
+    ``opens``, the step of each that says most.
+    """
+    head = comparison.to_json().rstrip()
+    assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
+    paths = b",\n".join(row.trace.to_json().rstrip() for row in comparison.rows)
+    opens = json.dumps([opening_step(row.trace) for row in comparison.rows]).encode()
+    return head[:-1] + b',\n"opens":' + opens + b',\n"traces":[\n' + paths + b"\n]}\n"
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _escaped(data: bytes | str) -> str:
+    text = data.decode() if isinstance(data, bytes) else data
+    for unsafe, safe in _UNSAFE.items():
+        text = text.replace(unsafe, safe)
+    return text
+
+
+def _fallback(title: str, svg: str, text: str) -> str:
+    parts = [picture_html(svg, title)] if svg else []
+    if text:
+        parts.append(f"<pre>{html.escape(text)}</pre>")
+    return "".join(parts)
+
+
+def text_html(text: str) -> str:
+    """Text in columns; ``<code>``, since some pages set a bare ``<pre>`` in their own font."""
+    return f"<pre><code>{html.escape(text, quote=False)}</code></pre>"
+
+
+def folded_html(text: str) -> str:
+    """The same, folded away under "as text"."""
+    return f"<details><summary>as text</summary>{text_html(text)}</details>"
+
+
+def picture_html(svg: str, alt: str) -> str:
+    """A picture that survives everywhere: an ``<img>`` that carries its SVG.
+
+    Inline ``<svg>`` is stripped from notebooks that are not trusted, and a page
+    with a policy would refuse its styles.
+    """
+    encoded = base64.b64encode(svg.encode()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{encoded}">'

@@ -1,0 +1,344 @@
+"""What can happen in a scenario: one frozen record per action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from xenexplore.addr import Gfn
+from xenexplore.scenario.model.values import Pairs
+
+__all__ = [
+    "ACTIONS",
+    "ActionSpec",
+    "CallAction",
+    "CompatCall",
+    "HypercallPage",
+    "InnerCall",
+    "Migrate",
+    "Multicall",
+    "Protect",
+    "Purge",
+    "Register",
+    "RegisterRunstate",
+    "Remap",
+    "SetP2mType",
+    "Share",
+    "Switch",
+    "Unmap",
+    "UpdateRunstate",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """Base of every action.
+
+    Attributes:
+        line: line of the text, from 1; 0 if it never was text.
+    """
+
+    do: ClassVar[str] = ""
+
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAction(ActionSpec):
+    """A vCPU makes a hypercall.
+
+    Attributes:
+        vcpu: which.
+        hypercall: family and sub-op, ``"event_channel_op send"``.
+        given: argument name to value (``with`` in the text); others are 0.
+        user: the call comes from user space through privcmd (EFLAGS.AC is set).
+        cpl: ring it is made from.
+        preempt: which of the points where Xen may preempt are taken, counted
+            from 1 over the whole call.
+        purge_between: what the next vCPU purges at each preemption, or ``""``.
+    """
+
+    do: ClassVar[str] = "call"
+
+    vcpu: int = 0
+    hypercall: str
+    given: Pairs = ()
+    user: bool = False
+    cpl: int = 0
+    preempt: tuple[int, ...] = ()
+    purge_between: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InnerCall:
+    """One entry of a multicall.
+
+    Attributes:
+        hypercall: family and sub-op.
+        given: argument name to value.
+    """
+
+    hypercall: str
+    given: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multicall(ActionSpec):
+    """A vCPU makes a multicall: its entries are written into a buffer first.
+
+    Attributes:
+        vcpu: which.
+        list: the buffer that takes the entries, 64 bytes each.
+        entries: the calls.
+        outer: whether the list is passed as the option does (``"as-option"``)
+            or by its linear address (``"linear"``).
+        inner: the same for the buffers of the entries.
+        preempt: as for a call.
+    """
+
+    do: ClassVar[str] = "multicall"
+
+    vcpu: int = 0
+    list: str
+    entries: tuple[InnerCall, ...]
+    outer: str = "as-option"
+    inner: str = "as-option"
+    preempt: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(ActionSpec):
+    """A vCPU switches to another process: it loads another CR3.
+
+    Attributes:
+        vcpu: which.
+        process: to which.
+    """
+
+    do: ClassVar[str] = "switch"
+
+    vcpu: int = 0
+    process: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remap(ActionSpec):
+    """The guest maps other frames at a buffer's address and copies nothing; Xen is not told.
+
+    Attributes:
+        buffer: which.
+        frames: the new frames, or (): free ones.
+    """
+
+    do: ClassVar[str] = "remap"
+
+    buffer: str
+    frames: tuple[Gfn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmap(ActionSpec):
+    """The guest makes a buffer's pages not present.
+
+    Attributes:
+        buffer: which.
+    """
+
+    do: ClassVar[str] = "unmap"
+
+    buffer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protect(ActionSpec):
+    """The guest maps a buffer's pages read-only, or writable again.
+
+    Attributes:
+        buffer: which.
+        writable: what they are afterwards.
+    """
+
+    do: ClassVar[str] = "protect"
+
+    buffer: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetP2mType(ActionSpec):
+    """The type of a buffer's frames in the P2M changes (ballooning, paging, log-dirty, …).
+
+    Attributes:
+        buffer: whose frames.
+        type: Xen's name, e.g. ``"p2m_ram_ro"``.
+    """
+
+    do: ClassVar[str] = "p2m"
+
+    buffer: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share(ActionSpec):
+    """An encrypted guest shares a buffer's frames with the hypervisor, or takes them back.
+
+    Attributes:
+        buffer: whose frames.
+        shared: what they are afterwards.
+    """
+
+    do: ClassVar[str] = "share"
+
+    buffer: str
+    shared: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(ActionSpec):
+    """A vCPU registers a range (options with registered buffers).
+
+    Attributes:
+        vcpu: in whose table.
+        what: ``"directmap"``, ``"kernel-image"``, ``"percpu"``, ``"stack"``, ``"buffer:NAME"``.
+    """
+
+    do: ClassVar[str] = "register"
+
+    vcpu: int = 0
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge(ActionSpec):
+    """A vCPU purges a range (options with registered buffers).
+
+    Attributes:
+        vcpu: from whose table.
+        what: as for :class:`Register`, or ``"all"``.
+    """
+
+    do: ClassVar[str] = "purge"
+
+    vcpu: int = 0
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRunstate(ActionSpec):
+    """VCPUOP_register_runstate_memory_area, or its physical twin under that option.
+
+    Attributes:
+        vcpu: the caller.
+        subject: the vCPU whose area it is.
+        buffer: the area, 48 bytes.
+        argument: the buffer that holds the argument struct (8 bytes).
+    """
+
+    do: ClassVar[str] = "register-runstate"
+
+    vcpu: int = 0
+    subject: int
+    buffer: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRunstate(ActionSpec):
+    """Xen updates a vCPU's registered runstate area, outside of any hypercall.
+
+    On x86 this happens at context switches, on the subject's own CPU.
+    Source: context_switch(), xen/arch/x86/domain.c.
+
+    Attributes:
+        subject: the vCPU whose area it is.
+    """
+
+    do: ClassVar[str] = "update-runstate"
+
+    subject: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypercallPage(ActionSpec):
+    """The guest asks for the hypercall page, and Xen writes a stub into it.
+
+    Of the stubs that Xen writes, one for each number, only one is shown.
+
+    Attributes:
+        vcpu: which vCPU asks (by an MSR).
+        buffer: the guest's page, page-aligned.
+        vendor: whose instruction the stubs use, ``"intel"`` or ``"amd"``.
+        hypercall: a hypercall of the number whose stub is shown.
+    """
+
+    do: ClassVar[str] = "hypercall-page"
+
+    vcpu: int = 0
+    buffer: str
+    vendor: str = "amd"
+    hypercall: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrate(ActionSpec):
+    """A vCPU paused inside a stub resumes where the stub has been written anew.
+
+    Attributes:
+        vcpu: which.
+        source: vendor of the host it leaves.
+        target: vendor of the host it comes to.
+        hypercall: a hypercall of the number whose stub it is in.
+        offset: where in the stub it is paused, bytes.
+        landing_pad: the new host's stubs begin with an endbr64 (no Xen does that).
+    """
+
+    do: ClassVar[str] = "migrate"
+
+    vcpu: int = 0
+    source: str = "intel"
+    target: str = "amd"
+    hypercall: str
+    offset: int
+    landing_pad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompatCall(ActionSpec):
+    """A 32-bit caller's XENMEM_populate_physmap, through the translation area.
+
+    Attributes:
+        vcpu: which.
+        buffer: the caller's struct compat_memory_reservation, 20 bytes.
+        test_first: whether the copy helper tests for Xen's own area before it
+            takes the handle in the option's way.
+    """
+
+    do: ClassVar[str] = "compat-call"
+
+    vcpu: int = 0
+    buffer: str
+    test_first: bool = True
+
+
+ACTIONS: dict[str, type[ActionSpec]] = {
+    action.do: action
+    for action in (
+        CallAction,
+        Multicall,
+        Switch,
+        Remap,
+        Unmap,
+        Protect,
+        SetP2mType,
+        Share,
+        Register,
+        Purge,
+        RegisterRunstate,
+        UpdateRunstate,
+        HypercallPage,
+        Migrate,
+        CompatCall,
+    )
+}
+"""The text's word to the record."""

@@ -1,0 +1,82 @@
+"""Lay a buffer's contents out as bytes, by the layouts of Xen's public headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from xenexplore.hypercalls.structs import structs_for
+from xenexplore.scenario.model.scenario import Contents
+from xenexplore.scenario.model.values import Pairs, Reference, Value
+
+__all__ = ["contents_bytes", "scalar_bytes"]
+
+_BITS = re.compile(r".*:(\d+)@(\d+)")
+
+AddressOf = Callable[[Reference], int]
+
+
+def contents_bytes(contents: Contents, address_of: AddressOf) -> bytes:
+    """The bytes of a buffer's contents.
+
+    Args:
+        contents: what the scenario says.
+        address_of: linear address behind a reference to a buffer.
+    """
+    if contents.text:
+        return contents.text.encode() + b"\0"
+    if not contents.struct:
+        return contents.data
+    if not contents.array:
+        return _struct(contents.struct, contents.fields, address_of)
+    parts = []
+    for element in contents.array:
+        if isinstance(element, tuple):
+            parts.append(_struct(contents.struct, element, address_of))
+        else:
+            data = scalar_bytes(contents.struct, _number(element, address_of))
+            assert data is not None, "the loader has checked it"
+            parts.append(data)
+    return b"".join(parts)
+
+
+def _number(value: Value, address_of: AddressOf) -> int:
+    return address_of(value) if isinstance(value, Reference) else value
+
+
+def _struct(struct: str, pairs: Pairs, address_of: AddressOf) -> bytes:
+    structs = structs_for("x86_64")
+    data = bytearray(structs.sizeof(struct))
+    for path, value in pairs:
+        field = structs.resolve(struct, path)
+        number = _number(value, address_of)
+        bits = _BITS.fullmatch(field.type)
+        end = field.offset + field.size
+        if bits:
+            width, shift = int(bits[1]), int(bits[2])
+            unit = int.from_bytes(data[field.offset : end], "little")
+            unit = unit & ~(((1 << width) - 1) << shift) | number << shift
+            data[field.offset : end] = unit.to_bytes(field.size, "little")
+            continue
+        encoded = scalar_bytes(field.type, number)
+        assert encoded is not None, "the loader has checked it"
+        data[field.offset : end] = encoded
+    return bytes(data)
+
+
+def scalar_bytes(kind: str, value: int) -> bytes | None:
+    """A number as a scalar type holds it, little-endian; None where it does not fit.
+
+    Structs and arrays hold no number.
+    """
+    structs = structs_for("x86_64")
+    bits = _BITS.fullmatch(kind)
+    if bits:
+        return b"" if 0 <= value < 1 << int(bits[1]) else None
+    if kind.endswith("]") or structs.get(kind) is not None:
+        return None
+    size = structs.sizeof(kind)
+    low = -(1 << (8 * size - 1))
+    if not low <= value < 1 << (8 * size):
+        return None
+    return (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")

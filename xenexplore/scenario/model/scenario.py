@@ -1,0 +1,151 @@
+"""A scenario as frozen records: a guest, buffers, actions, options, expectations.
+
+The records say what the text says, no more: addresses and frames are found
+when a machine is built (:mod:`xenexplore.scenario.run.build`).  Lines of the text
+are kept for messages only and do not take part in comparisons.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xenexplore.addr import Gfn, Gva
+from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.structs import structs_for
+from xenexplore.options.variant import Variant
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.action_records import ActionSpec
+from xenexplore.scenario.model.values import Elements, Pairs
+from xenexplore.steps import Status
+
+__all__ = ["BufferSpec", "Contents", "Expectation", "Scenario"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What lies in a buffer before the first action; one of the four, the rest is zero.
+
+    Attributes:
+        struct: a struct of the public interface, or a scalar type of it
+            (``"xen_pfn_t"``), that ``fields`` or ``array`` are laid out by.
+        fields: dotted field path to value.
+        array: one entry per element: field pairs, or a value for scalars.
+        text: a string; its terminating zero is added.
+        data: bytes.
+        at: offset of the contents in the buffer.
+    """
+
+    struct: str = ""
+    fields: Pairs = ()
+    array: Elements = ()
+    text: str = ""
+    data: bytes = b""
+    at: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that a buffer needs for them; 0 where there are none."""
+        if self.struct:
+            size = structs_for("x86_64").sizeof(self.struct) * max(1, len(self.array))
+        elif self.text:
+            size = len(self.text.encode()) + 1
+        else:
+            size = len(self.data)
+        return self.at + size if size else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BufferSpec:
+    """A buffer as the text asks for it.
+
+    Attributes:
+        name: what actions call it.
+        place: a kind of place (:data:`xenexplore.guest.placement.buffers.KINDS`).
+        size: bytes, or None: as many as its contents take.
+        offset: offset in its first page, or None: as the kind's allocator would.
+        vcpu: whose stack or per-CPU area; whose process.
+        process: in whose page tables (``user``, ``privcmd``, ``fixed``), or None.
+        address: exact linear address, or None.
+        frames: exact guest frames, one per page touched, or ().
+        shared: encrypted guests: shared with the hypervisor; None: no.
+        writable: mapped writable.
+        contents: what lies in it.
+        line: line of the text, from 1; 0 if it never was text.
+    """
+
+    name: str
+    place: str
+    size: int | None = None
+    offset: int | None = None
+    vcpu: int = 0
+    process: str | None = None
+    address: Gva | None = None
+    frames: tuple[Gfn, ...] = ()
+    shared: bool | None = None
+    writable: bool = True
+    contents: Contents = field(default_factory=Contents)
+    line: int = field(default=0, compare=False)
+
+    @property
+    def length(self) -> int:
+        """Bytes that it takes."""
+        return self.contents.size if self.size is None else self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What must come out; every field that is not None (or empty) is checked.
+
+    Attributes:
+        options: labels that it is about; empty: all of them.
+        status: the run's verdict.
+        result: RAX of the last hypercall: 0, a number that it returns, or -errno.
+        right_bytes: bytes that reached the frames that the caller meant.
+        wrong_bytes: bytes that went to or came from others.
+        lost_checks: accesses that today's walk would have refused.
+        hazards: names of all hazards that show, in order; None: not checked.
+        reason: part of the reason of a refusal.
+        counts: counts over the actions.
+        setup: counts over what is done once.
+        line: line of the text, from 1.
+    """
+
+    options: tuple[str, ...] = ()
+    status: Status | None = None
+    result: int | None = None
+    right_bytes: int | None = None
+    wrong_bytes: int | None = None
+    lost_checks: int | None = None
+    hazards: tuple[str, ...] | None = None
+    reason: str | None = None
+    counts: tuple[tuple[str, int], ...] = ()
+    setup: tuple[tuple[str, int], ...] = ()
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A scenario.
+
+    Attributes:
+        about: name, title, who asked, prose.
+        guest: what the machine is built from.
+        buffers: in the order in which they are placed.
+        actions: in the order in which they happen.
+        options: what it is run under; empty: every option that was specified
+            in the thread, with its defaults.
+        expects: what must come out.
+        source: the file, the built-in's name or ``"standard input"``, for messages.
+    """
+
+    about: About
+    guest: GuestSpec = field(default_factory=GuestSpec)
+    buffers: tuple[BufferSpec, ...] = ()
+    actions: tuple[ActionSpec, ...] = ()
+    options: tuple[Variant, ...] = ()
+    expects: tuple[Expectation, ...] = ()
+    source: str = field(default="a scenario", compare=False)
+
+    def buffer(self, name: str) -> BufferSpec | None:
+        """The buffer of that name, or None."""
+        return next((buffer for buffer in self.buffers if buffer.name == name), None)

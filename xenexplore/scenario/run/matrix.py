@@ -1,0 +1,159 @@
+"""The review matrix: each option against each question, a scenario that runs or a reason.
+
+Which built-in scenarios run an option is read from the scenarios; where none
+does, ``matrix.toml`` says why, or the option itself (:attr:`Abi.unanswered`).  The
+questions are numbered as the digest of the thread numbers them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from xenexplore.errors import ScenarioError
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.options.registry import OPTIONS
+from xenexplore.scenario.library.builtin import builtin_names, load_builtin
+from xenexplore.scenario.run.runner import compare
+from xenexplore.steps import Json, Status
+
+__all__ = ["Cell", "Question", "Shown", "matrix"]
+
+_SOURCE = "matrix.toml"
+_KEYS = ("name", "title", "else")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One run that answers a cell.
+
+    Attributes:
+        scenario: name of a built-in.
+        label: its option's label.
+        status: what came of it, or None where it was not run.
+    """
+
+    scenario: str
+    label: str
+    status: Status | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One option under one question.
+
+    Attributes:
+        option: the option's name; ``ident``: its number.
+        shown: every run that answers it.
+        reason: why there is none, or ``""``.
+    """
+
+    option: str
+    ident: str
+    shown: tuple[Shown, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One row.
+
+    Attributes:
+        name: ``"Q1"``.
+        title: a few words.
+        cells: one for each option, in the registry's order.
+    """
+
+    name: str
+    title: str
+    cells: tuple[Cell, ...]
+
+    def as_json(self) -> list[dict[str, Json]]:
+        """Its cells, one object each."""
+        return [
+            {
+                "question": self.name,
+                "title": self.title,
+                "option": cell.option,
+                "shown": [
+                    {"scenario": s.scenario, "label": s.label, "status": s.status or ""}
+                    for s in cell.shown
+                ],
+                "reason": cell.reason,
+            }
+            for cell in self.cells
+        ]
+
+
+def matrix(
+    *, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.values())
+) -> tuple[Question, ...]:
+    """Every question of the thread against every option.
+
+    Args:
+        run: run the scenarios, for what comes of each option (some seconds);
+            without that the statuses are empty.
+        designs: the options, in this order.
+
+    Raises:
+        ScenarioError: a cell has neither a scenario nor a reason.
+    """
+    text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
+    tables = tomllib.loads(text)
+    shown = _shown(run)
+    columns = tuple(designs)
+    return tuple(_question(table, tables, columns, shown) for table in tables["question"])
+
+
+def _question(
+    table: Mapping[str, Any],
+    tables: Mapping[str, Any],
+    designs: tuple[type[Abi], ...],
+    shown: Mapping[tuple[str, str], tuple[Shown, ...]],
+) -> Question:
+    name = str(table["name"])
+    for key in table:
+        if key not in _KEYS and key not in OPTIONS:
+            known = ", ".join(OPTIONS)
+            raise ScenarioError(_SOURCE, name, expected=f"one of {known}", got=repr(key))
+    cells = []
+    for option in designs:
+        runs = shown.get((name, option.name), ())
+        reason = "" if runs else _reason(table, tables, option)
+        if not runs and not reason:
+            place = f"{name}, {option.name}"
+            hint = f"say why in {option.__name__}.unanswered, by question or as 'else'"
+            raise ScenarioError(
+                _SOURCE, place, expected="a scenario or a reason", got="neither", hint=hint
+            )
+        cells.append(Cell(option.name, option.ident, runs, reason))
+    return Question(name, str(table["title"]), tuple(cells))
+
+
+def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Abi]) -> str:
+    """Why no scenario answers; what holds "else" was written for the options listed only."""
+    own = option.unanswered
+    found = tables["never"].get(option.name) or table.get(option.name) or own.get(table["name"])
+    rest = table.get("else") if option.name in tables["else_holds_for"] else own.get("else")
+    return str(found or rest or "")
+
+
+@cache
+def _shown(run: bool) -> Mapping[tuple[str, str], tuple[Shown, ...]]:
+    found: dict[tuple[str, str], tuple[Shown, ...]] = {}
+    for name in builtin_names():
+        scenario = load_builtin(name)
+        statuses: dict[str, Status] = {}
+        if run:
+            rows = compare(scenario).rows
+            statuses = {row.trace.option.label: row.trace.outcome.status for row in rows}
+        for option in scenario.options:
+            one = Shown(name, option.label, statuses.get(option.label))
+            for question in scenario.about.question:
+                key = (question, option.use)
+                found[key] = (*found.get(key, ()), one)
+    return found

@@ -1,0 +1,187 @@
+"""Run a scenario under an option, compare its options, check its expectations."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from xenexplore.errors import AddressError, MachineError, ScenarioError
+from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.outcome import outcome_of
+from xenexplore.hypervisor.xen import Xen
+from xenexplore.options.registry import OPTIONS, Chosen, variant
+from xenexplore.options.variant import Variant
+from xenexplore.scenario.library.builtin import is_builtin
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.build import build_domain, view_of
+from xenexplore.scenario.run.comparison import Comparison, ComparisonRow
+from xenexplore.scenario.run.differences import first_difference
+from xenexplore.scenario.run.expectations import unmet
+from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
+from xenexplore.scenario.run.perform import perform
+from xenexplore.scenario.run.trace import OptionView, Trace
+from xenexplore.steps import Phase, Refusal
+
+__all__ = ["check", "compare", "options_of", "run"]
+
+
+def options_of(scenario: Scenario) -> tuple[Variant, ...]:
+    """The options that a scenario is run under: its own, or all that were ever specified."""
+    if scenario.options:
+        return scenario.options
+    return tuple(variant(option) for option in OPTIONS.values() if option.specified)
+
+
+def run(scenario: Scenario, option: Chosen | None = None) -> Trace:
+    """Run a scenario once.
+
+    Args:
+        scenario: what to run.
+        option: a label of the scenario; an option's name, with parameters after a
+            colon (``"software-tlb: register=stack"``); an option's class, of the
+            registry or not; an option with its parameters; None: the scenario's
+            first option.
+
+    Raises:
+        ScenarioError: there is no such option, or the machine cannot be built
+            or do what an action asks.
+    """
+    return _run(scenario, _chosen(scenario, option))
+
+
+def compare(scenario: Scenario, options: Sequence[Chosen] | None = None) -> Comparison:
+    """Run a scenario under several options.
+
+    Args:
+        scenario: what to run.
+        options: which, in this order, each as :func:`run` takes it; None: each
+            option of the scenario.  The scenario's expectations are about its
+            own options, and are not held against others.
+
+    Raises:
+        ScenarioError: there is no such option, or the machine cannot be built
+            or do what an action asks.
+    """
+    own = options_of(scenario)
+    wanted = own if options is None else [_chosen(scenario, option) for option in options]
+    if len(wanted) != len({option.label for option in wanted}) or not wanted:
+        raise ScenarioError(
+            scenario.source, "options", expected="one option or more, each once",
+            got=", ".join(option.label for option in wanted) or "none",
+        )  # fmt: skip
+    rows: list[ComparisonRow] = []
+    for option in wanted:
+        trace = _run(scenario, option)
+        difference = first_difference(rows[0].trace, trace) if rows else None
+        failed = tuple(unmet(scenario, trace)) if option in own else ()
+        rows.append(ComparisonRow(trace=trace, difference=difference, failed=failed))
+    return Comparison(about=scenario.about, rows=tuple(rows))
+
+
+def check(scenario: Scenario) -> tuple[str, ...]:
+    """Every expectation that does not hold, as a sentence; empty: all hold.
+
+    Raises:
+        ScenarioError: the machine cannot be built or do what an action asks.
+    """
+    named = {label for expect in scenario.expects for label in expect.options}
+    everywhere = any(not expect.options for expect in scenario.expects)
+    failed: list[str] = []
+    for option in options_of(scenario):
+        if everywhere or option.label in named:
+            failed += unmet(scenario, _run(scenario, option))
+    return tuple(failed)
+
+
+def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
+    options = options_of(scenario)
+    if wanted is None:
+        return options[0]
+    for option in options:
+        if option.label == wanted:
+            return option
+    try:
+        found = variant(wanted)
+    except MachineError as error:
+        if not isinstance(wanted, str) or ":" in wanted:
+            raise ScenarioError(
+                scenario.source, "option", expected="a design and its parameters", got=str(error)
+            ) from None
+        labels = [option.label for option in options]
+        near = difflib.get_close_matches(wanted, [*labels, *OPTIONS], n=1, cutoff=0.4)
+        raise ScenarioError(
+            scenario.source, "option", got=repr(wanted),
+            expected=f"one of {', '.join(map(repr, labels))}",
+            hint=f"did you mean {near[0]!r}?" if near else "or the name of any option",
+        ) from None  # fmt: skip
+    if not isinstance(wanted, str) or found.values:
+        return found
+    return next((option for option in options if option.design is found.design), found)
+
+
+def _run(scenario: Scenario, option: Variant) -> Trace:
+    domain = build_domain(scenario)
+    before = view_of(domain)
+    abi = option.make()
+    xen = Xen(domain, abi)
+    reason = abi.refuses(xen)
+    if reason:
+        xen.emit(Refusal(cite=abi.asked, reason=reason))
+    else:
+        _carry_out(scenario, option, xen)
+    return Trace(
+        about=scenario.about,
+        option=_option_view(option, abi),
+        machine=_with_added(before, xen),
+        steps=xen.nodes,
+        outcome=outcome_of(xen.nodes),
+        builtin=is_builtin(scenario),
+    )
+
+
+def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
+    abi = xen.abi
+    once = f"Set-up, once: what {option.use} asks of the guest."
+    setup = Phase(cite=abi.asked, name="setup", who="guest", detail=once)
+    try:
+        with xen.record.headed(setup):
+            abi.setup(xen)
+    except MachineError as error:
+        raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None
+    for number, action in enumerate(scenario.actions, 1):
+        try:
+            perform(xen, action)
+        except (MachineError, AddressError) as error:
+            what = f"action {number} ({action.do})"
+            raise _impossible(scenario, action.line, what, error) from None
+
+
+def _impossible(scenario: Scenario, line: int, what: str, error: Exception) -> ScenarioError:
+    place = f"line {line}, {what}" if line else what
+    expected = "what this guest can do"
+    return ScenarioError(scenario.source, place, expected=expected, got=str(error))
+
+
+def _with_added(before: GuestSnapshot, xen: Xen) -> GuestSnapshot:
+    """The picture from before, with the buffers that the option placed for itself."""
+    known = {buffer.name for buffer in before.buffers}
+    added = [b for name, b in xen.domain.buffers.items() if name not in known]
+    return replace(before, buffers=(*before.buffers, *added))
+
+
+def _option_view(option: Variant, abi: Abi) -> OptionView:
+    return OptionView(
+        ident=abi.ident,
+        name=abi.name,
+        label=option.label,
+        title=abi.title,
+        asked=abi.asked,
+        given=option.values,
+        values=tuple(_values(abi)),
+    )
+
+
+def _values(abi: Abi) -> Iterator[tuple[str, object]]:
+    for parameter in abi.parameters:
+        yield parameter.name, abi.values[parameter.name]

@@ -1,0 +1,163 @@
+"""A trace: everything that happened in one run of a scenario under one option.
+
+A trace is what every view is drawn from.  ``steps`` is the recorded tree in
+preorder (a parent before its children, children in the order in which they
+happened); :meth:`Trace.to_json` writes it as text that is the same bytes for
+the same scenario, after ``trace.schema.json`` beside this module.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenexplore.hypervisor.outcome import Outcome
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
+from xenexplore.steps import Cite, Json, Node, field_json
+
+__all__ = ["TRACE_SCHEMA", "OptionView", "Trace"]
+
+TRACE_SCHEMA = "xenexplore.trace/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionView:
+    """The option that a run was made under.
+
+    Attributes:
+        ident: the digest's number, e.g. ``"O7"``.
+        name: as scenarios spell it, e.g. ``"software-tlb"``.
+        label: what the scenario calls this use of it; its name by default.
+        title: one line.
+        asked: who proposed it.
+        given: the parameters that the scenario sets, as it sets them.
+        values: every parameter with its value, in the option's order.
+    """
+
+    ident: str
+    name: str
+    label: str
+    title: str
+    asked: Cite
+    given: tuple[tuple[str, object], ...]
+    values: tuple[tuple[str, object], ...]
+
+    def as_json(self) -> dict[str, Json]:
+        """Every field by name; parameters as objects."""
+        return {
+            "ident": self.ident,
+            "name": self.name,
+            "label": self.label,
+            "title": self.title,
+            "asked": str(self.asked),
+            "given": {name: field_json(value) for name, value in self.given},
+            "values": {name: field_json(value) for name, value in self.values},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One run.
+
+    Attributes:
+        about: the scenario's own words.
+        option: the option that it was run under.
+        machine: the guest before the first action.
+        steps: what happened, as a tree in preorder; ``steps[i].index == i``.
+        outcome: the verdict, computed from the steps.
+        builtin: whether the scenario is the built-in of its name, word for word.
+    """
+
+    about: About
+    option: OptionView
+    machine: GuestSnapshot
+    steps: tuple[Node, ...]
+    outcome: Outcome
+    builtin: bool = field(default=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trace {self.about.name} under {self.option.label}: {len(self.steps)} steps, "
+            f"{self.outcome.status}>"
+        )
+
+    def children(self, index: int) -> tuple[Node, ...]:
+        """The steps directly under a step (-1: the outermost ones)."""
+        return tuple(node for node in self.steps if node.parent == index)
+
+    def ancestors(self, index: int) -> tuple[Node, ...]:
+        """The steps around a step, outermost first."""
+        found = []
+        at = self.steps[index].parent
+        while at >= 0:
+            found.append(self.steps[at])
+            at = self.steps[at].parent
+        return tuple(reversed(found))
+
+    def to_json(self) -> bytes:
+        """The trace as UTF-8 JSON, one step on each line; same scenario, same bytes.
+
+        Addresses and frame numbers are hex strings.  A step's ``cite`` is an
+        index into ``cites``.  Fields of a step that are None or empty text are
+        left out.
+        """
+        cites: dict[str, int] = {}
+        steps = [_dumped(record) for record in self._steps(cites)]
+        head = {
+            "schema": TRACE_SCHEMA,
+            "scenario": self.about.as_json(),
+            "option": self.option.as_json(),
+            "machine": self.machine.as_json(),
+            "outcome": self.outcome.as_json(),
+            "cites": list(cites),
+        }
+        parts = [f"{_dumped(name)}:{_dumped(value)}" for name, value in head.items()]
+        body = ",\n".join(steps)
+        return ("{" + ",\n".join(parts) + ',\n"steps":[\n' + body + "\n]}\n").encode()
+
+    def _steps(self, cites: dict[str, int]) -> Iterator[dict[str, Json]]:
+        for node in self.steps:
+            record = node.step.as_json()
+            cite = str(record.pop("cite"))
+            kept = {
+                key: _field(node.step.kind, key, value)
+                for key, value in record.items()
+                if value is not None and value != ""
+            }
+            yield {
+                "i": node.index,
+                "parent": node.parent,
+                "depth": node.depth,
+                **kept,
+                "cite": cites.setdefault(cite, len(cites)),
+            }
+
+
+# Integers that are addresses, registers or table entries: hex strings, however small.
+_HEX = {
+    ("copy", "handle"),
+    ("hypercall", "args"),
+    ("hypercall", "number"),
+    ("list-read", "value"),
+    ("piece", "handle"),
+    ("pte-read", "entry"),
+    ("pte-update", "after"),
+    ("pte-update", "before"),
+}
+
+
+def _field(kind: str, name: str, value: Json) -> Json:
+    if (kind, name) not in _HEX:
+        return value
+    if isinstance(value, list):
+        return [_field(kind, name, item) for item in value]
+    return f"{value:#x}" if isinstance(value, int) else value
+
+
+def _dumped(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,3 @@
+"""A scenario as TOML: loader, writer, recipes."""
+
+from __future__ import annotations
