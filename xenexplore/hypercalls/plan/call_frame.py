@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, numbers
 from xenexplore.hypercalls.language.expressions import Expression, Scope
@@ -33,10 +33,8 @@ from xenexplore.hypercalls.plan.events import (
     PlanOutcome,
     Reply,
 )
+from xenexplore.hypercalls.plan.protocol import Interpreter
 from xenexplore.steps import errno_name
-
-if TYPE_CHECKING:
-    from xenexplore.hypercalls.plan.interpreter import PlanInterpreter
 
 __all__ = ["CallFrame"]
 
@@ -55,7 +53,7 @@ class CallFrame:
     """One hypercall in the run: its names, its family, its sub-op once known."""
 
     def __init__(
-        self, interpreter: PlanInterpreter, found: Family, args: Sequence[Value], prefix: str
+        self, interpreter: Interpreter, found: Family, args: Sequence[Value], prefix: str
     ) -> None:
         self.interpreter = interpreter
         self.family = found
