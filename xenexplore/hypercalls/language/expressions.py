@@ -29,7 +29,17 @@ from xenexplore.hypercalls.language.values import (
 from xenexplore.hypercalls.structs import Structs
 from xenexplore.steps import ERRNOS
 
-__all__ = ["ALWAYS", "Assume", "Evaluate", "Expression", "Scope", "compile_expression"]
+__all__ = [
+    "ALWAYS",
+    "Assume",
+    "Evaluate",
+    "Expression",
+    "Scope",
+    "compile_expression",
+    "names_in",
+]
+
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 class Scope:
@@ -323,3 +333,9 @@ def _assume(tree: ast.expr) -> Assume:
         return lambda s, wanted: narrow(sign if wanted else _NEGATED[sign], left(s), right(s))
     value = _value(tree)
     return lambda s, wanted: narrow("!=" if wanted else "==", value(s), 0)
+
+
+def names_in(*expressions: Expression | None) -> frozenset[str]:
+    """The names that expressions read."""
+    found = {name for one in expressions if one for name in _NAME.findall(one.text)}
+    return frozenset(found.difference(keyword.kwlist))
