@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xenexplore.hypercalls.callers import FACTS
-from xenexplore.hypercalls.language.expressions import ALWAYS
+from xenexplore.hypercalls.language.expressions import ALWAYS, names_in
 from xenexplore.hypercalls.language.statements import CopyStatement, ExitStatement, Loop, Way
 
 __all__ = ["OutlineLine", "exit_text", "loop_text"]
