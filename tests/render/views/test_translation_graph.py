@@ -37,7 +37,7 @@ def test_only_the_graph_knows_networkx() -> None:
             if any(name.split(".")[0] == "networkx" for name in names):
                 users.add(str(file.relative_to(package)))
     # Type checkers read the annotations of the module that draws the graph.
-    assert users == {"render/graph.py", "render/svg/route.py"}
+    assert users == {"render/views/translation_graph.py", "render/svg/translation_path.py"}
 
 
 def test_pieces_that_read_the_same_entry_meet_there() -> None:
