@@ -16,8 +16,9 @@ from workloads import Made, workload_of
 
 from xenexplore.addr import Gva
 from xenexplore.analysis.replay.design import DESIGNS, replay_model
-from xenexplore.analysis.replay.engine import Replayed, Verdict, replay
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.guest_work import columns_of
+from xenexplore.analysis.replay.replayed import Replayed, Verdict
 from xenexplore.analysis.workload.call_buffers import buffers_of
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.errors import MachineError, RecordingError

@@ -11,6 +11,7 @@ from xenexplore.steps import (
     CopyFailed,
     Exit,
     Fault,
+    FaultKind,
     Flip,
     GuestCopy,
     GuestTranslate,
@@ -22,6 +23,7 @@ from xenexplore.steps import (
     Node,
     P2mLookup,
     Phase,
+    PhaseName,
     PteRead,
     Refusal,
     RegisterPass,
@@ -126,7 +128,7 @@ def counts_of(nodes: Iterable[Node]) -> Counts:
         if isinstance(node.step, PteRead) or (
             isinstance(node.step, Fault)
             and node.step.linear is not None
-            and node.step.what != "TLB miss"
+            and node.step.what is not FaultKind.TLB_MISS
             and node.parent >= 0
         ):
             walked.add(node.parent)
@@ -214,6 +216,6 @@ def _setup(nodes: tuple[Node, ...]) -> list[Node]:
         if node.parent in inside:
             inside.add(node.index)
             found.append(node)
-        elif isinstance(node.step, Phase) and node.step.name == "setup":
+        elif isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP:
             inside.add(node.index)
     return found

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step, counted
-from xenexplore.steps.values import Direction, Spoilt
+from xenexplore.steps.values import Direction, ListWord, Spoilt
 
 __all__ = [
     "Copy",
@@ -100,7 +100,7 @@ class ListRead(Step):
         size: bytes read.
         element: its number in the list.
         value: what it says.
-        meaning: ``"gfn"``, ``"offset"``, ``"address"`` or ``"length"``.
+        meaning: which kind of word that is.
     """
 
     kind: ClassVar[str] = "list-read"
@@ -109,7 +109,7 @@ class ListRead(Step):
     size: int
     element: int
     value: int
-    meaning: str
+    meaning: ListWord
 
     def say(self) -> str:
         return (

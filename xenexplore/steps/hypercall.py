@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xenexplore.steps.base import Cite, Step, counted
 from xenexplore.steps.errnos import errno_name
-from xenexplore.steps.values import Direction
+from xenexplore.steps.values import Direction, PhaseName
 
 __all__ = [
     "Action",
@@ -70,17 +70,17 @@ class Hypercall(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase(Step):
-    """A named stretch: the guest prepares, Xen executes, the guest finishes.
+    """A stretch of the guest's own work around its calls.
 
     Attributes:
-        name: ``"setup"``, ``"prepare"``, ``"execute"`` or ``"finish"``.
+        name: which one.
         who: ``"guest"`` or ``"xen"``.
         detail: one sentence.
     """
 
     kind: ClassVar[str] = "phase"
 
-    name: str
+    name: PhaseName
     who: str
     detail: str
 

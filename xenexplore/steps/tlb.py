@@ -8,6 +8,7 @@ from typing import ClassVar
 from xenexplore.addr import Gpa, Gva, Range
 from xenexplore.steps.base import Step, counted
 from xenexplore.steps.errnos import errno_name
+from xenexplore.steps.values import PurgeScope
 
 __all__ = ["TlbInsert", "TlbLookup", "TlbPurge", "TlbSlot"]
 
@@ -156,10 +157,10 @@ class TlbPurge(Step):
     Attributes:
         vcpu: vCPU in whose name it happened.
         shared: whether one table serves the whole domain.
-        scope: ``"range"``, ``"space"`` (non-global entries, as a switch of
-            address spaces would) or ``"all"``.
-        va: start of the purged range as given, or None unless ``"range"``.
-        size: its bytes as given, or None unless ``"range"``.
+        scope: a range, the non-global entries (as a switch of address spaces
+            would), or all.
+        va: start of the purged range as given, or None unless a range.
+        size: its bytes as given, or None unless a range.
         space: address-space tag it was limited to, or None.
         removed: entries that went, by slot.
         result: 0, or a negative Xen errno.
@@ -170,7 +171,7 @@ class TlbPurge(Step):
 
     vcpu: int
     shared: bool
-    scope: str
+    scope: PurgeScope
     va: Gva | None
     size: int | None
     space: int | None
@@ -183,7 +184,7 @@ class TlbPurge(Step):
         if self.va is not None and self.size is not None:
             what = f"{counted(self.size, 'byte')} at {self.va.hex()}"
         else:
-            what = "all entries" if self.scope == "all" else "the non-global entries"
+            what = "all entries" if self.scope is PurgeScope.ALL else "the non-global entries"
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
             error = f"-{errno_name(self.result)}"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step
-from xenexplore.steps.values import Purpose
+from xenexplore.steps.values import FaultKind, Purpose
 
 __all__ = ["Check", "Fault", "P2mLookup", "PteRead", "PteUpdate"]
 
@@ -130,7 +130,7 @@ class Fault(Step):
     """A translation or an access failed.  An outcome, not an exception.
 
     Attributes:
-        what: ``"page fault"``, ``"not canonical"``, ``"p2m"``, ...
+        what: what made it fail.
         linear: the linear address, where there is one.
         error_code: x86 page-fault error code, or None if it is not a #PF.
         level: level of the entry that failed, or None.
@@ -139,7 +139,7 @@ class Fault(Step):
 
     kind: ClassVar[str] = "fault"
 
-    what: str
+    what: FaultKind
     linear: Gva | None = None
     error_code: int | None = None
     level: int | None = None

@@ -22,6 +22,7 @@ from xenexplore.steps import (
     Hypercall,
     Node,
     Phase,
+    PhaseName,
     Piece,
     PteRead,
     PteUpdate,
@@ -141,7 +142,7 @@ def step_index(trace: Trace, index: int | None) -> int:
 
 def _set_up(trace: Trace, tree: StepTree) -> Iterator[Node]:
     for node in trace.steps:
-        if isinstance(node.step, Phase) and node.step.name == "setup":
+        if isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP:
             yield from tree.inside(node.index)
 
 
@@ -152,7 +153,7 @@ def _going_on(tree: StepTree, index: int) -> str:
             return step.name
         if isinstance(step, Action):
             return spell.regroup(step.detail.removesuffix("."))
-        if isinstance(step, Phase) and step.name == "setup":
+        if isinstance(step, Phase) and step.name is PhaseName.SETUP:
             return "set-up, once"
     return "the run"
 

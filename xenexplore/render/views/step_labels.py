@@ -16,6 +16,11 @@ Tone: TypeAlias = Literal["plain", "good", "miss", "bad", "quiet"]
 _REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
 _PURPOSES = {s.Purpose.WALK_END: "by the walk", s.Purpose.BUFFER: "by the copy"}
 _COPIES = {s.Direction.FROM: "copy in", s.Direction.TO: "copy out", s.Direction.CLEAR: "clear"}
+_PURGED = {
+    s.PurgeScope.ALL: "every entry",
+    s.PurgeScope.SPACE: "entries that are not global",
+    s.PurgeScope.RANGE: "",
+}
 _ORDERS = {0: "4K", 9: "2M", 18: "1G"}
 
 
@@ -151,7 +156,7 @@ def _slot(slot: s.TlbSlot) -> str:
 
 
 def _purge(step: s.TlbPurge) -> StepLabel:
-    what = {"all": "every entry", "space": "entries that are not global"}.get(step.scope, "")
+    what = _PURGED[step.scope]
     if step.va is not None and step.size is not None:
         what = f"{spell.linear(step.va.value)} {spell.span(step.size)}"
     gone = ", ".join(map(_slot, step.removed))
@@ -241,7 +246,7 @@ def _failed(step: s.CopyFailed) -> StepLabel:
 
 
 def _list(step: s.ListRead) -> StepLabel:
-    value = spell.physical(step.value) if step.meaning == "address" else f"{step.value:x}"
+    value = spell.physical(step.value) if step.meaning is s.ListWord.ADDRESS else f"{step.value:x}"
     return StepLabel(
         label=f"list[{step.element}]",
         main=f"at gpa {spell.physical(step.gpa.value)}: {step.meaning} {value}",

@@ -18,6 +18,7 @@ from xenexplore.steps import (
     Fault,
     Hypercall,
     ListRead,
+    ListWord,
     Move,
     P2mLookup,
     Piece,
@@ -210,7 +211,8 @@ class _Graph:
             ))  # fmt: skip
         elif isinstance(step, ListRead):
             self.depth += 1
-            value = spell.physical(step.value) if step.meaning == "address" else f"{step.value:x}"
+            is_address = step.meaning is ListWord.ADDRESS
+            value = spell.physical(step.value) if is_address else f"{step.value:x}"
             self._reach(f"list:{self.depth}:{index}", GraphNode(
                 kind="list-read", label=f"list [{step.element}]", main=f"{step.meaning} {value}",
                 side=f"at {spell.physical(step.gpa.value)}", first=index,
