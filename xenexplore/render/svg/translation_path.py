@@ -10,17 +10,12 @@ from xenexplore.render.drawing.text_metrics import Span, fitted, plain, spans_of
 from xenexplore.render.drawing.theme import Theme
 from xenexplore.render.svg.explanation import capitalised
 from xenexplore.render.svg.head import MARGIN, draw_head
+from xenexplore.render.views.graph_nodes import GraphNode, NodeKey, NodePosition
 from xenexplore.render.views.moment import moment_at
 from xenexplore.render.views.notes import notes_at
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.render.views.translation_graph import (
-    GraphNode,
-    NodePosition,
-    copy_shown,
-    laid_out,
-    translation_graph,
-)
+from xenexplore.render.views.translation_graph import copy_shown, laid_out, translation_graph
 from xenexplore.scenario.run.trace import Trace
 
 if TYPE_CHECKING:
@@ -63,7 +58,11 @@ def draw_translation(trace: Trace, index: int, theme: Theme) -> Canvas:
 
 
 def _draw_graph(
-    canvas: Canvas, graph: nx.DiGraph[str], spots: dict[str, NodePosition], index: int, top: float
+    canvas: Canvas,
+    graph: nx.DiGraph[NodeKey],
+    spots: dict[str, NodePosition],
+    index: int,
+    top: float,
 ) -> float:
     columns = max(spot.layer for spot in spots.values()) + 1
     slot = (_WIDTH - 2 * MARGIN) / max(columns, 5)
