@@ -25,7 +25,7 @@ from xenexplore.guest.vcpus import Process
 from xenexplore.hypervisor.outcome import Counts, Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.guest_snapshot import P2mRun, VcpuView
-from xenexplore.scenario.run.trace import _HEX, TRACE_SCHEMA
+from xenexplore.scenario.run.trace import TRACE_SCHEMA
 
 _HEX_STRING = {"$ref": "#/$defs/hex"}
 _NUMBER = {"anyOf": [{"type": "integer"}, _HEX_STRING]}
@@ -94,7 +94,7 @@ def _step(step: type[steps.Step]) -> dict[str, Any]:
     own = _properties(step, skip=("cite",))
     hinted = typing.get_type_hints(step)
     for name in own:
-        if (step.kind, name) in _HEX:
+        if name in step.as_hex:
             many = hinted[name] is not int
             shape = {"type": "array", "items": _HEX_STRING} if many else dict(_HEX_STRING)
             own[name] = {**shape, "description": own[name].get("description", "")}

@@ -6,7 +6,18 @@ table, count and verdict of the project is computed from these records.
 
 from __future__ import annotations
 
-from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, counted, field_json, mail, xen
+from xenexplore.steps.base import (
+    Cite,
+    Json,
+    Node,
+    Recorder,
+    Step,
+    counted,
+    field_json,
+    mail,
+    step_kinds,
+    xen,
+)
 from xenexplore.steps.copies import Copy, CopyFailed, ListRead, Move, Piece, UncheckedAccess
 from xenexplore.steps.errnos import ERRNOS, errno_name
 from xenexplore.steps.guest import Flip, GuestCopy, GuestTranslate, GuestWrite
@@ -89,5 +100,6 @@ __all__ = [
     "field_json",
     "mail",
     "returned",
+    "step_kinds",
     "xen",
 ]

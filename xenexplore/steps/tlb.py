@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -64,6 +65,7 @@ class TlbLookup(Step):
     """
 
     kind: ClassVar[str] = "tlb-lookup"
+    alike: ClassVar[tuple[str, ...]] = ("asked", "subject", "label")
 
     asked: int
     subject: int
@@ -88,6 +90,9 @@ class TlbLookup(Step):
     def whole(self) -> bool:
         """Whether one entry serves every byte of the access."""
         return self.hit and self.covered == self.size
+
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_lookups": 1, "tlb_hits": int(self.hit), "tlb_compares": self.compares}
 
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
@@ -125,6 +130,7 @@ class TlbInsert(Step):
     """
 
     kind: ClassVar[str] = "tlb-insert"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "label", "reason")
 
     vcpu: int
     shared: bool
@@ -138,6 +144,9 @@ class TlbInsert(Step):
     replaced: tuple[TlbSlot, ...]
     result: int
     reason: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_inserts": 1}
 
     def say(self) -> str:
         name = f" ({self.label})" if self.label else ""
@@ -168,6 +177,7 @@ class TlbPurge(Step):
     """
 
     kind: ClassVar[str] = "tlb-purge"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "scope")
 
     vcpu: int
     shared: bool
@@ -178,6 +188,9 @@ class TlbPurge(Step):
     removed: tuple[TlbSlot, ...]
     result: int
     reason: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_purges": 1}
 
     def say(self) -> str:
         table = _table(self.vcpu, self.shared)
