@@ -33,10 +33,7 @@ _OBJECT = {"type": "object", "additionalProperties": False}
 
 
 def step_classes() -> Iterator[type[steps.Step]]:
-    for name in steps.__all__:
-        found = getattr(steps, name)
-        if isinstance(found, type) and issubclass(found, steps.Step) and found is not steps.Step:
-            yield found
+    yield from steps.step_kinds().values()
 
 
 def schema() -> dict[str, Any]:
@@ -61,7 +58,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{TRACE_SCHEMA.replace('/', ':')}",
-        "title": "A path: everything that happened in one run of a scenario under one option",
+        "title": "A trace: everything that happened in one run of a scenario under one option",
         **_OBJECT,
         "required": list(top),
         "properties": top,
@@ -85,12 +82,12 @@ def schema() -> dict[str, Any]:
                     for kind in sorted(kinds)
                 ],
             },
-            **{kind: _step(kinds[kind]) for kind in sorted(kinds)},
+            **{kind: schema_of(kinds[kind]) for kind in sorted(kinds)},
         },
     }
 
 
-def _step(step: type[steps.Step]) -> dict[str, Any]:
+def schema_of(step: type[steps.Step]) -> dict[str, Any]:
     own = _properties(step, skip=("cite",))
     hinted = typing.get_type_hints(step)
     for name in own:

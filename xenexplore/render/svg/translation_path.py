@@ -61,7 +61,7 @@ def draw_translation(trace: Trace, index: int, theme: Theme) -> Canvas:
 def _draw_graph(
     canvas: Canvas,
     graph: nx.DiGraph[NodeKey],
-    spots: dict[str, NodePosition],
+    spots: dict[NodeKey, NodePosition],
     index: int,
     top: float,
 ) -> float:
