@@ -18,6 +18,7 @@ from typing import Any
 
 import xenexplore.steps as steps
 from xenexplore.addr import Range, Space
+from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
@@ -139,7 +140,7 @@ def _machine() -> dict[str, Any]:
         "what": {"type": "string"},
     }
     properties = {
-        "guest": _record(GuestSpec),
+        "guest": _guest(),
         "regions": _list({**_OBJECT, "required": list(region), "properties": region}),
         "gpa_regions": _list({**_OBJECT, "required": list(gpa_region), "properties": gpa_region}),
         "p2m": _list(_record(P2mRun)),
@@ -150,6 +151,15 @@ def _machine() -> dict[str, Any]:
         "table_frames": _list(_HEX_STRING),
     }
     return {**_OBJECT, "required": list(properties), "properties": properties}
+
+
+def _guest() -> dict[str, Any]:
+    """A spec; its kernel is one of those that there are."""
+    shape = _record(GuestSpec)
+    kernel = shape["properties"]["kernel"]
+    description = kernel.pop("description")
+    shape["properties"]["kernel"] = {"enum": list(kernel_names()), "description": description}
+    return shape
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

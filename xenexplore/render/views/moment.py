@@ -9,11 +9,12 @@ from xenexplore.addr import Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.locations import describe, handles
 from xenexplore.render.views.notes import notes_at
 from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.rows import StepRow, siblings, updates_of
-from xenexplore.render.views.step_labels import StepLabel, step_label
+from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import (
