@@ -34,8 +34,8 @@ def test_a_check_is_lost_by_the_subjects_tables(
 ) -> None:
     xen, va = _mapped_by(mapped, option)
     access = HandleAccess(
-        direction=Direction.TO, handle=va.value, size=48, role="bytes", current=current, subject=subject,
-        number=None,
+        direction=Direction.TO, handle=va.value, size=48, role="bytes", current=current,
+        subject=subject, number=None,
     )  # fmt: skip
     lost = unchecked(xen, None, access, va.value, 48)
     assert lost is not None

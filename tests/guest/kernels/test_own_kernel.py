@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -21,7 +20,7 @@ TEXT = SEND.replace("[[buffer]]", '[guest]\nkernel = "tiny"\n\n[[buffer]]', 1)
 
 
 @pytest.fixture
-def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Kernel]]:
+def tiny(monkeypatch: pytest.MonkeyPatch) -> type[Kernel]:
     """Mini-OS by another name and with other stacks, known for the length of a test."""
     monkeypatch.setattr(kernel_names, "_KNOWN", dict(kernel_names._KNOWN))
     monkeypatch.setattr(layout, "_KERNELS", dict(layout._KERNELS))
@@ -31,7 +30,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Kernel]]:
         title: ClassVar[str] = "a kernel of the test's own"
         stack_pages: ClassVar[int] = 2
 
-    yield Tiny
+    return Tiny
 
 
 def test_a_domain_is_laid_out_by_it(tiny: type[Kernel]) -> None:
