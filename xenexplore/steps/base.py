@@ -92,7 +92,7 @@ class Step:
         if "kind" not in vars(cls):
             raise TypeError(f"step {cls.__name__}: expected a kind of its own")
         known = _KINDS.get(cls.kind)
-        # dataclass(slots=True) makes each class twice.
+        # dataclass(slots=True) makes each class twice, and names its scope only afterwards.
         if known is not None and _place(known) != _place(cls):
             raise TypeError(f"step {cls.__name__}: kind {cls.kind!r} is {known.__name__}'s")
         _KINDS[cls.kind] = cls
@@ -118,7 +118,7 @@ _KINDS: dict[str, type[Step]] = {}
 
 
 def _place(kind: type[Step]) -> tuple[str, str]:
-    return kind.__module__, kind.__qualname__
+    return kind.__module__, kind.__name__
 
 
 def step_kinds() -> Mapping[str, type[Step]]:

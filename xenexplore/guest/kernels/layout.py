@@ -135,7 +135,7 @@ class Kernel(ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        owner = f"{cls.__module__}.{cls.__qualname__}"
+        owner = f"{cls.__module__}.{cls.__name__}"
         enter_kernel(cls.name, KernelFacts(cls.pv, cls.la57, owner))
         _KERNELS[cls.name] = cls
 
