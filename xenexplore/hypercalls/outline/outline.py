@@ -307,7 +307,9 @@ class _Outliner:
             return
         elif node.value is not None:
             text = f"{node.name} = {node.value.text}"
-            yield OutlineLine(depth, "value", self.own(text), uses=uses, names=node.name)
+            yield OutlineLine(
+                depth, "value", self.own(text), uses=uses, names=node.name, value=node.value
+            )
         elif node.name in self.several:
             # Xen's own answers are not steps a reader needs, except in place of
             # another value.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xenexplore.hypercalls.callers import FACTS
-from xenexplore.hypercalls.language.expressions import ALWAYS, names_in
+from xenexplore.hypercalls.language.expressions import ALWAYS, Expression, names_in
 from xenexplore.hypercalls.language.statements import CopyStatement, ExitStatement, Loop, Way
 
 __all__ = ["OutlineLine", "exit_text", "loop_text"]
@@ -24,7 +24,8 @@ class OutlineLine:
         access: the copy itself.
         size: bytes of one element of it (the field's, where only a field is copied).
         uses: names that the line's expressions read.
-        names: what a value line gives a name to.
+        names: the name that a value line gives.
+        value: what that name is, or None where it is Xen's answer.
     """
 
     depth: int
@@ -35,6 +36,7 @@ class OutlineLine:
     size: int = 0
     uses: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     names: str = field(default="", repr=False, compare=False)
+    value: Expression | None = field(default=None, repr=False, compare=False)
 
 
 def loop_text(node: Loop) -> str:
