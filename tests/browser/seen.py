@@ -21,8 +21,9 @@ MISSING = """async () => {
     root.scrollIntoView({ block: "start" });
     for (let frames = 0; frames < 3; frames++) await frame();
     for (const part of root.matches(".xe-comparison") ? comparison : stepper) {
-      const box = root.querySelector(part)?.getBoundingClientRect();
-      if (!box || box.width < 1 || box.height < 2) found.push(`view ${at}: ${part}`);
+      const element = root.querySelector(part), box = element?.getBoundingClientRect();
+      const seen = element?.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true });
+      if (!seen || box.width < 1 || box.height < 2) found.push(`view ${at}: ${part}`);
     }
   }
   return found;
