@@ -20,9 +20,10 @@ MISSING = """async () => {
   for (const [at, root] of [...document.querySelectorAll(".xe")].entries()) {
     root.scrollIntoView({ block: "start" });
     for (let frames = 0; frames < 3; frames++) await frame();
+    const how = { contentVisibilityAuto: true, visibilityProperty: true };
     for (const part of root.matches(".xe-comparison") ? comparison : stepper) {
       const element = root.querySelector(part), box = element?.getBoundingClientRect();
-      const seen = element?.checkVisibility({ contentVisibilityAuto: true, visibilityProperty: true });
+      const seen = element?.checkVisibility(how);
       if (!seen || box.width < 1 || box.height < 2) found.push(`view ${at}: ${part}`);
     }
   }

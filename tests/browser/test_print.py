@@ -17,9 +17,12 @@ PAPERS = {"A4": (718, 1047), "A4 across": (1047, 718), "letter": (740, 980)}  # 
 CUT = """() => {
   const over = [];
   const wide = document.documentElement.clientWidth;
-  const say = (what, element) => over.push(
-    `${what}: ${element.className.baseVal ?? element.className} ${element.textContent.slice(0, 30)}`);
-  const seen = element => element.checkVisibility() && !element.closest(".xe-sr, .xe-hide, .xe-controls");
+  const say = (what, element) => {
+    const name = element.className.baseVal ?? element.className;
+    over.push(`${what}: ${name} ${element.textContent.slice(0, 30)}`);
+  };
+  const unseen = ".xe-sr, .xe-hide, .xe-controls";
+  const seen = element => element.checkVisibility() && !element.closest(unseen);
   for (const element of document.querySelectorAll(".xe *")) {
     if (!seen(element)) continue;
     const box = element.getBoundingClientRect();
@@ -34,8 +37,8 @@ CUT = """() => {
     const box = svg.getBoundingClientRect();
     for (const text of svg.querySelectorAll("text")) {
       const { top, bottom, left, right } = text.getBoundingClientRect();
-      if (top < box.top - 2 || bottom > box.bottom + 2 || left < box.left - 2 || right > box.right + 2)
-        say("off the picture", text);
+      if (top < box.top - 2 || bottom > box.bottom + 2
+          || left < box.left - 2 || right > box.right + 2) say("off the picture", text);
     }
   }
   return over;

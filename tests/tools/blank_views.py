@@ -55,15 +55,17 @@ def at_size(
     """How many loads were made, and how many had a blank view."""
     blank = 0
     found: dict[str, Any] = {}
+    page: Page | None = None
     for load in range(loads):
         begun, pause = time.monotonic(), PAUSES[load % len(PAUSES)]
         if load < fresh:
-            if load:
+            if page:
                 lab.shut_down(page)
             page = window(lab, browser, size, notebook)
             found = lab.run_all(page, notebook)
             page.evaluate(SAVE)
         else:
+            assert page, "the first load is a fresh one"
             page.context.close()
             page = window(lab, browser, size, notebook)
         lost = scrolled(page, found["views"], pause)
@@ -73,7 +75,8 @@ def at_size(
             f"{found['views']} views, {pause} ms, {time.monotonic() - begun:.1f} s",
             *lost, flush=True,
         )  # fmt: skip
-    lab.shut_down(page)
+    if page:
+        lab.shut_down(page)
     return loads, blank
 
 
@@ -83,7 +86,9 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--loads", type=int, default=20, help="loads at each size (20)")
-    parser.add_argument("--fresh", type=int, default=5, help="of these, with a new kernel (5)")
+    parser.add_argument(
+        "--fresh", type=int, default=5, help="of these, with a new kernel, at least 1 (5)"
+    )
     parser.add_argument("--size", action="append", help=f"by default {', '.join(SIZES)}")
     parser.add_argument("--notebook", default="00_start_here.ipynb")
     args = parser.parse_args()
