@@ -14,7 +14,7 @@ from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.outcome import Outcome, outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
-from xenexplore.steps import Phase
+from xenexplore.steps import Phase, PhaseName
 
 ONE_MAPPED_KINDS = ("kmalloc", "stack", "vmalloc", "percpu", "static", "module", "user")
 
@@ -157,7 +157,9 @@ def run_call(
     abi = make_option(option, params)
     xen = Xen(domain, abi)
     assert not abi.refuses(xen), abi.refuses(xen)
-    with xen.record.under(Phase(cite=abi.asked, name="setup", who="guest", detail="Set up.")):
+    with xen.record.under(
+        Phase(cite=abi.asked, name=PhaseName.SETUP, who="guest", detail="Set up.")
+    ):
         abi.setup(xen)
     if before is not None:
         before(xen)

@@ -122,7 +122,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "leg": st.integers(0, 2),
     },
     s.Phase: {
-        "name": st.sampled_from(["setup", "prepare", "finish"]),
+        "name": st.sampled_from(s.PhaseName),
         "who": st.just("guest"),
         "detail": texts,
     },
@@ -143,7 +143,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "size": sizes,
         "element": st.integers(0, 600),
         "value": numbers,
-        "meaning": st.sampled_from(["gfn", "offset", "address", "length"]),
+        "meaning": st.sampled_from(s.ListWord),
     },
     s.Move: {
         "direction": st.sampled_from([s.Direction.FROM, s.Direction.TO]),
@@ -210,7 +210,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
     s.TlbPurge: {
         "vcpu": vcpus,
         "shared": st.booleans(),
-        "scope": st.sampled_from(["range", "space", "all"]),
+        "scope": st.sampled_from(s.PurgeScope),
         "va": st.none() | gvas(),
         "size": st.none() | sizes,
         "space": st.none() | numbers,
@@ -244,7 +244,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
     },
     s.Check: {"name": texts, "passed": st.booleans(), "detail": texts},
     s.Fault: {
-        "what": st.sampled_from(["page fault", "p2m"]),
+        "what": st.sampled_from(s.FaultKind),
         "linear": st.none() | gvas(),
         "error_code": st.none() | st.integers(0, 31),
         "level": st.none() | st.integers(1, 5),

@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from xenexplore import files
 from xenexplore.errors import InputError, ScenarioError
-from xenexplore.files import Cut, decoded, load, read_blocks, read_lines, read_text, shown_size
+from xenexplore.files import (
+    Cut,
+    bounded,
+    decoded,
+    load,
+    read_blocks,
+    read_lines,
+    read_text,
+    shown_size,
+)
 
 SKIPPED = struct.pack("<II", 0x184D2A5C, 5) + b"hello"
 
@@ -84,7 +93,7 @@ def test_a_limit_is_held_to_the_byte(tmp_path):
 
 def test_what_a_header_announces_is_refused_before_anything_is_read(tmp_path, monkeypatch):
     path = bomb(tmp_path / "x", 64 << 20)
-    monkeypatch.setattr(files._Count, "add", None)  # would be called for a first piece
+    monkeypatch.setattr(bounded.Count, "add", None)  # would be called for a first piece
     with pytest.raises(InputError, match="at most 63 MiB when decompressed, got 64 MiB"):
         content(path, 63 << 20)
     with pytest.raises(InputError, match="got 64 MiB; decompress it with zstd -d"):

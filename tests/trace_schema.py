@@ -18,6 +18,7 @@ from typing import Any
 
 import xenexplore.steps as steps
 from xenexplore.addr import Range, Space
+from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
@@ -25,7 +26,7 @@ from xenexplore.guest.vcpus import Process
 from xenexplore.hypervisor.outcome import Counts, Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.guest_snapshot import P2mRun, VcpuView
-from xenexplore.scenario.run.trace import _HEX, TRACE_SCHEMA
+from xenexplore.scenario.run.trace import TRACE_SCHEMA
 
 _HEX_STRING = {"$ref": "#/$defs/hex"}
 _NUMBER = {"anyOf": [{"type": "integer"}, _HEX_STRING]}
@@ -33,10 +34,7 @@ _OBJECT = {"type": "object", "additionalProperties": False}
 
 
 def step_classes() -> Iterator[type[steps.Step]]:
-    for name in steps.__all__:
-        found = getattr(steps, name)
-        if isinstance(found, type) and issubclass(found, steps.Step) and found is not steps.Step:
-            yield found
+    yield from steps.step_kinds().values()
 
 
 def schema() -> dict[str, Any]:
@@ -61,7 +59,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{TRACE_SCHEMA.replace('/', ':')}",
-        "title": "A path: everything that happened in one run of a scenario under one option",
+        "title": "A trace: everything that happened in one run of a scenario under one option",
         **_OBJECT,
         "required": list(top),
         "properties": top,
@@ -85,16 +83,16 @@ def schema() -> dict[str, Any]:
                     for kind in sorted(kinds)
                 ],
             },
-            **{kind: _step(kinds[kind]) for kind in sorted(kinds)},
+            **{kind: schema_of(kinds[kind]) for kind in sorted(kinds)},
         },
     }
 
 
-def _step(step: type[steps.Step]) -> dict[str, Any]:
+def schema_of(step: type[steps.Step]) -> dict[str, Any]:
     own = _properties(step, skip=("cite",))
     hinted = typing.get_type_hints(step)
     for name in own:
-        if (step.kind, name) in _HEX:
+        if name in step.as_hex:
             many = hinted[name] is not int
             shape = {"type": "array", "items": _HEX_STRING} if many else dict(_HEX_STRING)
             own[name] = {**shape, "description": own[name].get("description", "")}
@@ -142,7 +140,7 @@ def _machine() -> dict[str, Any]:
         "what": {"type": "string"},
     }
     properties = {
-        "guest": _record(GuestSpec),
+        "guest": _guest(),
         "regions": _list({**_OBJECT, "required": list(region), "properties": region}),
         "gpa_regions": _list({**_OBJECT, "required": list(gpa_region), "properties": gpa_region}),
         "p2m": _list(_record(P2mRun)),
@@ -153,6 +151,15 @@ def _machine() -> dict[str, Any]:
         "table_frames": _list(_HEX_STRING),
     }
     return {**_OBJECT, "required": list(properties), "properties": properties}
+
+
+def _guest() -> dict[str, Any]:
+    """A spec; its kernel is one of those that there are."""
+    shape = _record(GuestSpec)
+    kernel = shape["properties"]["kernel"]
+    description = kernel.pop("description")
+    shape["properties"]["kernel"] = {"enum": list(kernel_names()), "description": description}
+    return shape
 
 
 def _list(items: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,9 @@ _NAMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a name at its first use, so that ``import xenexplore`` stays cheap."""
+    if name == "hypercalls":
+        # Its entries are tables in a notebook.
+        importlib.import_module("xenexplore.render.web.catalogue_html")
     if name in _ROOMS:
         return importlib.import_module(f"xenexplore.{name}")
     if name in _NAMES:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import lab as jupyter
-from browser.lab import Lab
+from browser.lab import TOKEN, Lab
+from browser.seen import missing, scroll_through, wait_for_views
 from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -122,9 +123,15 @@ def the_workbench(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(root.locator("h2").first).to_contain_text("Typed: ")
     text.fill(text.input_value().replace('place = "stack"', 'place = "stak"'))
-    page.keyboard.press("Tab")
+    page.keyboard.press("Control+Enter")
+    expect(text).to_be_focused()
     expect(cell.get_by_role("status")).to_contain_text("stak")
     expect(root.locator("h2").first).to_contain_text("Typed: ")  # the last good one stays
+    cell.get_by_role("button", name="Undo").click()
+    expect(text).to_have_value(re.compile('place = "stack"'))
+    expect(cell.get_by_role("status")).to_have_count(0)
+    cell.get_by_role("button", name="all options").click()
+    expect(cell.locator(".xe-comparison")).to_contain_text("11 options")
 
 
 def the_recording_browser(page: Page) -> None:
@@ -184,6 +191,107 @@ def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:
     assert page.get_by_text("Loading widget").count() == 0
     lab.shut_down(page)
     assert lab.kernels() == []
+
+
+LONG = 'print("\\n".join(f"line {n}" for n in range(70)))'
+FAR_APART = (WIDGETS[0], LONG, WIDGETS[1], LONG, f"import xenexplore as xe\n{LONG}", WIDGETS[0])
+
+
+def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
+    """JupyterLab skips the cells that are out of sight, and draws into them all the same.
+
+    ``tests/tools/blank_views.py`` does this with a notebook, many times over.
+    """
+    lab.write("apart.ipynb", *FAR_APART)
+    page = lab.page(browser, width=1024, height=768)
+    page.set_default_timeout(PATIENCE)
+    found = lab.run_all(page, "apart.ipynb")
+    assert (found["errors"], found["views"]) == ([], 3)
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    wait_for_views(page, 3)
+    scroll_through(page, 60)
+    assert missing(page) == []
+    # In another window, by its address, while the kernel lives.
+    page.context.close()
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{lab.url}/lab/tree/apart.ipynb?token={TOKEN}&reset")
+    page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").wait_for()
+    scroll_through(page, 60)
+    wait_for_views(page, 3)
+    assert missing(page) == []
+    # What is not laid out is missing, though its text is in the document.
+    page.evaluate("document.querySelectorAll('.xe-rows')[1].style.contentVisibility = 'hidden'")
+    assert missing(page) == [f"view 2: .xe-{part}" for part in ("rows", "rowitem", "row")]
+    lab.shut_down(page)
+
+
+SLOW = f"""import time
+import xenexplore as xe
+shown = xe.Stepper(xe.run({SEND}, "giant-map"), step=0)
+shown.observe(lambda change: time.sleep(0.15), "position")
+shown"""
+WATCH = """() => {
+  window.stood = [];
+  const root = document.querySelector(".xe");
+  new MutationObserver(() => stood.push(Number(root.dataset.step)))
+    .observe(root, { attributeFilter: ["data-step"] });
+}"""
+BACKWARD = "stood.filter((step, at) => at && step < stood[at - 1])"
+
+
+def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser) -> None:
+    """A kernel that takes 150 ms over every step that it is told of."""
+    lab.write("slow.ipynb", SLOW, "shown.step")
+    page = lab.page(browser)
+    page.set_default_timeout(PATIENCE)
+    assert lab.run_all(page, "slow.ipynb")["errors"] == []
+    root = page.locator(".xe")
+    root.wait_for()
+    page.evaluate(WATCH)
+
+    def from_the_beginning() -> None:
+        root.focus()
+        page.keyboard.press("Home")
+        page.wait_for_timeout(600)  # the kernel tells it back
+        page.evaluate("stood.length = 0")
+
+    for every in (33, 60, 120):
+        from_the_beginning()
+        for _ in range(16):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(every)
+        page.wait_for_timeout(600)
+        assert (page.evaluate(BACKWARD), step(root)) == ([], 16), every
+    last = int(root.get_by_role("slider").get_attribute("max") or 0)
+    from_the_beginning()
+    root.get_by_label("Speed").select_option("20")
+    root.get_by_role("button", name="Play").click()
+    expect(root).to_have_attribute("data-step", str(last), timeout=PATIENCE)
+    assert page.evaluate(BACKWARD) == []
+    from_the_beginning()
+    box = root.get_by_role("slider").bounding_box()
+    assert box
+    x, y = box["x"], box["y"] + box["height"] / 2
+    page.mouse.move(x + 7, y)
+    page.mouse.down()
+    for part in range(1, 21):
+        page.mouse.move(x + 7 + (box["width"] - 14) * part / 20, y)
+        page.wait_for_timeout(25)
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    assert (page.evaluate(BACKWARD), step(root)) == ([], last)
+    # And the kernel knows where the view stands.
+    page.evaluate(
+        """async () => {
+          const panel = window.jupyterapp.shell.currentWidget;
+          panel.content.activeCellIndex = 1;
+          await window.jupyterapp.commands.execute("notebook:run-cell");
+        }"""
+    )
+    shown = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
+    expect(shown).to_have_text(str(last), timeout=PATIENCE)
+    lab.shut_down(page)
 
 
 def test_the_server_serves_a_copy(lab: Lab) -> None:

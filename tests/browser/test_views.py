@@ -210,3 +210,30 @@ def test_no_text_of_the_map_is_cut_at_any_width(open_page: Open, files: dict[str
         page.wait_for_timeout(60)
         assert page.evaluate(cut) == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# A browser that gives what was drawn no boxes, until the view is put into the page once more.
+UNBOXED = """() => {
+  const root = document.querySelector(".xe"), item = root.querySelector(".xe-rowitem");
+  window.put = 0;
+  new MutationObserver(changes => {
+    if (!changes.some(change => [...change.addedNodes].includes(root))) return;
+    window.put += 1;
+    delete item.getClientRects;
+  }).observe(root.parentNode, { childList: true });
+  item.getClientRects = () => [];
+}"""
+
+
+def test_a_view_without_boxes_is_laid_out_anew(open_page: Open, files: dict[str, Path]) -> None:
+    page = open_page(files["stack"])
+    root = page.locator(".xe")
+    root.get_by_role("button", name="Next step").focus()
+    page.evaluate(UNBOXED)
+    for margin, put in (("5000px", 0), ("", 1), ("5000px", 1), ("", 1)):  # out of sight, and back
+        page.evaluate(f"document.querySelector('main').style.marginTop = '{margin}'")
+        page.wait_for_timeout(400)
+        assert page.evaluate("window.put") == put
+    expect(root.get_by_role("button", name="Next step")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(root.locator(".xe-rowitem.is-now")).to_be_visible()

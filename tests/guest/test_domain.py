@@ -33,7 +33,7 @@ def ask(domain, va, access=READ, *, vcpu=0, user_access=False):
             "no guest type 'pvhh': expected one of pvh, hvm, pv; did you mean 'pvh'",
         ),
         ({"kernel": "linus"}, "did you mean 'linux'"),
-        ({"kernel": "zzz"}, "expected one of linux, no-directmap, unikernel, freebsd$"),
+        ({"kernel": "zzz"}, "expected one of linux, freebsd, no-directmap, unikernel$"),
         ({"encryption": "snp2"}, "did you mean 'snp'"),
         ({"memory": 96 * MIB + 4096}, "expected a multiple of 2 MiB"),
         ({"memory": 1.5}, "memory of 1.5 bytes"),

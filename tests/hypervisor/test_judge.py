@@ -12,6 +12,7 @@ from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.calls import HandleAccess
 from xenexplore.hypervisor.oracle import unchecked
 from xenexplore.hypervisor.xen import Xen
+from xenexplore.steps import Direction
 
 
 def _mapped_by(vcpu: int, option: type[Abi]) -> tuple[Xen, Gva]:
@@ -33,8 +34,8 @@ def test_a_check_is_lost_by_the_subjects_tables(
 ) -> None:
     xen, va = _mapped_by(mapped, option)
     access = HandleAccess(
-        direction="to", handle=va.value, size=48, role="bytes", current=current, subject=subject,
-        number=None,
+        direction=Direction.TO, handle=va.value, size=48, role="bytes", current=current,
+        subject=subject, number=None,
     )  # fmt: skip
     lost = unchecked(xen, None, access, va.value, 48)
     assert lost is not None

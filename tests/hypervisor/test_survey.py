@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from calls import MAKERS, Where, word
 
 from xenexplore.addr import Gva
@@ -31,3 +34,30 @@ def test_the_nearest_handle_below_is_the_buffers() -> None:
     assert (struct.register, struct.field, struct.va) == (1, None, Gva(call.args[1]))
     assert (array.register, array.field) == (None, struct.va)
     assert array.va == domain.buffers["extents"].va
+
+
+def test_of_registers_that_hold_the_same_the_first_is_named() -> None:
+    """The others are its twins: a design that encodes the handle encodes all of them."""
+    domain = Domain(GuestSpec())
+    made = MAKERS["send"](domain, Where("kmalloc"))
+    value = made.args[1]
+    call = replace(made, args=(made.args[0], value, value))
+    (use,) = passed_buffers(domain, call)
+    assert (use.register, use.field, use.twins) == (1, None, (2,))
+
+
+@pytest.mark.parametrize("gap", [0x1000, 0x10_0000])
+@pytest.mark.parametrize("above", [False, True])
+def test_a_field_s_buffer_is_the_field_s_wherever_the_struct_lies(gap: int, above: bool) -> None:
+    """The handle that the field holds is nearer than the register's, also from above it."""
+    domain = Domain(GuestSpec())
+    made = MAKERS["populate"](domain, Where("kmalloc"))
+    array = domain.buffers["extents"].va
+    struct = array + gap if above else array - gap
+    directmap = domain.layout.find(array)
+    assert directmap is domain.layout.find(struct)
+    domain.write(struct, domain.read(Gva(made.args[1]), 64, vcpu=0), vcpu=0)
+    call = replace(made, args=(made.args[0], struct.value, *made.args[2:]))
+    first, second = passed_buffers(domain, call)
+    assert (first.register, first.field, first.va) == (1, None, struct)
+    assert (second.register, second.field, second.va) == (None, struct, array)

@@ -15,7 +15,8 @@ from calls import Ran, Where, populate, run_call, word
 from variants import shown, text_of
 from workloads import Made, workload_of
 
-from xenexplore.analysis.replay.engine import Verdict, replay
+from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.replay.replayed import Verdict
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.calls import GuestCall

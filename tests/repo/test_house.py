@@ -176,7 +176,7 @@ def test_no_stub_is_left() -> None:
 
 
 NAMES_OPTIONS = ("options", "lab_notebooks")
-OTHER_WORDS = {("render/view_words.py", "bounce")}
+OTHER_WORDS = {("render/views/step_labels.py", "bounce")}
 """Words that an option happens to be named after: here the verb."""
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenexplore.steps import Cite, Node, Note, Phase, Recorder
+from xenexplore.steps import Cite, Node, Note, Phase, PhaseName, Recorder
 
 CITE = Cite("somewhere")
 
@@ -14,11 +14,11 @@ def note(text: str) -> Note:
 
 
 def phase(name: str) -> Phase:
-    return Phase(cite=CITE, name=name, who="guest", detail=name)
+    return Phase(cite=CITE, name=PhaseName.PREPARE, who="guest", detail=name)
 
 
 def outline(nodes: tuple[Node, ...]) -> list[tuple[int, int, str]]:
-    names = [n.step.name if isinstance(n.step, Phase) else n.step.text for n in nodes]
+    names = [n.step.detail if isinstance(n.step, Phase) else n.step.text for n in nodes]
     return [(n.parent, n.depth, name) for n, name in zip(nodes, names, strict=True)]
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xenexplore.addr import Gpa, Gva, Range
-from xenexplore.steps import Cite, TlbInsert, TlbLookup, TlbPurge, TlbSlot
+from xenexplore.steps import Cite, PurgeScope, TlbInsert, TlbLookup, TlbPurge, TlbSlot
 
 CITE = Cite("somewhere")
 RING = TlbSlot(2, Gva(0x1000), Gpa(0x9000), 64, False, None, "ring")
@@ -63,7 +63,7 @@ def purge(**changes):
     fields = {
         "vcpu": 1,
         "shared": False,
-        "scope": "range",
+        "scope": PurgeScope.RANGE,
         "va": Gva(0x1000),
         "size": 1,
         "space": None,
@@ -143,14 +143,14 @@ def purge(**changes):
             ),
         ),
         (
-            purge(scope="space", va=None, size=None, space=5, removed=(BARE,)),
+            purge(scope=PurgeScope.SPACE, va=None, size=None, space=5, removed=(BARE,)),
             (
                 "Xen purges the non-global entries of address space 0x5 from vCPU 1's table: "
                 "slot 0 removed."
             ),
         ),
         (
-            purge(scope="all", va=None, size=None, shared=True, removed=(BARE, RING)),
+            purge(scope=PurgeScope.ALL, va=None, size=None, shared=True, removed=(BARE, RING)),
             "Xen purges all entries from the domain's shared table: slot 0, slot 2 (ring) removed.",
         ),
         (

@@ -36,7 +36,7 @@ CANNOT = 77
 ADDRESS = re.compile(r"http://(127\.0\.0\.1|localhost):(\d+)/\S*token=([\w-]+)")
 SOURCE = "/src/xenexplore"
 ENDED = 'echo "the lab command ended with $?"'
-LIMIT = 900  # seconds until the lab's server has to answer; installing is in it
+LIMIT = 1800  # seconds until the lab's server has to answer; installing is in it
 ENTER = """
 set -e
 mount --make-rprivate /
@@ -104,7 +104,12 @@ def enter(root: Path, command: str, **streams: object) -> subprocess.Popen[bytes
 
 def run_command(root: Path, command: str) -> None:
     """Run to its end, in full view."""
-    code = enter(root, command).wait()
+    shell = enter(root, command)
+    try:
+        code = shell.wait()
+    finally:
+        shell.kill()
+        shell.wait()
     if code:
         raise NotAsSaidError(f"ended with {code}")
 
@@ -166,6 +171,8 @@ def main() -> int:
     parser.add_argument("commands", nargs="+", metavar="lab|test|COMMAND")
     parser.add_argument("--keep", type=Path, help="make the machines in DIR, and leave them")
     args = parser.parse_args()
+    # Ended from outside, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if why := why_not():
         print(f"fresh machine {args.suite}: none can be made here: {why}", flush=True)
         return CANNOT

@@ -13,7 +13,8 @@ from xenexplore.analysis.measures.locality import Locality, locality, pieces_of
 from xenexplore.analysis.measures.miss_curve import Curve, miss_curve
 from xenexplore.analysis.measures.register_coverage import FastCoverage, fast_coverage
 from xenexplore.analysis.replay.design import DESIGNS
-from xenexplore.analysis.replay.engine import Replayed, replay
+from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.replay.replayed import Replayed
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.options.variant import Variant

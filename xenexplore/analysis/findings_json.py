@@ -10,7 +10,7 @@ import numpy as np
 from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.analysis.measures.cost import CostTable
 from xenexplore.analysis.measures.entries_needed import SHARES
-from xenexplore.analysis.replay.engine import Replayed, Verdict
+from xenexplore.analysis.replay.replayed import Replayed, Verdict
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import REGISTERS_ONLY
 from xenexplore.steps import Json

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from xenexplore.cli.printing import add_max_size, add_printing
+from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_printing
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
+from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.run.runner import compare
 

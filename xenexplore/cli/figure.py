@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from xenexplore.cli.printing import (
+    TEXT_SIZE,
     add_max_size,
     add_printing,
     print_record,
@@ -13,7 +14,7 @@ from xenexplore.cli.printing import (
     writing,
 )
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
+from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
 from xenexplore.render.drawing.theme import THEMES
 from xenexplore.render.svg.figure_file import KINDS, figure_bytes, kind_of

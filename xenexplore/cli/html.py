@@ -7,6 +7,7 @@ import os
 import sys
 
 from xenexplore.cli.printing import (
+    TEXT_SIZE,
     add_max_size,
     add_printing,
     print_record,
@@ -14,7 +15,7 @@ from xenexplore.cli.printing import (
     writing,
 )
 from xenexplore.cli.run import load_line
-from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
+from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
 from xenexplore.render.web.page import save_html, trace_html
 from xenexplore.scenario.library.builtin import find_scenario

@@ -14,6 +14,8 @@ from typing import Final, TextIO
 from xenexplore.errors import InputError
 
 __all__ = [
+    "RECORDING_SIZE",
+    "TEXT_SIZE",
     "add_max_size",
     "add_printing",
     "drawn",
@@ -25,6 +27,9 @@ __all__ = [
     "writing",
 ]
 
+#: The default limits of ``--max-size``, as help texts spell them.
+TEXT_SIZE: Final = "4M"
+RECORDING_SIZE: Final = "4G"
 _RULE: Final = re.compile(r"^-{3,}$", re.MULTILINE)
 # Every kind of character that --unicode brings in: lines, arrows, marks.
 _DRAWN: Final = "\u2500\u2502\u251c\u2514\u2574\u2192\u25b6\u2026"

@@ -7,8 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
-from xenexplore.cli.scenario import RECORDING_SIZE
+from xenexplore.cli.printing import (
+    RECORDING_SIZE,
+    add_max_size,
+    add_printing,
+    print_record,
+    print_text,
+)
 from xenexplore.errors import InputError
 from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.format.columns import Recording

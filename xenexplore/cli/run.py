@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from xenexplore.cli.printing import add_max_size, add_printing
-from xenexplore.cli.scenario import SCENARIO_HELP, TEXT_SIZE
+from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_printing
+from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
 from xenexplore.scenario.library.builtin import builtin_names, find_scenario
 from xenexplore.scenario.run.runner import run as run_scenario

@@ -7,7 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 
-from xenexplore.cli.printing import add_max_size, add_printing, print_record, print_text
+from xenexplore.cli.printing import (
+    RECORDING_SIZE,
+    TEXT_SIZE,
+    add_max_size,
+    add_printing,
+    print_record,
+    print_text,
+)
 from xenexplore.scenario.library.builtin import (
     builtin_names,
     find_scenario,
@@ -18,10 +25,8 @@ from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.runner import check, options_of
 from xenexplore.scenario.text.loader import parse_scenario
 
-__all__ = ["RECORDING_SIZE", "SCENARIO_HELP", "TEXT_SIZE", "add_arguments", "run"]
+__all__ = ["SCENARIO_HELP", "add_arguments", "run"]
 
-TEXT_SIZE = "4M"
-RECORDING_SIZE = "4G"
 SCENARIO_HELP = "a scenario's file, a built-in's name (see scenario list), or - for standard input"
 
 

@@ -10,8 +10,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
-from xenexplore.cli.printing import add_max_size, add_printing, print_record, writing
-from xenexplore.cli.scenario import RECORDING_SIZE
+from xenexplore.cli.printing import (
+    RECORDING_SIZE,
+    add_max_size,
+    add_printing,
+    print_record,
+    writing,
+)
 from xenexplore.cli.workload_options import ORDERS, progress_on
 from xenexplore.errors import InputError
 

@@ -12,8 +12,7 @@ from typing import Any, TextIO
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload.tables import Workload, read_workload
-from xenexplore.cli.printing import add_max_size, shows_progress
-from xenexplore.cli.scenario import RECORDING_SIZE
+from xenexplore.cli.printing import RECORDING_SIZE, add_max_size, shows_progress
 from xenexplore.errors import InputError
 from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.format.stream import BUILT_INS, built_in_path

@@ -1,3 +1,6 @@
 """What the guest owns: kernel address-space layouts and where each kind of buffer lives."""
 
 from __future__ import annotations
+
+# A spec names its kernel: every kernel is known before the first spec is made.
+import xenexplore.guest.kernels  # noqa: F401

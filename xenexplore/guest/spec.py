@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.errors import MachineError
+from xenexplore.guest.kernel_names import kernel_facts, kernel_names
 
 __all__ = [
     "ENCRYPTIONS",
     "GUEST_TYPES",
-    "KERNELS",
     "MAX_VCPUS",
     "Encryption",
     "GuestSpec",
@@ -23,11 +23,11 @@ __all__ = [
 ]
 
 GuestType: TypeAlias = Literal["pvh", "hvm", "pv"]
-KernelName: TypeAlias = Literal["linux", "no-directmap", "unikernel", "freebsd"]
+KernelName: TypeAlias = str
+"""One of :func:`~xenexplore.guest.kernel_names.kernel_names`."""
 Encryption: TypeAlias = Literal["none", "sev", "snp"]
 
 GUEST_TYPES: tuple[GuestType, ...] = ("pvh", "hvm", "pv")
-KERNELS: tuple[KernelName, ...] = get_args(KernelName)
 ENCRYPTIONS: tuple[Encryption, ...] = ("none", "sev", "snp")
 
 MIB = 1 << 20
@@ -47,6 +47,11 @@ def no_such(what: str, wanted: object, words: Iterable[str], why: str = "") -> M
     return MachineError(f"no {what} {wanted!r}{reason}: expected one of {', '.join(known)}{hint}")
 
 
+def _takes_pv(name: str) -> bool:
+    facts = kernel_facts(name)
+    return facts is not None and facts.pv
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
     """A guest, as a scenario's text describes it.
@@ -59,7 +64,7 @@ class GuestSpec:
         vcpus: how many, 1 to 128.
         encryption: ``"sev"`` and ``"snp"`` need a P2M: never with ``"pv"``.
         p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.
-        la57: five-level paging (Linux and the kernel with no directmap).  No Xen
+        la57: five-level paging, where the kernel has a layout for it.  No Xen
             up to 2026 offers it to guests: a layout to look at, not a guest of today.
         gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
             shows them to the guest.
@@ -85,7 +90,7 @@ class GuestSpec:
     def __post_init__(self) -> None:
         for what, word, words in (
             ("guest type", self.type, GUEST_TYPES),
-            ("guest kernel", self.kernel, KERNELS),
+            ("guest kernel", self.kernel, kernel_names()),
             ("memory encryption", self.encryption, ENCRYPTIONS),
         ):
             if word not in words:
@@ -109,16 +114,17 @@ class GuestSpec:
             raise MachineError(f"seed {self.seed!r}: expected an integer of 0 or more")
 
     def _validate_pairs(self) -> None:
+        kernel = kernel_facts(self.kernel)
+        assert kernel is not None, "validated before"
         if self.type == "pv":
             if self.encryption != "none":
                 raise MachineError(
                     f"a PV guest cannot be encrypted with {self.encryption}: its page tables hold "
                     "machine frames and Xen must read and validate them"
                 )
-            if self.kernel != "linux":
-                raise no_such(
-                    "PV kernel", self.kernel, ("linux",), "this model knows one PV kernel"
-                )
+            if not kernel.pv:
+                able = [name for name in kernel_names() if _takes_pv(name)]
+                raise no_such("PV kernel", self.kernel, able, "it has no PV layout in this model")
             if self.la57:
                 raise MachineError("a PV guest has four-level tables: Xen itself runs with four")
             if self.memory > MAX_PV_MEMORY:
@@ -126,7 +132,7 @@ class GuestSpec:
                     f"a PV guest of {self.memory:#x} bytes: this model builds PV directmaps "
                     f"(4 KiB pages only) up to {MAX_PV_MEMORY:#x} (4 GiB)"
                 )
-        if self.la57 and self.kernel not in ("linux", "no-directmap"):
+        if self.la57 and not kernel.la57:
             raise MachineError(f"kernel {self.kernel!r} has no five-level layout in this model")
 
     @property

@@ -24,6 +24,7 @@ from xenexplore.steps import (
     Hypercall,
     Note,
     Phase,
+    PhaseName,
     Refusal,
     returned,
     xen,
@@ -54,7 +55,7 @@ def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> i
     or after it, is a refusal too: other options may not need it.
     """
     with xen.record.headed(
-        Phase(cite=xen.abi.asked, name="prepare", who="guest", detail="The guest prepares.")
+        Phase(cite=xen.abi.asked, name=PhaseName.PREPARE, who="guest", detail="The guest prepares.")
     ):
         try:
             made = xen.abi.prepare(xen, call)
@@ -64,7 +65,7 @@ def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> i
             return _refused(xen, made.reason)
     value = make_call(xen, made, preempt=preempt)
     with xen.record.headed(
-        Phase(cite=xen.abi.asked, name="finish", who="guest", detail="The guest finishes.")
+        Phase(cite=xen.abi.asked, name=PhaseName.FINISH, who="guest", detail="The guest finishes.")
     ):
         try:
             xen.abi.finish(xen, made)

@@ -10,7 +10,7 @@ from xenexplore.addr import PAGE_MASK, PAGE_SIZE, Gfn, Gpa
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located, Refused
-from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
+from xenexplore.steps import Cite, Fault, FaultKind, GuestWrite, ListRead, ListWord, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -135,14 +135,14 @@ def locate_listed(xen: Xen, lst: SgList, offset: int, size: int) -> Iterator[Loc
     first = 0
     skip = 0
     if lst.layout == "gfn-array":
-        head = _element(xen, lst, 0, "offset")
+        head = _element(xen, lst, 0, ListWord.OFFSET)
         if isinstance(head, Fault):
             yield head
             return
         first, skip = 1, head & PAGE_MASK
     at = skip + offset
     while size > 0:
-        gfn = _element(xen, lst, first + at // PAGE_SIZE, "gfn")
+        gfn = _element(xen, lst, first + at // PAGE_SIZE, ListWord.GFN)
         if isinstance(gfn, Fault):
             yield gfn
             return
@@ -156,8 +156,8 @@ def _locate_tuples(xen: Xen, lst: SgList, offset: int, size: int) -> Iterator[Lo
     for number in range(lst.elements):
         if size <= 0:
             return
-        address = _element(xen, lst, 2 * number, "address")
-        length = _element(xen, lst, 2 * number + 1, "length")
+        address = _element(xen, lst, 2 * number, ListWord.ADDRESS)
+        length = _element(xen, lst, 2 * number + 1, ListWord.LENGTH)
         if isinstance(address, Fault) or isinstance(length, Fault):
             yield address if isinstance(address, Fault) else length  # type: ignore[misc]
             return
@@ -170,21 +170,21 @@ def _locate_tuples(xen: Xen, lst: SgList, offset: int, size: int) -> Iterator[Lo
         position += length
 
 
-def _element(xen: Xen, lst: SgList, number: int, meaning: str) -> int | Fault:
+def _element(xen: Xen, lst: SgList, number: int, meaning: ListWord) -> int | Fault:
     per_page = PAGE_SIZE // _WORD
     page = lst.at
     if lst.levels == 2:
-        root = _word(xen, lst.at + number // per_page * _WORD, number // per_page, "gfn")
+        root = _word(xen, lst.at + number // per_page * _WORD, number // per_page, ListWord.GFN)
         if isinstance(root, Fault):
             return root
         page, number = Gpa(root << 12), number % per_page
     return _word(xen, page + number * _WORD, number, meaning)
 
 
-def _word(xen: Xen, gpa: Gpa, number: int, meaning: str) -> int | Fault:
+def _word(xen: Xen, gpa: Gpa, number: int, meaning: ListWord) -> int | Fault:
     data = xen.read_physical(gpa, _WORD)
     if data is None:  # the look-up's own fault has been recorded
-        return Fault(cite=LISTS, what="p2m", reason="the list page cannot be read")
+        return Fault(cite=LISTS, what=FaultKind.P2M, reason="the list page cannot be read")
     value = int.from_bytes(data, "little")
     xen.emit(
         ListRead(cite=LISTS, gpa=gpa, size=_WORD, element=number, value=value, meaning=meaning)
@@ -221,7 +221,7 @@ class ListHandles:
         """Resolve an access whose handle names a list."""
         found = self.find(access.handle)
         if found is None:
-            fault = Fault(cite=LISTS, what="list", reason="the handle names no list")
+            fault = Fault(cite=LISTS, what=FaultKind.LIST, reason="the handle names no list")
             xen.emit(fault)
             yield fault
             return

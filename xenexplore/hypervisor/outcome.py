@@ -7,30 +7,20 @@ from dataclasses import dataclass, fields
 
 from xenexplore.steps import (
     Check,
-    Copy,
     CopyFailed,
-    Exit,
     Fault,
-    Flip,
-    GuestCopy,
-    GuestTranslate,
-    GuestWrite,
+    FaultKind,
     Hazard,
     Json,
-    ListRead,
     Move,
     Node,
-    P2mLookup,
     Phase,
+    PhaseName,
     PteRead,
     Refusal,
-    RegisterPass,
     Return,
-    Spoilt,
     Status,
-    Step,
     TlbInsert,
-    TlbLookup,
     TlbPurge,
     UncheckedAccess,
     field_json,
@@ -74,45 +64,6 @@ class Counts:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _tally(step: Step) -> dict[str, int]:
-    match step:
-        case Exit():
-            return {"exits": 1}
-        case Copy():
-            return {"copies": 1}
-        case PteRead():
-            return {"pte_reads": 1}
-        case P2mLookup():
-            return {"p2m_lookups": 1, "p2m_entry_reads": step.entry_reads}
-        case TlbLookup():
-            return {"tlb_lookups": 1, "tlb_hits": int(step.hit), "tlb_compares": step.compares}
-        case TlbInsert():
-            return {"tlb_inserts": 1}
-        case TlbPurge():
-            return {"tlb_purges": 1}
-        case ListRead():
-            return {"list_reads": 1}
-        case Move(spoilt=Spoilt.DROPPED):
-            return {}
-        case Move():
-            way = "bytes_from_guest" if not step.direction.writes else "bytes_to_guest"
-            return {way: step.size}
-        case RegisterPass():
-            return {"register_bytes": step.size}
-        case GuestTranslate():
-            return {"guest_translations": 1}
-        case GuestCopy():
-            return {"guest_bytes_copied": step.size}
-        case GuestWrite():
-            return {"guest_bytes_written": step.size}
-        case Flip():
-            return {"flips": 1}
-        case UncheckedAccess():
-            return {"unchecked": 1}
-        case _:
-            return {}
-
-
 def counts_of(nodes: Iterable[Node]) -> Counts:
     """Sum the steps up.  A walk is a piece with an entry read, or a fault before the first.
 
@@ -121,12 +72,12 @@ def counts_of(nodes: Iterable[Node]) -> Counts:
     sums: dict[str, int] = {}
     walked: set[int] = set()
     for node in nodes:
-        for name, value in _tally(node.step).items():
+        for name, value in node.step.tally().items():
             sums[name] = sums.get(name, 0) + value
         if isinstance(node.step, PteRead) or (
             isinstance(node.step, Fault)
             and node.step.linear is not None
-            and node.step.what != "TLB miss"
+            and node.step.what is not FaultKind.TLB_MISS
             and node.parent >= 0
         ):
             walked.add(node.parent)
@@ -214,6 +165,6 @@ def _setup(nodes: tuple[Node, ...]) -> list[Node]:
         if node.parent in inside:
             inside.add(node.index)
             found.append(node)
-        elif isinstance(node.step, Phase) and node.step.name == "setup":
+        elif isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP:
             inside.add(node.index)
     return found

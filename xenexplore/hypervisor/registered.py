@@ -11,7 +11,7 @@ from xenexplore.hypervisor.abi import Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
-from xenexplore.steps import Fault, Note, TlbInsert, mail, xen
+from xenexplore.steps import Fault, FaultKind, Note, TlbInsert, mail, xen
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ class RegisteredBuffers:
             if not self.walks:
                 fault = Fault(
                     cite=_MISS,
-                    what="TLB miss",
+                    what=FaultKind.TLB_MISS,
                     linear=va,
                     reason="no entry covers the handle, and Xen cannot walk this guest's tables",
                 )

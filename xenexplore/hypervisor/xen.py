@@ -15,7 +15,7 @@ from xenexplore.errors import MachineError
 from xenexplore.hypervisor.calls import RegisteredArea, linear_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
-from xenexplore.steps import Cite, Exit, Fault, Node, Recorder, Spoilt, Step, xen
+from xenexplore.steps import Cite, Exit, Fault, FaultKind, Node, Recorder, Spoilt, Step, xen
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
@@ -112,7 +112,8 @@ class Xen:
         if outcome.lookup is not None and self.domain.spec.has_p2m and not mapped:
             self.emit(outcome.lookup)
         if not outcome.ok:
-            what = "RMP violation" if outcome.result is CopyResult.RMP_VIOLATION else "p2m"
+            rmp = outcome.result is CopyResult.RMP_VIOLATION
+            what = FaultKind.RMP_VIOLATION if rmp else FaultKind.P2M
             self.emit(Fault(cite=_TRANSLATE, what=what, reason=outcome.reason))
             return None
         return Touched(

@@ -15,7 +15,7 @@ from xenexplore.hypervisor.registered import (
     ranges_of,
 )
 from xenexplore.hypervisor.replay_model import TABLE_PARAMETERS, ReplayModel, Resolution
-from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, mail
+from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, ListWord, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -121,7 +121,7 @@ class SoftwareTlb(Abi):
                         size=_ENTRY_BYTES,
                         element=number,
                         value=entry.va.value,
-                        meaning="address",
+                        meaning=ListWord.ADDRESS,
                     )
                 )
                 self.tlb.insert_quietly(xen, vcpu, entry)

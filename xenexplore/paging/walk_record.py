@@ -16,6 +16,7 @@ from xenexplore.paging.state import CR4_PSE, Manner, PagingState
 from xenexplore.steps import (
     Cite,
     Fault,
+    FaultKind,
     P2mLookup,
     PteRead,
     PteUpdate,
@@ -229,7 +230,7 @@ class Walk(NamedTuple):
         """How the walk failed, as a step; None if it did not."""
         if self.ok:
             return None
-        what = _NOT_PAGE_FAULTS.get(self.end, "page fault")
+        what = _NOT_PAGE_FAULTS.get(self.end, FaultKind.PAGE_FAULT)
         cite = _CANONICAL if self.end is WalkEnd.NOT_CANONICAL else _WALK
         return Fault(
             cite=cite,
@@ -275,8 +276,7 @@ class Walk(NamedTuple):
 _BAD_ENTRY = frozenset({WalkEnd.NOT_PRESENT, WalkEnd.RESERVED})
 _BAD_FRAME = frozenset({WalkEnd.NO_TABLE, WalkEnd.PAGED, WalkEnd.SHARED})
 _NOT_PAGE_FAULTS = {
-    WalkEnd.OK: "",
-    WalkEnd.NOT_CANONICAL: "not canonical",
-    WalkEnd.PAGED: "p2m",
-    WalkEnd.SHARED: "p2m",
+    WalkEnd.NOT_CANONICAL: FaultKind.NOT_CANONICAL,
+    WalkEnd.PAGED: FaultKind.P2M,
+    WalkEnd.SHARED: FaultKind.P2M,
 }

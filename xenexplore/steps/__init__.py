@@ -6,7 +6,18 @@ table, count and verdict of the project is computed from these records.
 
 from __future__ import annotations
 
-from xenexplore.steps.base import Cite, Json, Node, Recorder, Step, counted, field_json, mail, xen
+from xenexplore.steps.base import (
+    Cite,
+    Json,
+    Node,
+    Recorder,
+    Step,
+    counted,
+    field_json,
+    mail,
+    step_kinds,
+    xen,
+)
 from xenexplore.steps.copies import Copy, CopyFailed, ListRead, Move, Piece, UncheckedAccess
 from xenexplore.steps.errnos import ERRNOS, errno_name
 from xenexplore.steps.guest import Flip, GuestCopy, GuestTranslate, GuestWrite
@@ -27,7 +38,11 @@ from xenexplore.steps.translate import Check, Fault, P2mLookup, PteRead, PteUpda
 from xenexplore.steps.values import (
     Direction,
     Ending,
+    FaultKind,
+    ListWord,
+    PhaseName,
     PlanVerdict,
+    PurgeScope,
     Purpose,
     Spoilt,
     Status,
@@ -45,6 +60,7 @@ __all__ = [
     "Ending",
     "Exit",
     "Fault",
+    "FaultKind",
     "Flip",
     "GuestCopy",
     "GuestTranslate",
@@ -53,15 +69,18 @@ __all__ = [
     "Hypercall",
     "Json",
     "ListRead",
+    "ListWord",
     "Move",
     "Node",
     "Note",
     "P2mLookup",
     "Phase",
+    "PhaseName",
     "Piece",
     "PlanVerdict",
     "PteRead",
     "PteUpdate",
+    "PurgeScope",
     "Purpose",
     "Recorder",
     "Refusal",
@@ -81,5 +100,6 @@ __all__ = [
     "field_json",
     "mail",
     "returned",
+    "step_kinds",
     "xen",
 ]

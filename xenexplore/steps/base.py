@@ -6,11 +6,23 @@ import enum
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
+from types import MappingProxyType
 from typing import ClassVar, TypeAlias
 
 from xenexplore.addr import Range, Space
 
-__all__ = ["Cite", "Json", "Node", "Recorder", "Step", "counted", "field_json", "mail", "xen"]
+__all__ = [
+    "Cite",
+    "Json",
+    "Node",
+    "Recorder",
+    "Step",
+    "counted",
+    "field_json",
+    "mail",
+    "step_kinds",
+    "xen",
+]
 
 Json: TypeAlias = (
     "bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json] | None"
@@ -56,13 +68,38 @@ def counted(number: int, noun: str) -> str:
 class Step:
     """One thing that happened.  Subclasses add fields and say what they mean.
 
+    A kind of step is its class: what it is called in JSON, what it says and counts
+    stand there; how it is drawn is one rule of :mod:`xenexplore.render.views.step_labels`.
+
+    Class attributes:
+        kind: its name in JSON; every subclass has one of its own.
+        alike: fields that agree in two steps that repeat each other, e.g. in two
+            walks.  Addresses and frames may differ; who does what to whom may not.
+        as_hex: fields that are addresses, registers or table entries as plain
+            integers: hex strings in a trace, however small.
+
     Attributes:
         cite: the rule behind it.
     """
 
     kind: ClassVar[str] = "step"
+    alike: ClassVar[tuple[str, ...]] = ()
+    as_hex: ClassVar[frozenset[str]] = frozenset()
 
     cite: Cite
+
+    def __init_subclass__(cls) -> None:
+        if "kind" not in vars(cls):
+            raise TypeError(f"step {cls.__name__}: expected a kind of its own")
+        known = _KINDS.get(cls.kind)
+        # dataclass(slots=True) makes each class twice, and names its scope only afterwards.
+        if known is not None and _place(known) != _place(cls):
+            raise TypeError(f"step {cls.__name__}: kind {cls.kind!r} is {known.__name__}'s")
+        _KINDS[cls.kind] = cls
+
+    def tally(self) -> Mapping[str, int]:
+        """What the step adds to :class:`~xenexplore.hypervisor.outcome.Counts`, by name."""
+        return {}
 
     def say(self) -> str:
         """One plain sentence, for a reader who sees this step alone."""
@@ -75,6 +112,22 @@ class Step:
             if field.name != "cite":
                 record[field.name] = field_json(getattr(self, field.name))
         return record
+
+
+_KINDS: dict[str, type[Step]] = {}
+
+
+def _place(kind: type[Step]) -> tuple[str, str]:
+    return kind.__module__, kind.__name__
+
+
+def step_kinds() -> Mapping[str, type[Step]]:
+    """Every kind of step there is, by its name in JSON.
+
+    >>> step_kinds()["pte-read"].__name__
+    'PteRead'
+    """
+    return MappingProxyType(_KINDS)
 
 
 def field_json(value: object) -> Json:

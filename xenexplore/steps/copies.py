@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step, counted
-from xenexplore.steps.values import Direction, Spoilt
+from xenexplore.steps.values import Direction, ListWord, Spoilt
 
 __all__ = [
     "Copy",
@@ -38,6 +39,8 @@ class Copy(Step):
     """
 
     kind: ClassVar[str] = "copy"
+    alike: ClassVar[tuple[str, ...]] = ("direction", "role", "current", "subject")
+    as_hex: ClassVar[frozenset[str]] = frozenset({"handle"})
 
     direction: Direction
     handle: int
@@ -46,6 +49,9 @@ class Copy(Step):
     current: int
     subject: int
     type: str = ""
+
+    def tally(self) -> Mapping[str, int]:
+        return {"copies": 1}
 
     def say(self) -> str:
         verb = _VERBS[self.direction]
@@ -83,6 +89,7 @@ class Piece(Step):
     """
 
     kind: ClassVar[str] = "piece"
+    as_hex: ClassVar[frozenset[str]] = frozenset({"handle"})
 
     handle: int
     size: int
@@ -100,16 +107,21 @@ class ListRead(Step):
         size: bytes read.
         element: its number in the list.
         value: what it says.
-        meaning: ``"gfn"``, ``"offset"``, ``"address"`` or ``"length"``.
+        meaning: which kind of word that is.
     """
 
     kind: ClassVar[str] = "list-read"
+    alike: ClassVar[tuple[str, ...]] = ("meaning",)
+    as_hex: ClassVar[frozenset[str]] = frozenset({"value"})
 
     gpa: Gpa
     size: int
     element: int
     value: int
-    meaning: str
+    meaning: ListWord
+
+    def tally(self) -> Mapping[str, int]:
+        return {"list_reads": 1}
 
     def say(self) -> str:
         return (
@@ -136,6 +148,7 @@ class Move(Step):
     """
 
     kind: ClassVar[str] = "move"
+    alike: ClassVar[tuple[str, ...]] = ("direction", "spoilt")
 
     direction: Direction
     gpa: Gpa
@@ -148,6 +161,11 @@ class Move(Step):
     def right(self) -> bool:
         """Whether these bytes lie where the caller meant them, and are readable there."""
         return self.meant == self.gpa and not self.spoilt
+
+    def tally(self) -> Mapping[str, int]:
+        if self.spoilt is Spoilt.DROPPED:
+            return {}
+        return {"bytes_to_guest" if self.direction.writes else "bytes_from_guest": self.size}
 
     def say(self) -> str:
         way = "to" if self.direction.writes else "from"
@@ -183,6 +201,9 @@ class UncheckedAccess(Step):
     write: bool
     would_fail: str
     flags_not_set: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"unchecked": 1}
 
     def say(self) -> str:
         verb = "written" if self.write else "read"

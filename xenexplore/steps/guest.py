@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +29,9 @@ class GuestTranslate(Step):
     gpa: Gpa | None
     how: Translation
 
+    def tally(self) -> Mapping[str, int]:
+        return {"guest_translations": 1}
+
     def say(self) -> str:
         to = self.gpa.hex() if self.gpa is not None else "nothing"
         return f"The guest translates {self.va.hex()} to {to} by {self.how}."
@@ -45,11 +49,15 @@ class GuestCopy(Step):
     """
 
     kind: ClassVar[str] = "guest-copy"
+    alike: ClassVar[tuple[str, ...]] = ("inbound",)
 
     source: Gva
     target: Gva
     size: int
     inbound: bool
+
+    def tally(self) -> Mapping[str, int]:
+        return {"guest_bytes_copied": self.size}
 
     def say(self) -> str:
         way = "into its bounce page" if self.inbound else "back from its bounce page"
@@ -67,10 +75,14 @@ class GuestWrite(Step):
     """
 
     kind: ClassVar[str] = "guest-write"
+    alike: ClassVar[tuple[str, ...]] = ("what",)
 
     gpa: Gpa
     size: int
     what: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"guest_bytes_written": self.size}
 
     def say(self) -> str:
         return f"The guest writes {self.what}: {counted(self.size, 'byte')} at {self.gpa.hex()}."
@@ -89,6 +101,9 @@ class Flip(Step):
 
     gfn: Gfn
     shared: bool
+
+    def tally(self) -> Mapping[str, int]:
+        return {"flips": 1}
 
     def say(self) -> str:
         to = "shared with Xen" if self.shared else "private again"

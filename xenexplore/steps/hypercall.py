@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.steps.base import Cite, Step, counted
 from xenexplore.steps.errnos import errno_name
-from xenexplore.steps.values import Direction
+from xenexplore.steps.values import Direction, PhaseName
 
 __all__ = [
     "Action",
@@ -34,6 +35,7 @@ class Action(Step):
     """
 
     kind: ClassVar[str] = "action"
+    alike: ClassVar[tuple[str, ...]] = ("name", "vcpu", "detail")
 
     name: str
     vcpu: int
@@ -56,6 +58,8 @@ class Hypercall(Step):
     """
 
     kind: ClassVar[str] = "hypercall"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "name")
+    as_hex: ClassVar[frozenset[str]] = frozenset({"args", "number"})
 
     vcpu: int
     name: str
@@ -70,17 +74,18 @@ class Hypercall(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase(Step):
-    """A named stretch: the guest prepares, Xen executes, the guest finishes.
+    """A stretch of the guest's own work around its calls.
 
     Attributes:
-        name: ``"setup"``, ``"prepare"``, ``"execute"`` or ``"finish"``.
+        name: which one.
         who: ``"guest"`` or ``"xen"``.
         detail: one sentence.
     """
 
     kind: ClassVar[str] = "phase"
+    alike: ClassVar[tuple[str, ...]] = ("name",)
 
-    name: str
+    name: PhaseName
     who: str
     detail: str
 
@@ -98,9 +103,13 @@ class Exit(Step):
     """
 
     kind: ClassVar[str] = "exit"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu",)
 
     vcpu: int
     instruction: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"exits": 1}
 
     def say(self) -> str:
         return f"vCPU {self.vcpu} leaves the guest by {self.instruction}."
@@ -116,6 +125,7 @@ class Hazard(Step):
     """
 
     kind: ClassVar[str] = "hazard"
+    alike: ClassVar[tuple[str, ...]] = ("name",)
 
     name: str
     detail: str
@@ -152,11 +162,15 @@ class RegisterPass(Step):
     """
 
     kind: ClassVar[str] = "registers"
+    alike: ClassVar[tuple[str, ...]] = ("direction", "role")
 
     direction: Direction
     registers: tuple[str, ...]
     size: int
     role: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"register_bytes": self.size}
 
     def say(self) -> str:
         size, registers = counted(self.size, "byte"), ", ".join(self.registers)
@@ -177,6 +191,7 @@ class Return(Step):
     """
 
     kind: ClassVar[str] = "return"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "value")
 
     vcpu: int
     value: int
@@ -206,6 +221,7 @@ class Note(Step):
     """
 
     kind: ClassVar[str] = "note"
+    alike: ClassVar[tuple[str, ...]] = ("text",)
 
     text: str
 

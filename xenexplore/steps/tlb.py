@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gpa, Gva, Range
 from xenexplore.steps.base import Step, counted
 from xenexplore.steps.errnos import errno_name
+from xenexplore.steps.values import PurgeScope
 
 __all__ = ["TlbInsert", "TlbLookup", "TlbPurge", "TlbSlot"]
 
@@ -63,6 +65,7 @@ class TlbLookup(Step):
     """
 
     kind: ClassVar[str] = "tlb-lookup"
+    alike: ClassVar[tuple[str, ...]] = ("asked", "subject", "label")
 
     asked: int
     subject: int
@@ -87,6 +90,9 @@ class TlbLookup(Step):
     def whole(self) -> bool:
         """Whether one entry serves every byte of the access."""
         return self.hit and self.covered == self.size
+
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_lookups": 1, "tlb_hits": int(self.hit), "tlb_compares": self.compares}
 
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
@@ -124,6 +130,7 @@ class TlbInsert(Step):
     """
 
     kind: ClassVar[str] = "tlb-insert"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "label", "reason")
 
     vcpu: int
     shared: bool
@@ -137,6 +144,9 @@ class TlbInsert(Step):
     replaced: tuple[TlbSlot, ...]
     result: int
     reason: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_inserts": 1}
 
     def say(self) -> str:
         name = f" ({self.label})" if self.label else ""
@@ -156,10 +166,10 @@ class TlbPurge(Step):
     Attributes:
         vcpu: vCPU in whose name it happened.
         shared: whether one table serves the whole domain.
-        scope: ``"range"``, ``"space"`` (non-global entries, as a switch of
-            address spaces would) or ``"all"``.
-        va: start of the purged range as given, or None unless ``"range"``.
-        size: its bytes as given, or None unless ``"range"``.
+        scope: a range, the non-global entries (as a switch of address spaces
+            would), or all.
+        va: start of the purged range as given, or None unless a range.
+        size: its bytes as given, or None unless a range.
         space: address-space tag it was limited to, or None.
         removed: entries that went, by slot.
         result: 0, or a negative Xen errno.
@@ -167,10 +177,11 @@ class TlbPurge(Step):
     """
 
     kind: ClassVar[str] = "tlb-purge"
+    alike: ClassVar[tuple[str, ...]] = ("vcpu", "scope")
 
     vcpu: int
     shared: bool
-    scope: str
+    scope: PurgeScope
     va: Gva | None
     size: int | None
     space: int | None
@@ -178,12 +189,15 @@ class TlbPurge(Step):
     result: int
     reason: str
 
+    def tally(self) -> Mapping[str, int]:
+        return {"tlb_purges": 1}
+
     def say(self) -> str:
         table = _table(self.vcpu, self.shared)
         if self.va is not None and self.size is not None:
             what = f"{counted(self.size, 'byte')} at {self.va.hex()}"
         else:
-            what = "all entries" if self.scope == "all" else "the non-global entries"
+            what = "all entries" if self.scope is PurgeScope.ALL else "the non-global entries"
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
             error = f"-{errno_name(self.result)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gfn, Gpa, Gva, Mfn
 from xenexplore.steps.base import Step
-from xenexplore.steps.values import Purpose
+from xenexplore.steps.values import FaultKind, Purpose
 
 __all__ = ["Check", "Fault", "P2mLookup", "PteRead", "PteUpdate"]
 
@@ -26,6 +27,8 @@ class PteRead(Step):
     """
 
     kind: ClassVar[str] = "pte-read"
+    alike: ClassVar[tuple[str, ...]] = ("level",)
+    as_hex: ClassVar[frozenset[str]] = frozenset({"entry"})
 
     level: int
     table: Gpa
@@ -33,6 +36,9 @@ class PteRead(Step):
     entry_at: Gpa
     entry: int
     flags: str
+
+    def tally(self) -> Mapping[str, int]:
+        return {"pte_reads": 1}
 
     def say(self) -> str:
         return (
@@ -53,6 +59,8 @@ class PteUpdate(Step):
     """
 
     kind: ClassVar[str] = "pte-update"
+    alike: ClassVar[tuple[str, ...]] = ("level",)
+    as_hex: ClassVar[frozenset[str]] = frozenset({"after", "before"})
 
     level: int
     entry_at: Gpa
@@ -81,6 +89,7 @@ class P2mLookup(Step):
     """
 
     kind: ClassVar[str] = "p2m-lookup"
+    alike: ClassVar[tuple[str, ...]] = ("purpose", "root")
 
     gfn: Gfn
     mfn: Mfn | None
@@ -98,6 +107,9 @@ class P2mLookup(Step):
             return f"level-{self.level} table" + (" (CR3)" if self.root else "")
         return "buffer" if self.purpose is Purpose.BUFFER else "frame of the linear address"
 
+    def tally(self) -> Mapping[str, int]:
+        return {"p2m_lookups": 1, "p2m_entry_reads": self.entry_reads}
+
     def say(self) -> str:
         to = f"mfn {self.mfn.hex()}" if self.mfn is not None else "no machine frame"
         return f"Xen looks gfn {self.gfn.hex()} up in the P2M ({self.why}): {to}, {self.p2m_type}."
@@ -114,6 +126,7 @@ class Check(Step):
     """
 
     kind: ClassVar[str] = "check"
+    alike: ClassVar[tuple[str, ...]] = ("name", "passed")
 
     name: str
     passed: bool
@@ -130,7 +143,7 @@ class Fault(Step):
     """A translation or an access failed.  An outcome, not an exception.
 
     Attributes:
-        what: ``"page fault"``, ``"not canonical"``, ``"p2m"``, ...
+        what: what made it fail.
         linear: the linear address, where there is one.
         error_code: x86 page-fault error code, or None if it is not a #PF.
         level: level of the entry that failed, or None.
@@ -138,8 +151,9 @@ class Fault(Step):
     """
 
     kind: ClassVar[str] = "fault"
+    alike: ClassVar[tuple[str, ...]] = ("what", "reason", "level")
 
-    what: str
+    what: FaultKind
     linear: Gva | None = None
     error_code: int | None = None
     level: int | None = None

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Direction", "Ending", "PlanVerdict", "Purpose", "Spoilt", "Status", "Translation"]
+__all__ = [
+    "Direction",
+    "Ending",
+    "FaultKind",
+    "ListWord",
+    "PhaseName",
+    "PlanVerdict",
+    "PurgeScope",
+    "Purpose",
+    "Spoilt",
+    "Status",
+    "Translation",
+]
 
 
 class Direction(StrEnum):
@@ -51,6 +63,38 @@ class Ending(StrEnum):
     UNMODELLED = "unmodelled"
 
 
+class FaultKind(StrEnum):
+    """What made a translation or an access fail."""
+
+    PAGE_FAULT = "page fault"
+    NOT_CANONICAL = "not canonical"
+    P2M = "p2m"
+    """The P2M gives no page that Xen may use so."""
+    RMP_VIOLATION = "RMP violation"
+    LIST = "list"
+    """The handle names no list."""
+    TLB_MISS = "TLB miss"
+    """No registered buffer holds the address, and Xen may not walk."""
+
+
+class ListWord(StrEnum):
+    """What one element of a scatter/gather list says."""
+
+    GFN = "gfn"
+    OFFSET = "offset"
+    ADDRESS = "address"
+    LENGTH = "length"
+
+
+class PhaseName(StrEnum):
+    """The stretches of the guest's own work."""
+
+    SETUP = "setup"
+    """Once, before the first call."""
+    PREPARE = "prepare"
+    FINISH = "finish"
+
+
 class PlanVerdict(StrEnum):
     """Whether a copy plan allows what a real Xen was seen to copy."""
 
@@ -75,6 +119,16 @@ class Purpose(StrEnum):
     """The frame of the linear address: where a walk ended."""
     BUFFER = "buffer"
     """A frame whose bytes Xen copies."""
+
+
+class PurgeScope(StrEnum):
+    """Which registered entries a purge is about."""
+
+    RANGE = "range"
+    """Those that overlap a linear range."""
+    SPACE = "space"
+    """Those that are not global, as a switch of address spaces would purge."""
+    ALL = "all"
 
 
 class Translation(StrEnum):

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from xenexplore.addr import Gva, Range
 from xenexplore.errors import MachineError
-from xenexplore.steps import Cite, TlbInsert, TlbLookup, TlbPurge, TlbSlot, mail
+from xenexplore.steps import Cite, PurgeScope, TlbInsert, TlbLookup, TlbPurge, TlbSlot, mail
 from xenexplore.tlb.entry import Held, TlbEntry
 from xenexplore.tlb.rules import InsertRules
 from xenexplore.tlb.table import Policy, Purged, SearchKind, Straddle, TlbTable
@@ -92,15 +92,17 @@ class TlbTables:
     ) -> TlbPurge:
         """Remove what overlaps a range, see :meth:`TlbTable.purge`."""
         done = self.table(vcpu).purge(va, size, space)
-        return self._purged(vcpu, done, "range", cite, space, va, size)
+        return self._purged(vcpu, done, PurgeScope.RANGE, cite, space, va, size)
 
     def purge_space(self, vcpu: int, *, space: int | None = None, cite: Cite = VCPUOPS) -> TlbPurge:
         """Remove non-global entries, see :meth:`TlbTable.purge_space`."""
-        return self._purged(vcpu, self.table(vcpu).purge_space(space), "space", cite, space)
+        return self._purged(
+            vcpu, self.table(vcpu).purge_space(space), PurgeScope.SPACE, cite, space
+        )
 
     def purge_all(self, vcpu: int, *, cite: Cite = VCPUOPS) -> TlbPurge:
         """Remove every entry of a vCPU's table."""
-        return self._purged(vcpu, self.table(vcpu).purge_all(), "all", cite)
+        return self._purged(vcpu, self.table(vcpu).purge_all(), PurgeScope.ALL, cite)
 
     def lookup(
         self,
@@ -154,7 +156,7 @@ class TlbTables:
         self,
         vcpu: int,
         done: Purged,
-        scope: str,
+        scope: PurgeScope,
         cite: Cite,
         space: int | None = None,
         va: Gva | None = None,

@@ -8,8 +8,9 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import MachineError
+from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.placement.buffers import KINDS
-from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS
+from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES
 from xenexplore.hypervisor.registered import registrable
 from xenexplore.options.registry import OPTIONS, TODAY
 from xenexplore.scenario.text.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
@@ -200,7 +201,7 @@ def _make() -> dict[str, Any]:
     wide = {"style": {"description_width": "8.5em"}, "layout": ipw.Layout(width="23em")}
     return {
         "guest": ipw.Dropdown(options=GUEST_TYPES, description="Guest", **wide),
-        "kernel": ipw.Dropdown(options=KERNELS, description="Kernel", **wide),
+        "kernel": ipw.Dropdown(options=kernel_names(), description="Kernel", **wide),
         "encryption": ipw.Dropdown(options=ENCRYPTIONS, description="Encryption", **wide),
         "vcpus": ipw.BoundedIntText(min=1, max=8, description="vCPUs", **wide),
         "p2m": ipw.Dropdown(options=("4K", "2M", "1G"), description="P2M pages", **wide),

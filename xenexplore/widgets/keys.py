@@ -26,7 +26,8 @@ export default {{
       const form = el.closest(".{FORM_CLASS}");
       if (form) {{
         form.addEventListener("focusin", keep, {{ signal: end.signal }});
-        form.addEventListener("keydown", run, {{ signal: end.signal }});
+        // On its way down: ipywidgets' text area lets no key go up.
+        form.addEventListener("keydown", run, {{ signal: end.signal, capture: true }});
       }} else requestAnimationFrame(find);
     }};
     el.style.display = "none";

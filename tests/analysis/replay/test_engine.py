@@ -12,7 +12,8 @@ from workloads import Made, workload_of
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.analysis.replay.design import DESIGNS, design, replay_model
-from xenexplore.analysis.replay.engine import Verdict, replay, replay_all
+from xenexplore.analysis.replay.engine import replay, replay_all
+from xenexplore.analysis.replay.replayed import Verdict
 from xenexplore.analysis.replay.static_table import StaticTable
 from xenexplore.analysis.workload.page_sizes import LINUX_LEAVES, PageSizes
 from xenexplore.errors import MachineError

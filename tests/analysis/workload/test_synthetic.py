@@ -6,7 +6,8 @@ import pytest
 from xenexplore.analysis.measures.miss_curve import miss_curve
 from xenexplore.analysis.measures.register_coverage import fast_coverage
 from xenexplore.analysis.replay.design import design
-from xenexplore.analysis.replay.engine import Verdict, replay
+from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.replay.replayed import Verdict
 from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.errors import MachineError
 

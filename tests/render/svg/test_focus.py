@@ -12,7 +12,7 @@ from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import run
 from xenexplore.scenario.run.trace import Trace
-from xenexplore.steps import Copy, Flip, Move, P2mLookup, PteRead
+from xenexplore.steps import Copy, Flip, Move, P2mLookup, PteRead, Purpose
 
 
 def straddle() -> tuple[Trace, StepTree]:
@@ -28,7 +28,7 @@ def test_a_piece_is_where_the_walk_has_found_it() -> None:
     ends = next(
         n.index
         for n in trace.steps
-        if isinstance(n.step, P2mLookup) and n.step.purpose == "frame of the linear address"
+        if isinstance(n.step, P2mLookup) and n.step.purpose is Purpose.WALK_END
     )
     va = Gva(copy.step.handle)
 

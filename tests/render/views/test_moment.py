@@ -347,7 +347,7 @@ def test_an_update_outside_any_call_tells_nobody_either():
 
 
 def test_a_copy_that_fails_later_is_not_called_silent():
-    fault = s.Fault(cite=s.Cite("x"), what="p2m", reason="none")
+    fault = s.Fault(cite=s.Cite("x"), what=s.FaultKind.P2M, reason="none")
     assert "Nobody is told" not in flat(outside_any_call(moved("to"), fault), 1)
 
 

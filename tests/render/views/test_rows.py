@@ -137,18 +137,6 @@ def test_words_are_short_where_they_stand_in_columns(step):
     assert len(words.label) <= 10 or step.kind == "phase"
 
 
-class _Unheard(s.Step):
-    kind = "unheard"
-
-    def say(self) -> str:
-        return "Something at 0xffffc90000613b2c happened."
-
-
-def test_a_kind_without_words_says_its_sentence():
-    words = step_label(_Unheard(cite=CITE))
-    assert (words.label, words.main) == ("unheard", "Something at ffffc900'00613b2c happened.")
-
-
 def test_unicode_draws_a_tree():
     lines = trace_text(placed(), unicode=True).splitlines()
     drawn = [line for line in lines if "\u251c\u2574" in line or "\u2514\u2574" in line]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xenexplore
+from xenexplore.render.views.graph_nodes import NodeKey, NodeRole
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.translation_graph import (
     copy_shown,
@@ -37,7 +38,10 @@ def test_only_the_graph_knows_networkx() -> None:
             if any(name.split(".")[0] == "networkx" for name in names):
                 users.add(str(file.relative_to(package)))
     # Type checkers read the annotations of the module that draws the graph.
-    assert users == {"render/graph.py", "render/svg/route.py"}
+    assert users == {
+        "render/views/translation_graph.py",
+        "render/svg/translation_path.py",
+    }
 
 
 def test_pieces_that_read_the_same_entry_meet_there() -> None:
@@ -58,7 +62,7 @@ def test_pieces_that_read_the_same_entry_meet_there() -> None:
     assert [graph.nodes[key]["place"].label[:2] for key in parts] == ["L2"]
     moves = [node.step for node in tree.inside(copy) if isinstance(node.step, Move)]
     frames = [key for key, place in graph.nodes(data="place") if place.kind == "frame"]
-    assert frames == [f"gfn:{step.gpa.value >> 12:x}" for step in moves]
+    assert frames == [NodeKey(NodeRole.GUEST_FRAME, step.gpa.value >> 12) for step in moves]
 
 
 def test_a_hit_leads_to_the_frame_and_a_miss_to_the_walk() -> None:
@@ -68,7 +72,7 @@ def test_a_hit_leads_to_the_frame_and_a_miss_to_the_walk() -> None:
     graph = translation_graph(hit, copy)
     ways = {(s, e): d["way"] for s, e, d in graph.edges(data=True) if d["way"]}
     (start, end), way = ways.popitem()
-    assert (start[:3], end[:3], way) == ("tlb", "gfn", "hit")
+    assert (start.role, end.role, way) == (NodeRole.LOOKUP, NodeRole.GUEST_FRAME, "hit")
     assert not ways
 
     miss = tree_of("evtchn-send-from-stack", "giant-map")
@@ -77,9 +81,10 @@ def test_a_hit_leads_to_the_frame_and_a_miss_to_the_walk() -> None:
     graph = translation_graph(miss, copy)
     ways = {(s, e): d["way"] for s, e, d in graph.edges(data=True) if d["way"]}
     (start, end), way = ways.popitem()
-    assert (start[:3], end[:3], way) == ("tlb", "pte", "miss")
+    assert (start.role, end.role, way) == (NodeRole.LOOKUP, NodeRole.ENTRY, "miss")
     assert graph.nodes[start]["place"].tone == "miss"
-    assert nx.has_path(graph, "call", next(key for key in graph if key.startswith("mfn:")))
+    frame = next(key for key in graph if key.role is NodeRole.MACHINE_FRAME)
+    assert nx.has_path(graph, NodeKey(NodeRole.CALL), frame)
 
 
 def test_what_was_meant_stands_beside_what_happened() -> None:
@@ -92,7 +97,7 @@ def test_what_was_meant_stands_beside_what_happened() -> None:
     copy = copy_shown(tree, index)
     assert copy is not None
     graph = translation_graph(tree, copy, index)
-    wrong = graph.nodes[f"gfn:{move.gpa.value >> 12:x}"]["place"]
+    wrong = graph.nodes[NodeKey(NodeRole.GUEST_FRAME, move.gpa.value >> 12)]["place"]
     assert wrong.tone == "bad"
     meant = next(e for _, e, data in graph.edges(data=True) if data["way"] == "meant")
     assert graph.nodes[meant]["place"].main == f"gfn {move.meant.value >> 12:05x}"
@@ -113,11 +118,11 @@ def test_of_many_pieces_those_around_the_step_are_shown() -> None:
     assert len(shown) == 6
     last = tree.steps[moves[100]].step
     assert isinstance(last, Move)
-    assert f"gfn:{last.gpa.value >> 12:x}" in graph
+    assert NodeKey(NodeRole.GUEST_FRAME, last.gpa.value >> 12) in graph
     first = translation_graph(tree, copy)
     step = tree.steps[moves[1]].step
     assert isinstance(step, Move)
-    assert f"gfn:{step.gpa.value >> 12:x}" in first
+    assert NodeKey(NodeRole.GUEST_FRAME, step.gpa.value >> 12) in first
 
 
 def test_the_step_that_says_most() -> None:
@@ -161,8 +166,8 @@ def test_every_look_up_and_frame_of_a_copy_is_in_its_graph() -> None:
             for inside in tree.inside(node.index):
                 step = inside.step
                 if isinstance(step, TlbLookup):
-                    assert f"tlb:{inside.index}" in graph
+                    assert NodeKey(NodeRole.LOOKUP, inside.index) in graph
                 if isinstance(step, Move):
-                    assert f"gfn:{step.gpa.value >> 12:x}" in graph
+                    assert NodeKey(NodeRole.GUEST_FRAME, step.gpa.value >> 12) in graph
                 if isinstance(step, P2mLookup) and step.purpose == "buffer" and step.mfn:
-                    assert f"mfn:{step.mfn.value:x}" in graph
+                    assert NodeKey(NodeRole.MACHINE_FRAME, step.mfn.value) in graph

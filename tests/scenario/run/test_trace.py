@@ -104,7 +104,7 @@ def test_a_long_path_stays_small():
 
 def test_a_path_says_what_it_is():
     trace = run(example(SEND))
-    assert repr(trace) == f"<Path send under linear-walk: {len(trace)} steps, right>"
+    assert repr(trace) == f"<Trace send under linear-walk: {len(trace)} steps, right>"
     assert trace.machine.buffer("op") is not None
     assert trace.machine.buffer("nothing") is None
     buffer = trace.machine.buffers[0]

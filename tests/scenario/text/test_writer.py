@@ -6,8 +6,9 @@ from scenario_texts import EVERYTHING, NESTED, SEND, example
 from variants import every_variant
 
 from xenexplore.addr import Gfn, Gva
+from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.placement.buffers import KINDS
-from xenexplore.guest.spec import KERNELS, GuestSpec
+from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.model import action_records as records
@@ -37,7 +38,7 @@ abouts = st.builds(
 guests = st.builds(
     GuestSpec,
     type=st.sampled_from(["pvh", "hvm"]),
-    kernel=st.sampled_from([k for k in KERNELS if k in ("linux", "no-directmap")]),
+    kernel=st.sampled_from([k for k in kernel_names() if k in ("linux", "no-directmap")]),
     memory=st.integers(48, 4096).map(lambda n: n << 21),
     vcpus=st.just(4),
     encryption=st.sampled_from(["none", "sev", "snp"]),

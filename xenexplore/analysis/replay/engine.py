@@ -10,7 +10,6 @@ guest must do per buffer (translate, copy, list) rests on
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from xenexplore.addr import PAGE_SIZE, Gpa, Gva
 from xenexplore.analysis.replay.design import replay_model
 from xenexplore.analysis.replay.guest_work import Prepared, prepare
 from xenexplore.analysis.replay.registrations import registrations
+from xenexplore.analysis.replay.replayed import Replayed, ReplayVerdicts, Verdict
 from xenexplore.analysis.replay.static_table import Lookups, StaticTable
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
@@ -33,84 +33,9 @@ from xenexplore.hypervisor.replay_model import (
     Resolution,
 )
 from xenexplore.options.variant import Variant
-from xenexplore.recording.format.columns import Columns
 from xenexplore.tlb import TlbEntry
 
-__all__ = ["ReplayVerdicts", "Replayed", "Verdict", "replay", "replay_all"]
-
-
-class Verdict(enum.IntEnum):
-    """What an option does with an access."""
-
-    DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
-    WALK = 1  # the guest's tables are walked for some of it
-    HIT = 2  # registered buffers serve all of it
-    FAIL = 3  # a miss that must not be walked
-    PHYSICAL = 4  # by guest-physical address
-    LIST = 5  # by a list of frames
-    REGISTER = 6  # in registers
-    BOUNCE = 7  # in the bounce page
-    REFUSED = 8  # the option cannot carry the call
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayVerdicts(Columns):
-    """One row per access, in the order of ``Workload.inside(domain)``.
-
-    Attributes:
-        verdict: uint8: a :class:`Verdict`.
-        entry: int32: slot of the registered buffer that serves the first byte, or -1.
-        walks: int64: pages walked.
-        compares: int64: entries compared.
-    """
-
-    verdict: NDArray[np.uint8]
-    entry: NDArray[np.int32]
-    walks: NDArray[np.int64]
-    compares: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """One domain's hypercalls under one design.
-
-    Attributes:
-        design: what was replayed; ``domain``: whose hypercalls.
-        hypercalls: how many were recorded; ``refused``: those it cannot carry.
-        why: the most frequent reasons for refusal, with counts; a refusal of
-            everything has one.
-        verdicts: per access.
-        entries: registered buffers in one table (registered before the first call).
-        setup: counts of registering them in every table.
-        counts: counts of the calls that it carries.
-    """
-
-    design: Variant
-    domain: int
-    hypercalls: int
-    refused: int
-    why: tuple[tuple[str, int], ...]
-    verdicts: ReplayVerdicts
-    entries: int
-    setup: Counts
-    counts: Counts
-
-    @property
-    def reads_per_call(self) -> float:
-        """What Xen reads to find the bytes, for each hypercall that the design carries.
-
-        Page-table entries, P2M entries and list elements; 0 where it carries none.
-        """
-        carried = self.hypercalls - self.refused
-        counts = self.counts
-        reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
-        return reads / carried if carried else 0.0
-
-    def share(self, *wanted: Verdict) -> float:
-        """Share of accesses with one of these verdicts (0 where there are none)."""
-        if not len(self.verdicts):
-            return 0.0
-        return float(np.isin(self.verdicts.verdict, wanted).mean())
+__all__ = ["replay", "replay_all"]
 
 
 @dataclass(slots=True)

@@ -150,8 +150,8 @@ def _translations(workload: Workload, buffers: BufferTable) -> int:
 
 
 def _moved(buffers: BufferTable) -> int:
-    """Bytes that go in, and that come out."""
-    return int(buffers.size[buffers.reads].sum() + buffers.size[buffers.writes].sum())
+    """Bytes that go in, and that come out, at least."""
+    return int(buffers.carried.sum())
 
 
 def _distinct_pages(buffers: BufferTable) -> int:

@@ -3,8 +3,8 @@
 Only Xen's accesses were recorded, not the handles.  Accesses of one hypercall
 that touch or overlap count as one buffer, in whatever direction and order;
 two buffers side by side on one stack therefore count as one, and what is
-counted per buffer is a lower bound.  Bytes copied are not where such neighbours differ in
-direction: the two count as one buffer that is copied both ways.
+counted per buffer is a lower bound.  So are bytes copied: where accesses touch and do not
+overlap, each side counts as copied only in the direction in which Xen itself copied it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ class BufferTable(Columns):
         in_register: bool: its first byte's address is in an argument
             register, or it is the hypercall's only buffer; else a struct in
             memory must hold the handle.
+        carried: int64: bytes that go in, and that come out, at least: accesses that
+            overlap are of one buffer, which goes whole; those that only touch may
+            be of two.
     """
 
     address: NDArray[np.uint64]
@@ -41,6 +44,7 @@ class BufferTable(Columns):
     reads: NDArray[np.bool_]
     writes: NDArray[np.bool_]
     in_register: NDArray[np.bool_]
+    carried: NDArray[np.int64]
 
     def pages(self) -> NDArray[np.int64]:
         """How many 4 KiB pages each touches."""
@@ -56,7 +60,7 @@ def buffers_of(workload: Workload, rows: NDArray[np.int64]) -> BufferTable:
     if not len(order):
         empty = np.zeros(0, np.int64)
         none = np.zeros(0, np.bool_)
-        return BufferTable(start, empty, call, accesses.region[order], none, none, none)
+        return BufferTable(start, empty, call, accesses.region[order], none, none, none, empty)
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (call[1:] != call[:-1]) | (start[1:] > reach[:-1])
     first = np.flatnonzero(fresh)
@@ -73,7 +77,23 @@ def buffers_of(workload: Workload, rows: NDArray[np.int64]) -> BufferTable:
         reads=np.logical_or.reduceat(way == 0, first),
         writes=np.logical_or.reduceat(way != 0, first),
         in_register=np.logical_or.reduceat(accesses.in_register[order], first) | only,
+        carried=_carried(start, reach, way, fresh),
     )
+
+
+def _carried(
+    start: NDArray[np.uint64], reach: NDArray[np.uint64], way: NDArray[np.uint8],
+    fresh: NDArray[np.bool_],
+) -> NDArray[np.int64]:  # fmt: skip
+    """Bytes of each buffer, once for each direction, by stretches of overlapping accesses."""
+    alone = fresh.copy()
+    alone[1:] |= start[1:] >= reach[:-1]
+    first = np.flatnonzero(alone)
+    last = np.append(first[1:], len(start)) - 1
+    ways = np.logical_or.reduceat(way == 0, first).astype(np.int64)
+    ways += np.logical_or.reduceat(way != 0, first)
+    size = (reach[last] - start[first]).astype(np.int64)
+    return np.add.reduceat(size * ways, np.flatnonzero(fresh[first]))
 
 
 def _by_address(

@@ -1,33 +1,21 @@
-"""Kernels: how each lays out its address space and where each kind of buffer lives."""
+"""Kernels: how each lays out its address space and where each kind of buffer lives.
+
+Each module of this room but ``layout`` is one kernel: its name, its layout and how it
+places each kind of buffer.  They are found by looking: a new kernel is one more module.
+"""
 
 from __future__ import annotations
 
-from xenexplore.guest.kernels.freebsd import FreeBsd
-from xenexplore.guest.kernels.layout import Area, BootMapping, Kernel, Manner
-from xenexplore.guest.kernels.linux import Linux
-from xenexplore.guest.kernels.no_directmap import NoDirectmap
-from xenexplore.guest.kernels.unikernel import Unikernel
-from xenexplore.guest.physical import Physical
-from xenexplore.guest.spec import KERNELS, GuestSpec
+import importlib
+import pkgutil
 
-__all__ = [
-    "Area",
-    "BootMapping",
-    "FreeBsd",
-    "Kernel",
-    "Linux",
-    "Manner",
-    "NoDirectmap",
-    "Unikernel",
-    "kernel_for",
-]
+from xenexplore.guest.kernels.layout import Area, BootMapping, Kernel, Manner, kernel_for
 
-_KERNELS: dict[str, type[Kernel]] = {
-    kernel.name: kernel for kernel in (Linux, NoDirectmap, Unikernel, FreeBsd)
-}
-assert set(_KERNELS) == set(KERNELS), "each name of KernelName is one kernel's, and no other"
+__all__ = ["Area", "BootMapping", "Kernel", "Manner", "kernel_for"]
 
-
-def kernel_for(spec: GuestSpec, physical: Physical) -> Kernel:
-    """The kernel that a spec names, laid out over its RAM."""
-    return _KERNELS[spec.kernel](spec, physical)
+# Linux, the usual guest, before the others.
+for _name in sorted(
+    (module.name for module in pkgutil.iter_modules(__path__)),
+    key=lambda name: (name != "linux", name),
+):
+    importlib.import_module(f"{__name__}.{_name}")

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva, Range
+from xenexplore.guest.kernel_names import KernelFacts, enter_kernel
 from xenexplore.guest.layout.regions import Layout, Region, RegionKind, tile
 from xenexplore.guest.physical import GpaRegion, Physical
 from xenexplore.guest.spec import GuestSpec
 
-__all__ = ["Area", "BootMapping", "Kernel", "Manner", "cut"]
+__all__ = ["Area", "BootMapping", "Kernel", "Manner", "cut", "kernel_for"]
 
 #: How a kind of buffer finds its address and its frames.
 #:
@@ -89,6 +90,14 @@ class Area:
     guard: int = 1
 
 
+_KERNELS: dict[str, type[Kernel]] = {}
+
+
+def kernel_for(spec: GuestSpec, physical: Physical) -> Kernel:
+    """The kernel that a spec names, laid out over its RAM."""
+    return _KERNELS[spec.kernel](spec, physical)
+
+
 class Kernel(ABC):
     """A kernel's way to lay out an address space.  Frozen once built; a Domain acts on it.
 
@@ -97,6 +106,8 @@ class Kernel(ABC):
         title: what it stands for, in a sentence.
         processes: whether it has processes with page tables of their own.
         stack_pages: pages of a kernel stack.
+        pv: whether it has a layout as a PV guest.
+        la57: whether it has a layout with five-level paging.
 
     Attributes:
         spec: the guest's spec.
@@ -111,6 +122,8 @@ class Kernel(ABC):
     title: ClassVar[str]
     processes: ClassVar[bool] = True
     stack_pages: ClassVar[int] = 4
+    pv: ClassVar[bool] = False
+    la57: ClassVar[bool] = False
     wp: ClassVar[bool] = True
     smep_smap: ClassVar[bool] = True
     nx: ClassVar[bool] = True
@@ -119,6 +132,12 @@ class Kernel(ABC):
     absent: Mapping[str, str]
     areas: Mapping[str, Area]
     directmap: int | None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        owner = f"{cls.__module__}.{cls.__name__}"
+        enter_kernel(cls.name, KernelFacts(cls.pv, cls.la57, owner))
+        _KERNELS[cls.name] = cls
 
     def __init__(self, spec: GuestSpec, physical: Physical) -> None:
         self.spec = spec

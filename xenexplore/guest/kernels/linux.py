@@ -83,6 +83,8 @@ class Linux(Kernel):
     """
 
     name: ClassVar[str] = "linux"
+    pv: ClassVar[bool] = True
+    la57: ClassVar[bool] = True
     title: ClassVar[str] = "Linux 6.1 x86-64, no KASLR"
 
     def __init__(self, spec: GuestSpec, physical: Physical) -> None:

@@ -42,6 +42,7 @@ class NoDirectmap(Kernel):
     """
 
     name: ClassVar[str] = "no-directmap"
+    la57: ClassVar[bool] = True
     title: ClassVar[str] = "a kernel with no directmap, after 64-bit Windows"
     stack_pages: ClassVar[int] = 6
 

@@ -6,7 +6,7 @@ A family is one hypercall number with its sub-ops: one file, ``data/<name>.toml`
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -30,6 +30,8 @@ __all__ = [
     "family_of",
     "gaps",
     "numbers",
+    "shown_as_html",
+    "shown_as_text",
 ]
 
 GUESTS = ("hvm", "pv", "arm")
@@ -113,15 +115,11 @@ class SubOp:
         """What the handle argument points to, for one kind of guest; ``""``: nothing."""
         return self.struct_for.get(guest, self.struct)
 
-    def _repr_html_(self) -> str:
-        from xenexplore.hypercalls.outline.describe import op_html
-
-        return op_html(self)
+    def _repr_html_(self) -> str | None:
+        return None if _Shown.html is None else _Shown.html(self)
 
     def __repr__(self) -> str:
-        from xenexplore.hypercalls.outline.describe import op_text
-
-        return op_text(self)
+        return f"<{self.title}>" if _Shown.text is None else _Shown.text(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +199,28 @@ class Family:
         """The layouts that apply to a guest kind."""
         return structs_for("arm64" if guest == "arm" else "x86_64")
 
-    def _repr_html_(self) -> str:
-        from xenexplore.hypercalls.outline.describe import family_html
-
-        return family_html(self)
+    def _repr_html_(self) -> str | None:
+        return None if _Shown.html is None else _Shown.html(self)
 
     def __repr__(self) -> str:
-        from xenexplore.hypercalls.outline.describe import family_text
+        return f"<{self.title}>" if _Shown.text is None else _Shown.text(self)
 
-        return family_text(self)
+
+class _Shown:
+    """Who says how an entry shows itself: the outline as text, the render room as HTML."""
+
+    text: Callable[[Family | SubOp], str] | None = None
+    html: Callable[[Family | SubOp], str] | None = None
+
+
+def shown_as_text(text: Callable[[Family | SubOp], str]) -> None:
+    """Let entries have this text at a prompt."""
+    _Shown.text = staticmethod(text)
+
+
+def shown_as_html(html: Callable[[Family | SubOp], str]) -> None:
+    """Let entries have this HTML in a notebook."""
+    _Shown.html = staticmethod(html)
 
 
 @cache

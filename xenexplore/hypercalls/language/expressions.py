@@ -29,7 +29,17 @@ from xenexplore.hypercalls.language.values import (
 from xenexplore.hypercalls.structs import Structs
 from xenexplore.steps import ERRNOS
 
-__all__ = ["ALWAYS", "Assume", "Evaluate", "Expression", "Scope", "compile_expression"]
+__all__ = [
+    "ALWAYS",
+    "Assume",
+    "Evaluate",
+    "Expression",
+    "Scope",
+    "compile_expression",
+    "names_in",
+]
+
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 
 
 class Scope:
@@ -82,12 +92,17 @@ class Expression:
         truth: True or False where it is decided, else None.
         assume: takes it as true (or false) and binds what that decides;
             False if it cannot be.
+        base: the name that its leftmost operand starts with (``r`` of ``r.list + 8``),
+            or ``""``.
     """
 
-    __slots__ = ("assume", "text", "truth", "value")
+    __slots__ = ("assume", "base", "text", "truth", "value")
 
-    def __init__(self, text: str, value: Evaluate, truth: Truth, assume: Assume) -> None:
+    def __init__(
+        self, text: str, value: Evaluate, truth: Truth, assume: Assume, base: str = ""
+    ) -> None:
         self.text = text
+        self.base = base
         self.value = value
         self.truth = truth
         self.assume = assume
@@ -124,7 +139,19 @@ ALWAYS = Expression("1", lambda _: 1, lambda _: True, lambda _, wanted: wanted)
 
 def _build(tree: ast.expr, text: str) -> Expression:
     value = _value(tree)
-    return Expression(text, value, _truth(tree), _assume(tree))
+    return Expression(text, value, _truth(tree), _assume(tree), _leftmost(tree))
+
+
+def _leftmost(tree: ast.expr) -> str:
+    match tree:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.BinOp(left=inner):
+            return _leftmost(inner)
+        case ast.Compare(left=inner) | ast.IfExp(body=inner):
+            return _leftmost(inner)
+        case _:
+            return ""
 
 
 def _path(tree: ast.expr) -> tuple[str, tuple[str | Evaluate, ...]]:
@@ -323,3 +350,9 @@ def _assume(tree: ast.expr) -> Assume:
         return lambda s, wanted: narrow(sign if wanted else _NEGATED[sign], left(s), right(s))
     value = _value(tree)
     return lambda s, wanted: narrow("!=" if wanted else "==", value(s), 0)
+
+
+def names_in(*expressions: Expression | None) -> frozenset[str]:
+    """The names that expressions read."""
+    found = {name for one in expressions if one for name in _NAME.findall(one.text)}
+    return frozenset(found.difference(keyword.kwlist))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp
@@ -59,13 +58,6 @@ def _behind_struct(copies: tuple[OutlineLine, ...], lines: tuple[OutlineLine, ..
     """Whether a copy's address comes out of something that was copied in before."""
     inside = {line.access.name for line in copies if line.access and line.access.name}
     for line in lines:
-        if line.kind == "value":
-            name, _, text = line.text.partition(" = ")
-            if _base(text) in inside:
-                inside.add(name)
-    return any(line.access and _base(line.access.address.text) in inside for line in copies)
-
-
-def _base(text: str) -> str:
-    """The first name in an address."""
-    return re.split(r"[^A-Za-z0-9_]", text.lstrip("("), maxsplit=1)[0]
+        if line.names and line.value is not None and line.value.base in inside:
+            inside.add(line.names)
+    return any(line.access and line.access.address.base in inside for line in copies)

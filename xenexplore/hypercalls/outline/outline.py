@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from xenexplore.hypercalls.callers import FACT_WORDS, Caller, caller_of
 from xenexplore.hypercalls.catalogue.entries import GUESTS, Family, SubOp, family
-from xenexplore.hypercalls.language.expressions import ALWAYS, Expression, Scope
+from xenexplore.hypercalls.language.expressions import ALWAYS, Expression, Scope, names_in
 from xenexplore.hypercalls.language.statements import (
     Block,
     Branch,
@@ -27,7 +27,7 @@ from xenexplore.hypercalls.language.statements import (
     Where,
 )
 from xenexplore.hypercalls.language.values import Free, Variable
-from xenexplore.hypercalls.outline.outline_line import OutlineLine, exit_text, loop_text, names_in
+from xenexplore.hypercalls.outline.outline_line import OutlineLine, exit_text, loop_text
 from xenexplore.hypercalls.structs import Structs
 from xenexplore.steps import ERRNOS, Direction
 
@@ -307,7 +307,9 @@ class _Outliner:
             return
         elif node.value is not None:
             text = f"{node.name} = {node.value.text}"
-            yield OutlineLine(depth, "value", self.own(text), uses=uses, names=node.name)
+            yield OutlineLine(
+                depth, "value", self.own(text), uses=uses, names=node.name, value=node.value
+            )
         elif node.name in self.several:
             # Xen's own answers are not steps a reader needs, except in place of
             # another value.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 from dataclasses import dataclass, field
 
 from xenexplore.hypercalls.callers import FACTS
-from xenexplore.hypercalls.language.expressions import ALWAYS, Expression
+from xenexplore.hypercalls.language.expressions import ALWAYS, Expression, names_in
 from xenexplore.hypercalls.language.statements import CopyStatement, ExitStatement, Loop, Way
 
-__all__ = ["OutlineLine", "exit_text", "loop_text", "names_in"]
-
-_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+__all__ = ["OutlineLine", "exit_text", "loop_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +24,8 @@ class OutlineLine:
         access: the copy itself.
         size: bytes of one element of it (the field's, where only a field is copied).
         uses: names that the line's expressions read.
-        names: what a value line gives a name to.
+        names: the name that a value line gives.
+        value: what that name is, or None where it is Xen's answer.
     """
 
     depth: int
@@ -39,12 +36,7 @@ class OutlineLine:
     size: int = 0
     uses: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
     names: str = field(default="", repr=False, compare=False)
-
-
-def names_in(*expressions: Expression | None) -> frozenset[str]:
-    """The names that expressions read."""
-    found = {name for one in expressions if one for name in _NAME.findall(one.text)}
-    return frozenset(found.difference(keyword.kwlist))
+    value: Expression | None = field(default=None, repr=False, compare=False)
 
 
 def loop_text(node: Loop) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from xenexplore.hypercalls.callers import FACTS
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, numbers
-from xenexplore.hypercalls.language.expressions import Expression, Scope
+from xenexplore.hypercalls.language.expressions import Expression, Scope, names_in
 from xenexplore.hypercalls.language.statements import (
     Block,
     Branch,
@@ -27,7 +27,6 @@ from xenexplore.hypercalls.language.statements import (
     Where,
 )
 from xenexplore.hypercalls.language.values import Free, StructValue, Value, Variable, settle
-from xenexplore.hypercalls.outline.outline_line import names_in
 from xenexplore.hypercalls.plan.events import (
     FAULT,
     ImpossibleError,
@@ -36,10 +35,8 @@ from xenexplore.hypercalls.plan.events import (
     PlanOutcome,
     Reply,
 )
+from xenexplore.hypercalls.plan.protocol import Interpreter
 from xenexplore.steps import Direction, Ending, errno_name
-
-if TYPE_CHECKING:
-    from xenexplore.hypercalls.plan.interpreter import PlanInterpreter
 
 __all__ = ["CallFrame"]
 
@@ -58,7 +55,7 @@ class CallFrame:
     """One hypercall in the run: its names, its family, its sub-op once known."""
 
     def __init__(
-        self, interpreter: PlanInterpreter, found: Family, args: Sequence[Value], prefix: str
+        self, interpreter: Interpreter, found: Family, args: Sequence[Value], prefix: str
     ) -> None:
         self.interpreter = interpreter
         self.family = found

@@ -20,7 +20,9 @@ def decided_contents(contents: Iterable[StructValue]) -> tuple[Decided, ...]:
     """Fields whose values the recorded copies decide; what is zero is left out.
 
     A field that nothing decides stays zero, unless the plan's path through the
-    call excludes zero: then it is the least value that is possible.
+    call excludes zero: then it is the least value that is possible.  A field that Xen
+    overwrites with a value that the copies decide, such as a count that it caps, has
+    that value: as an input it takes the plan the same way.
     """
     found: list[Decided] = []
     for held in contents:
@@ -35,7 +37,7 @@ def decided_contents(contents: Iterable[StructValue]) -> tuple[Decided, ...]:
 
 def _fields(held: StructValue, at: int) -> Iterable[tuple[int, str, str, int]]:
     for path, raw in held.inputs.items():
-        value = _least(raw)
+        value = _least(raw, held.get(path))
         element = _ELEMENT.fullmatch(path)
         if element:
             size = held.structs.sizeof(held.type)
@@ -44,10 +46,12 @@ def _fields(held: StructValue, at: int) -> Iterable[tuple[int, str, str, int]]:
             yield at, held.type, path, value
 
 
-def _least(raw: int | Free) -> int:
+def _least(raw: int | Free, written: int | Free) -> int:
     value = settle(raw)
     if isinstance(value, int):
         return value
+    if isinstance(written, int):
+        return written
     variable = value.variable
     if value.scale != 1 or value.offset or variable.admits(0):
         return 0

@@ -1,4 +1,4 @@
-"""One shape per kind of step, so that colour is never alone; the browser's stepper has the same."""
+"""Shapes of steps: one per kind, so that colour is never alone."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ from collections.abc import Callable
 
 from xenexplore.render.drawing.canvas import Canvas, Command
 
-__all__ = ["draw_glyph", "shape_of"]
-
-_SHAPE_OF = {
-    "action": "square", "hypercall": "square", "return": "square", "phase": "small",
-    "piece": "small", "exit": "arrow", "copy": "pill", "move": "pill", "copy-failed": "cross",
-    "fault": "cross", "refusal": "cross", "hazard": "up", "unchecked": "up",
-    "tlb-lookup": "down", "tlb-insert": "down", "tlb-purge": "down", "p2m-lookup": "diamond",
-    "pte-read": "circle", "pte-update": "dot", "note": "dot", "check": "dot", "registers": "bar",
-    "flip": "half", "list-read": "bar", "guest-copy": "house", "guest-translate": "house",
-    "guest-write": "house",
-}  # fmt: skip
+__all__ = ["SHAPES", "draw_glyph"]
 
 # Outlines in a box of 14 by 14: points of a polygon, "open" where it is none.
 _POLYGONS: dict[str, tuple[tuple[float, float], ...]] = {
@@ -34,16 +24,10 @@ _OPEN: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 }
 
 
-def shape_of(kind: str) -> str:
-    """The name of a kind's shape."""
-    return _SHAPE_OF.get(kind, "dot")
-
-
 def draw_glyph(
-    canvas: Canvas, kind: str, x: float, y: float, role: str, *, filled: bool = False
+    canvas: Canvas, shape: str, x: float, y: float, role: str, *, filled: bool = False
 ) -> None:
-    """Draw the shape of a kind of step around a point."""
-    shape = shape_of(kind)
+    """Draw one of :data:`SHAPES` around a point."""
     fill = role if filled else "paper"
     if shape in _POLYGONS:
         points = _POLYGONS[shape]
@@ -89,3 +73,6 @@ _ROUND: dict[str, Callable[[Canvas, float, float, str, str], None]] = {
     "half": _half,
     "pill": _pill,
 }
+
+SHAPES = frozenset({*_POLYGONS, *_OPEN, *_ROUND})
+"""Every shape; the browser's stepper draws the same."""

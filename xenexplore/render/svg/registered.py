@@ -18,10 +18,10 @@ from xenexplore.render.views.registered import (
     ShownTable,
     registered_at,
 )
-from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_labels import shape_of, step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
-from xenexplore.steps import TlbPurge
+from xenexplore.steps import TlbLookup, TlbPurge
 
 __all__ = ["draw_registered"]
 
@@ -115,10 +115,10 @@ def _roles(
     x, y = place
     if table.vcpu == search.step.asked:
         role = "bad" if search.wrong_vcpu or not search.step.hit else "good"
-        draw_glyph(canvas, "tlb-lookup", x + 7, y - 4, role, filled=True)
+        draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, role, filled=True)
         canvas.text(x + 20, y, "asked", size=12, role=role)
     elif search.wrong_vcpu and table.vcpu == search.step.subject:
-        draw_glyph(canvas, "tlb-lookup", x + 7, y - 4, "now")
+        draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, "now")
         canvas.text(x + 20, y, "should have been asked", size=12, role="now")
 
 

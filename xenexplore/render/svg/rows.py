@@ -17,6 +17,7 @@ from xenexplore.render.drawing.text_metrics import (
 )
 from xenexplore.render.views.moment import Moment
 from xenexplore.render.views.rows import StepRow
+from xenexplore.render.views.step_labels import shape_of
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import PteRead
 
@@ -131,7 +132,8 @@ def _draw(
     )
     middle = y + _HEIGHT / 2
     glyph = "bad" if now and tone == "bad" else "line" if ahead else role
-    draw_glyph(canvas, tree.steps[row.last].step.kind, x + 17, middle, glyph, filled=now)
+    shape = shape_of(type(tree.steps[row.last].step))
+    draw_glyph(canvas, shape, x + 17, middle, glyph, filled=now)
     name = " ".join(words.label.replace("[ ", "[").replace("[ ", "[").split())
     label = Span(text=fitted(name, _SIZE, _MAIN - _LABEL - 6, bold=True), bold=not ahead)
     canvas.text(x + _LABEL, middle + 4.5, (label,), size=_SIZE, role="quiet" if ahead else "ink")

@@ -7,25 +7,16 @@ from collections.abc import Sequence
 from xenexplore.render.drawing.canvas import Canvas
 from xenexplore.render.drawing.glyphs import draw_glyph
 from xenexplore.render.drawing.text_metrics import Span, fitted, width_of
-from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_labels import shape_of, short_label, step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import (
     Action,
-    Hypercall,
-    ListRead,
-    PteRead,
-    PteUpdate,
-    Step,
-    TlbInsert,
-    TlbLookup,
-    TlbPurge,
 )
 
 __all__ = ["draw_timeline", "shown_steps"]
 
 _MOST = 22
 _BRACKETS = 4
-_BRIEF = {"unchecked": "unchk."}
 
 
 def draw_timeline(
@@ -122,8 +113,8 @@ def _mark(
     now = step == index
     bad = step <= index and _went_wrong(tree, step, folded=folded)
     role = "bad" if bad else "now" if now else "good" if step <= index else "quiet"
-    draw_glyph(canvas, record.kind, x, y, role, filled=now)
-    label = _short(record)
+    draw_glyph(canvas, shape_of(type(record)), x, y, role, filled=now)
+    label = short_label(record)
     if folded and width_of(f"{label} ▸", 10.5) <= slot - 3:
         label += " ▸"
     text = fitted(label, 10.5, slot - 3, bold=now)
@@ -135,29 +126,6 @@ def _went_wrong(tree: StepTree, step: int, *, folded: bool) -> bool:
     if not folded:
         return step_label(tree.steps[step].step).tone in ("bad", "miss")
     return any(step_label(node.step).tone == "bad" for node in tree.inside(step))
-
-
-def _short(step: Step) -> str:
-    match step:
-        case PteRead():
-            return f"L{step.level}"
-        case TlbLookup():
-            return "TLB dom" if step.shared else f"TLB {step.asked}"
-        case PteUpdate():
-            return "A/D"
-        case ListRead():
-            return "list"
-        case Hypercall():
-            return step.name.replace(".", " ").split(" ")[-1]
-        case Action():
-            return step.name.split("-")[0]
-        case TlbInsert():
-            return "register"
-        case TlbPurge():
-            return "purge"
-        case _:
-            label = step_label(step).label
-            return label if label == "P2M" else _BRIEF.get(label.lower(), label.lower())
 
 
 def _brackets(

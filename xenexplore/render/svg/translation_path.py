@@ -10,18 +10,14 @@ from xenexplore.render.drawing.text_metrics import Span, fitted, plain, spans_of
 from xenexplore.render.drawing.theme import Theme
 from xenexplore.render.svg.explanation import capitalised
 from xenexplore.render.svg.head import MARGIN, draw_head
+from xenexplore.render.views.graph_nodes import GraphNode, NodeKey, NodePosition
 from xenexplore.render.views.moment import moment_at
 from xenexplore.render.views.notes import notes_at
-from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.step_labels import shape_of, step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.render.views.translation_graph import (
-    GraphNode,
-    NodePosition,
-    copy_shown,
-    laid_out,
-    translation_graph,
-)
+from xenexplore.render.views.translation_graph import copy_shown, laid_out, translation_graph
 from xenexplore.scenario.run.trace import Trace
+from xenexplore.steps import step_kinds
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -63,7 +59,11 @@ def draw_translation(trace: Trace, index: int, theme: Theme) -> Canvas:
 
 
 def _draw_graph(
-    canvas: Canvas, graph: nx.DiGraph[str], spots: dict[str, NodePosition], index: int, top: float
+    canvas: Canvas,
+    graph: nx.DiGraph[NodeKey],
+    spots: dict[NodeKey, NodePosition],
+    index: int,
+    top: float,
 ) -> float:
     columns = max(spot.layer for spot in spots.values()) + 1
     slot = (_WIDTH - 2 * MARGIN) / max(columns, 5)
@@ -118,7 +118,7 @@ def _place(
     tone = {"bad": "bad", "miss": "bad"}.get(place.tone, "good")
     role = "line" if ahead else "now" if place.first == index else tone
     kind = {"frame": "move"}.get(place.kind, place.kind)
-    draw_glyph(canvas, kind, x, y, role, filled=place.first == index)
+    draw_glyph(canvas, shape_of(step_kinds()[kind]), x, y, role, filled=place.first == index)
     times = (
         f" \N{MULTIPLICATION SIGN}{place.times}" if place.times > 1 and place.kind != "copy" else ""
     )

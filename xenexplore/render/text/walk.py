@@ -137,7 +137,7 @@ def _failure(one: Walk) -> list[str]:
     if rights is not None:
         size = 1 << one.state.plan.page_shifts[len(one.entries) - 1]
         lines.append(f"  found  {size_text(size)} page, {rights}; denied: {one.access}")
-    what = fault.what
+    what = str(fault.what)
     if fault.error_code is not None:
         what += f", error code {error_code_text(fault.error_code)}"
     at = f" at level {fault.level}" if fault.level else ""

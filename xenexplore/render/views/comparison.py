@@ -17,6 +17,7 @@ from xenexplore.steps import (
     Copy,
     CopyFailed,
     Fault,
+    FaultKind,
     Flip,
     GuestCopy,
     GuestTranslate,
@@ -25,6 +26,7 @@ from xenexplore.steps import (
     Move,
     Node,
     Phase,
+    PhaseName,
     Piece,
     PteRead,
     Refusal,
@@ -209,7 +211,7 @@ def _once(tree: StepTree) -> set[int]:
     return {
         node.index
         for phase in tree.steps
-        if isinstance(phase.step, Phase) and phase.step.name == "setup"
+        if isinstance(phase.step, Phase) and phase.step.name is PhaseName.SETUP
         for node in tree.inside(phase.index)
     }
 
@@ -237,18 +239,21 @@ def _before(tree: StepTree, copy: int) -> list[str]:
     return list(found)
 
 
-_FAULTS = {"p2m": "the P2M gives no page"}
+_FAULTS = {FaultKind.P2M: "the P2M gives no page"}
 
 
 def _inside(tree: StepTree, copy: int) -> list[str]:
     """What Xen does in a copy, up to where it goes wrong or ends."""
     found: dict[str, int] = {}
     frames: dict[str, None] = {}
+    missed = False
     for node in tree.inside(copy):
         step = node.step
+        missed = missed or (isinstance(step, TlbLookup) and not step.hit)
         if isinstance(step, Fault):
             what = _FAULTS.get(step.what, step.what)
-            return [*_times(found), "copy fails" if step.what in found else what]
+            told = missed and step.what is FaultKind.TLB_MISS
+            return [*_times(found), "copy fails" if told else what]
         if isinstance(step, Move):
             frame = spell.frame(step.gpa.value >> 12)
             if not step.right:

@@ -9,11 +9,12 @@ from xenexplore.addr import Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.locations import describe, handles
 from xenexplore.render.views.notes import notes_at
 from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.rows import StepRow, siblings, updates_of
-from xenexplore.render.views.step_labels import StepLabel, step_label
+from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import (
@@ -22,6 +23,7 @@ from xenexplore.steps import (
     Hypercall,
     Node,
     Phase,
+    PhaseName,
     Piece,
     PteRead,
     PteUpdate,
@@ -141,7 +143,7 @@ def step_index(trace: Trace, index: int | None) -> int:
 
 def _set_up(trace: Trace, tree: StepTree) -> Iterator[Node]:
     for node in trace.steps:
-        if isinstance(node.step, Phase) and node.step.name == "setup":
+        if isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP:
             yield from tree.inside(node.index)
 
 
@@ -152,7 +154,7 @@ def _going_on(tree: StepTree, index: int) -> str:
             return step.name
         if isinstance(step, Action):
             return spell.regroup(step.detail.removesuffix("."))
-        if isinstance(step, Phase) and step.name == "setup":
+        if isinstance(step, Phase) and step.name is PhaseName.SETUP:
             return "set-up, once"
     return "the run"
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.steps import Node, TlbInsert, TlbLookup, TlbPurge, TlbSlot
 
-__all__ = ["Gone", "Registered", "ShownEntry", "ShownSearch", "ShownTable", "registered_at"]
+__all__ = [
+    "Gone",
+    "Registered",
+    "Removal",
+    "ShownEntry",
+    "ShownSearch",
+    "ShownTable",
+    "registered_at",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,13 @@ class ShownEntry:
         return self.va + (gpa.value - self.pa.value)
 
 
+class Removal(enum.StrEnum):
+    """Why an entry is no longer there."""
+
+    PURGED = "purged"
+    REPLACED = "replaced"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """An entry that is no longer there.
@@ -59,12 +75,12 @@ class Gone:
     Attributes:
         entry: as it was.
         step: step that removed it.
-        how: ``"purged"`` or ``"replaced"``.
+        how: whether a purge or another registration removed it.
     """
 
     entry: ShownEntry
     step: int
-    how: str
+    how: Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +197,7 @@ def registered_at(steps: Sequence[Node], index: int | None = None) -> Registered
 def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:
     if step.slot is None or step.result:
         return replace(table, refused=(*table.refused, index))
-    table = _drop(table, step.replaced, index, "replaced")
+    table = _drop(table, step.replaced, index, Removal.REPLACED)
     entry = ShownEntry(
         slot=step.slot,
         va=step.va,
@@ -198,10 +214,10 @@ def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:
 def _purge(table: ShownTable, step: TlbPurge, index: int) -> ShownTable:
     if step.result:
         return replace(table, refused=(*table.refused, index))
-    return _drop(table, step.removed, index, "purged")
+    return _drop(table, step.removed, index, Removal.PURGED)
 
 
-def _drop(table: ShownTable, slots: tuple[TlbSlot, ...], index: int, how: str) -> ShownTable:
+def _drop(table: ShownTable, slots: tuple[TlbSlot, ...], index: int, how: Removal) -> ShownTable:
     doomed = {slot.slot for slot in slots}
     gone = [Gone(entry=e, step=index, how=how) for e in table.entries if e.slot in doomed]
     kept = tuple(entry for entry in table.entries if entry.slot not in doomed)

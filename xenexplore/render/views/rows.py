@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from xenexplore.render.views.step_labels import StepLabel, step_label
+from xenexplore.render.views.drawing_rules import StepLabel
+from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import P2mLookup, Piece, PteRead, PteUpdate, Step
 

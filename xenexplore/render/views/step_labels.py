@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
-
 from xenexplore import steps as s
 from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.drawing_rules import StepLabel, draws, rule_of
 
-__all__ = ["StepLabel", "Tone", "step_label"]
-
-Tone: TypeAlias = Literal["plain", "good", "miss", "bad", "quiet"]
+__all__ = ["shape_of", "short_label", "step_label"]
 
 _REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
 _PURPOSES = {s.Purpose.WALK_END: "by the walk", s.Purpose.BUFFER: "by the copy"}
 _COPIES = {s.Direction.FROM: "copy in", s.Direction.TO: "copy out", s.Direction.CLEAR: "clear"}
+_PURGED = {
+    s.PurgeScope.ALL: "every entry",
+    s.PurgeScope.SPACE: "entries that are not global",
+    s.PurgeScope.RANGE: "",
+}
 _ORDERS = {0: "4K", 9: "2M", 18: "1G"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepLabel:
-    """A step in few words.
-
-    Attributes:
-        label: one short word or two, e.g. ``"copy in"``.
-        main: what it is about; addresses in groups.
-        side: how it went, e.g. ``"MISS"``; stands apart from ``main``.
-        aside: what may be left out where there is no room.
-        more: further lines.
-        tone: ``"good"``, ``"miss"`` and ``"bad"`` stand out, ``"quiet"`` steps back.
-    """
-
-    label: str
-    main: str
-    side: str = ""
-    aside: str = ""
-    more: tuple[str, ...] = ()
-    tone: Tone = "plain"
 
 
 def step_label(step: s.Step) -> StepLabel:
     """A step in few words."""
-    maker = _MAKERS.get(type(step))
-    if maker is None:
-        return StepLabel(label=step.kind, main=spell.regroup(step.say()))
-    return maker(step)
+    return rule_of(type(step)).label(step)
+
+
+def shape_of(kind: type[s.Step]) -> str:
+    """The shape of a kind of step, so that colour is never alone."""
+    return rule_of(kind).shape
+
+
+def short_label(step: s.Step) -> str:
+    """A step in a word or two, in lower case."""
+    rule = rule_of(type(step))
+    return rule.short(step) if rule.short is not None else rule.label(step).label.lower()
 
 
 def _sentence(text: str) -> str:
     return spell.regroup(text.removesuffix("."))
 
 
+@draws(s.Action, "square", short=lambda step: step.name.split("-")[0])
 def _action(step: s.Action) -> StepLabel:
     return StepLabel(label="action", main=_sentence(step.detail))
 
 
+@draws(s.Phase, "small")
 def _phase(step: s.Phase) -> StepLabel:
     return StepLabel(label=step.name, main=_sentence(step.detail), tone="quiet")
 
 
+@draws(s.Hypercall, "square", short=lambda step: step.name.replace(".", " ").split(" ")[-1])
 def _hypercall(step: s.Hypercall) -> StepLabel:
     registers = [f"rax {step.number:x}"]
     registers += [
@@ -74,10 +64,12 @@ def _hypercall(step: s.Hypercall) -> StepLabel:
     )
 
 
+@draws(s.Exit, "arrow")
 def _exit(step: s.Exit) -> StepLabel:
     return StepLabel(label="exit", main=f"vCPU {step.vcpu}, {step.instruction}", tone="quiet")
 
 
+@draws(s.Copy, "pill")
 def _copy(step: s.Copy) -> StepLabel:
     label = _COPIES[step.direction]
     more: tuple[str, ...] = ()
@@ -91,6 +83,7 @@ def _copy(step: s.Copy) -> StepLabel:
     )
 
 
+@draws(s.Piece, "small")
 def _piece(step: s.Piece) -> StepLabel:
     return StepLabel(label="piece", main=f"{spell.handle(step.handle)}  {spell.size(step.size)}")
 
@@ -99,6 +92,7 @@ def _owner(vcpu: int, shared: bool) -> str:
     return "TLB dom" if shared else f"TLB v{vcpu}"
 
 
+@draws(s.TlbLookup, "down", short=lambda step: "TLB dom" if step.shared else f"TLB {step.asked}")
 def _lookup(step: s.TlbLookup) -> StepLabel:
     more: tuple[str, ...] = ()
     if step.asked != step.subject:
@@ -126,6 +120,7 @@ def _lookup(step: s.TlbLookup) -> StepLabel:
     )
 
 
+@draws(s.TlbInsert, "down", short=lambda _: "register")
 def _insert(step: s.TlbInsert) -> StepLabel:
     slot = "" if step.slot is None else f"[{step.slot}] "
     ends = f"{spell.span(step.size)} -> {spell.physical(step.pa.value)}"
@@ -150,8 +145,9 @@ def _slot(slot: s.TlbSlot) -> str:
     return f"[{slot.slot}] {slot.label}".rstrip()
 
 
+@draws(s.TlbPurge, "down", short=lambda _: "purge")
 def _purge(step: s.TlbPurge) -> StepLabel:
-    what = {"all": "every entry", "space": "entries that are not global"}.get(step.scope, "")
+    what = _PURGED[step.scope]
     if step.va is not None and step.size is not None:
         what = f"{spell.linear(step.va.value)} {spell.span(step.size)}"
     gone = ", ".join(map(_slot, step.removed))
@@ -167,6 +163,7 @@ def _purge(step: s.TlbPurge) -> StepLabel:
     )
 
 
+@draws(s.PteRead, "circle", short=lambda step: f"L{step.level}")
 def _pte(step: s.PteRead) -> StepLabel:
     return StepLabel(
         label=f"L{step.level} [{step.index:3}]",
@@ -174,6 +171,7 @@ def _pte(step: s.PteRead) -> StepLabel:
     )
 
 
+@draws(s.PteUpdate, "dot", short=lambda _: "A/D")
 def _update(step: s.PteUpdate) -> StepLabel:
     bits = step.before ^ step.after
     names = " and ".join(name for name, bit in (("A", 0x20), ("D", 0x40)) if bits & bit)
@@ -181,6 +179,7 @@ def _update(step: s.PteUpdate) -> StepLabel:
     return StepLabel(label="set", main=f"{names or 'bits'} in the L{step.level} entry at {at}")
 
 
+@draws(s.P2mLookup, "diamond", short=lambda _: "P2M")
 def _p2m(step: s.P2mLookup) -> StepLabel:
     to = "nothing" if step.mfn is None else f"mfn {spell.frame(step.mfn.value)}"
     return StepLabel(
@@ -192,6 +191,7 @@ def _p2m(step: s.P2mLookup) -> StepLabel:
     )
 
 
+@draws(s.Check, "dot")
 def _check(step: s.Check) -> StepLabel:
     verdict = "passes" if step.passed else "FAILS"
     return StepLabel(
@@ -202,6 +202,7 @@ def _check(step: s.Check) -> StepLabel:
     )
 
 
+@draws(s.Fault, "cross")
 def _fault(step: s.Fault) -> StepLabel:
     level = f" at L{step.level}" if step.level else ""
     code = f"error code {step.error_code:#x}" if step.error_code is not None else ""
@@ -210,27 +211,32 @@ def _fault(step: s.Fault) -> StepLabel:
     )
 
 
+@draws(s.Flip, "half")
 def _flip(step: s.Flip) -> StepLabel:
     to = "shared with Xen" if step.shared else "private again"
     return StepLabel(label="flip", main=f"gfn {spell.frame(step.gfn.value)}", side=to)
 
 
+@draws(s.GuestTranslate, "house")
 def _translate(step: s.GuestTranslate) -> StepLabel:
     to = "nothing" if step.gpa is None else f"gpa {spell.physical(step.gpa.value)}"
     return StepLabel(label="va to pa", main=f"{spell.linear(step.va.value)} -> {to}", side=step.how)
 
 
+@draws(s.GuestCopy, "house")
 def _guest_copy(step: s.GuestCopy) -> StepLabel:
     way = "bounce" if step.inbound else "unbounce"
     source, target = spell.linear(step.source.value), spell.linear(step.target.value)
     return StepLabel(label=way, main=f"{source} -> {target}", side=spell.size(step.size))
 
 
+@draws(s.GuestWrite, "house")
 def _guest_write(step: s.GuestWrite) -> StepLabel:
     at = f"gpa {spell.physical(step.gpa.value)}  {spell.size(step.size)}"
     return StepLabel(label="write", main=at, side=step.what)
 
 
+@draws(s.CopyFailed, "cross")
 def _failed(step: s.CopyFailed) -> StepLabel:
     return StepLabel(
         label="FAILED",
@@ -240,14 +246,16 @@ def _failed(step: s.CopyFailed) -> StepLabel:
     )
 
 
+@draws(s.ListRead, "bar", short=lambda _: "list")
 def _list(step: s.ListRead) -> StepLabel:
-    value = spell.physical(step.value) if step.meaning == "address" else f"{step.value:x}"
+    value = spell.physical(step.value) if step.meaning is s.ListWord.ADDRESS else f"{step.value:x}"
     return StepLabel(
         label=f"list[{step.element}]",
         main=f"at gpa {spell.physical(step.gpa.value)}: {step.meaning} {value}",
     )
 
 
+@draws(s.Move, "pill")
 def _move(step: s.Move) -> StepLabel:
     arrow = "->" if step.direction.writes else "<-"
     main = f"{spell.size(step.size)} {arrow} gpa {spell.physical(step.gpa.value)}"
@@ -264,6 +272,7 @@ def _move(step: s.Move) -> StepLabel:
     return StepLabel(label="bytes", main=main, side="right", aside=aside, tone="good")
 
 
+@draws(s.UncheckedAccess, "up", short=lambda _: "unchk.")
 def _unchecked(step: s.UncheckedAccess) -> StepLabel:
     verb = "written" if step.write else "read"
     if step.would_fail:
@@ -275,20 +284,24 @@ def _unchecked(step: s.UncheckedAccess) -> StepLabel:
     )
 
 
+@draws(s.Hazard, "up")
 def _hazard(step: s.Hazard) -> StepLabel:
     return StepLabel(label="HAZARD", main=_sentence(f"{step.name}: {step.detail}"), tone="bad")
 
 
+@draws(s.Refusal, "cross")
 def _refusal(step: s.Refusal) -> StepLabel:
     return StepLabel(label="REFUSED", main=_sentence(step.reason), tone="bad")
 
 
+@draws(s.RegisterPass, "bar")
 def _registers(step: s.RegisterPass) -> StepLabel:
     label = "store" if step.direction.writes else "load"
     main = f"{' '.join(step.registers)}  {spell.size(step.size)}"
     return StepLabel(label=label, main=main, side=step.role)
 
 
+@draws(s.Return, "square")
 def _return(step: s.Return) -> StepLabel:
     name = f" (-{step.name})" if step.name else ""
     what = step.what or ("" if step.value else "success")
@@ -296,36 +309,6 @@ def _return(step: s.Return) -> StepLabel:
     return StepLabel(label="return", main=main, tone="bad" if step.value < 0 else "plain")
 
 
+@draws(s.Note, "dot")
 def _note(step: s.Note) -> StepLabel:
     return StepLabel(label="note", main=spell.regroup(step.text), tone="quiet")
-
-
-_MAKERS: dict[type[s.Step], Callable[[Any], StepLabel]] = {
-    s.Action: _action,
-    s.Check: _check,
-    s.Copy: _copy,
-    s.CopyFailed: _failed,
-    s.Exit: _exit,
-    s.Fault: _fault,
-    s.Flip: _flip,
-    s.GuestCopy: _guest_copy,
-    s.GuestTranslate: _translate,
-    s.GuestWrite: _guest_write,
-    s.Hazard: _hazard,
-    s.Hypercall: _hypercall,
-    s.ListRead: _list,
-    s.Move: _move,
-    s.Note: _note,
-    s.P2mLookup: _p2m,
-    s.Phase: _phase,
-    s.Piece: _piece,
-    s.PteRead: _pte,
-    s.PteUpdate: _update,
-    s.Refusal: _refusal,
-    s.RegisterPass: _registers,
-    s.Return: _return,
-    s.TlbInsert: _insert,
-    s.TlbLookup: _lookup,
-    s.TlbPurge: _purge,
-    s.UncheckedAccess: _unchecked,
-}

@@ -8,30 +8,9 @@ from functools import cached_property
 
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.steps import (
-    Action,
-    Check,
-    Copy,
-    Exit,
-    Fault,
-    GuestCopy,
-    GuestWrite,
-    Hazard,
-    Hypercall,
-    ListRead,
-    Move,
     Node,
-    Note,
-    P2mLookup,
-    Phase,
-    PteRead,
     PteUpdate,
-    RegisterPass,
-    Return,
     Step,
-    TlbInsert,
-    TlbLookup,
-    TlbPurge,
-    UncheckedAccess,
 )
 
 __all__ = ["StepTree"]
@@ -95,36 +74,8 @@ class StepTree:
         return shapes
 
 
-# What must agree, field by field, for two steps to count as repetitions of each
-# other.  Addresses and frames may differ; who does what to whom may not.
-_ALIKE: dict[type[Step], tuple[str, ...]] = {
-    Action: ("name", "vcpu", "detail"),
-    Check: ("name", "passed"),
-    Copy: ("direction", "role", "current", "subject"),
-    Exit: ("vcpu",),
-    Fault: ("what", "reason", "level"),
-    GuestCopy: ("inbound",),
-    GuestWrite: ("what",),
-    Hazard: ("name",),
-    Hypercall: ("vcpu", "name"),
-    ListRead: ("meaning",),
-    Move: ("direction", "spoilt"),
-    Note: ("text",),
-    P2mLookup: ("purpose", "root"),
-    Phase: ("name",),
-    PteRead: ("level",),
-    PteUpdate: ("level",),
-    RegisterPass: ("direction", "role"),
-    Return: ("vcpu", "value"),
-    TlbInsert: ("vcpu", "label", "reason"),
-    TlbLookup: ("asked", "subject", "label"),
-    TlbPurge: ("vcpu", "scope"),
-    UncheckedAccess: ("write", "would_fail"),
-}
-
-
 def _key(step: Step) -> tuple[object, ...]:
     """Equal keys: repetitions of each other (numbers inside texts aside)."""
-    fields = (getattr(step, name) for name in _ALIKE.get(type(step), ()))
+    fields = (getattr(step, name) for name in step.alike)
     parts = (re.sub(r"\d+", "#", part) if isinstance(part, str) else part for part in fields)
     return (step.kind, step_label(step).tone, *parts)

@@ -7,10 +7,11 @@ the same entry meet there.  The only module that knows networkx.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.graph_nodes import GraphNode, NodeKey, NodePosition, NodeRole
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import (
     Copy,
@@ -18,6 +19,7 @@ from xenexplore.steps import (
     Fault,
     Hypercall,
     ListRead,
+    ListWord,
     Move,
     P2mLookup,
     Piece,
@@ -31,49 +33,14 @@ from xenexplore.steps import (
 if TYPE_CHECKING:
     import networkx as nx
 
-__all__ = [
-    "GraphNode",
-    "NodePosition",
-    "copy_shown",
-    "laid_out",
-    "telling_step",
-    "translation_graph",
-]
+__all__ = ["copy_shown", "laid_out", "telling_step", "translation_graph"]
 
 _REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
 _PIECES = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphNode:
-    """A node of the graph: attribute ``place``.
-
-    Attributes:
-        kind: the kind of step that it stands for, e.g. ``"pte-read"``; or
-            ``"frame"`` for a guest frame.
-        label: one or two words.
-        main: an address, an entry.
-        side: what else there is to say.
-        first: the step by which it is reached.
-        times: how many pieces came by.
-        tone: ``"good"``, ``"miss"``, ``"bad"`` or ``"plain"``.
-    """
-
-    kind: str
-    label: str
-    main: str = ""
-    side: str = ""
-    first: int = 0
-    times: int = 1
-    tone: str = "plain"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodePosition:
-    """Where a node goes: column, from 0, and row, from 0, maybe between two rows."""
-
-    layer: int
-    row: float
+_CALL = NodeKey(NodeRole.CALL)
+_HANDLE = NodeKey(NodeRole.HANDLE)
 
 
 def copy_shown(tree: StepTree, index: int) -> int | None:
@@ -114,7 +81,7 @@ def _bad(step: object) -> bool:
     return isinstance(step, CopyFailed) or (isinstance(step, Move) and not step.right)
 
 
-def translation_graph(tree: StepTree, copy: int, index: int | None = None) -> nx.DiGraph[str]:
+def translation_graph(tree: StepTree, copy: int, index: int | None = None) -> nx.DiGraph[NodeKey]:
     """The graph of one copy.
 
     Nodes have an attribute ``place`` (:class:`GraphNode`) and ``lanes``, the
@@ -138,14 +105,14 @@ class _Graph:
         self.tree, self.copy = tree, copy
         self.index = copy if index is None else index
         self.until = tree.end(copy) if index is None else index
-        self.graph: nx.DiGraph[str] = nx.DiGraph()
+        self.graph: nx.DiGraph[NodeKey] = nx.DiGraph()
         self.lane = 0
-        self.at = "handle"  # where the piece at hand has got to
+        self.at = _HANDLE  # where the piece at hand has got to
         self.depth = 0
         self.way = ""
-        self.frame = ""
+        self.frame: NodeKey | None = None
 
-    def build(self) -> nx.DiGraph[str]:
+    def build(self) -> nx.DiGraph[NodeKey]:
         """The pieces up to the one at hand, as many as a picture holds."""
         self._begin()
         pieces = self._pieces()
@@ -154,10 +121,10 @@ class _Graph:
         shown = pieces[first : first + _PIECES]
         for lane, piece in enumerate(shown):
             self.lane = lane
-            self.at, self.depth, self.way, self.frame = "handle", 0, "", ""
+            self.at, self.depth, self.way, self.frame = _HANDLE, 0, "", None
             for step in piece:
                 self._take(step)
-        for key in ("call", "handle"):
+        for key in (_CALL, _HANDLE):
             if key in self.graph:
                 self.graph.nodes[key]["lanes"] = list(range(max(1, len(shown))))
         self.graph.graph["left_out"] = len(pieces) - len(shown)
@@ -188,13 +155,13 @@ class _Graph:
             register = next((name for name, value in pairs if value == step.handle), "call")
             name = call.name.replace(".", " ")
             place = GraphNode(kind="hypercall", label=register, main=name, first=self.copy)
-            self._add("call", place)
+            self._add(_CALL, place)
         size = spell.size(step.size)
         handle = GraphNode(kind="copy", label="handle", main=spell.handle(step.handle), side=size,
                        first=self.copy)  # fmt: skip
-        self._add("handle", handle)
+        self._add(_HANDLE, handle)
         if call is not None:
-            self.graph.add_edge("call", "handle", first=self.copy, way="")
+            self.graph.add_edge(_CALL, _HANDLE, first=self.copy, way="")
 
     def _take(self, index: int) -> None:
         step = self.tree.steps[index].step
@@ -202,7 +169,7 @@ class _Graph:
             self._look_up(index, step)
         elif isinstance(step, PteRead):
             self.depth += 1
-            key = f"pte:{self.depth}:{step.level}:{step.entry_at.value:x}"
+            key = NodeKey(NodeRole.ENTRY, step.entry_at.value, self.depth, step.level)
             self._reach(key, GraphNode(
                 kind="pte-read", label=f"L{step.level} [{step.index}]",
                 main=spell.entry(step.entry), side=f"at {spell.physical(step.entry_at.value)}",
@@ -210,8 +177,9 @@ class _Graph:
             ))  # fmt: skip
         elif isinstance(step, ListRead):
             self.depth += 1
-            value = spell.physical(step.value) if step.meaning == "address" else f"{step.value:x}"
-            self._reach(f"list:{self.depth}:{index}", GraphNode(
+            is_address = step.meaning is ListWord.ADDRESS
+            value = spell.physical(step.value) if is_address else f"{step.value:x}"
+            self._reach(NodeKey(NodeRole.LIST, index, self.depth), GraphNode(
                 kind="list-read", label=f"list [{step.element}]", main=f"{step.meaning} {value}",
                 side=f"at {spell.physical(step.gpa.value)}", first=index,
             ))  # fmt: skip
@@ -219,11 +187,11 @@ class _Graph:
             self._p2m(index, step)
         elif isinstance(step, Fault):
             self.depth += 1
-            self._reach(f"fault:{self.depth}:{index}", GraphNode(
+            self._reach(NodeKey(NodeRole.FAULT, index, self.depth), GraphNode(
                 kind="fault", label=step.what, main=step.reason, first=index, tone="bad",
             ))  # fmt: skip
         elif isinstance(step, RegisterPass):
-            self._reach(f"registers:{index}", GraphNode(
+            self._reach(NodeKey(NodeRole.REGISTERS, index), GraphNode(
                 kind="registers", label="registers", main=" ".join(step.registers),
                 side=spell.size(step.size), first=index, tone="good",
             ))  # fmt: skip
@@ -231,13 +199,13 @@ class _Graph:
             self._move(index, step)
 
     def _look_up(self, index: int, step: TlbLookup) -> None:
-        self.at, self.depth, self.way, self.frame = "handle", 1, "", ""
+        self.at, self.depth, self.way, self.frame = _HANDLE, 1, "", None
         owner = "TLB dom" if step.shared else f"TLB v{step.asked}"
         name = "" if step.slot is None else f"[{step.slot}] {step.label}".rstrip()
         compares = f"{step.compares} compare{'' if step.compares == 1 else 's'}"
         hit = step.gpa is not None
         said = "hit" if hit else f"miss · {compares}"
-        self._reach(f"tlb:{index}", GraphNode(
+        self._reach(NodeKey(NodeRole.LOOKUP, index), GraphNode(
             kind="tlb-lookup", label=owner, main=name or said, side=said if name else "",
             first=index, tone="good" if hit else "miss",
         ))  # fmt: skip
@@ -252,22 +220,23 @@ class _Graph:
         if step.purpose is Purpose.TABLE:
             return
         frame = step.gfn.value
-        if self.frame != f"gfn:{frame:x}":
+        if self.frame != NodeKey(NodeRole.GUEST_FRAME, frame):
             self._guest_frame(index, frame)
         if step.mfn is None:
-            self._reach(f"hole:{frame:x}", GraphNode(
+            self._reach(NodeKey(NodeRole.HOLE, frame), GraphNode(
                 kind="fault", label="P2M", main="nothing there", side=step.p2m_type, first=index,
                 tone="bad",
             ))  # fmt: skip
         else:
-            self._reach(f"mfn:{step.mfn.value:x}", GraphNode(
+            self._reach(NodeKey(NodeRole.MACHINE_FRAME, step.mfn.value), GraphNode(
                 kind="p2m-lookup", label="P2M", main=f"mfn {spell.frame(step.mfn.value)}",
                 side=step.p2m_type, first=index,
             ))  # fmt: skip
+        assert self.frame is not None
         self.at = self.frame  # bytes move to and from the guest's frame
 
     def _guest_frame(self, index: int, frame: int) -> None:
-        self.frame = f"gfn:{frame:x}"
+        self.frame = NodeKey(NodeRole.GUEST_FRAME, frame)
         self._reach(self.frame, GraphNode(
             kind="frame", label="frame", main=f"gfn {spell.frame(frame)}", first=index,
         ))  # fmt: skip
@@ -276,8 +245,8 @@ class _Graph:
         if index > self.until:
             return
         frame = step.gpa.value >> 12
-        if self.frame != f"gfn:{frame:x}":
-            self.at = self.at if self.at != self.frame else "handle"
+        if self.frame != NodeKey(NodeRole.GUEST_FRAME, frame):
+            self.at = self.at if self.at != self.frame else _HANDLE
             self._guest_frame(index, frame)
         place: GraphNode = self.graph.nodes[self.frame]["place"]
         side = f"{spell.size(step.size)}, right"
@@ -291,22 +260,23 @@ class _Graph:
 
     def _meant(self, index: int, step: Move) -> None:
         """Where the bytes should have gone to, or come from."""
-        frame = "nothing" if step.meant is None else f"gfn {spell.frame(step.meant.value >> 12)}"
-        key = f"meant:{frame}"
-        self._add(key, GraphNode(kind="frame", label="meant", main=frame, first=index))
-        self.graph.add_edge("handle", key, first=index, way="meant")
+        frame = None if step.meant is None else step.meant.value >> 12
+        main = "nothing" if frame is None else f"gfn {spell.frame(frame)}"
+        key = NodeKey(NodeRole.MEANT, frame)
+        self._add(key, GraphNode(kind="frame", label="meant", main=main, first=index))
+        self.graph.add_edge(_HANDLE, key, first=index, way="meant")
 
-    def _reach(self, key: str, place: GraphNode) -> None:
+    def _reach(self, key: NodeKey, place: GraphNode) -> None:
         """Go on from where the piece is to a place, new or known."""
         start = self.at
-        if start.startswith("gfn:") and not key.startswith(("mfn:", "hole:")):
-            start = "handle"  # nothing but the P2M follows a guest frame: no circles
+        if start.role is NodeRole.GUEST_FRAME and not key.role.of_p2m:
+            start = _HANDLE  # nothing but the P2M follows a guest frame: no circles
         self._add(key, place)
         if start != key and not self.graph.has_edge(start, key):
             self.graph.add_edge(start, key, first=place.first, way=self.way)
         self.at, self.way = key, ""
 
-    def _add(self, key: str, place: GraphNode) -> None:
+    def _add(self, key: NodeKey, place: GraphNode) -> None:
         if key in self.graph:
             known: GraphNode = self.graph.nodes[key]["place"]
             if self.lane not in self.graph.nodes[key]["lanes"]:
@@ -316,7 +286,7 @@ class _Graph:
             self.graph.add_node(key, place=place, lanes=[self.lane])
 
 
-def laid_out(graph: nx.DiGraph[str]) -> dict[str, NodePosition]:
+def laid_out(graph: nx.DiGraph[NodeKey]) -> dict[NodeKey, NodePosition]:
     """A place on paper for every node: columns by the longest way there, rows by piece.
 
     A node that several pieces share lies between them; guest frames have one
@@ -325,7 +295,7 @@ def laid_out(graph: nx.DiGraph[str]) -> dict[str, NodePosition]:
     import networkx as nx
 
     order = {key: place for place, key in enumerate(graph)}
-    layers: dict[str, int] = {}
+    layers: dict[NodeKey, int] = {}
     for key in nx.lexicographical_topological_sort(graph, key=order.__getitem__):
         layers[key] = max((layers[before] + 1 for before in graph.predecessors(key)), default=0)
     frames = [key for key in graph if graph.nodes[key]["place"].kind == "frame"]
@@ -335,7 +305,7 @@ def laid_out(graph: nx.DiGraph[str]) -> dict[str, NodePosition]:
             layers[key] = column
             for after in graph.successors(key):
                 layers[after] = column + 1
-    rows: dict[str, float] = {}
+    rows: dict[NodeKey, float] = {}
     for layer in sorted(set(layers.values())):
         inside = [key for key in graph if layers[key] == layer]
         wanted = {

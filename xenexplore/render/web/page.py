@@ -17,6 +17,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xenexplore.render.views.step_labels import shape_of
+from xenexplore.steps import step_kinds
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -92,7 +95,13 @@ def web_module() -> str:
     """The stepper's ES module, as it is served everywhere: its parts, joined."""
     folder = resources.files("xenexplore.render") / "web" / "stepper"
     texts = ((folder / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS)
-    return "\n".join((_ABOUT, *texts))
+    return "\n".join((_ABOUT, _shapes(), *texts))
+
+
+def _shapes() -> str:
+    """The kinds of steps and their shapes, as the drawing rules have them."""
+    shapes = {name: shape_of(kind) for name, kind in sorted(step_kinds().items())}
+    return f"const SHAPE_OF = {json.dumps(shapes)};"
 
 
 @cache

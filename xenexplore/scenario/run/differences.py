@@ -16,6 +16,7 @@ from xenexplore.steps import (
     Note,
     P2mLookup,
     Phase,
+    PhaseName,
     Piece,
     PteRead,
     Return,
@@ -57,7 +58,7 @@ def _compared(trace: Trace, skip: tuple[str, ...]) -> list[Node]:
     found = []
     for node in trace.steps:
         step = node.step
-        left_out = (isinstance(step, Phase) and step.name == "setup") or (
+        left_out = (isinstance(step, Phase) and step.name is PhaseName.SETUP) or (
             isinstance(step, Action) and step.name in skip
         )
         if left_out or node.parent in inside:

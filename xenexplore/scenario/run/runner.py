@@ -21,7 +21,7 @@ from xenexplore.scenario.run.expectations import unmet
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.scenario.run.perform import perform
 from xenexplore.scenario.run.trace import OptionView, Trace
-from xenexplore.steps import Phase, Refusal
+from xenexplore.steps import Phase, PhaseName, Refusal
 
 __all__ = ["check", "compare", "options_of", "run"]
 
@@ -143,7 +143,7 @@ def _run(scenario: Scenario, option: Variant) -> Trace:
 def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
     abi = xen.abi
     once = f"Set-up, once: what {option.use} asks of the guest."
-    setup = Phase(cite=abi.asked, name="setup", who="guest", detail=once)
+    setup = Phase(cite=abi.asked, name=PhaseName.SETUP, who="guest", detail=once)
     try:
         with xen.record.headed(setup):
             abi.setup(xen)

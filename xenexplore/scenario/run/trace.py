@@ -125,7 +125,7 @@ class Trace:
             record = node.step.as_json()
             cite = str(record.pop("cite"))
             kept = {
-                key: _field(node.step.kind, key, value)
+                key: _hex(value) if key in node.step.as_hex else value
                 for key, value in record.items()
                 if value is not None and value != ""
             }
@@ -138,24 +138,9 @@ class Trace:
             }
 
 
-# Integers that are addresses, registers or table entries: hex strings, however small.
-_HEX = {
-    ("copy", "handle"),
-    ("hypercall", "args"),
-    ("hypercall", "number"),
-    ("list-read", "value"),
-    ("piece", "handle"),
-    ("pte-read", "entry"),
-    ("pte-update", "after"),
-    ("pte-update", "before"),
-}
-
-
-def _field(kind: str, name: str, value: Json) -> Json:
-    if (kind, name) not in _HEX:
-        return value
+def _hex(value: Json) -> Json:
     if isinstance(value, list):
-        return [_field(kind, name, item) for item in value]
+        return [_hex(item) for item in value]
     return f"{value:#x}" if isinstance(value, int) else value
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
-from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, KERNELS, MAX_VCPUS, GuestSpec
+from xenexplore.guest.kernel_names import kernel_names
+from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -183,7 +184,7 @@ def read_guest(fields: Fields) -> GuestSpec:
     """The table ``[guest]``."""
     given: dict[str, Any] = {
         "type": fields.word("type", "pvh", GUEST_TYPES),
-        "kernel": fields.word("kernel", "linux", KERNELS),
+        "kernel": fields.word("kernel", "linux", kernel_names()),
         "memory": _memory(fields),
         "vcpus": fields.number("vcpus", 1, low=1, high=MAX_VCPUS),
         "encryption": fields.word("encryption", "none", ENCRYPTIONS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xenexplore.analysis.replay.engine import Replayed, Verdict
+from xenexplore.analysis.replay.replayed import Replayed, Verdict
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.render.text.table import grouped, heading, paragraph, table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.analysis.findings import DomainFindings, Findings
-from xenexplore.analysis.replay.engine import Replayed
+from xenexplore.analysis.replay.replayed import Replayed
 from xenexplore.render.text.table import WIDTH, grouped, paragraph, table
 
 __all__ = ["cost_lines"]

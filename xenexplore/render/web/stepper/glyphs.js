@@ -16,13 +16,7 @@ const SHAPES = {
   half: '<path d="M7 2.4a4.6 4.6 0 0 1 0 9.2z"/><circle cx="7" cy="7" r="4.6" fill="none"/>',
   house: '<path d="M2.5 12V6L7 2l4.5 4v6z"/>',
 };
-const SHAPE_OF = {
-  action: "square", hypercall: "square", return: "square", phase: "small", piece: "small", exit: "arrow",
-  copy: "pill", move: "pill", "copy-failed": "cross", fault: "cross", refusal: "cross", hazard: "up",
-  unchecked: "up", "tlb-lookup": "down", "tlb-insert": "down", "tlb-purge": "down", "p2m-lookup": "diamond",
-  "pte-read": "circle", "pte-update": "dot", note: "dot", check: "dot", registers: "bar", flip: "half",
-  "list-read": "bar", "guest-copy": "house", "guest-translate": "house", "guest-write": "house",
-};
+// SHAPE_OF, kind to shape, stands before this part: the registered drawing rules.
 const glyph = (step, classes = "") =>
-  `<svg class="xe-glyph ${classes}" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</svg>`;
+  `<svg class="xe-glyph ${classes}" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">${SHAPES[SHAPE_OF[step.kind]]}</svg>`;
 const isBad = (step) => words(step).tone === "bad";

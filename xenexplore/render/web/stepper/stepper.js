@@ -100,9 +100,26 @@ class Stepper {
     this.resize.observe(root);
     this.sight = new IntersectionObserver((entries) => {
       this.onScreen = entries[entries.length - 1].isIntersecting;
-      if (this.onScreen) this.rows.keepInSight();
+      if (!this.onScreen) return;
+      this.rows.keepInSight();
+      // After the frame: until then the notebook may not have ended the skipping of its cell.
+      requestAnimationFrame(() => setTimeout(() => this.layOutAnew()));
     });
     this.sight.observe(root);
+  }
+  // What was drawn in a cell that the browser skips has come up without boxes, its text in the
+  // document (Chromium 156, JupyterLab 4.6); taken out and put back, it is laid out as a whole.
+  // Once each time that it comes into sight.
+  layOutAnew() {
+    const { root, parts } = this;
+    const drawn = parts.rows.firstElementChild;
+    if (!this.onScreen || !root.getClientRects().length || !drawn || drawn.getClientRects().length) return;
+    const held = root.contains(document.activeElement) ? document.activeElement : null;
+    const { parentNode, nextSibling } = root;
+    root.remove();
+    parentNode.insertBefore(root, nextSibling);
+    held?.focus({ preventScroll: true });
+    this.rows.keepInSight();
   }
   // The columns that there is room for.  As classes, not by a container query: a size container is
   // styled when it is laid out, and in a cell that the notebook skips (content-visibility) that is

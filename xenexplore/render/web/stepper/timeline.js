@@ -90,7 +90,7 @@ class Timeline extends View {
       const bad = isBad(step) ? " is-bad" : "";
       const folded = run.hasChildren(item.at) && this.stepper.isFolded(item.at);
       const label = clip(shortLabel(step), Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
-      out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]] || SHAPES.dot}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
+      out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]]}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
     for (const at of outer) brackets.push({ item: { at, depth: run.steps[at].depth }, k: -1 });

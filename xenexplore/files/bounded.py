@@ -8,38 +8,32 @@ says of its size is looked at first, and nothing is read beyond the limit.
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any, Final, TypeAlias
+from typing import IO, Any, Final
 
 from xenexplore.errors import InputError
 
 __all__ = [
     "BLOCK",
-    "HEAD",
     "TEXT_LIMIT",
-    "Buffer",
+    "Count",
     "Cut",
+    "content",
     "decoded",
     "half_of_memory",
     "is_compressed",
-    "load",
     "read_blocks",
     "read_lines",
     "read_text",
     "shown_size",
 ]
 
-Buffer: TypeAlias = "bytes | bytearray | mmap.mmap"
-
 # Content is handed on in blocks of at most this many bytes.
 BLOCK: Final = 1 << 20
-# What a loaded file is judged by before the rest of it is decompressed.
-HEAD: Final = 1 << 16
 # Texts that a person writes: scenarios, cost tables.
 TEXT_LIMIT: Final = 4 << 20
 # Lines of such texts and of symbol tables; the longest that we have seen has 250 bytes.
@@ -53,10 +47,6 @@ _LONGEST_HEADER: Final = 18  # bytes of a frame's header (RFC 8878, 3.1.1.1)
 # zstd makes at most 128 KiB of the 4 bytes of a block (RFC 8878, 3.1.1.2.3): of this many
 # compressed bytes, fed at a time, 32 MiB.
 _STEP: Final = 1 << 10
-# Zeros are left out of a loaded file in units of this size.
-_SPARSE: Final = 1 << 16
-_MAPPED: Final = "decompress it with zstd -d (a plain file is mapped, not loaded), or"
-_ZEROS: Final = bytes(_SPARSE)
 
 
 class Cut(Exception):  # noqa: N818
@@ -101,7 +91,7 @@ def shown_size(size: int) -> str:
     return f"{size} bytes"
 
 
-class _Count:
+class Count:
     """How much of a file's content has been read, held to the limit."""
 
     def __init__(
@@ -132,7 +122,7 @@ class _Count:
         )  # fmt: skip
 
 
-def _unfolded(stream: IO[bytes], head: bytes, count: _Count) -> Iterator[bytes]:
+def _unfolded(stream: IO[bytes], head: bytes, count: Count) -> Iterator[bytes]:
     """Frame after frame of a zstd stream, in pieces of at most 32 MiB."""
     import zstandard
 
@@ -170,7 +160,7 @@ def _announced_size(header: bytes) -> int:
     return 0 if size == zstandard.CONTENTSIZE_UNKNOWN else size
 
 
-def _content(stream: IO[bytes], count: _Count) -> Iterator[bytes]:
+def content(stream: IO[bytes], count: Count) -> Iterator[bytes]:
     """The content of a stream, decompressed where it is compressed, in blocks."""
     head = stream.read(_STEP)
     if not is_compressed(head):
@@ -226,7 +216,7 @@ def read_blocks(
     """
     with _opened(source, what, error) as stream:
         name = "standard input" if str(source) == "-" else source
-        yield from _content(stream, _Count(name, limit, error))
+        yield from content(stream, Count(name, limit, error))
 
 
 def read_lines(
@@ -319,92 +309,3 @@ def decoded(source: object, raw: bytes, what: str, error: type[InputError] = Inp
         got=f"the byte {raw[at]:#04x}",
         hint="if it is text in another encoding, convert it: iconv -f LATIN1 -t UTF-8",
     )  # fmt: skip
-
-
-def load(
-    path: Path,
-    limit: int,
-    *,
-    what: str,
-    error: type[InputError] = InputError,
-    check: Callable[[bytes], object] | None = None,
-) -> Buffer:
-    """All of a file at once: mapped if it is plain, decompressed into memory if not.
-
-    Where the content is zeros, 64 KiB and more, it takes no memory.
-
-    Args:
-        path: the file.
-        limit: most bytes that a compressed file may unfold to.
-        what: what the file should be, for messages.
-        error: what is raised if it cannot be read.
-        check: called with the first 64 KiB (or all there is) before the rest
-            is decompressed; raises if it makes no sense to go on.
-
-    Raises:
-        InputError: the file is empty, or its compressed data is cut short,
-            damaged, or larger than the limit.
-        OSError: the file cannot be opened or mapped.
-    """
-    with path.open("rb") as file:
-        start = file.read(4)
-        if not start:
-            raise error(path, "", expected=what, got="an empty file")
-        if not is_compressed(start):
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        file.seek(0)
-        count = _Count(path, limit, error, _MAPPED)
-        memory = _Memory()
-        try:
-            for block in _content(file, count):
-                if memory.size < HEAD <= memory.size + len(block) and check is not None:
-                    check(memory.read(memory.size) + block[: HEAD - memory.size])
-                memory.append(block)
-        except Cut as cut:
-            raise _damaged(path, cut, memory.size, error) from None
-    if not memory.size:
-        raise error(path, "", expected=what, got="an empty zstd frame")
-    return memory.whole()
-
-
-def _damaged(path: Path, cut: Cut, size: int, error: type[InputError]) -> InputError:
-    if cut.whole:
-        return error(
-            path, f"compressed bytes from {cut.at:#x}", expected="zstd data",
-            got=f"damage ({cut.what})", hint="copy the file again",
-        )  # fmt: skip
-    return error(
-        path, f"end of file, after {size:#x} decompressed bytes",
-        expected="the end of the zstd frame", got="no more data", hint="the file is cut short",
-    )  # fmt: skip
-
-
-class _Memory:
-    """Bytes in pages of their own that are only there once something other than zeros is put in."""
-
-    def __init__(self) -> None:
-        self._room = _anonymous(BLOCK)
-        self.size = 0
-
-    def read(self, size: int) -> bytes:
-        return self._room[:size]
-
-    def append(self, block: bytes) -> None:
-        end = self.size + len(block)
-        if end > len(self._room):
-            self._room.resize(max(2 * len(self._room), end))
-        for at in range(0, len(block), _SPARSE):
-            part = block[at : at + _SPARSE]
-            if part != _ZEROS[: len(part)]:
-                self._room[self.size + at : self.size + at + len(part)] = part
-        self.size = end
-
-    def whole(self) -> mmap.mmap:
-        """Just what was put in."""
-        self._room.resize(self.size)
-        return self._room
-
-
-def _anonymous(size: int) -> mmap.mmap:
-    """Private memory: shared memory (mmap's default) does not grow."""
-    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)

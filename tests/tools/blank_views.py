@@ -1,0 +1,109 @@
+"""Load a notebook in JupyterLab again and again, and count the views that come up blank.
+
+Usage: PYTHONPATH=.:tests python tests/tools/blank_views.py [--loads N] [--fresh N]
+       [--size WIDTHxHEIGHT ...] [--notebook NAME]
+
+At each window size the notebook is opened by its address, run with Run All and
+scrolled through (`--fresh` times), then opened anew on its live kernel in another
+window and scrolled through (the rest of `--loads`), all with JupyterLab's own
+defaults.  Prints a line for each load; exits with 1 if any view was blank.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from browser import lab as jupyter
+from browser.conftest import CHROMIUM, PLACES
+from browser.lab import TOKEN, Lab
+from browser.seen import missing, scroll_through, wait_for_views
+from playwright.sync_api import Browser, Page, sync_playwright
+
+SIZES = ("1440x900", "1280x720", "1024x768", "800x600")
+PAUSES = (40, 120, 300)  # ms at each stop of the wheel: in haste, as one reads, slowly
+SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
+
+
+def window(lab: Lab, browser: Browser, size: str, notebook: str) -> Page:
+    """A new window on the notebook's address, as a person's bookmark opens it."""
+    width, height = map(int, size.split("x"))
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.set_default_timeout(120_000)
+    page.goto(f"{lab.url}/lab/tree/{notebook}?token={TOKEN}&reset")
+    page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").wait_for()
+    return page
+
+
+def scrolled(page: Page, views: int, pause: int) -> list[str]:
+    """What is missing after the way down, and after all that is expected has come."""
+    scroll_through(page, pause)
+    wait_for_views(page, views)
+    page.mouse.wheel(0, -1_000_000)
+    page.wait_for_timeout(pause)
+    scroll_through(page, pause)
+    return missing(page)
+
+
+def at_size(
+    lab: Lab, browser: Browser, size: str, notebook: str, loads: int, fresh: int
+) -> tuple[int, int]:
+    """How many loads were made, and how many had a blank view."""
+    blank = 0
+    found: dict[str, Any] = {}
+    page: Page | None = None
+    for load in range(loads):
+        begun, pause = time.monotonic(), PAUSES[load % len(PAUSES)]
+        if load < fresh:
+            if page:
+                lab.shut_down(page)
+            page = window(lab, browser, size, notebook)
+            found = lab.run_all(page, notebook)
+            page.evaluate(SAVE)
+        else:
+            assert page, "the first load is a fresh one"
+            page.context.close()
+            page = window(lab, browser, size, notebook)
+        lost = scrolled(page, found["views"], pause)
+        blank += bool(lost)
+        print(
+            f"{'BLANK' if lost else 'ok   '} {size} {'fresh   ' if load < fresh else 'reopened'}",
+            f"{found['views']} views, {pause} ms, {time.monotonic() - begun:.1f} s",
+            *lost, flush=True,
+        )  # fmt: skip
+    if page:
+        lab.shut_down(page)
+    return loads, blank
+
+
+def main() -> int:
+    """Every size, and the sum."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--loads", type=int, default=20, help="loads at each size (20)")
+    parser.add_argument(
+        "--fresh", type=int, default=5, help="of these, with a new kernel, at least 1 (5)"
+    )
+    parser.add_argument("--size", action="append", help=f"by default {', '.join(SIZES)}")
+    parser.add_argument("--notebook", default="00_start_here.ipynb")
+    args = parser.parse_args()
+    chromium = CHROMIUM or next(place for place in PLACES if Path(place).exists())
+    loads = blank = 0
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=chromium)
+        with jupyter.serve(Path(folder)) as lab:
+            for size in args.size or SIZES:
+                made, bad = at_size(lab, browser, size, args.notebook, args.loads, args.fresh)
+                loads, blank = loads + made, blank + bad
+        browser.close()
+    print(f"{loads} loads, {blank} with a blank view")
+    return 1 if blank else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

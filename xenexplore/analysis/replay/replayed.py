@@ -1,0 +1,89 @@
+"""What a replay gives: a verdict for each access, and counts of one domain's calls."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xenexplore.hypervisor.outcome import Counts
+from xenexplore.options.variant import Variant
+from xenexplore.recording.format.columns import Columns
+
+__all__ = ["ReplayVerdicts", "Replayed", "Verdict"]
+
+
+class Verdict(enum.IntEnum):
+    """What an option does with an access."""
+
+    DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
+    WALK = 1  # the guest's tables are walked for some of it
+    HIT = 2  # registered buffers serve all of it
+    FAIL = 3  # a miss that must not be walked
+    PHYSICAL = 4  # by guest-physical address
+    LIST = 5  # by a list of frames
+    REGISTER = 6  # in registers
+    BOUNCE = 7  # in the bounce page
+    REFUSED = 8  # the option cannot carry the call
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayVerdicts(Columns):
+    """One row per access, in the order of ``Workload.inside(domain)``.
+
+    Attributes:
+        verdict: uint8: a :class:`Verdict`.
+        entry: int32: slot of the registered buffer that serves the first byte, or -1.
+        walks: int64: pages walked.
+        compares: int64: entries compared.
+    """
+
+    verdict: NDArray[np.uint8]
+    entry: NDArray[np.int32]
+    walks: NDArray[np.int64]
+    compares: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """One domain's hypercalls under one design.
+
+    Attributes:
+        design: what was replayed; ``domain``: whose hypercalls.
+        hypercalls: how many were recorded; ``refused``: those it cannot carry.
+        why: the most frequent reasons for refusal, with counts; a refusal of
+            everything has one.
+        verdicts: per access.
+        entries: registered buffers in one table (registered before the first call).
+        setup: counts of registering them in every table.
+        counts: counts of the calls that it carries.
+    """
+
+    design: Variant
+    domain: int
+    hypercalls: int
+    refused: int
+    why: tuple[tuple[str, int], ...]
+    verdicts: ReplayVerdicts
+    entries: int
+    setup: Counts
+    counts: Counts
+
+    @property
+    def reads_per_call(self) -> float:
+        """What Xen reads to find the bytes, for each hypercall that the design carries.
+
+        Page-table entries, P2M entries and list elements; 0 where it carries none.
+        """
+        carried = self.hypercalls - self.refused
+        counts = self.counts
+        reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
+        return reads / carried if carried else 0.0
+
+    def share(self, *wanted: Verdict) -> float:
+        """Share of accesses with one of these verdicts (0 where there are none)."""
+        if not len(self.verdicts):
+            return 0.0
+        return float(np.isin(self.verdicts.verdict, wanted).mean())

@@ -1,0 +1,50 @@
+"""The kernels that there are, by name, with what a guest's spec must know of each.
+
+A kernel enters when its class is made; nothing here knows any by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["KernelFacts", "enter_kernel", "kernel_facts", "kernel_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """What a guest with this kernel may be.
+
+    Attributes:
+        pv: it has a layout as a PV guest.
+        la57: it has a layout with five-level paging.
+        owner: the class that it is, spelled out.
+    """
+
+    pv: bool
+    la57: bool
+    owner: str
+
+
+_KNOWN: dict[str, KernelFacts] = {}
+
+
+def enter_kernel(name: str, facts: KernelFacts) -> None:
+    """Make a kernel known.
+
+    Raises:
+        TypeError: another class has the name.
+    """
+    known = _KNOWN.get(name)
+    if known is not None and known.owner != facts.owner:
+        raise TypeError(f"kernel {name!r}: {known.owner} has this name already")
+    _KNOWN[name] = facts
+
+
+def kernel_facts(name: str) -> KernelFacts | None:
+    """What is known of a kernel; None: there is none of this name."""
+    return _KNOWN.get(name)
+
+
+def kernel_names() -> tuple[str, ...]:
+    """Every kernel's name, in the order in which they became known."""
+    return tuple(_KNOWN)
