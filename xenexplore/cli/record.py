@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from xenexplore.errors import InputError
-from xenexplore.recording.header import GuestKind
+from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder import Options, Setup, record
 from xenexplore.recording.recorder.machine import Ending, Progress
 from xenexplore.recording.recorder.options import BACKENDS, XEN_VERSIONS

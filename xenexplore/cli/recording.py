@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run one of the ``recording`` commands."""
     if args.action == "convert":
-        from xenexplore.recording.convert import convert
+        from xenexplore.recording.conversion.convert import convert
 
         convert(args.file, args.out, _members(args.header))
         return 0

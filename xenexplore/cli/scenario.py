@@ -87,7 +87,7 @@ class _PrintFormat(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         from xenexplore.render.text.scenario_format import format_text
-        from xenexplore.scenario.schema import scenario_schema
+        from xenexplore.scenario.text.schema import scenario_schema
 
         if values == "text":
             sys.stdout.writelines(format_text())

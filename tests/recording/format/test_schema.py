@@ -17,7 +17,9 @@ SCHEMA = json.loads(
     (resources.files("xenexplore.recording.format") / "recording.schema.json").read_text()
 )
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-SCHEMA_2 = json.loads((resources.files("xenexplore.recording") / "schema-2.json").read_text())
+SCHEMA_2 = json.loads(
+    (resources.files("xenexplore.recording.format") / "recording-2.schema.json").read_text()
+)
 VALIDATOR_2 = jsonschema.Draft202012Validator(SCHEMA_2)
 
 

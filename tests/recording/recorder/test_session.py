@@ -14,8 +14,8 @@ import pytest
 
 from xenexplore.cli.main import main
 from xenexplore.errors import RecorderError
+from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.format.reader import read_recording
-from xenexplore.recording.header import Artefact, GuestKind, read_header
 from xenexplore.recording.recorder import session
 from xenexplore.recording.recorder.hooks import Hooks
 from xenexplore.recording.recorder.machine import Ending, Machine

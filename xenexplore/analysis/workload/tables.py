@@ -16,9 +16,9 @@ from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.layout.symbols import SymbolTable
 from xenexplore.recording.contents.call_names import sub_ops
 from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_space
+from xenexplore.recording.contents.limits import Facts, header_of, limits
 from xenexplore.recording.format.columns import Columns, RecordedDomain, Recording
 from xenexplore.recording.format.reader import iter_chunks
-from xenexplore.recording.limits import Facts, header_of, limits
 from xenexplore.recording.matching.logged_twice import logged_twice
 
 __all__ = ["NO_FRAME", "AccessTable", "CallTable", "RegionName", "Workload", "read_workload"]

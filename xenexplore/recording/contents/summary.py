@@ -16,8 +16,8 @@ from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.recording.contents.call_buffers import Buffers, find_buffers
 from xenexplore.recording.contents.call_names import call_name, sub_op_known, sub_op_name, sub_ops
 from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_spaces
+from xenexplore.recording.contents.owners import owners
 from xenexplore.recording.format.columns import DIRECTIONS, Damage, RecordedDomain, Recording
-from xenexplore.recording.owners import owners
 
 __all__ = [
     "CallCount",

@@ -11,8 +11,6 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from xenexplore.recording.counts import Counts
-from xenexplore.recording.entry_order import EntryOrder
 from xenexplore.recording.format.columns import (
     DOMID_IDLE,
     Accesses,
@@ -21,10 +19,12 @@ from xenexplore.recording.format.columns import (
     Recording,
     Walks,
 )
+from xenexplore.recording.format.counts import Counts
 from xenexplore.recording.format.domains import Domains
+from xenexplore.recording.format.entry_order import EntryOrder
+from xenexplore.recording.format.header import read_header
 from xenexplore.recording.format.record_lines import BadLine, RecordLine, check_meta
-from xenexplore.recording.header import read_header
-from xenexplore.recording.rows import (
+from xenexplore.recording.format.rows import (
     access_columns,
     access_counts,
     call_columns,

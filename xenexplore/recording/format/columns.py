@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xenexplore.steps import Direction, Json
 
 if TYPE_CHECKING:
-    from xenexplore.recording.counts import Counts
+    from xenexplore.recording.format.counts import Counts
 
 __all__ = [
     "DIRECTIONS",

@@ -16,9 +16,9 @@ import numpy as np
 
 from xenexplore.errors import RecordingError
 from xenexplore.files import shown_size
-from xenexplore.recording.counts import Counts
 from xenexplore.recording.format.assembler import Assembler
 from xenexplore.recording.format.columns import Accesses, Calls, Damage, Recording, Walks
+from xenexplore.recording.format.counts import Counts
 from xenexplore.recording.format.record_lines import BadLine, decoders, read_line, version_of
 from xenexplore.recording.format.stream import Cut, blocks
 

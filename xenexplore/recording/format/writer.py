@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 import zstandard
 
-from xenexplore.recording.counts import ACCESS_FIELDS, CALL_FIELDS, WALK_FIELDS
 from xenexplore.recording.format.columns import (
     DIRECTIONS,
     DOMID_IDLE,
@@ -20,8 +19,9 @@ from xenexplore.recording.format.columns import (
     Columns,
     Recording,
 )
+from xenexplore.recording.format.counts import ACCESS_FIELDS, CALL_FIELDS, WALK_FIELDS
+from xenexplore.recording.format.header import read_header
 from xenexplore.recording.format.record_lines import FORMAT, check_meta, read_line
-from xenexplore.recording.header import read_header
 from xenexplore.steps import Json
 
 __all__ = ["RecordingWriter", "write_recording"]

@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
-from xenexplore.recording.header import GuestKind
+from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.setup import Setup
 

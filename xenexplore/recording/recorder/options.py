@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
-from xenexplore.recording.header import GuestKind
+from xenexplore.recording.format.header import GuestKind
 
 __all__ = ["BACKENDS", "XEN_VERSIONS", "Options"]
 

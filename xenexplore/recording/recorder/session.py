@@ -16,9 +16,9 @@ import zstandard
 
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.format.record_lines import FORMAT
-from xenexplore.recording.header import Artefact, GuestKind, read_header
 from xenexplore.recording.matching.matching import match_recording
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image

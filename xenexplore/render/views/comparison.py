@@ -10,8 +10,8 @@ from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.notes import notes_at, overrun_note
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.scenario.overruns import overruns
 from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.overruns import overruns
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import (
     Copy,

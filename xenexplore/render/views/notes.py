@@ -11,7 +11,7 @@ from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.locations import holders, second_mapping
 from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.scenario.overruns import Overrun, overrun_of
+from xenexplore.scenario.run.overruns import Overrun, overrun_of
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import (
     Copy,

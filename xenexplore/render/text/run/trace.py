@@ -9,7 +9,7 @@ from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.notes import overrun_note
 from xenexplore.render.views.rows import StepRow, rows_of
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.scenario.overruns import overruns
+from xenexplore.scenario.run.overruns import overruns
 from xenexplore.scenario.run.trace import OptionView, Trace
 from xenexplore.steps import Move
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xenexplore.scenario.format import Key, Table, scenario_format
+from xenexplore.scenario.text.format import Key, Table, scenario_format
 
 __all__ = ["scenario_schema"]
 

@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from strategies import HEADER2, recordings2
 
 from xenexplore.errors import RecordingError
-from xenexplore.recording.counts import ACCESS_FIELDS, CALL_FIELDS, WALK_FIELDS
 from xenexplore.recording.format.columns import NO_FRAME
+from xenexplore.recording.format.counts import ACCESS_FIELDS, CALL_FIELDS, WALK_FIELDS
+from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.format.reader import iter_chunks, read_recording
 from xenexplore.recording.format.record_lines import BadLine, Line2, read_line
 from xenexplore.recording.format.writer import RecordingWriter, write_recording
-from xenexplore.recording.header import Artefact, GuestKind, read_header
 
-SCHEMA = json.loads((resources.files("xenexplore.recording") / "schema-2.json").read_text())
+SCHEMA = json.loads(
+    (resources.files("xenexplore.recording.format") / "recording-2.schema.json").read_text()
+)
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 CALL = {"s": 0, "t": 0.5, "k": "hvm", "n": 32, "a": [4, 4096], "d": 0, "v": 1, "p": 1, "o": 0}

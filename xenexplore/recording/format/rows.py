@@ -11,14 +11,6 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from xenexplore.recording.counts import (
-    ACCESS_FIELDS,
-    CALL_FIELDS,
-    WALK_FIELDS,
-    AccessCounts,
-    CallCounts,
-    WalkCounts,
-)
 from xenexplore.recording.format.columns import (
     DIRECTIONS,
     NO_FRAME,
@@ -26,6 +18,14 @@ from xenexplore.recording.format.columns import (
     Accesses,
     Calls,
     Walks,
+)
+from xenexplore.recording.format.counts import (
+    ACCESS_FIELDS,
+    CALL_FIELDS,
+    WALK_FIELDS,
+    AccessCounts,
+    CallCounts,
+    WalkCounts,
 )
 from xenexplore.recording.format.record_lines import ADDRESS_LIMIT, RecordLine
 

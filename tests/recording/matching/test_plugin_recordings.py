@@ -11,10 +11,10 @@ from xenexplore.analysis.workload.tables import read_workload
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.recording.contents.call_buffers import find_buffers
 from xenexplore.recording.contents.guest_layouts import guest_spaces
+from xenexplore.recording.contents.limits import Facts, header_of, limits
 from xenexplore.recording.contents.summary import summarise
+from xenexplore.recording.format.header import Artefact, GuestKind
 from xenexplore.recording.format.stream import BUILT_INS
-from xenexplore.recording.header import Artefact, GuestKind
-from xenexplore.recording.limits import Facts, header_of, limits
 from xenexplore.recording.matching.matching import match_recording
 from xenexplore.recording.matching.recorded_calls import recorded_calls
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xenexplore.recording.format.columns import Recording
-from xenexplore.recording.header import Artefact, Header, read_header
+from xenexplore.recording.format.header import Artefact, Header, read_header
 
 __all__ = ["Facts", "header_of", "limits"]
 

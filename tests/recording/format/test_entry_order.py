@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from xenexplore.recording.entry_order import EntryOrder
+from xenexplore.recording.format.entry_order import EntryOrder
 from xenexplore.recording.format.record_lines import BadLine
 
 

@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from xenexplore.errors import RecordingError
-from xenexplore.recording.convert import convert
+from xenexplore.recording.conversion.convert import convert
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.format.stream import built_in_path
 

@@ -17,10 +17,10 @@ import zstandard
 
 from xenexplore.errors import RecordingError
 from xenexplore.recording.format.columns import DOMID_IDLE
+from xenexplore.recording.format.header import Artefact, read_header
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.format.record_lines import FORMAT, BadLine, read_line
 from xenexplore.recording.format.stream import Cut, blocks
-from xenexplore.recording.header import Artefact, read_header
 from xenexplore.steps import Json
 
 __all__ = ["convert"]

@@ -11,11 +11,11 @@ import pytest
 from xenexplore.cli.main import main
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.scenario_format import format_text
-from xenexplore.scenario.format import EXAMPLE, scenario_format
 from xenexplore.scenario.library.builtin import builtin_names, builtin_text
-from xenexplore.scenario.schema import scenario_schema
+from xenexplore.scenario.text.format import EXAMPLE, scenario_format
 from xenexplore.scenario.text.load_actions import ACTION_WORDS
 from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.schema import scenario_schema
 
 
 def test_the_example_is_a_scenario_and_fits_the_schema():
