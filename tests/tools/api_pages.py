@@ -21,7 +21,7 @@ _EXPECTED = (
     # An alias that is text at run time ("bool | None") stays text on the page.
     "Error parsing type annotation",
     # A package without __all__ brings its modules along, which are named here too.
-    r"The module specification '.*' adds a module named .*, but a module with this name has already",
+    r"The module specification '.*' adds a module named .*, but a module with this name",
 )
 
 

@@ -131,7 +131,7 @@ def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> Gues
         if not contiguous(pieces):
             if whole_pages:
                 return Refused(
-                    f"{use.role} crosses into a frame that does not follow: it has no "
+                    f"{use.role} crosses into a non-contiguous frame: it has no "
                     "single physical address"
                 )
             xen.emit(
