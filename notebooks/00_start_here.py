@@ -163,6 +163,6 @@ xe.Workbench()
 #
 # * The recorded kernel has `CONFIG_VMAP_STACK`, as x86-64 distributions do. Without it, stacks are in the
 #   directmap and the giant registration hits.
-# * `EVTCHNOP_send` is the call at hand, not the average call: [11_findings](11_findings.ipynb) counts all of them.
+# * `EVTCHNOP_send` is the call shown here, not an average call: [11_findings](11_findings.ipynb) counts all of them.
 # * Counts are not times: a walk that finds its tables in the cache is cheap. The counts are what a design
 #   changes; what they cost depends on the machine.

@@ -92,7 +92,7 @@ assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (6
 # %% [markdown]
 # ## A buffer that crosses a page
 #
-# It is two pieces, hence two walks, and they may end at unrelated frames. That is legal today.
+# It is two pieces and so two walks, and they may end at unrelated frames. That is legal today.
 
 # %%
 straddle = xe.run(xe.load("straddle"), "linear-walk")

@@ -68,5 +68,5 @@ assert 0.10 < where["directmap"] / calls < 0.11
 # ## What would change this conclusion
 #
 # * In 2025 Jan Beulich asked why the domain mode was for HVM only. The answer was that addresses from MFNs are not practical, and he would
-#   perhaps agree for PFNs only. Neither has been shown.
+#   possibly agree for PFNs only. Neither has been shown.
 # * The physical twins of Xen 4.18 do work for PV guests, by machine frame. They are for two areas only.

@@ -1,4 +1,4 @@
-"""Everything that a recording says about the designs, computed once for whoever shows it."""
+"""Everything that a recording says about the designs, computed once for every view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``xenexplore options``: the rival designs, and what each takes and refuses."""
+"""``xenexplore options``: the proposed designs: summary, parameters, unsupported guests."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def writing(path: object) -> Iterator[None]:
 def shows_progress(stream: TextIO) -> bool:
     """Whether a progress bar may be drawn: on a terminal that can move its cursor.
 
-    Not with ``NO_COLOR`` while the output itself goes elsewhere: then nobody
+    Not with ``NO_COLOR`` while the output itself goes elsewhere: then no one
     reads along, and what is on the terminal may be a log.
     """
     if not stream.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb"):

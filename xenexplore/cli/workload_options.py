@@ -82,7 +82,7 @@ def shape_of(args: argparse.Namespace) -> PageSizes:
 
 
 def progress_on(stream: TextIO) -> Callable[[int, int, str], None] | None:
-    """A progress bar, if somebody is looking."""
+    """A progress bar, on a terminal."""
     if not shows_progress(stream):
         return None
 

@@ -1,4 +1,4 @@
-"""The record of one walk: raw ints while walking, typed steps when somebody looks."""
+"""The record of one walk: raw ints while walking, typed steps on demand."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Cost:
 
     @property
     def guess(self) -> bool:
-        """Whether nobody vouches for the number."""
+        """Whether the number is a guess."""
         return not self.source
 
 

@@ -322,6 +322,6 @@ def _counts(
         guest_bytes_copied=prepared.bytes_copied,
         guest_bytes_written=prepared.bytes_written,
         flips=prepared.flips,
-        # Encrypted: nobody can say what the walk would have checked.
+        # Encrypted: it is unknown what the walk would have checked.
         unchecked=int(unchecked) if not run.pv and not run.encrypted else 0,
     )

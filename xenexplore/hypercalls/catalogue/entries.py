@@ -71,7 +71,7 @@ class SubOp:
         sources: Xen source files with symbols.
         text: the copy plan, or ``""``.
         missing: why there is no plan, where there is none.
-        notes: what a reader should know besides.
+        notes: further remarks for a reader.
         unbounded: why no fixed limit holds for the bytes that one call copies.
         inner: constants of a further level of sub-ops, inside the struct.
         most: bytes of the longest buffer, where Xen sets a limit above one page.
@@ -139,7 +139,7 @@ class Family:
         constants: numbers that its plans use.
         parts: pieces of plan that several sub-ops share.
         missing: why there is no plan, where there is none.
-        notes: what a reader should know besides.
+        notes: further remarks for a reader.
         struct: what its handle argument points to, without sub-ops.
         unbounded: as for a sub-op.
         most: as for a sub-op.

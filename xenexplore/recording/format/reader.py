@@ -24,7 +24,7 @@ from xenexplore.recording.format.stream import Cut, blocks
 __all__ = ["iter_chunks", "read_recording"]
 
 
-# A record has at most 26 fields of 64 bits; a header says what somebody wrote into it.
+# A record has at most 26 fields of 64 bits; a header holds what was written into it.
 _LONGEST_LINE = 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""The recording as the catalogue's judge: does each copy plan allow what Xen was seen to copy?
+"""The catalogue matched with a recording: does each copy plan allow what Xen was seen to copy?
 
 Each hypercall's accesses, in order and as they were recorded, are held
 against what its copy plan predicts (:func:`xenexplore.hypercalls.explain`).
@@ -60,7 +60,7 @@ class OpMatching:
         exact: the arguments alone decide every access.
         free: the rest, where contents of guest memory that were not
             recorded are free variables.
-        unexplained: calls that the catalogue does not allow, or cannot judge.
+        unexplained: calls that the catalogue does not allow, or cannot match.
         unusual: how often each exit or turn that depends on Xen's own state
             was needed to explain one of ``exact`` and ``free``.
         variables: how often each free variable took part.

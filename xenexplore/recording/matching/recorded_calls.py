@@ -134,7 +134,7 @@ class Matcher:
         return None if found.verdict is PlanVerdict.UNEXPLAINED else leg
 
     def _next_leg(self, seen: RecordedCall) -> RecordedCall | None:
-        """The domain's next hypercall of the same number, soon after: perhaps its continuation."""
+        """The domain's next hypercall of the same number, soon after: possibly its continuation."""
         for later in self._calls[seen.row + 1 : seen.row + 1 + _SOON]:
             if later.domain == seen.domain and later.call.number == seen.call.number:
                 return later

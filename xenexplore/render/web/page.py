@@ -162,7 +162,7 @@ def html_document(
 
 
 def opening_step(trace: Trace) -> int:
-    """Where a stepper opens when nobody says where: at the step that its still picture shows."""
+    """Where a stepper opens by default: at the step that its still picture shows."""
     from xenexplore.render.views.step_tree import StepTree
     from xenexplore.render.views.translation_graph import telling_step
 
