@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Final, TextIO
 
 from xenexplore.errors import InputError
+from xenexplore.render.text.box import in_boxes
 
 __all__ = [
     "add_max_size",
     "add_printing",
-    "drawn",
     "prepare_output",
     "print_record",
     "print_text",
@@ -25,7 +25,6 @@ __all__ = [
     "writing",
 ]
 
-_RULE: Final = re.compile(r"^-{3,}$", re.MULTILINE)
 # Every kind of character that --unicode brings in: lines, arrows, marks.
 _DRAWN: Final = "\u2500\u2502\u251c\u2514\u2574\u2192\u25b6\u2026"
 _SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -55,14 +54,9 @@ def add_max_size(parser: argparse.ArgumentParser, default: str) -> None:
     )  # fmt: skip
 
 
-def drawn(text: str) -> str:
-    """A finished text with its rules in box characters."""
-    return _RULE.sub(lambda rule: "\u2500" * len(rule[0]), text)
-
-
 def print_text(text: str, args: argparse.Namespace) -> None:
     """Write a text that is made in ASCII."""
-    sys.stdout.write(drawn(text) if args.unicode else text)
+    sys.stdout.write(in_boxes(text) if args.unicode else text)
 
 
 def print_record(record: object) -> None:

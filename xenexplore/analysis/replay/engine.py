@@ -11,7 +11,7 @@ guest must do per buffer (translate, copy, list) rests on
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +36,7 @@ from xenexplore.options.variant import Variant
 from xenexplore.recording.format.columns import Columns
 from xenexplore.tlb import TlbEntry
 
-__all__ = ["ReplayVerdicts", "Replayed", "Verdict", "replay", "replay_all"]
+__all__ = ["ReplayVerdicts", "Replayed", "Verdict", "replay"]
 
 
 class Verdict(enum.IntEnum):
@@ -171,17 +171,6 @@ def replay(
     _list(run, found, prepared, table)
     found.verdict[np.isin(workload.accesses.call[run.rows], prepared.refused)] = Verdict.REFUSED
     return _result(run, found, prepared, "", table)
-
-
-def replay_all(
-    workload: Workload, designs: Iterable[Variant], shape: PageSizes | None = None
-) -> tuple[Replayed, ...]:
-    """Every design for every domain, design by design."""
-    return tuple(
-        replay(workload, what, domain.index, shape)
-        for what in designs
-        for domain in workload.domains
-    )
 
 
 class _Run:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
@@ -58,7 +59,7 @@ class OptionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(Pictured):
     """One run.
 
     Attributes:
@@ -85,6 +86,42 @@ class Trace:
             f"<Trace {self.about.name} under {self.option.label}: {len(self.steps)} steps, "
             f"{self.outcome.status}>"
         )
+
+    def text(
+        self,
+        step: int | None = None,
+        *,
+        view: str = "path",
+        unicode: bool = False,
+        folded: bool = True,
+    ) -> str:
+        """The run as text of 72 columns.
+
+        Args:
+            step: only that step, from 0; default: all of them, or with another view than
+                ``"path"`` the last.
+            view: ``"path"``; ``"map"``, the address-space map; ``"registered"``, the
+                registered buffers.
+            unicode: box characters instead of ASCII.
+            folded: one line for what repeats in the whole path.
+
+        Raises:
+            MachineError: there is no such view or step.
+        """
+        return text_of(self, step=step, view=view, unicode=unicode, folded=folded)
+
+    def svg(self, step: int | None = None, *, view: str = "", theme: str = "light") -> str:
+        """A view of the run as an SVG document.
+
+        Args:
+            step: from 0; default: where the first copy goes wrong, or else where it ends.
+            view: ``"stepper"`` (default), ``"map"``, ``"path"`` or ``"registered"``.
+            theme: ``"light"`` or ``"dark"``.
+
+        Raises:
+            MachineError: there is no such view, theme or step.
+        """
+        return svg_of(self, index=step, view=view, theme=theme)
 
     def children(self, index: int) -> tuple[Node, ...]:
         """The steps directly under a step (-1: the outermost ones)."""
