@@ -11,7 +11,7 @@ At a prompt::
     xe.Stepper(trace)                                   # ... in JupyterLab
     print(trace.text())                                 # ... in a mail; trace.svg() is a picture
 
-    xe.options("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
+    xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
     xe.hypercalls.find("evtchn send")                   # the catalogue
     xe.walk("guest.elf", "ffff888000001000")            # a memory image: a walk, or xe.map(...)
     xe.open_recording("pvh")                            # what a real Xen was recorded doing
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from xenexplore.api.analysis import replay as replay
     from xenexplore.api.analysis import report as report
     from xenexplore.api.analysis import sweep as sweep
-    from xenexplore.api.images import map_image as map
+    from xenexplore.api.images import map_image as map  # noqa: A004 - xe.map is what it says
     from xenexplore.api.images import walk as walk
     from xenexplore.api.recordings import explain as explain
     from xenexplore.api.recordings import scenario_from as scenario_from
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.outcome import Outcome as Outcome
     from xenexplore.options.registry import OptionList as OptionList
-    from xenexplore.options.registry import list_options as options
+    from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import variant as variant
     from xenexplore.options.variant import Variant as Variant
     from xenexplore.paging.access import FETCH as FETCH
@@ -159,6 +159,7 @@ __all__ = [
     "break_even",
     "check",
     "compare",
+    "designs",
     "explain",
     "figures",
     "hypercalls",
@@ -167,7 +168,6 @@ __all__ = [
     "matrix",
     "open_image",
     "open_recording",
-    "options",
     "parse",
     "read_costs",
     "read_workload",
@@ -239,6 +239,7 @@ _NAMES = {
     "break_even": "analysis.measures.cost:break_even",
     "check": "scenario.run.runner:check",
     "compare": "scenario.run.runner:compare",
+    "designs": "options.registry:list_options",
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
     "load": "scenario.library.builtin:find_scenario",
@@ -246,7 +247,6 @@ _NAMES = {
     "matrix": "scenario.run.matrix:matrix",
     "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
-    "options": "options.registry:list_options",
     "parse": "scenario.text.loader:parse_scenario",
     "read_costs": "analysis.measures.cost:read_costs",
     "read_workload": "analysis.workload.find_workload:find_workload",

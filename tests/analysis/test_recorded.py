@@ -20,8 +20,8 @@ from xenexplore.analysis.measures.locality import locality
 from xenexplore.analysis.measures.register_coverage import fast_coverage
 from xenexplore.analysis.replay.design import DESIGNS, design
 from xenexplore.analysis.replay.engine import Verdict, replay
-from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.replay.registrations import registrations
+from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import NO_FRAME, Workload, read_workload
 from xenexplore.guest.domain import Domain

@@ -74,7 +74,7 @@ def scenario_from(
         OSError: the file cannot be read.
 
     >>> scenario_from("pvh", 0, domain="dom1")
-    <Scenario pvh-dom1-0: pvh guest, 1 action, 4 options>
+    <Scenario pvh-36567: pvh guest, 1 action, 4 options>
     """
     if (number is None) == (row is None):
         raise TypeError("scenario_from() takes the hypercall's number, or its row")

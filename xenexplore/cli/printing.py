@@ -16,6 +16,7 @@ from xenexplore.render.text.box import in_boxes
 
 __all__ = [
     "add_max_size",
+    "add_option",
     "add_printing",
     "prepare_output",
     "print_record",
@@ -37,6 +38,23 @@ def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
     parser.add_argument(
         "--unicode", action="store_true", help="box characters, where the text has lines"
     )
+
+
+def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool = False) -> None:
+    """``--option``: under which design, spelled alike everywhere.
+
+    Args:
+        parser: of a command.
+        default: what is taken without it.
+        several: whether it may be repeated.
+    """
+    again = "; repeat it for several" if several else ""
+    parser.add_argument(
+        "--option", metavar="DESIGN", action="append" if several else "store",
+        help="an option's name or number, with parameters after a colon: "
+        "'software-tlb: register=directmap+stack, entries=8'; or a label "
+        f"(of the scenario, or as replay prints it){again}; default: {default}",
+    )  # fmt: skip
 
 
 def _size(text: str) -> int:

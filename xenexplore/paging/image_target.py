@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 
 from xenexplore.addr import Gpa, Gva, is_canonical, parse_address
+from xenexplore.display import Shown
 from xenexplore.errors import AddressError, ImageError
 from xenexplore.memory.image import Image, Kind, open_image
 from xenexplore.paging.access import Access, WalkEnd
@@ -27,7 +28,7 @@ MODE_NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class ImageTarget:
+class ImageTarget(Shown):
     """An opened image and the state to walk its page tables with.
 
     Attributes:

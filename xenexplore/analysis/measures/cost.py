@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
-from pathlib import Path
+from os import PathLike, fspath
 
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import RegionName
@@ -65,7 +65,7 @@ class CostTable:
         return math.fsum(getattr(counts, name) * cost.ns for name, cost in self.costs.items())
 
 
-def read_costs(path: str | Path | None = None) -> CostTable:
+def read_costs(path: str | PathLike[str] | None = None) -> CostTable:
     """Read a cost table (TOML); without a path, the one that comes with the package.
 
     Raises:
@@ -79,7 +79,7 @@ def read_costs(path: str | Path | None = None) -> CostTable:
         )
         origin = "the built-in table"
     else:
-        text, origin = read_text(path, what="a TOML table of costs"), str(path)
+        text, origin = read_text(fspath(path), what="a TOML table of costs"), str(path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -50,10 +50,11 @@ def run(scenario: Scenario, option: Chosen | None = None, **parameters: object) 
             be built or do what an action asks.
 
     >>> from xenexplore.scenario.library.builtin import find_scenario
-    >>> run(find_scenario("evtchn-send-from-stack"), "giant-map")
+    >>> scenario = find_scenario("evtchn-send-from-stack")
+    >>> run(scenario, "giant-map")
     <Trace evtchn-send-from-stack under giant-map: 29 steps, right>
-    >>> run(find_scenario("evtchn-send-from-stack"), "software-tlb", register=["stack"]).option.label
-    'software-tlb: register=stack'
+    >>> run(scenario, "software-tlb", register=["stack"])
+    <Trace evtchn-send-from-stack under software-tlb: register=stack: 27 steps, right>
     """
     [chosen] = _with_parameters(scenario, [_chosen(scenario, option)], parameters)
     return _run(scenario, chosen)
@@ -80,8 +81,8 @@ def compare(
     <Comparison straddle: linear-walk right, number-bit wrong>
     """
     own = options_of(scenario)
-    wanted = list(own) if options is None else [_chosen(scenario, one) for one in options]
-    wanted = _with_parameters(scenario, wanted, parameters)
+    chosen = own if options is None else [_chosen(scenario, one) for one in options]
+    wanted = _with_parameters(scenario, chosen, parameters)
     if len(wanted) != len({option.label for option in wanted}) or not wanted:
         raise ScenarioError(
             scenario.source, "options", expected="one option or more, each once",

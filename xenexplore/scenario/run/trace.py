@@ -121,7 +121,7 @@ class Trace(Pictured):
         Raises:
             MachineError: there is no such view, theme or step.
         """
-        return svg_of(self, index=step, view=view, theme=theme)
+        return svg_of(self, step=step, view=view, theme=theme)
 
     def children(self, index: int) -> tuple[Node, ...]:
         """The steps directly under a step (-1: the outermost ones)."""
@@ -136,8 +136,10 @@ class Trace(Pictured):
             at = self.steps[at].parent
         return tuple(reversed(found))
 
-    def to_json(self) -> bytes:
+    def to_json(self, step: int | None = None) -> bytes:
         """The trace as UTF-8 JSON, one step on each line; same scenario, same bytes.
+
+        With ``step`` (from 0), that step's line alone.
 
         Addresses and frame numbers are hex strings.  A step's ``cite`` is an
         index into ``cites``.  Fields of a step that are None or empty text are
@@ -145,6 +147,8 @@ class Trace(Pictured):
         """
         cites: dict[str, int] = {}
         steps = [_dumped(record) for record in self._steps(cites)]
+        if step is not None:
+            return f"{steps[step]}\n".encode()
         head = {
             "schema": TRACE_SCHEMA,
             "scenario": self.about.as_json(),
