@@ -10,37 +10,36 @@ import pytest
 import xenexplore as xe
 from xenexplore.cli.main import main
 
-IMAGE = Path(__file__).resolve().parents[1] / "data" / "images"
-
-
-def first_image() -> Path:
-    return sorted(path for path in IMAGE.iterdir() if "kaslr" in path.name)[0]
+IMAGES = Path(__file__).resolve().parents[1] / "data" / "images"
+KASLR = IMAGES / "plain-96-kaslr" / "ptpages.bin.zst"
 
 
 def test_the_map_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    space = xe.map(first_image())
-    assert main(["map", str(first_image())]) == 0
+    space = xe.map(KASLR)
+    assert main(["map", str(KASLR)]) == 0
     assert space.text() == capsys.readouterr().out
-    assert len(space) == len(list(space)) and space[0].start < space[0].end
-    assert main(["map", str(first_image()), "--physical", "--json"]) == 0
+    assert len(space) == len(list(space))
+    assert space[0].start < space[0].end
+    assert main(["map", str(KASLR), "--physical", "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    physical = xe.map(xe.open_image(first_image()), physical=True)
+    physical = xe.map(xe.open_image(KASLR), physical=True)
     assert [int(json.loads(line)["start"], 16) for line in lines] == [run.start for run in physical]
 
 
 def test_a_walk_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    image = xe.open_image(first_image())
+    image = xe.open_image(KASLR)
     address = f"{xe.map(image)[0].start:x}"
-    assert main(["walk", str(first_image()), address, "--write"]) == 0
+    assert main(["walk", str(KASLR), address, "--write"]) == 0
     said = capsys.readouterr().out
     walked = xe.walk(image, address, xe.WRITE)
-    assert walked.text() in said and image.text() in said
+    assert walked.text() in said
+    assert image.text() in said
     assert walked == xe.walk(image, int(address, 16), xe.WRITE)
-    assert xe.walk(first_image(), address).ok
+    assert xe.walk(KASLR, address).ok
 
 
 def test_bad_addresses_are_refused() -> None:
-    image = xe.open_image(first_image())
+    image = xe.open_image(KASLR)
     for bad in (-1, 1 << 64, 1 << 60, "zz"):
         with pytest.raises(xe.AddressError):
             xe.walk(image, bad)

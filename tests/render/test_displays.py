@@ -7,6 +7,7 @@ import importlib
 import re
 import xml.etree.ElementTree as ET
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from xenexplore.render.displays import DISPLAYS
 from xenexplore.render.text.table import WIDTH
 
 SMALL = "synthetic:vcpus=2:tasks=4:calls=200"
+KASLR = Path(__file__).resolve().parents[1] / "data/images/plain-96-kaslr/ptpages.bin.zst"
 PICTURE = re.compile(r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">')
 # Not for a mail's columns: CSV, and a scenario's own text.
 ITS_OWN_COLUMNS = {"analysis.sweep:SweepTable", "scenario.model.scenario:Scenario"}
@@ -25,8 +27,6 @@ ITS_OWN_COLUMNS = {"analysis.sweep:SweepTable", "scenario.model.scenario:Scenari
 @cache
 def sample(name: str) -> Any:
     """One value of each class of the table."""
-    from tests_images import first_image
-
     scenario = xe.load("evtchn-send-from-stack")
     made = {
         "scenario.run.trace:Trace": lambda: xe.run(scenario, "software-tlb"),
@@ -35,9 +35,9 @@ def sample(name: str) -> Any:
         "scenario.library.builtin:ScenarioList": xe.scenarios,
         "scenario.run.matrix:Matrix": lambda: xe.matrix(run=False),
         "options.registry:OptionList": xe.designs,
-        "paging.walk_record:Walk": lambda: xe.walk(first_image(), 0x1000),
-        "paging.image_target:ImageTarget": lambda: xe.open_image(first_image()),
-        "paging.batch.address_space:AddressSpace": lambda: xe.map(first_image()),
+        "paging.walk_record:Walk": lambda: xe.walk(KASLR, 0x1000),
+        "paging.image_target:ImageTarget": lambda: xe.open_image(KASLR),
+        "paging.batch.address_space:AddressSpace": lambda: xe.map(KASLR),
         "hypercalls.catalogue.entries:SubOp": lambda: xe.hypercalls.find("evtchn send"),
         "hypercalls.catalogue.entries:Family": lambda: xe.hypercalls.find("memory_op"),
         "recording.format.columns:Recording": lambda: xe.open_recording("pv"),
@@ -56,7 +56,8 @@ def sample(name: str) -> Any:
 def test_a_value_shows_itself(name: str) -> None:
     value = sample(name)
     text = value.text()
-    assert text.isascii() and text.endswith("\n")
+    assert text.isascii()
+    assert text.endswith("\n")
     if name not in ITS_OWN_COLUMNS:
         assert max(map(len, text.splitlines())) <= WIDTH
     bundle = value._repr_mimebundle_(include=None, exclude=None)
@@ -70,7 +71,8 @@ def test_a_value_shows_itself(name: str) -> None:
 def test_a_repr_is_one_short_line(name: str) -> None:
     shown = repr(sample(name))
     assert "\n" not in shown
-    assert shown.startswith("<") and shown.endswith(">")
+    assert shown.startswith("<")
+    assert shown.endswith(">")
     if not isinstance(sample(name), tuple):
         assert len(shown) <= 2 * WIDTH, shown
 
@@ -88,7 +90,8 @@ def test_a_picture_is_in_the_bundle(name: str) -> None:
 def test_the_table_names_what_there_is(name: str) -> None:
     module, _, kind = name.partition(":")
     found = getattr(importlib.import_module(f"xenexplore.{module}"), kind)
-    assert hasattr(found, "text") and hasattr(found, "_repr_mimebundle_")
+    assert hasattr(found, "text")
+    assert hasattr(found, "_repr_mimebundle_")
     assert hasattr(found, "svg") == bool(DISPLAYS[name].svg)
 
 

@@ -99,6 +99,9 @@ def report(
         InputError: there is no such page size, or the cost table is malformed.
         RecordingError: the recording is damaged.
         OSError: a file cannot be read.
+
+    >>> report("synthetic:calls=50:tasks=2:vcpus=1")
+    ''
     """
     table = read_costs(costs)
     shape = PageSizes(p2m_order=p2m_order(p2m))
@@ -131,6 +134,9 @@ def sweep(
         MachineError: a parameter that the design does not take.
         RecordingError: a recording is damaged.
         OSError: a file cannot be read.
+
+    >>> sweep("pv", entries=[4], policy=["lru"], scope=["vcpu"], p2m=["4K"])
+    ''
     """
     grid = Grid(
         register=tuple(register), entries=tuple(entries), policies=tuple(policy),

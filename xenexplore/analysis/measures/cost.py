@@ -72,6 +72,9 @@ def read_costs(path: str | PathLike[str] | None = None) -> CostTable:
         InputError: a count that does not exist, or a number without source
             and without ``guess = true``; more than 4 MiB of text.
         OSError: the file cannot be read.
+
+    >>> read_costs()
+    ''
     """
     if path is None:
         text = (resources.files("xenexplore.analysis.measures") / "data" / "cost.toml").read_text(
@@ -128,7 +131,11 @@ class BreakEven:
 
 
 def break_even(table: CostTable, leaf: int, p2m_order: int) -> BreakEven:
-    """How long a scan may get before it costs what it saves."""
+    """How long a scan may get before it costs what it saves.
+
+    >>> break_even(read_costs(), 0, 0).reads
+    ''
+    """
     region = (RegionName("it", RegionKind.OTHER, False),)
     shape = PageSizes(p2m_order=p2m_order, leaves={RegionKind.OTHER: leaf})
     entries = int(shape.pte_reads(region)[0])

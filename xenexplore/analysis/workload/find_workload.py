@@ -74,6 +74,9 @@ def find_workload(
         InputError: there is no such assumption, or it takes another value.
         RecordingError: the recording is damaged, or larger than the limit.
         OSError: it cannot be read.
+
+    >>> len(find_workload("synthetic:calls=50:tasks=2").calls)
+    50
     """
     word = fspath(recording)
     if word.split(":")[0] == "synthetic" and not Path(word).exists():

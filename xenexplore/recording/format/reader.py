@@ -45,6 +45,9 @@ def read_recording(
             the damage; the message has the line's number.  There is more
             text than the limit.
         OSError: the file cannot be read.
+
+    >>> read_recording("pv")
+    ''
     """
     return _joined(list(iter_chunks(source, strict=strict, limit=limit)))
 

@@ -75,7 +75,12 @@ class PlotFigure:
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
-    """A plot for each of the report's questions."""
+    """A plot for each of the report's questions.
+
+    >>> from xenexplore.api.analysis import report
+    >>> [one.name for one in figures_of(report("synthetic:calls=50:tasks=2:vcpus=1"))][:2]
+    ['regions', 'ranges']
+    """
     shown = [domain for domain in findings.domains if domain.coverage.accesses]
     plots: list[tuple[str, str, Callable[[Axes], None]]] = [
         ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),

@@ -80,6 +80,13 @@ def save_figure(
         InputError: the name ends in something else.
         MachineError: there is no such view, theme or step.
         OSError: the file cannot be written.
+
+    >>> import xenexplore as xe
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_figure(xe.compare(xe.load("straddle")), f"{folder}/straddle.svg")
+    ...     Path(folder, 'straddle.svg').read_text()[:4]
+    '<svg'
     """
     data = figure_bytes(trace, kind_of(file), step=step, view=view, theme=theme)
     Path(file).write_bytes(data)

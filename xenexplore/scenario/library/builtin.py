@@ -110,5 +110,8 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     Raises:
         ScenarioError: there is no such scenario, or it is malformed.
         OSError: the file cannot be read.
+
+    >>> find_scenario("straddle").about.title
+    ''
     """
     return parse_scenario(*find_text(word, limit=limit))

@@ -110,6 +110,9 @@ def matrix(*, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.val
 
     Raises:
         ScenarioError: a cell has neither a scenario nor a reason.
+
+    >>> matrix(run=False)
+    ''
     """
     text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)

@@ -102,6 +102,10 @@ def check(scenario: Scenario) -> tuple[str, ...]:
 
     Raises:
         ScenarioError: the machine cannot be built or do what an action asks.
+
+    >>> from xenexplore.scenario.library.builtin import find_scenario
+    >>> check(find_scenario("straddle"))
+    ()
     """
     named = {label for expect in scenario.expects for label in expect.options}
     everywhere = any(not expect.options for expect in scenario.expects)
