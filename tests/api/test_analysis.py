@@ -39,9 +39,9 @@ def test_a_report_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str
 def test_a_sweep_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--entries", "2", "--policy", "lru", "--scope", "vcpu", "--p2m", "4K"]
     words += ["--register", "on-miss", "--workers", "1"]
-    assert main(["sweep", "pvh", *words]) == 0
+    assert main(["sweep", SMALL, *words]) == 0
     table = xe.sweep(
-        "pvh", entries=[2], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
+        SMALL, entries=[2], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
     )
     assert table.text() == capsys.readouterr().out
     assert repr(table) == f"<SweepTable: {len(table)} rows>"

@@ -12,8 +12,8 @@ from xenexplore.cli.main import main
     ("action", "of"), [("info", xe.summarise), ("explain", xe.explain)], ids=["info", "explain"]
 )
 def test_python_and_the_command_say_the_same(action, of, capsys) -> None:
-    assert main(["recording", action, "pv"]) == 0
-    assert of("pv").text() == capsys.readouterr().out
+    assert main(["recording", action, "pvh"]) == 0
+    assert of("pvh").text() == capsys.readouterr().out
 
 
 def test_a_recorded_call_is_a_scenario(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,13 +40,13 @@ def sample(name: str) -> Any:
         "paging.batch.address_space:AddressSpace": lambda: xe.map(KASLR),
         "hypercalls.catalogue.entries:SubOp": lambda: xe.hypercalls.find("evtchn send"),
         "hypercalls.catalogue.entries:Family": lambda: xe.hypercalls.find("memory_op"),
-        "recording.format.columns:Recording": lambda: xe.open_recording("pv"),
-        "recording.contents.summary:Summary": lambda: xe.summarise("pv"),
-        "recording.matching.matching:Matching": lambda: xe.explain("pv"),
+        "recording.format.columns:Recording": lambda: xe.open_recording("pvh"),
+        "recording.contents.summary:Summary": lambda: xe.summarise("pvh"),
+        "recording.matching.matching:Matching": lambda: xe.explain("pvh"),
         "analysis.replay.replays:Replays": lambda: xe.replay(SMALL, "linear-walk"),
         "analysis.findings:Findings": lambda: xe.report(SMALL),
         "analysis.sweep:SweepTable": lambda: xe.sweep(
-            "pv", entries=[1], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
+            SMALL, entries=[1], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
         ),
     }
     return made[name]()

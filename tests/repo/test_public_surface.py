@@ -22,8 +22,8 @@ PACKAGE = ROOT / "xenexplore"
 COPIED = [*sorted(ROOT.glob("notebooks/[0-9]*.py")), *sorted(ROOT.glob("examples/*.py"))]
 DOCUMENTED = [path for path in sorted(PACKAGE.rglob("*.py")) if ">>>" in path.read_text("utf-8")]
 FUNCTIONS = [name for name in xe.__all__ if inspect.isfunction(getattr(xe, name))]
-# An image is a file of hundreds of KiB at least: tests/api walks and maps one.
-NEEDS_AN_IMAGE = {"map", "open_image"}
+# An image is a file, and a whole recording takes seconds: tests/api runs each of these.
+SHOWN_ELSEWHERE = {"explain", "map", "open_image", "summarise"}
 NAME = "evtchn-send-from-stack"
 COMMANDS = [
     ["run", NAME],
@@ -106,7 +106,7 @@ def test_every_command_that_prints_code_is_tried() -> None:
 def test_the_code_of_views_uses_xe_alone() -> None:
     scenario = xe.load(NAME)
     trace, both = xe.run(scenario, "O7: entries=4"), xe.compare(scenario)
-    bench, browser = xe.Workbench(), xe.RecordingBrowser("pv")
+    bench, browser = xe.Workbench(), xe.RecordingBrowser("pvh")
     browser.pick(0)
     codes = [trace_python(trace, 3), comparison_python(both), page_python(trace), page_python(both)]
     for code in [*codes, bench.code(), browser.code()]:
@@ -129,6 +129,6 @@ def test_docstrings_are_right(path: Path) -> None:
 def test_every_public_function_has_an_example(name: str) -> None:
     found = getattr(xe, name)
     said = inspect.getdoc(found) or ""
-    assert (">>>" in said) != (name in NEEDS_AN_IMAGE)
+    assert (">>>" in said) != (name in SHOWN_ELSEWHERE)
     if inspect.signature(found).parameters:
         assert "Args:" in said, "its parameters are explained"

@@ -59,7 +59,7 @@ def replay(
         RecordingError: the recording is damaged.
         OSError: a file cannot be read.
 
-    >>> rows = replay("synthetic:tasks=2", "software-tlb", register=["directmap"])
+    >>> rows = replay("synthetic:calls=50:tasks=2", "software-tlb", register=["directmap"])
     >>> rows[0].design.label
     'software-tlb: register=directmap'
     """
@@ -101,7 +101,7 @@ def report(
         OSError: a file cannot be read.
 
     >>> report("synthetic:calls=50:tasks=2:vcpus=1")
-    ''
+    <Findings synthetic: 50 hypercalls of dom1>
     """
     table = read_costs(costs)
     shape = PageSizes(p2m_order=p2m_order(p2m))
@@ -135,8 +135,8 @@ def sweep(
         RecordingError: a recording is damaged.
         OSError: a file cannot be read.
 
-    >>> sweep("pv", entries=[4], policy=["lru"], scope=["vcpu"], p2m=["4K"])
-    ''
+    >>> sweep("synthetic:calls=50:tasks=2:vcpus=1", entries=[4], policy=["lru"], p2m=["4K"])
+    <SweepTable: 4 rows>
     """
     grid = Grid(
         register=tuple(register), entries=tuple(entries), policies=tuple(policy),

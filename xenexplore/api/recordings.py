@@ -34,9 +34,6 @@ def summarise(recording: Recorded, *, symbols: str | PathLike[str] | None = None
     Raises:
         RecordingError: the recording is damaged.
         OSError: a file cannot be read.
-
-    >>> summarise("pv")
-    ''
     """
     read = _read(recording)
     return summarise_recording(read, find_symbols(read.source, symbols))
@@ -51,9 +48,6 @@ def explain(recording: Recorded) -> Matching:
     Raises:
         RecordingError: the recording is damaged.
         OSError: the file cannot be read.
-
-    >>> explain("pv")
-    ''
     """
     return match_recording(_read(recording))
 

@@ -112,6 +112,6 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
         OSError: the file cannot be read.
 
     >>> find_scenario("straddle").about.title
-    ''
+    '48 bytes at page offset 4080: two pages, two unrelated frames'
     """
     return parse_scenario(*find_text(word, limit=limit))

@@ -112,7 +112,7 @@ def matrix(*, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.val
         ScenarioError: a cell has neither a scenario nor a reason.
 
     >>> matrix(run=False)
-    ''
+    <Matrix: 30 questions, 13 options>
     """
     text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)
