@@ -117,9 +117,7 @@ print(f"{giant.tlb_lookups} look-up, {giant.tlb_hits} hits, {giant.walks} walk a
 # The designs have numbers in this project; **O0** is today's interface. Who proposed what:
 
 # %%
-from xenexplore.render.text.options import options_text
-
-print(options_text())
+print(xe.designs().text())
 
 # %% [markdown]
 # Each on the same call, in two parts. "Once" is what is done a single time, beforehand, such as registering.

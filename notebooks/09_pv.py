@@ -44,10 +44,8 @@ for label, outcome in everything.outcomes.items():
 # The recorded PV dom0. Its calls that have a buffer in each region (a call with buffers in two regions counts in both):
 
 # %%
-from xenexplore.recording.contents.call_index import CallIndex
-
 recorded = xe.open_recording("pv")
-index = CallIndex(recorded)
+index = xe.CallIndex(recorded)
 where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
 calls = len(index.find(domain="dom0"))
 print(f"{calls:,} hypercalls of dom0, of {len(recorded.calls):,}")

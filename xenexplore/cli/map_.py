@@ -6,11 +6,10 @@ import argparse
 import json
 import sys
 
-from xenexplore.cli.image_options import add_image_arguments, missing_table, open_target
+from xenexplore.cli.image_options import add_image_arguments, target_of
 from xenexplore.cli.printing import print_text
-from xenexplore.paging.batch.page_runs import Join, PageRun, find_page_runs
-from xenexplore.paging.batch.table_arrays import read_tables
-from xenexplore.render.text.image import image_header
+from xenexplore.paging.batch.address_space import map_target
+from xenexplore.paging.batch.page_runs import PageRun
 from xenexplore.render.text.runs import runs_text
 
 __all__ = ["add_arguments", "run"]
@@ -38,18 +37,13 @@ def run(args: argparse.Namespace) -> int:
         ImageError: the page tables lead out of the image.
         MachineError: paging is off, or the runs are too many to list.
     """
-    target = open_target(args)
-    tables = read_tables(target.image, target.state)
-    if tables.missing:
-        raise missing_table(target.image, *tables.missing[0])
-    runs = find_page_runs(tables, Join.PHYSICAL if args.physical else Join.RIGHTS)
+    space = map_target(target_of(args), physical=args.physical)
     if args.json:
-        lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in runs)
+        lines = (json.dumps(run_json(one, physical=args.physical)) + "\n" for one in space)
         sys.stdout.writelines(lines)
         return 0
-    header = image_header(target.image, target.state, target.vcpu, target.assumed)
-    print_text(f"{header}\n", args)
-    for line in runs_text(runs, physical=args.physical, fold=not args.all):
+    print_text(f"{space.target.text()}\n", args)
+    for line in runs_text(space.runs, physical=args.physical, fold=not args.all):
         print_text(line, args)
     return 0
 

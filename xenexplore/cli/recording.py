@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from xenexplore.analysis.workload.find_workload import find_symbols
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
@@ -13,10 +13,9 @@ from xenexplore.cli.printing import (
     print_record,
     print_text,
 )
-from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.reader import read_recording
-from xenexplore.recording.format.stream import BUILT_INS, built_in_path
+from xenexplore.recording.format.stream import BUILT_INS
 
 __all__ = ["add_arguments", "report_damage", "run"]
 
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from xenexplore.recording.contents.summary_json import summary_json
     from xenexplore.render.text.recorded.recording import summary_text
 
-    summary = summarise(recording, _symbols(args))
+    summary = summarise(recording, find_symbols(args.file, args.symbols, limit=args.max_size))
     _print(summary_json(summary) if args.json else summary_text(summary), args)
     return status
 
@@ -86,11 +85,3 @@ def report_damage(recording: Recording) -> int:
         file=sys.stderr,
     )
     return 0 if damage.cut else 2
-
-
-def _symbols(args: argparse.Namespace) -> SymbolTable | None:
-    if args.symbols:
-        return read_kallsyms(args.symbols, limit=args.max_size)
-    if args.file in BUILT_INS and not Path(args.file).exists():
-        return read_kallsyms(built_in_path("kallsyms.dom0"))
-    return None

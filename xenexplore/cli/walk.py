@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from xenexplore.addr import Gva, is_canonical, parse_address
-from xenexplore.cli.image_options import Target, add_image_arguments, missing_table, open_target
+from xenexplore.cli.image_options import add_image_arguments, target_of
 from xenexplore.cli.printing import print_record, print_text
-from xenexplore.errors import AddressError
-from xenexplore.paging.access import Access, WalkEnd
-from xenexplore.paging.image_state import rights_aside
+from xenexplore.paging.access import Access
 from xenexplore.paging.permissions import walk_permissions
-from xenexplore.paging.state import Manner
-from xenexplore.paging.walk import walk
 from xenexplore.paging.walk_record import Walk
-from xenexplore.render.text.image import image_header
-from xenexplore.render.text.walk import walk_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -38,50 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Walk every address and print the walks.  A page fault is an answer."""
-    target = open_target(args)
+    target = target_of(args)
     access = None
     if args.read or args.write or args.fetch or args.user:
         access = Access(write=args.write, fetch=args.fetch, user=args.user)
-    walks = [_walk(target, text, access) for text in args.addresses]
+    walks = [target.walk(text, access) for text in args.addresses]
     if args.json:
         for one in walks:
             print_record(walk_json(one))
         return 0
-    print_text(image_header(target.image, target.state, target.vcpu, target.assumed), args)
+    print_text(target.text(), args)
     print_text(f"Access: {access or 'none, only the translation'}\n", args)
     for one in walks:
-        print_text(f"\n{walk_text(one)}", args)
+        print_text(f"\n{one.text()}", args)
     return 0
-
-
-def _walk(target: Target, text: str, access: Access | None) -> Walk:
-    """One walk.
-
-    Raises:
-        AddressError: not a linear address of this paging mode.
-        ImageError: the page tables lead out of the image.
-    """
-    linear = parse_address(text, Gva).value
-    mode = target.state.mode
-    bits = mode.linear_bits
-    if bits == 32 and linear >> 32:
-        raise AddressError(text, "linear", "at most 32 bits in this paging mode")
-    if bits > 32 and not is_canonical(linear, bits):
-        raise AddressError(
-            text, "linear", f"a canonical one (bits 63:{bits} equal to bit {bits - 1})"
-        )
-    if access is None:
-        one = walk(target.image, rights_aside(target.state), linear, manner=Manner.CPU)
-    else:
-        one = walk(target.image, target.state, linear, access, Manner.CPU)
-    if one.end is WalkEnd.NO_TABLE:
-        plan = target.state.plan
-        if not one.entries:
-            raise missing_table(target.image, 0, None, target.state.cr3 & plan.top_mask)
-        last = one.levels[-1]
-        points_to = last.entry & plan.address_mask
-        raise missing_table(target.image, last.number, last.entry_at.value, points_to)
-    return one
 
 
 def walk_json(one: Walk) -> dict[str, object]:

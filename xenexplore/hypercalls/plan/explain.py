@@ -326,7 +326,7 @@ def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int,
         op = ops[int(option)]
         if op.missing:
             continue
-        kept.setdefault(op.text, option)
+        kept.setdefault(op.plan_text, option)
     return tuple(kept.values())
 
 

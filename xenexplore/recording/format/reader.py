@@ -45,6 +45,9 @@ def read_recording(
             the damage; the message has the line's number.  There is more
             text than the limit.
         OSError: the file cannot be read.
+
+    >>> read_recording("pvh")
+    <Recording pvh: 41391 hypercalls, 97089 accesses, 97091 walks, 2 domains>
     """
     return _joined(list(iter_chunks(source, strict=strict, limit=limit)))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xenexplore.display import Shown
 from xenexplore.hypercalls.plan.explain import Explanation
 from xenexplore.recording.format.columns import Damage, RecordedDomain, Recording
 from xenexplore.recording.matching.logged_twice import logged_twice
@@ -92,12 +93,17 @@ class DomainMatching:
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(Shown):
     """A whole recording, domain by domain."""
 
     source: str
     domains: tuple[DomainMatching, ...]
     damage: Damage | None
+
+    def __repr__(self) -> str:
+        calls = sum(found.hypercalls for found in self.domains)
+        left = sum(found.unexplained for found in self.domains)
+        return f"<Matching {self.source}: {calls} hypercalls, {left} not explained>"
 
 
 @dataclass(slots=True)

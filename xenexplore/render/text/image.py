@@ -6,19 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from xenexplore.memory.image import Image
-from xenexplore.paging.plan import Mode
+from xenexplore.paging.image_target import MODE_NAMES, ImageTarget
 from xenexplore.paging.state import PagingState
 from xenexplore.render.text.table import WIDTH, fit, listed
 
-__all__ = ["MODE_NAMES", "amount_text", "image_header", "size_text"]
+__all__ = ["amount_text", "image_header", "size_text", "target_text"]
 
-MODE_NAMES: Final = {
-    Mode.NONE: "paging off",
-    Mode.LEGACY: "32-bit paging",
-    Mode.PAE: "PAE paging",
-    Mode.LEVEL4: "4-level paging",
-    Mode.LEVEL5: "5-level paging",
-}
 _UNITS: Final = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 
 
@@ -46,3 +39,8 @@ def image_header(image: Image, state: PagingState, vcpu: int | None, assumed: st
         facts.append(f"assumed: {assumed}")
     lines += listed("Tables:" if vcpu is None else f"vCPU {vcpu}:", facts)
     return "\n".join(lines) + "\n"
+
+
+def target_text(target: ImageTarget) -> str:
+    """The headline of an opened image."""
+    return image_header(target.image, target.state, target.vcpu, target.assumed)

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xenexplore.paging.batch.address_space import AddressSpace
 from xenexplore.paging.batch.page_runs import PageRun, PageRuns
 from xenexplore.paging.batch.table_arrays import KEY_MASK
-from xenexplore.render.text.image import amount_text, size_text
+from xenexplore.render.text.image import amount_text, size_text, target_text
 from xenexplore.render.text.table import grouped, paragraph
 
-__all__ = ["runs_text"]
+__all__ = ["address_space_text", "runs_text"]
 
 # Fewer alike runs in a row are clearer printed than counted.
 _MIN_FOLDED = 4
@@ -24,6 +25,12 @@ class _Fold(NamedTuple):
     first: int
     times: int
     stride: int
+
+
+def address_space_text(space: AddressSpace, *, fold: bool = True) -> str:
+    """The image's headline, and all runs of the address space."""
+    lines = runs_text(space.runs, physical=space.physical, fold=fold)
+    return f"{target_text(space.target)}\n{''.join(lines)}"
 
 
 def runs_text(runs: PageRuns, *, physical: bool = False, fold: bool = True) -> Iterator[str]:

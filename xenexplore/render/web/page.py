@@ -209,6 +209,13 @@ def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
 
     Raises:
         OSError: the file cannot be written.
+
+    >>> import xenexplore as xe
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_html(xe.run(xe.load("straddle")), f"{folder}/straddle.html")
+    ...     Path(folder, 'straddle.html').stat().st_size > 100_000
+    True
     """
     Path(file).write_text(trace_html(trace), encoding="utf-8", newline="\n")
 
