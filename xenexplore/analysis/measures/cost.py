@@ -68,6 +68,9 @@ class CostTable:
 def read_costs(path: str | PathLike[str] | None = None) -> CostTable:
     """Read a cost table (TOML); without a path, the one that comes with the package.
 
+    Args:
+        path: a TOML file; None: the built-in table.
+
     Raises:
         InputError: a count that does not exist, or a number without source
             and without ``guess = true``; more than 4 MiB of text.
@@ -132,6 +135,11 @@ class BreakEven:
 
 def break_even(table: CostTable, leaf: int, p2m_order: int) -> BreakEven:
     """How long a scan may get before it costs what it saves.
+
+    Args:
+        table: what each count costs.
+        leaf: log2 of the frames of the guest's pages: 0, 9 or 18.
+        p2m_order: likewise of the P2M's.
 
     >>> break_even(read_costs(), 0, 0).reads
     24

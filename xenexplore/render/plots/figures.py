@@ -77,6 +77,9 @@ class PlotFigure:
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
     """A plot for each of the report's questions.
 
+    Args:
+        findings: of a workload (``xe.report``).
+
     >>> from xenexplore.api.analysis import report
     >>> [one.name for one in figures_of(report("synthetic:calls=50:tasks=2:vcpus=1"))][:2]
     ['regions', 'ranges']

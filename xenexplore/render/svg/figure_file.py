@@ -76,6 +76,13 @@ def save_figure(
 ) -> None:
     """Write a view to a file whose name ends in ``.svg``, ``.png`` or ``.pdf``.
 
+    Args:
+        trace: a run, or a comparison of several.
+        file: its name says the kind.
+        step: from 0; default: the one that says most.
+        view: default ``"stepper"``, or ``"comparison"``.
+        theme: ``"light"`` or ``"dark"``.
+
     Raises:
         InputError: the name ends in something else.
         MachineError: there is no such view, theme or step.

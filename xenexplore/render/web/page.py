@@ -207,6 +207,10 @@ def trace_html(trace: Trace | Comparison) -> str:
 def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
     """Write the offline page of a trace or of a comparison.
 
+    Args:
+        trace: a run, or a comparison of several.
+        file: the page to write.
+
     Raises:
         OSError: the file cannot be written.
 

@@ -100,6 +100,9 @@ def compare(
 def check(scenario: Scenario) -> tuple[str, ...]:
     """Every expectation that does not hold, as a sentence; empty: all hold.
 
+    Args:
+        scenario: what to run.
+
     Raises:
         ScenarioError: the machine cannot be built or do what an action asks.
 
