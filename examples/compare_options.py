@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import xenexplore as xe
-from xenexplore.render.text.run.comparison import comparison_text
 
 comparison = xe.compare(xe.load("straddle"))
-print(comparison_text(comparison))
+print(comparison.text())
 for trace in comparison.traces:
     if trace.outcome.status == "wrong":
         print(

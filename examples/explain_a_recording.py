@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import xenexplore as xe
-from xenexplore.recording.contents.call_index import CallIndex
-from xenexplore.recording.conversion.to_scenario import to_scenario
 
 recorded = xe.open_recording("pvh")
-index = CallIndex(recorded)
+index = xe.CallIndex(recorded)
 for region in index.regions():
     rows = index.find(domain="dom0", region=region)
     print(f"{len(rows):7,} calls of dom0 have a buffer in {region}")
 row = int(index.find(domain="dom0", name="event_channel_op send")[0])
 print(index.call(row))
 for option in ("linear-walk", "giant-map", "software-tlb", "number-bit"):
-    counts = xe.run(to_scenario(recorded, row), option).outcome.calls
+    counts = xe.run(xe.scenario_from(recorded, row=row), option).outcome.calls
     print(
         f"{option:14} walks {counts.walks}, TLB hits {counts.tlb_hits}, "
         f"P2M look-ups {counts.p2m_lookups}"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from xenexplore.guest.domain import Domain
-from xenexplore.guest.spec import GuestSpec
-from xenexplore.paging import READ, walk
+import xenexplore as xe
 
-domain = Domain(GuestSpec(kernel="linux", memory=128 << 20))
+domain = xe.Domain(xe.GuestSpec(kernel="linux", memory=128 << 20))
 buffer = domain.place("argument", "stack", 48, offset=4080)
 for va in (buffer.va, buffer.va + 16):
-    by_cpu = walk(domain.memory.guest, domain.paging_state(), va, READ)
-    by_xen = walk(domain.memory.hypervisor, domain.paging_state(), va, READ)
+    by_cpu = xe.walk(domain, va)
+    by_xen = xe.walk(domain, va, by="xen")
     print(
         f"{va} -> {by_cpu.gpa}: {len(by_cpu.levels)} entries; "
         f"Xen looks up {len(by_xen.lookups)} frames"

@@ -117,9 +117,7 @@ print(f"{giant.tlb_lookups} look-up, {giant.tlb_hits} hits, {giant.walks} walk a
 # The designs have numbers in this project; **O0** is today's interface. Who proposed what:
 
 # %%
-from xenexplore.render.text.options import options_text
-
-print(options_text())
+print(xe.designs().text())
 
 # %% [markdown]
 # Each on the same call, in two parts. "Once" is what is done a single time, beforehand, such as registering.
@@ -163,6 +161,6 @@ xe.Workbench()
 #
 # * The recorded kernel has `CONFIG_VMAP_STACK`, as x86-64 distributions do. Without it, stacks are in the
 #   directmap and the giant registration hits.
-# * `EVTCHNOP_send` is the call at hand, not the average call: [11_findings](11_findings.ipynb) counts all of them.
+# * `EVTCHNOP_send` is the call shown here, not an average call: [11_findings](11_findings.ipynb) counts all of them.
 # * Counts are not times: a walk that finds its tables in the cache is cheap. The counts are what a design
 #   changes; what they cost depends on the machine.

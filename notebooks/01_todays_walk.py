@@ -16,13 +16,10 @@
 from textwrap import fill
 
 import xenexplore as xe
-from xenexplore.guest.domain import Domain
-from xenexplore.guest.spec import GuestSpec
-from xenexplore.paging import READ, WRITE, walk
 
-domain = Domain(GuestSpec())
+domain = xe.Domain(xe.GuestSpec())
 buffer = domain.place("buffer", "stack", 48, offset=0x100)
-record = walk(domain.memory.guest, domain.paging_state(), buffer.va, READ)
+record = xe.walk(domain, buffer.va, xe.READ)
 for level in record.levels:
     entry = f"[{level.index:3}] {level.entry:016x} {level.flags}"
     print(f"L{level.number} {level.table.hex()} {entry}")
@@ -35,7 +32,7 @@ assert record.gpa == domain.truth(buffer.va, 48)[0][0]
 # costs another (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
 
 # %%
-by_xen = walk(domain.memory.hypervisor, domain.paging_state(), buffer.va, READ)
+by_xen = xe.walk(domain, buffer.va, xe.READ, by="xen")
 assert by_xen.gpa == record.gpa
 assert len(by_xen.lookups) == 5
 for step in by_xen.steps():
@@ -50,7 +47,7 @@ for step in by_xen.steps():
 
 # %%
 domain.set_writable("buffer", False)
-refused = walk(domain.memory.hypervisor, domain.paging_state(), buffer.va, WRITE)
+refused = xe.walk(domain, buffer.va, xe.WRITE, by="xen")
 print(refused.fault.say())
 assert refused.error_code == 0b011
 
@@ -63,11 +60,9 @@ assert refused.error_code == 0b011
 # one P2M look-up, and no walk.
 
 # %%
-from xenexplore.analysis.measures.cost import break_even, read_costs
-
 reads = {}
 for size, order, physical in (("4 KiB", 0, 4), ("2 MiB", 9, 3), ("1 GiB", 18, 2)):
-    reads[size] = break_even(read_costs(), order, order).reads + physical
+    reads[size] = xe.break_even(xe.read_costs(), order, order).reads + physical
     print(f"{size} pages over a P2M of {size}:", end=" ")
     print(f"{reads[size]} entry reads; {physical} by physical address")
 assert list(reads.values()) == [28, 18, 10]
@@ -92,7 +87,7 @@ assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (6
 # %% [markdown]
 # ## A buffer that crosses a page
 #
-# It is two pieces, hence two walks, and they may end at unrelated frames. That is legal today.
+# It is two pieces and so two walks, and they may end at unrelated frames. That is legal today.
 
 # %%
 straddle = xe.run(xe.load("straddle"), "linear-walk")

@@ -35,13 +35,10 @@ xe.ComparisonView(bootstrap)
 # more in a full table is refused, too. The error numbers are ours.
 
 # %%
-from xenexplore.addr import Gpa, Gva
-from xenexplore.tlb import TlbEntry, TlbTable
-
-two_slots = TlbTable(capacity=2)
+two_slots = xe.TlbTable(capacity=2)
 results = []
 for va in (0x1234, 0x1240, 0x2000, 0x3000):
-    answer = two_slots.insert(TlbEntry(Gva(va), Gpa(0x7005), 48))
+    answer = two_slots.insert(xe.TlbEntry(xe.Gva(va), xe.Gpa(0x7005), 48))
     results.append(answer.result)
     print(f"48 bytes at {va:#x}: {answer.result:3}  {answer.reason}".rstrip())
 assert results == [0, -17, 0, -28]

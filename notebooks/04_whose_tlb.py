@@ -15,7 +15,7 @@ scenario = xe.load("wrong-vcpu")
 print(scenario.about.text)
 
 # %% [markdown]
-# ## The naive version: look it up in the table of whoever runs
+# ## The naive version: look it up in the current vCPU's table
 
 # %%
 naive = xe.run(scenario, "software-tlb")
@@ -38,7 +38,7 @@ assert (today.outcome.status, today.outcome.wrong_bytes) == ("wrong", 48)
 #
 # * Search the table of the subject (*tlb, subject*).
 # * Put the update off until the subject returns to its guest (*tlb, deferred*).
-# * Allow only **global** ranges, which every address space maps alike (*tlb, global only*).
+# * Allow only **global** ranges, which every address space maps identically (*tlb, global only*).
 # * Register by physical address: the **physical twin** of the call, since Xen 4.18 (*phys-twins*).
 
 # %%

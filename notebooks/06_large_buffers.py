@@ -5,7 +5,7 @@
 # **Scatter/gather**: a list of its pages, or of (address, length) pairs (**tuples**). A page of 64-bit gfns describes 512 pages, or
 # 511 if its first word is the offset of the first byte (**offset slot**). A **list read** is one word of a list, read by Xen.
 #
-# **Question:** what happens to buffers whose frames do not follow each other? Raised by Jan Beulich (28 Sep 2022) with the
+# **Question:** what happens to buffers whose frames are not contiguous? Raised by Jan Beulich (28 Sep 2022) with the
 # flavour bit.
 #
 # ## The naive version: take the physical address of the first byte
@@ -126,7 +126,7 @@ xe.ComparisonView(limit)
 #
 # ## What would change this conclusion
 #
-# * A guest that checks its frames before it passes a flat address is safe, and has to do something else when they do not follow each other.
+# * A guest that checks its frames before it passes a flat address is safe, and has to do something else when they are not contiguous.
 # * Which calls really pass more than a page is a question of use: in the recorded boot the largest buffer has 13,966 bytes, and 2 of
 #   53,778 cross a page ([11_findings](11_findings.ipynb)).
 # * Here frames behind `vmalloc` addresses never follow each other. In a real kernel they sometimes do, which makes the mistake rarer and

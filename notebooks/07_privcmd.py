@@ -63,7 +63,7 @@ xe.ComparisonView(nested)
 
 # %% [markdown]
 # The kernel must find the handle in the struct and rewrite it (8 bytes), and translate three pages. Even then a flat address is wrong: the
-# blob's two frames do not follow each other.
+# blob's two frames are not contiguous.
 #
 # ## User pages move
 #

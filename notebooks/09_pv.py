@@ -44,10 +44,8 @@ for label, outcome in everything.outcomes.items():
 # The recorded PV dom0. Its calls that have a buffer in each region (a call with buffers in two regions counts in both):
 
 # %%
-from xenexplore.recording.contents.call_index import CallIndex
-
 recorded = xe.open_recording("pv")
-index = CallIndex(recorded)
+index = xe.CallIndex(recorded)
 where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
 calls = len(index.find(domain="dom0"))
 print(f"{calls:,} hypercalls of dom0, of {len(recorded.calls):,}")
@@ -68,5 +66,5 @@ assert 0.10 < where["directmap"] / calls < 0.11
 # ## What would change this conclusion
 #
 # * In 2025 Jan Beulich asked why the domain mode was for HVM only. The answer was that addresses from MFNs are not practical, and he would
-#   perhaps agree for PFNs only. Neither has been shown.
+#   possibly agree for PFNs only. Neither has been shown.
 # * The physical twins of Xen 4.18 do work for PV guests, by machine frame. They are for two areas only.

@@ -11,11 +11,9 @@
 
 # %%
 import xenexplore as xe
-from xenexplore.recording.contents.call_index import CallIndex
-from xenexplore.recording.conversion.to_scenario import to_scenario
 
 recorded = xe.open_recording("pvh")
-index = CallIndex(recorded)
+index = xe.CallIndex(recorded)
 calls = {domain: len(index.find(domain=domain)) for domain in ("dom0", "dom1")}
 print(f"{len(recorded.calls):,} hypercalls: {calls['dom0']:,} of dom0, {calls['dom1']:,} of dom1")
 print(f"{len(recorded.accesses):,} accesses to guest memory, {len(recorded.walks):,} walks")
@@ -62,7 +60,7 @@ print(f"directmap: {where['directmap']:,}")
 # %%
 row = int(index.find(domain="dom0", name="event_channel_op send")[0])
 print(index.call(row))
-send = to_scenario(recorded, row)
+send = xe.scenario_from(recorded, row=row)
 walked = xe.run(send, "linear-walk")
 assert walked.outcome.calls.walks == 1
 xe.Stepper(walked)
@@ -84,7 +82,7 @@ xe.Stepper(registered, step=7)
 # %%
 walks = []
 for name in [*most, "console_io write", "event_channel_op send"]:
-    call = to_scenario(recorded, int(index.find(domain="dom0", name=name)[-1]))
+    call = xe.scenario_from(recorded, row=int(index.find(domain="dom0", name=name)[-1]))
     today, tlb = xe.run(call, "linear-walk").outcome, xe.run(call, "software-tlb").outcome
     assert (today.status, tlb.status, tlb.calls.walks) == ("right", "right", 0)
     assert tlb.calls.tlb_hits == today.calls.walks
@@ -98,12 +96,10 @@ assert (min(walks), max(walks)) == (1, 4)
 # of the stack:
 
 # %%
-from xenexplore.steps import Copy
-
 rows = index.find(domain="dom0", name="memory_op add_to_physmap_batch")
-batch = to_scenario(recorded, int(rows[-1]))
+batch = xe.scenario_from(recorded, row=int(rows[-1]))
 steps = [node.step for node in xe.run(batch, "linear-walk").steps]
-handles = [step.handle for step in steps if isinstance(step, Copy)]
+handles = [step.handle for step in steps if isinstance(step, xe.Copy)]
 for handle in handles:
     print(f"{handle:016x}, page {handle >> 12:013x}")
 assert (len(handles), len({handle >> 12 for handle in handles})) == (4, 1)

@@ -12,18 +12,11 @@
 # are replayed under every design.
 
 # %%
-from xenexplore.analysis.findings import find
-from xenexplore.analysis.measures.cost import read_costs
-from xenexplore.analysis.workload.tables import read_workload
-from xenexplore.guest.layout.symbols import read_kallsyms
-from xenexplore.recording import built_in_path
-from xenexplore.render.plots.figures import figures_of
-from xenexplore.render.text.recorded.report import report_text
+import xenexplore as xe
 
-workload = read_workload("pvh", read_kallsyms(built_in_path("kallsyms.dom0")))
-findings = find(workload, read_costs())
-figures = {figure.name: figure for figure in figures_of(findings)}
-print(report_text(findings))
+findings = xe.report("pvh")
+figures = {figure.name: figure for figure in xe.figures(findings)}
+print(findings.text())
 
 # %% [markdown]
 # ## One registration over the directmap serves 0.2%

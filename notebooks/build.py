@@ -2,7 +2,7 @@
 
 ``NN_topic.py`` (jupytext's percent format) is the source that is reviewed;
 ``NN_topic.ipynb`` is executed from it, made canonical and saved with its
-outputs.  Nobody edits an .ipynb by hand.  ``--check`` builds in memory and
+outputs.  An .ipynb is never edited by hand.  ``--check`` builds in memory and
 exits with 1 where a saved notebook differs from what its source gives; the
 bytes of plots are left out of that, since each matplotlib draws its own.
 """

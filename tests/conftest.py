@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The suite gives the same verdict every time: no random seed, no clock.
@@ -13,3 +16,37 @@ settings.register_profile(
 # To look for new failures: pytest --hypothesis-profile=explore.
 settings.register_profile("explore", derandomize=False, deadline=None, max_examples=5000)
 settings.load_profile("ci")
+
+# The quick loop, pytest -m fast: folders and files that take at most 2 s of CPU time each.
+FAST = (
+    "guest/layout",
+    "hypercalls/language",
+    "memory/test_encryption.py",
+    "memory/test_p2m.py",
+    "memory/test_p2m_types.py",
+    "memory/test_ram.py",
+    "memory/test_words.py",
+    "options/test_own_design.py",
+    "paging/test_entries.py",
+    "repo/test_circles.py",
+    "repo/test_words.py",
+    "scenario/model",
+    "scenario/text/test_key_lines.py",
+    "scenario/text/test_loader.py",
+    "steps",
+    "tlb/test_entry.py",
+    "tlb/test_rules.py",
+    "tlb/test_search.py",
+    "tlb/test_table.py",
+    "tlb/test_tables.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the quick loop."""
+    here = Path(__file__).parent
+    fast = [here / name for name in FAST]
+    assert all(path.exists() for path in fast), "FAST in tests/conftest.py names what is gone"
+    for item in items:
+        if any(item.path == path or path in item.path.parents for path in fast):
+            item.add_marker(pytest.mark.fast)

@@ -4,12 +4,22 @@ At a prompt::
 
     import xenexplore as xe
 
-    xe.hypercalls.find("evtchn send")             # the catalogue
-    scenario = xe.load("evtchn-send-from-stack")  # a built-in scenario, or a file
-    path = xe.run(scenario, "giant-map")          # one option, step by step
-    xe.Stepper(path)                              # ... in JupyterLab
-    xe.compare(scenario)                          # every option, side by side
-    xe.open_recording("pvh")                      # what a real Xen was recorded doing
+    scenario = xe.load("evtchn-send-from-stack")        # a built-in scenario, or a file
+    trace = xe.run(scenario, "giant-map")               # one option, step by step
+    xe.run(scenario, "software-tlb", register=["stack"])  # parameters are keywords
+    xe.compare(scenario)                                # every option, side by side
+    xe.Stepper(trace)                                   # ... in JupyterLab
+    print(trace.text())                                 # ... in a mail; trace.svg() is a picture
+
+    xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
+    xe.hypercalls.find("evtchn send")                   # the catalogue
+    xe.walk("guest.elf", "ffff888000001000")            # a memory image: a walk, or xe.map(...)
+    xe.open_recording("pvh")                            # what a real Xen was recorded doing
+    xe.replay("pvh", "number-bit")                      # recorded accesses under a design
+    xe.report("pvh")                                    # one page of findings; xe.sweep(...)
+
+Results show themselves: ``text()``, ``svg()`` where there is a picture, and a short ``repr``.
+Every error that is raised on purpose is an :class:`XenexploreError`.
 
 Importing the package loads nothing beyond the standard library; each name
 below is loaded when it is first used.
@@ -20,66 +30,251 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from xenexplore.display import drawn_by
+
 if TYPE_CHECKING:
     from xenexplore import hypercalls, recording
+    from xenexplore.addr import Gfn as Gfn
+    from xenexplore.addr import Gpa as Gpa
+    from xenexplore.addr import Gva as Gva
+    from xenexplore.analysis.findings import Findings as Findings
+    from xenexplore.analysis.measures.cost import break_even as break_even
+    from xenexplore.analysis.measures.cost import read_costs as read_costs
+    from xenexplore.analysis.replay.replays import Replays as Replays
+    from xenexplore.analysis.sweep import SweepTable as SweepTable
+    from xenexplore.analysis.workload.find_workload import find_workload as read_workload
+    from xenexplore.analysis.workload.tables import Workload as Workload
+    from xenexplore.api.analysis import replay as replay
+    from xenexplore.api.analysis import report as report
+    from xenexplore.api.analysis import sweep as sweep
+    from xenexplore.api.images import map_image as map  # noqa: A004 - xe.map is what it says
+    from xenexplore.api.images import walk as walk
+    from xenexplore.api.recordings import explain as explain
+    from xenexplore.api.recordings import scenario_from as scenario_from
+    from xenexplore.api.recordings import summarise as summarise
+    from xenexplore.errors import AddressError as AddressError
+    from xenexplore.errors import CatalogueError as CatalogueError
+    from xenexplore.errors import ImageError as ImageError
+    from xenexplore.errors import InputError as InputError
+    from xenexplore.errors import MachineError as MachineError
+    from xenexplore.errors import RecordingError as RecordingError
+    from xenexplore.errors import ScenarioError as ScenarioError
+    from xenexplore.errors import XenexploreError as XenexploreError
+    from xenexplore.guest.domain import Domain as Domain
+    from xenexplore.guest.spec import GuestSpec as GuestSpec
+    from xenexplore.hypervisor.outcome import Outcome as Outcome
+    from xenexplore.options.registry import OptionList as OptionList
+    from xenexplore.options.registry import list_options as designs
+    from xenexplore.options.registry import variant as variant
+    from xenexplore.options.variant import Variant as Variant
+    from xenexplore.paging.access import FETCH as FETCH
+    from xenexplore.paging.access import READ as READ
+    from xenexplore.paging.access import USER_FETCH as USER_FETCH
+    from xenexplore.paging.access import USER_READ as USER_READ
+    from xenexplore.paging.access import USER_WRITE as USER_WRITE
+    from xenexplore.paging.access import WRITE as WRITE
+    from xenexplore.paging.access import Access as Access
+    from xenexplore.paging.batch.address_space import AddressSpace as AddressSpace
+    from xenexplore.paging.image_target import ImageTarget as ImageTarget
+    from xenexplore.paging.image_target import open_target as open_image
+    from xenexplore.paging.walk_record import Walk as Walk
+    from xenexplore.recording.contents.call_index import CallIndex as CallIndex
+    from xenexplore.recording.contents.summary import Summary as Summary
+    from xenexplore.recording.format.columns import Recording as Recording
     from xenexplore.recording.format.reader import read_recording as open_recording
-    from xenexplore.render.web.page import save_html
+    from xenexplore.recording.matching.matching import Matching as Matching
+    from xenexplore.render.plots.figures import PlotFigure as PlotFigure
+    from xenexplore.render.plots.figures import figures_of as figures
+    from xenexplore.render.svg.figure_file import save_figure as save_figure
+    from xenexplore.render.web.page import save_html as save_html
+    from xenexplore.scenario.library.builtin import ScenarioList as ScenarioList
     from xenexplore.scenario.library.builtin import builtin_names as scenarios
     from xenexplore.scenario.library.builtin import find_scenario as load
-    from xenexplore.scenario.run.runner import check, compare, run
+    from xenexplore.scenario.model.scenario import Scenario as Scenario
+    from xenexplore.scenario.run.comparison import Comparison as Comparison
+    from xenexplore.scenario.run.matrix import Matrix as Matrix
+    from xenexplore.scenario.run.matrix import matrix as matrix
+    from xenexplore.scenario.run.runner import check as check
+    from xenexplore.scenario.run.runner import compare as compare
+    from xenexplore.scenario.run.runner import run as run
+    from xenexplore.scenario.run.trace import Trace as Trace
     from xenexplore.scenario.text.loader import parse_scenario as parse
-    from xenexplore.widgets.comparison import ComparisonView
-    from xenexplore.widgets.recording_browser import RecordingBrowser
-    from xenexplore.widgets.stepper import Stepper
-    from xenexplore.widgets.workbench import Workbench
+    from xenexplore.steps import Copy as Copy
+    from xenexplore.tlb import TlbEntry as TlbEntry
+    from xenexplore.tlb import TlbTable as TlbTable
+    from xenexplore.widgets.comparison import ComparisonView as ComparisonView
+    from xenexplore.widgets.recording_browser import RecordingBrowser as RecordingBrowser
+    from xenexplore.widgets.stepper import Stepper as Stepper
+    from xenexplore.widgets.workbench import Workbench as Workbench
 
 __all__ = [
+    "FETCH",
+    "READ",
+    "USER_FETCH",
+    "USER_READ",
+    "USER_WRITE",
+    "WRITE",
+    "Access",
+    "AddressError",
+    "AddressSpace",
+    "CallIndex",
+    "CatalogueError",
+    "Comparison",
     "ComparisonView",
+    "Copy",
+    "Domain",
+    "Findings",
+    "Gfn",
+    "Gpa",
+    "GuestSpec",
+    "Gva",
+    "ImageError",
+    "ImageTarget",
+    "InputError",
+    "MachineError",
+    "Matching",
+    "Matrix",
+    "OptionList",
+    "Outcome",
+    "PlotFigure",
+    "Recording",
     "RecordingBrowser",
+    "RecordingError",
+    "Replays",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioList",
     "Stepper",
+    "Summary",
+    "SweepTable",
+    "TlbEntry",
+    "TlbTable",
+    "Trace",
+    "Variant",
+    "Walk",
     "Workbench",
+    "Workload",
+    "XenexploreError",
     "__version__",
+    "break_even",
     "check",
     "compare",
+    "designs",
+    "explain",
+    "figures",
     "hypercalls",
     "load",
+    "map",
+    "matrix",
+    "open_image",
     "open_recording",
     "parse",
+    "read_costs",
+    "read_workload",
     "recording",
+    "replay",
+    "report",
     "run",
+    "save_figure",
     "save_html",
+    "scenario_from",
     "scenarios",
+    "summarise",
+    "sweep",
+    "variant",
+    "walk",
 ]
 
 __version__ = "0.1.0"
 
 _ROOMS = ("hypercalls", "recording")
 _NAMES = {
+    "Access": "paging.access:Access",
+    "AddressError": "errors:AddressError",
+    "AddressSpace": "paging.batch.address_space:AddressSpace",
+    "CallIndex": "recording.contents.call_index:CallIndex",
+    "CatalogueError": "errors:CatalogueError",
+    "Comparison": "scenario.run.comparison:Comparison",
     "ComparisonView": "widgets.comparison:ComparisonView",
+    "Copy": "steps:Copy",
+    "Domain": "guest.domain:Domain",
+    "FETCH": "paging.access:FETCH",
+    "Findings": "analysis.findings:Findings",
+    "Gfn": "addr:Gfn",
+    "Gpa": "addr:Gpa",
+    "GuestSpec": "guest.spec:GuestSpec",
+    "Gva": "addr:Gva",
+    "ImageError": "errors:ImageError",
+    "ImageTarget": "paging.image_target:ImageTarget",
+    "InputError": "errors:InputError",
+    "MachineError": "errors:MachineError",
+    "Matching": "recording.matching.matching:Matching",
+    "Matrix": "scenario.run.matrix:Matrix",
+    "OptionList": "options.registry:OptionList",
+    "Outcome": "hypervisor.outcome:Outcome",
+    "PlotFigure": "render.plots.figures:PlotFigure",
+    "READ": "paging.access:READ",
+    "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
+    "RecordingError": "errors:RecordingError",
+    "Replays": "analysis.replay.replays:Replays",
+    "Scenario": "scenario.model.scenario:Scenario",
+    "ScenarioError": "errors:ScenarioError",
+    "ScenarioList": "scenario.library.builtin:ScenarioList",
     "Stepper": "widgets.stepper:Stepper",
+    "Summary": "recording.contents.summary:Summary",
+    "SweepTable": "analysis.sweep:SweepTable",
+    "TlbEntry": "tlb:TlbEntry",
+    "TlbTable": "tlb:TlbTable",
+    "Trace": "scenario.run.trace:Trace",
+    "USER_FETCH": "paging.access:USER_FETCH",
+    "USER_READ": "paging.access:USER_READ",
+    "USER_WRITE": "paging.access:USER_WRITE",
+    "Variant": "options.variant:Variant",
+    "WRITE": "paging.access:WRITE",
+    "Walk": "paging.walk_record:Walk",
     "Workbench": "widgets.workbench:Workbench",
+    "Workload": "analysis.workload.tables:Workload",
+    "XenexploreError": "errors:XenexploreError",
+    "break_even": "analysis.measures.cost:break_even",
     "check": "scenario.run.runner:check",
     "compare": "scenario.run.runner:compare",
+    "designs": "options.registry:list_options",
+    "explain": "api.recordings:explain",
+    "figures": "render.plots.figures:figures_of",
     "load": "scenario.library.builtin:find_scenario",
+    "map": "api.images:map_image",
+    "matrix": "scenario.run.matrix:matrix",
+    "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
     "parse": "scenario.text.loader:parse_scenario",
+    "read_costs": "analysis.measures.cost:read_costs",
+    "read_workload": "analysis.workload.find_workload:find_workload",
+    "replay": "api.analysis:replay",
+    "report": "api.analysis:report",
     "run": "scenario.run.runner:run",
+    "save_figure": "render.svg.figure_file:save_figure",
     "save_html": "render.web.page:save_html",
+    "scenario_from": "api.recordings:scenario_from",
     "scenarios": "scenario.library.builtin:builtin_names",
+    "summarise": "api.recordings:summarise",
+    "sweep": "api.analysis:sweep",
+    "variant": "options.registry:variant",
+    "walk": "api.images:walk",
 }
+
+drawn_by("xenexplore.render.displays")
 
 
 def __getattr__(name: str) -> Any:
     """Load a name at its first use, so that ``import xenexplore`` stays cheap."""
-    if name == "hypercalls":
-        # Its entries are tables in a notebook.
-        importlib.import_module("xenexplore.render.web.catalogue_html")
     if name in _ROOMS:
         return importlib.import_module(f"xenexplore.{name}")
     if name in _NAMES:
         module, _, attribute = _NAMES[name].partition(":")
-        return getattr(importlib.import_module(f"xenexplore.{module}"), attribute)
+        found = getattr(importlib.import_module(f"xenexplore.{module}"), attribute)
+        globals()[name] = found
+        return found
     raise AttributeError(f"module 'xenexplore' has no attribute {name!r}")
 
 

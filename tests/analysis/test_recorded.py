@@ -19,9 +19,10 @@ from xenexplore.analysis.measures.entries_needed import entries_needed
 from xenexplore.analysis.measures.locality import locality
 from xenexplore.analysis.measures.register_coverage import fast_coverage
 from xenexplore.analysis.replay.design import DESIGNS, design
-from xenexplore.analysis.replay.engine import replay, replay_all
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.registrations import registrations
 from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import NO_FRAME, Workload, read_workload
 from xenexplore.guest.domain import Domain
@@ -339,7 +340,7 @@ def _copy(xen: Xen, load: Workload, row: int) -> None:
 
 def test_every_design_is_replayed_and_adds_up() -> None:
     load = workload("pvh")
-    for got in replay_all(load, DESIGNS):
+    for got in replay_designs(load, DESIGNS):
         assert len(got.verdicts) == len(load.inside(got.domain))
         assert got.counts.exits == got.hypercalls - got.refused
         refused = got.share(Verdict.REFUSED)

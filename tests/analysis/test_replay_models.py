@@ -76,14 +76,15 @@ def copies_of(nodes: tuple[Node, ...]) -> list[tuple[str, int, int]]:
 
 
 def leaves_of(layout: Layout, nodes: tuple[Node, ...]) -> dict[RegionKind, int] | None:
-    """Page sizes by today's walks; None: a region with more than one."""
+    """Page sizes by today's walks; None: a region with more than one, or a walk that faults."""
     leaves: dict[RegionKind, int] = {}
     for node in nodes:
         if not isinstance(node.step, Piece):
             continue
         reads = _reads_below(nodes, node)
         kind = layout.find(Gva(node.step.handle)).kind
-        if leaves.setdefault(kind, {4: 0, 3: 9, 2: 18}[reads]) != {4: 0, 3: 9, 2: 18}[reads]:
+        order = {4: 0, 3: 9, 2: 18}.get(reads)
+        if order is None or leaves.setdefault(kind, order) != order:
             return None
     return leaves
 

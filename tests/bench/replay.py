@@ -17,7 +17,8 @@ import time
 from xenexplore.analysis.measures.locality import pieces_of
 from xenexplore.analysis.measures.miss_curve import miss_curve
 from xenexplore.analysis.replay.design import DESIGNS
-from xenexplore.analysis.replay.engine import replay, replay_all
+from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload.tables import read_workload
 
@@ -39,7 +40,7 @@ def recorded(name: str) -> None:
     load = read_workload(name)
     timed(f"{name}: read", start, len(load.accesses))
     start = time.process_time()
-    done = replay_all(load, DESIGNS)
+    done = replay_designs(load, DESIGNS)
     timed(f"{name}: {len(done)} replays", start, sum(len(one.verdicts) for one in done))
 
 

@@ -65,7 +65,9 @@ def test_the_second_copy_from_a_page_is_not_walked() -> None:
 def test_it_has_a_column_of_the_matrix() -> None:
     rows = matrix(run=False, designs=[*OPTIONS.values(), LastWalk])
     assert {row.cells[-1].reason for row in rows} == {"no scenario was written for it"}
-    assert " X1" in matrix_text(rows)
+    text = matrix_text(rows)
+    assert " X1" in text
+    assert max(map(len, text.splitlines())) <= 72
 
 
 def test_the_matrix_has_no_reason_for_a_design_that_gives_none() -> None:

@@ -10,7 +10,7 @@ from citations import Citation, collect, main, read_list
 def test_every_citation_is_in_the_list() -> None:
     listed = read_list()
     strays = {c: where for c, where in collect().items() if c not in listed}
-    assert not strays, f"look these up and run tests/citations.py: {strays}"
+    assert not strays, f"look these up and run tests/tools/citations.py: {strays}"
 
 
 def test_the_list_holds_nothing_that_is_not_cited() -> None:

@@ -1,4 +1,4 @@
-"""Everything that a recording says about the designs, computed once for whoever shows it."""
+"""Everything that a recording says about the designs, computed once for every view."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.replayed import Replayed
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
+from xenexplore.display import Pictured, svg_of
 from xenexplore.options.variant import Variant
 
 __all__ = ["DomainFindings", "Findings", "find"]
@@ -39,7 +40,7 @@ class DomainFindings:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Pictured):
     """A workload.
 
     Attributes:
@@ -60,6 +61,23 @@ class Findings:
     costs: CostTable
     break_even: tuple[BreakEven, ...]
     domains: tuple[DomainFindings, ...]
+
+    def __repr__(self) -> str:
+        names = ", ".join(domain.coverage.name for domain in self.domains)
+        return f"<Findings {self.source}: {self.hypercalls} hypercalls of {names}>"
+
+    def svg(self, figure: str = "ranges", *, theme: str = "light") -> str:
+        """One of the report's figures as an SVG document.
+
+        Args:
+            figure: its name, as ``xe.figures(findings)`` has it; default: what registered
+                ranges would serve.
+            theme: only ``"light"``: figures are drawn on white.
+
+        Raises:
+            MachineError: there is no such figure or theme.
+        """
+        return svg_of(self, figure=figure, theme=theme)
 
 
 def find(

@@ -21,15 +21,24 @@ from typing import Any
 from xenexplore.analysis.measures.locality import pieces_of
 from xenexplore.analysis.measures.miss_curve import miss_curve
 from xenexplore.analysis.replay.engine import replay
+from xenexplore.analysis.workload.find_workload import find_workload
 from xenexplore.analysis.workload.page_sizes import PageSizes
-from xenexplore.analysis.workload.tables import Workload, read_workload
+from xenexplore.analysis.workload.tables import Workload
+from xenexplore.display import Shown
 from xenexplore.errors import InputError, MachineError
 from xenexplore.files import read_text
-from xenexplore.guest.layout.symbols import read_kallsyms
 from xenexplore.options.registry import REGISTERED, variant
-from xenexplore.recording.format.stream import BUILT_INS, built_in_path
 
-__all__ = ["Grid", "Point", "SweepRow", "read_rows", "sweep", "table_text", "write_parquet"]
+__all__ = [
+    "Grid",
+    "Point",
+    "SweepRow",
+    "SweepTable",
+    "read_rows",
+    "sweep",
+    "table_text",
+    "write_parquet",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -116,10 +125,7 @@ class Grid:
 @lru_cache(maxsize=2)
 def _workload(recording: str, limit: int | None) -> Workload:
     """Read once per process."""
-    symbols = None
-    if recording in BUILT_INS and not Path(recording).exists():
-        symbols = read_kallsyms(built_in_path("kallsyms.dom0"))
-    return read_workload(recording, symbols, limit=limit)
+    return find_workload(recording, limit=limit)
 
 
 def measure(point: Point, limit: int | None = None) -> SweepRow:
@@ -169,6 +175,15 @@ def _on_miss(workload: Workload, point: Point, shape: PageSizes) -> SweepRow:
     )  # fmt: skip
 
 
+class SweepTable(tuple[SweepRow, ...], Shown):
+    """Rows of a sweep, in the order of its points; as text they are CSV."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<SweepTable: {len(self)} rows>"
+
+
 def sweep(
     points: Iterable[Point],
     executor: Executor,
@@ -176,7 +191,7 @@ def sweep(
     known: Mapping[Point, SweepRow] | None = None,
     finished: Callable[[SweepRow, int, int], None] | None = None,
     limit: int | None = None,
-) -> tuple[SweepRow, ...]:
+) -> SweepTable:
     """Measure every point that is not known yet; rows in the order of the points.
 
     Args:
@@ -197,7 +212,7 @@ def sweep(
         rows[futures[future]] = row
         if finished is not None:
             finished(row, count, len(missing))
-    return tuple(rows[point] for point in wanted)
+    return SweepTable(rows[point] for point in wanted)
 
 
 # Two million rows.

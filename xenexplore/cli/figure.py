@@ -8,12 +8,13 @@ import sys
 from xenexplore.cli.printing import (
     TEXT_SIZE,
     add_max_size,
+    add_option,
     add_printing,
     print_record,
     takes_no_document,
     writing,
 )
-from xenexplore.cli.run import load_line
+from xenexplore.cli.run import load_line, option_words
 from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
 from xenexplore.render.drawing.theme import THEMES
@@ -29,10 +30,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    parser.add_argument(
-        "--option", metavar="LABEL",
-        help="a label of the scenario or an option's name; default: the scenario's first",
-    )  # fmt: skip
+    add_option(parser, "the scenario's first")
     parser.add_argument(
         "--step", metavar="N", type=int,
         help="the step, from 0; default: where the first copy goes wrong, or else where it ends",
@@ -70,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             raise InputError(
                 args.scenario, "--step", expected=f"0 to {len(trace.steps) - 1}", got=str(args.step)
             )
-        data = figure_bytes(trace, kind, index=args.step, view=args.view, theme=args.theme)
+        data = figure_bytes(trace, kind, step=args.step, view=args.view, theme=args.theme)
     if args.output == "-":
         sys.stdout.write(data.decode())
     else:
@@ -82,17 +80,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _code(args: argparse.Namespace) -> str:
-    imported, loaded = load_line(args.scenario)
     verb = "compare" if args.view == "comparison" else "run"
-    option = "" if args.option is None else f", {args.option!r}"
-    given = f", index={args.step}" if args.step is not None else ""
-    given += f", view={args.view!r}, theme={args.theme!r}"
-    lines = [imported, f"from xenexplore.scenario.run.runner import {verb}", ""]
-    shown = f"{verb}({loaded}{option})"
+    shown = f"xe.{verb}({load_line(args.scenario)}{option_words(args.option)})"
+    how = [] if args.step is None else [f"step={args.step}"]
+    how += [] if args.view == "comparison" else [f"view={args.view!r}"]
+    how += [f"theme={args.theme!r}"]
     if args.output == "-":
-        lines.insert(0, "from xenexplore.render.svg import svg_of")
-        lines.append(f'print(svg_of({shown}{given}), end="")')
+        line = f'print({shown}.svg({", ".join(how)}), end="")'
     else:
-        lines.insert(0, "from xenexplore.render.svg.figure_file import save_figure")
-        lines.append(f"save_figure({shown}, {args.output!r}{given})")
-    return "\n".join(lines) + "\n"
+        line = f"xe.save_figure({', '.join([shown, repr(args.output), *how])})"
+    return f"import xenexplore as xe\n\n{line}\n"

@@ -9,12 +9,13 @@ import sys
 from xenexplore.cli.printing import (
     TEXT_SIZE,
     add_max_size,
+    add_option,
     add_printing,
     print_record,
     takes_no_document,
     writing,
 )
-from xenexplore.cli.run import load_line
+from xenexplore.cli.run import load_line, option_words
 from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
 from xenexplore.render.web.page import save_html, trace_html
@@ -28,10 +29,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    parser.add_argument(
-        "--option", metavar="LABEL",
-        help="a label of the scenario or an option's name; default: the scenario's first",
-    )  # fmt: skip
+    add_option(parser, "the scenario's first")
     parser.add_argument(
         "--compare", action="store_true", help="every option of the scenario, side by side"
     )
@@ -67,11 +65,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _code(args: argparse.Namespace) -> str:
-    imported, loaded = load_line(args.scenario)
     verb = "compare" if args.compare else "run"
-    option = "" if args.option is None else f", {args.option!r}"
-    return (
-        f"from xenexplore.render.web.page import save_html\n{imported}\n"
-        f"from xenexplore.scenario.run.runner import {verb}\n\n"
-        f"save_html({verb}({loaded}{option}), {args.output!r})\n"
-    )
+    shown = f"xe.{verb}({load_line(args.scenario)}{option_words(args.option)})"
+    return f"import xenexplore as xe\n\nxe.save_html({shown}, {args.output!r})\n"

@@ -1,4 +1,4 @@
-"""``xenexplore options``: the rival designs, and what each takes and refuses."""
+"""``xenexplore options``: the proposed designs: summary, parameters, unsupported guests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from xenexplore.cli.printing import add_printing
 from xenexplore.hypervisor.abi import Abi
-from xenexplore.options.registry import OPTIONS, option_class
+from xenexplore.options.registry import list_options
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,20 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every option, or one."""
-    chosen = [option_class(args.name)] if args.name is not None else list(OPTIONS.values())
+    chosen = list_options(*([] if args.name is None else [args.name]))
     if args.json:
         for option in chosen:
             print(json.dumps(_record(option), ensure_ascii=False))
         return 0
-    from xenexplore.render.text.options import option_text, options_text
-
-    unicode = args.unicode
-    text = (
-        option_text(chosen[0], unicode=unicode)
-        if args.name is not None
-        else options_text(unicode=unicode)
-    )
-    sys.stdout.write(text)
+    sys.stdout.write(chosen.text(unicode=args.unicode))
     return 0
 
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from typing import Final, TextIO
 
 from xenexplore.errors import InputError
+from xenexplore.render.text.box import in_boxes
 
 __all__ = [
     "RECORDING_SIZE",
     "TEXT_SIZE",
     "add_max_size",
+    "add_option",
     "add_printing",
-    "drawn",
     "prepare_output",
     "print_record",
     "print_text",
@@ -30,7 +31,6 @@ __all__ = [
 #: The default limits of ``--max-size``, as help texts spell them.
 TEXT_SIZE: Final = "4M"
 RECORDING_SIZE: Final = "4G"
-_RULE: Final = re.compile(r"^-{3,}$", re.MULTILINE)
 # Every kind of character that --unicode brings in: lines, arrows, marks.
 _DRAWN: Final = "\u2500\u2502\u251c\u2514\u2574\u2192\u25b6\u2026"
 _SIZE: Final = re.compile(r"([0-9]{1,15})([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -43,6 +43,23 @@ def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
     parser.add_argument(
         "--unicode", action="store_true", help="box characters, where the text has lines"
     )
+
+
+def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool = False) -> None:
+    """``--option``: under which design, spelled alike everywhere.
+
+    Args:
+        parser: of a command.
+        default: what is taken without it.
+        several: whether it may be repeated.
+    """
+    again = "; repeat it for several" if several else ""
+    parser.add_argument(
+        "--option", metavar="DESIGN", action="append" if several else "store",
+        help="an option's name or number, with parameters after a colon: "
+        "'software-tlb: register=directmap+stack, entries=8'; or a label "
+        f"(of the scenario, or as replay prints it){again}; default: {default}",
+    )  # fmt: skip
 
 
 def _size(text: str) -> int:
@@ -60,14 +77,9 @@ def add_max_size(parser: argparse.ArgumentParser, default: str) -> None:
     )  # fmt: skip
 
 
-def drawn(text: str) -> str:
-    """A finished text with its rules in box characters."""
-    return _RULE.sub(lambda rule: "\u2500" * len(rule[0]), text)
-
-
 def print_text(text: str, args: argparse.Namespace) -> None:
     """Write a text that is made in ASCII."""
-    sys.stdout.write(drawn(text) if args.unicode else text)
+    sys.stdout.write(in_boxes(text) if args.unicode else text)
 
 
 def print_record(record: object) -> None:
@@ -149,7 +161,7 @@ def writing(path: object) -> Iterator[None]:
 def shows_progress(stream: TextIO) -> bool:
     """Whether a progress bar may be drawn: on a terminal that can move its cursor.
 
-    Not with ``NO_COLOR`` while the output itself goes elsewhere: then nobody
+    Not with ``NO_COLOR`` while the output itself goes elsewhere: then no one
     reads along, and what is on the terminal may be a log.
     """
     if not stream.isatty() or os.environ.get("TERM", "dumb") in ("", "dumb"):

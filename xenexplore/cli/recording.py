@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from xenexplore.analysis.workload.find_workload import find_symbols
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
@@ -15,10 +16,9 @@ from xenexplore.cli.printing import (
     print_text,
 )
 from xenexplore.errors import InputError
-from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.reader import read_recording
-from xenexplore.recording.format.stream import BUILT_INS, built_in_path
+from xenexplore.recording.format.stream import BUILT_INS
 from xenexplore.steps import Json
 
 __all__ = ["add_arguments", "report_damage", "run"]
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from xenexplore.recording.contents.summary_json import summary_json
     from xenexplore.render.text.recorded.recording import summary_text
 
-    summary = summarise(recording, _symbols(args))
+    summary = summarise(recording, find_symbols(args.file, args.symbols, limit=args.max_size))
     _print(summary_json(summary) if args.json else summary_text(summary), args)
     return status
 
@@ -115,11 +115,3 @@ def report_damage(recording: Recording) -> int:
         file=sys.stderr,
     )
     return 0 if damage.cut else 2
-
-
-def _symbols(args: argparse.Namespace) -> SymbolTable | None:
-    if args.symbols:
-        return read_kallsyms(args.symbols, limit=args.max_size)
-    if args.file in BUILT_INS and not Path(args.file).exists():
-        return read_kallsyms(built_in_path("kallsyms.dom0"))
-    return None

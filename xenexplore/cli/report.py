@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             for figure in figures:
                 path = folder / f"{figure.name}.svg"
                 with writing(path):
-                    path.write_text(figure.svg, "utf-8", newline="\n")
+                    path.write_text(figure.svg(), "utf-8", newline="\n")
         if args.html:
             page = report_html(findings, figures)
             with writing(args.html):

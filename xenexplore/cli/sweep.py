@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
+from xenexplore.analysis.workload.find_workload import P2M_ORDERS
+from xenexplore.api.analysis import pool_of
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
@@ -17,7 +17,7 @@ from xenexplore.cli.printing import (
     print_record,
     writing,
 )
-from xenexplore.cli.workload_options import ORDERS, progress_on
+from xenexplore.cli.workload_options import progress_on
 from xenexplore.errors import InputError
 
 __all__ = ["add_arguments", "run"]
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--entries", nargs="+", type=int, default=list(_GRID.entries))
     parser.add_argument("--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies))
     parser.add_argument("--scope", nargs="+", choices=_GRID.scopes, default=list(_GRID.scopes))
-    parser.add_argument("--p2m", nargs="+", choices=tuple(ORDERS), default=list(ORDERS))
+    parser.add_argument("--p2m", nargs="+", choices=tuple(P2M_ORDERS), default=list(P2M_ORDERS))
     parser.add_argument("--workers", type=int, default=None, help="processes (default: CPUs)")
     add_printing(parser, "one row a line, or with --output what was written")
     add_max_size(parser, RECORDING_SIZE)
@@ -45,13 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", metavar="FILE",
         help="write the table there (.csv: resumed if it exists; .parquet), not to standard output",
     )  # fmt: skip
-
-
-def _pool(workers: int | None) -> Executor:
-    """One worker needs no process of its own."""
-    if workers == 1:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         )
     grid = Grid(
         register=tuple(args.register), entries=tuple(args.entries), policies=tuple(args.policy),
-        scopes=tuple(args.scope), p2m_orders=tuple(ORDERS[word] for word in args.p2m),
+        scopes=tuple(args.scope), p2m_orders=tuple(P2M_ORDERS[word] for word in args.p2m),
     )  # fmt: skip
     output = Path(args.output) if args.output else None
     resumable = output is not None and output.suffix != ".parquet"
@@ -85,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         with writing(output):
             output.write_text(table_text(known.values()), "utf-8", newline="")
     points = list(grid.points(args.recordings, args.max_size))
-    with _pool(args.workers) as pool:
+    with pool_of(args.workers) as pool:
         rows = sweep(points, pool, known=known, finished=finished, limit=args.max_size)
     if output is None:
         if args.json:

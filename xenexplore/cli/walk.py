@@ -8,26 +8,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xenexplore.addr import Gva, is_canonical, parse_address
-from xenexplore.cli.image_options import (
-    Target,
-    add_image_arguments,
-    error_json,
-    missing_table,
-    open_target,
-)
+from xenexplore.cli.image_options import add_image_arguments, error_json, target_of
 from xenexplore.cli.printing import print_text
 from xenexplore.cli.walk_json import walk_json
 from xenexplore.errors import AddressError, ImageError
-from xenexplore.paging.access import Access, WalkEnd
-from xenexplore.paging.image_state import rights_aside
-from xenexplore.paging.state import Manner
-from xenexplore.paging.tags import untagged
-from xenexplore.paging.walk import walk
+from xenexplore.paging.access import Access
+from xenexplore.paging.image_target import ImageTarget
 from xenexplore.paging.walk_record import Walk
-from xenexplore.render.text.image import image_header
 from xenexplore.render.text.table import paragraph
-from xenexplore.render.text.walk import WalkWords, walk_text
+from xenexplore.render.text.walk import walk_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -74,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         ImageError: no address could be walked for what the image lacks; with
             ``--strict``, one could not.
     """
-    target = open_target(args)
+    target = target_of(args)
     access = None
     if args.read or args.write or args.fetch or args.user:
         access = Access(write=args.write, fetch=args.fetch, user=args.user)
@@ -93,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if errors or damage or target.image.gaps else 0
 
 
-def _json(target: Target, answers: list[_Answer]) -> Iterator[str]:
+def _json(target: ImageTarget, answers: list[_Answer]) -> Iterator[str]:
     """An object for each gap of the file, then one for each address."""
     for gap in target.image.gaps:
         yield json.dumps({"error": error_json(gap)}) + "\n"
@@ -108,15 +97,14 @@ def _json(target: Target, answers: list[_Answer]) -> Iterator[str]:
         yield json.dumps({"error": error_json(error)}) + "\n"
 
 
-def _text(target: Target, answers: list[_Answer], access: Access | None) -> Iterator[str]:
+def _text(target: ImageTarget, answers: list[_Answer], access: Access | None) -> Iterator[str]:
     """The image, then the walks."""
-    yield image_header(target.image, target.known, target.vcpu)
+    yield target.text()
     yield (f"Access: {access}" if access else "Access: none, only the translation") + "\n"
-    words = WalkWords(known=target.known, space=target.space, pfn=target.image.pfn, os=target.os)
     for answer in answers:
         yield "\n"
         if answer.walk is not None:
-            yield walk_text(answer.walk, words)
+            yield walk_text(answer.walk, target)
         else:
             yield f"linear {answer.asked}\n"
         if answer.error is not None:
@@ -125,40 +113,10 @@ def _text(target: Target, answers: list[_Answer], access: Access | None) -> Iter
         yield "\n" + "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
 
 
-def _answer(target: Target, text: str, access: Access | None) -> _Answer:
+def _answer(target: ImageTarget, text: str, access: Access | None) -> _Answer:
     """One walk; one that leaves the image is kept as far as it came."""
     try:
-        linear = _linear(target, text, access)
+        one, missing = target.partial_walk(text, access)
     except AddressError as error:
         return _Answer(text, None, error)
-    state = rights_aside(target.state) if access is None else target.state
-    one = walk(target.image, state, linear, access or Access(), Manner.CPU)
-    if one.end is not WalkEnd.NO_TABLE:
-        return _Answer(text, one, None)
-    plan = target.state.plan
-    if not one.entries:
-        root = target.state.cr3 & plan.top_mask
-        return _Answer(text, None, missing_table(target.image, 0, None, root, target.space))
-    last = one.levels[-1]
-    points_to = last.entry & plan.address_mask
-    left = missing_table(target.image, last.number, last.entry_at.value, points_to, target.space)
-    return _Answer(text, one, left)
-
-
-def _linear(target: Target, text: str, access: Access | None) -> int:
-    """The linear address, without a tag where LAM is on.
-
-    Raises:
-        AddressError: not a linear address of this paging mode.
-    """
-    linear = parse_address(text, Gva).value
-    bits = target.state.mode.linear_bits
-    if access is None or not access.fetch:
-        linear = untagged(target.state, linear)
-    if bits == 32 and linear >> 32:
-        raise AddressError(text, "linear", "at most 32 bits in this paging mode")
-    if bits > 32 and not is_canonical(linear, bits):
-        raise AddressError(
-            text, "linear", f"a canonical one (bits 63:{bits} equal to bit {bits - 1})"
-        )
-    return linear
+    return _Answer(text, None if missing and not one.entries else one, missing)

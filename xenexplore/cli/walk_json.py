@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.cli.image_options import Target
 from xenexplore.guest.absent_entries import absent_entry
 from xenexplore.memory.image import Space
 from xenexplore.paging.access import WalkEnd
 from xenexplore.paging.image_state import LINUX_PKRU, depends_on_pkru
+from xenexplore.paging.image_target import ImageTarget
 from xenexplore.paging.permissions import walk_permissions
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.rights import key_denies
@@ -16,7 +16,7 @@ from xenexplore.paging.walk_record import Level, Walk
 __all__ = ["walk_json"]
 
 
-def walk_json(one: Walk, target: Target) -> dict[str, object]:
+def walk_json(one: Walk, target: ImageTarget) -> dict[str, object]:
     """A walk as JSON: addresses and entries as hex strings.
 
     The place found is ``gpa``, or in tables that hold machine frames ``maddr``
@@ -39,7 +39,7 @@ def walk_json(one: Walk, target: Target) -> dict[str, object]:
     return record
 
 
-def _place(one: Walk, target: Target) -> dict[str, object]:
+def _place(one: Walk, target: ImageTarget) -> dict[str, object]:
     """Where the address lies, under the name of its address space."""
     if target.space is Space.GUEST:
         return {"gpa": None if one.gpa is None else one.gpa.hex()}
@@ -53,7 +53,7 @@ def _place(one: Walk, target: Target) -> dict[str, object]:
     return place
 
 
-def _level(level: Level, one: Walk, target: Target) -> dict[str, object]:
+def _level(level: Level, one: Walk, target: ImageTarget) -> dict[str, object]:
     record: dict[str, object] = {
         "level": level.number,
         "table": level.table.hex(),

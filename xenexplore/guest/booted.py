@@ -150,7 +150,7 @@ class BootedGuest:
         return gfn if self.physical.is_ram(gfn) else None
 
     def usable_pfn(self, gfn: Gfn) -> int:
-        """The guest's own number for a frame that somebody wants mapped.
+        """The guest's own number for a frame that is to be mapped.
 
         Raises:
             MachineError: it is not RAM of this guest, or holds one of its page tables.

@@ -169,7 +169,7 @@ class Domain(Running):
         return self._buffers[name]
 
     def remap(self, name: str, *, frames: tuple[Gfn, ...] | None = None) -> Buffer:
-        """Map other frames at a buffer's address; nobody is told.  Old frames keep their bytes.
+        """Map other frames at a buffer's address, without notice.  Old frames keep their bytes.
 
         Raises:
             MachineError: no such buffer; its address lies in the directmap or the kernel

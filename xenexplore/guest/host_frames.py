@@ -1,7 +1,7 @@
 """Which machine frames stand behind a guest, and the P2M that says so.
 
 A whole guest's P2M at 4 KiB is hundreds of thousands of entries; here an entry
-is computed from the guest's layout until somebody changes it.
+is computed from the guest's layout until it is changed.
 """
 
 from __future__ import annotations

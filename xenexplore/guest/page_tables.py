@@ -1,7 +1,7 @@
 """The guest's page tables, in its own RAM: one kernel half, many roots.
 
 Tables are written through the guest's own view of memory, so that those of
-an encrypted guest are ciphertext to everybody else.
+an encrypted guest are ciphertext to all others.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Running:
         return self._processes[name]
 
     def switch(self, vcpu: int, process: str) -> None:
-        """Let a vCPU run a process: its CR3, its thread's kernel stack.  Nobody is told."""
+        """Let a vCPU run a process: its CR3, its thread's kernel stack.  Xen is not notified."""
         runs = self._vcpu(vcpu)
         runs.cr3 = self.process(process).root
         runs.process = process

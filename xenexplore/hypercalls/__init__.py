@@ -12,11 +12,9 @@ from xenexplore.hypercalls.catalogue.entries import (
     families,
     family,
     family_of,
-    shown_as_text,
 )
 from xenexplore.hypercalls.catalogue.search import find, search
 from xenexplore.hypercalls.language.values import Free
-from xenexplore.hypercalls.outline.describe import entry_text
 from xenexplore.hypercalls.outline.entry_facts import EntryFacts, facts_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain, name_of
 from xenexplore.hypercalls.plan.predict import (
@@ -56,5 +54,3 @@ __all__ = [
     "search",
     "structs_for",
 ]
-
-shown_as_text(entry_text)

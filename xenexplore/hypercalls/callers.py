@@ -2,7 +2,7 @@
 
 The catalogue's plans distinguish handlers (``hvm``, ``pv``, ``arm``); Xen's guards
 also ask what kind of domain calls.  Each answer is a fact by name, which plans
-read like any other name.  Where nobody says (a recording), a fact is unknown, and
+read like any other name.  Where none is given (a recording), a fact is unknown, and
 what depends on it depends on Xen's state.
 """
 

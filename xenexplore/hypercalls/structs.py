@@ -1,7 +1,7 @@
 """Layouts of the public interface's structs: sizes, offsets, and where the handles are.
 
 The tables in ``data/structs/<arch>/`` are generated from Xen's public headers
-(tests/generate_structs.py) and read one header at a time, when a
+(tests/tools/generate_structs.py) and read one header at a time, when a
 type of it is first asked for.  All sizes and offsets are in bytes.
 """
 

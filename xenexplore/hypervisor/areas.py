@@ -1,4 +1,4 @@
-"""Registered areas: a handle that is stored now and written to later, whoever runs then.
+"""Registered areas: a handle that is stored now and written to later, whatever vCPU runs then.
 
 Runstate and time areas are registered per vCPU; Xen writes them at context
 switches and time updates.  The copy goes through ``current``, whatever vCPU the
@@ -222,7 +222,7 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
 
 
 def _stored(xen: Xen, area: RegisteredArea, current: int) -> GuestCall | None:
-    """What a stored handle stands for, for the judge; no call is running.
+    """What a stored handle stands for, for the oracle; no call is running.
 
     None where the handle is the area's own linear address, or a physical one.
     """

@@ -24,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the guest means by a stretch of an encoded handle.  Known to the judge, not to Xen.
+    """What the guest means by a stretch of an encoded handle.  Known to the oracle, not to Xen.
 
     Attributes:
         start: first value of the encoding (an address in whatever space it is in).

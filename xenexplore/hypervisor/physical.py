@@ -131,15 +131,15 @@ def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> Gues
         if not contiguous(pieces):
             if whole_pages:
                 return Refused(
-                    f"{use.role} crosses into a frame that does not follow: it has no "
+                    f"{use.role} crosses into a non-contiguous frame: it has no "
                     "single physical address"
                 )
             xen.emit(
                 Hazard(
                     cite=xen.abi.asked,
                     name="not contiguous",
-                    detail=f"{use.role} lies in frames that do not follow each other, "
-                    "and a flat address says they do",
+                    detail=f"{use.role} lies in non-contiguous frames, "
+                    "and a flat address says that they are contiguous",
                 )
             )
         meanings.append(meaning_of(xen.domain, use, first.value, call.vcpu))

@@ -36,7 +36,7 @@ _REGIONS = ("directmap", "kernel-image", "percpu")
 """What a kernel has or has not, whatever its buffers."""
 
 REGISTRABLE = (*_REGIONS, "stack", "kernel-pages")
-"""What can be registered, in scenarios and replays alike, besides a buffer (``buffer:NAME``).
+"""What can be registered, in scenarios and replays, in addition to a buffer (``buffer:NAME``).
 
 ``directmap``, ``kernel-image``, ``percpu``: the whole region.  ``stack``: kernel stacks:
 in a scenario that of the task that runs on the vCPU; in a replay those that hypercalls
@@ -95,7 +95,7 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         name="global_only",
         default=False,
-        help="Only ranges that every address space maps alike may be registered.",
+        help="Only ranges that every address space maps identically may be registered.",
         source="Beulich, 29 Sep 2022",
     ),
     Parameter(

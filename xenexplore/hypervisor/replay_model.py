@@ -1,6 +1,6 @@
 """A design's replay model: how recorded accesses fare under it, for all of them at once.
 
-Replaying a recording judges hundreds of thousands of accesses, too many for the
+Replaying a recording resolves hundreds of thousands of accesses, too many for the
 step-by-step machine.  Each option therefore declares, in its own module, the same
 mechanism a second time as predicates over columns; tests hold every model to the
 machine.  The predicates see low-level values only: addresses, sizes, flags, in numpy

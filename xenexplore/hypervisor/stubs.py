@@ -113,7 +113,7 @@ def migrate(
     xen.emit(
         Note(
             cite=_PAGE[target],
-            text=f"The page is written anew for {target}: the stub's {len(before.code)} bytes are "
+            text=f"The page is rewritten for {target}: the stub's {len(before.code)} bytes are "
             f"now {len(after.code)}. The vCPU was paused before its {was}.",
         )
     )

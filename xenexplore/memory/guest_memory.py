@@ -105,7 +105,7 @@ class GuestMemory:
         """The guest clears its C-bit for these frames: plaintext from now on.
 
         The bytes in DRAM stay: what was private before reads as garbage to
-        both sides until it is written anew.
+        both sides until it is written again.
 
         Raises:
             MachineError: the guest's memory is not encrypted.
@@ -148,7 +148,7 @@ class GuestMemory:
     def write_piece(self, gpa: Gpa, data: bytes, *, mapped: bool = False) -> PieceOutcome:
         """Xen copies bytes into one page of the guest, by guest-physical address.
 
-        ``mapped``: through a mapping that Xen keeps, so that nobody asks for the
+        ``mapped``: through a mapping that Xen keeps, so that nothing asks for the
         page's P2M type any more (map_guest_area(), Xen 4.18).
 
         Raises:

@@ -44,7 +44,7 @@ def as_lookup(
 class P2m:
     """Guest frames to machine frames.  Empty at first: every frame is a hole.
 
-    A hole has type ``p2m_mmio_dm``: what nobody mapped is taken for MMIO that
+    A hole has type ``p2m_mmio_dm``: what is unmapped is taken for MMIO that
     the device model emulates (the comment in p2m_pt_get_entry()).
     """
 

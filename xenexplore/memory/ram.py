@@ -19,7 +19,7 @@ class Ram:
 
     Addresses are plain ints: which space they are in is the owner's affair
     (:class:`~xenexplore.memory.guest_memory.GuestMemory` uses machine
-    addresses).  A frame nobody wrote reads as zeroes and costs nothing: a
+    addresses).  A frame never written reads as zeroes and costs nothing: a
     512 GiB guest with 100 pages in use holds 100 pages.
 
     Args:

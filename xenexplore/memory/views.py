@@ -94,7 +94,7 @@ class Store:
             self.shared.discard(gfn)
 
     def settle(self, entry: P2mEntry) -> None:
-        """Give a private frame that nobody wrote yet its DRAM content: encrypted zeroes."""
+        """Give a private frame that was never written its DRAM content: encrypted zeroes."""
         mfn = entry.mfn
         if mfn is not None and not self.ram.is_populated(mfn):
             self.ram.write(mfn << PAGE_SHIFT, self.cipher.encrypted_zeroes(mfn))

@@ -158,7 +158,7 @@ class FastAbi(Abi):
 
     def _pass(self, use: BufferUse, direction: Direction) -> RegisterPass:
         words = self.words or -(-use.size // 8)
-        # Values follow what the call passes besides (a vCPU's number); results begin anew.
+        # Values follow what the call passes besides (a vCPU's number); results restart.
         first = (use.register or 1) - 1 if not direction.writes else 0
         return RegisterPass(
             cite=self.asked,

@@ -53,7 +53,7 @@ class NumberBit(Abi):
     title: ClassVar[str] = "A bit in the hypercall number: physical addresses, flat"
     summary: ClassVar[str] = (
         "The guest sets a bit in RAX and passes the guest-physical address of each buffer, in "
-        "registers and inside structs alike. Per call, so old and new mix in one kernel. Each "
+        "registers and inside structs. Per call, so old and new mix in one kernel. Each "
         "buffer must be contiguous in guest-physical space."
     )
     asked: ClassVar[Cite] = mail(

@@ -15,7 +15,7 @@ __all__ = ["Packets"]
 
 
 class Packets(Abi):
-    """What is known: type-length-value packets, perhaps over a shared ring."""
+    """What is known: type-length-value packets, possibly over a shared ring."""
 
     ident: ClassVar[str] = "O6"
     name: ClassVar[str] = "packets"
@@ -23,7 +23,7 @@ class Packets(Abi):
     summary: ClassVar[str] = (
         "Smith's idea of 2022: free-form packets of type, length and value instead of versioned "
         "structs, tolerant of unknown elements, with asynchronous completion and batching, and "
-        "perhaps a shared ring. It went no further than two mails, so it cannot be stepped "
+        "possibly a shared ring. It went no further than two mails, so it cannot be stepped "
         "through."
     )
     asked: ClassVar[Cite] = mail(

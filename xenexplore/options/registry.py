@@ -11,11 +11,13 @@ import difflib
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
 from xenexplore import options
+from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.variant import Parameters, Variant
@@ -27,9 +29,12 @@ __all__ = [
     "REGISTERS_ONLY",
     "TODAY",
     "Chosen",
+    "OptionList",
+    "list_options",
     "make_option",
     "option_class",
     "variant",
+    "with_parameters",
 ]
 
 Chosen: TypeAlias = "str | type[Abi] | Abi | Variant"
@@ -117,6 +122,32 @@ def _foreign(option: type[Abi]) -> type[Abi]:
     return option
 
 
+class OptionList(tuple[type[Abi], ...], Shown):
+    """Options' classes, in order; one alone shows its parameters and refusals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<OptionList: {', '.join(option.name for option in self)}>"
+
+
+def list_options(*chosen: str | type[Abi]) -> OptionList:
+    """The designs, as ``xenexplore options`` lists them.
+
+    Args:
+        chosen: names or numbers (``"O7"``), or classes; none: every option.
+
+    Raises:
+        MachineError: there is no such option; the nearest is named.
+
+    >>> list_options("O7", "linear-walk")
+    <OptionList: software-tlb, linear-walk>
+    >>> [parameter.name for parameter in list_options("number-bit")[0].parameters][:2]
+    ['not_contiguous', 'continuation']
+    """
+    return OptionList(map(option_class, chosen) if chosen else OPTIONS.values())
+
+
 def make_option(chosen: str | type[Abi], values: Mapping[str, object] | None = None) -> Abi:
     """An option with its parameters, checked.
 
@@ -162,6 +193,45 @@ def variant(
         option, given = option_class(chosen), {}
     pairs = _checked_all(option, {**given, **(values or {})})
     return Variant(design=option, label=label or option.name, values=pairs, line=line)
+
+
+def with_parameters(
+    variants: Sequence[Variant], parameters: Mapping[str, object]
+) -> tuple[Variant, ...]:
+    """Each variant with those of the parameters that its option has, labelled by what it is then.
+
+    Args:
+        variants: which.
+        parameters: by name; they win over those that a variant sets.
+
+    Raises:
+        MachineError: none of the options has such a parameter, or it does not take the value.
+
+    >>> with_parameters([variant("linear-walk"), variant("O7")], {"entries": 4})[1].label
+    'software-tlb: entries=4'
+    """
+    known = [{parameter.name for parameter in one.design.parameters} for one in variants]
+    every = dict.fromkeys(name for names in known for name in sorted(names))
+    for name in parameters:
+        if name not in every:
+            asked = ", ".join(repr(one.use) for one in variants)
+            takes = ", ".join(every) or "none"
+            which = "option" if len(variants) == 1 else "none of"
+            has = "no" if len(variants) == 1 else "a"
+            raise MachineError(
+                f"{which} {asked} has {has} parameter {name!r}: {takes}{_near(name, every)}"
+            )
+    return tuple(
+        _changed(one, {key: value for key, value in parameters.items() if key in names})
+        for one, names in zip(variants, known, strict=True)
+    )
+
+
+def _changed(one: Variant, parameters: Mapping[str, object]) -> Variant:
+    if not parameters:
+        return one
+    changed = variant(one, parameters)
+    return replace(changed, label=changed.text)
 
 
 _SETTING = re.compile(r"(?:^|[:,])\s*([a-z_]+)=")

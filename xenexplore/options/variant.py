@@ -7,10 +7,26 @@ from typing import TypeAlias
 
 from xenexplore.hypervisor.abi import Abi
 
-__all__ = ["Parameters", "Variant"]
+__all__ = ["Parameters", "Variant", "variant_text"]
 
 Parameters: TypeAlias = "tuple[tuple[str, object], ...]"
 """Parameters by name, in the order in which they were set; lists are tuples of words."""
+
+
+def variant_text(use: str, values: Parameters) -> str:
+    """An option's name, a colon and its parameters; lists are joined by plus signs.
+
+    >>> variant_text("software-tlb", (("register", ("directmap", "stack")), ("global_only", True)))
+    'software-tlb: register=directmap+stack, global_only=true'
+    """
+    settings = ", ".join(f"{name}={_word(value)}" for name, value in values)
+    return f"{use}: {settings}" if settings else use
+
+
+def _word(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return "+".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +51,11 @@ class Variant:
     def use(self) -> str:
         """The option's name."""
         return self.design.name
+
+    @property
+    def text(self) -> str:
+        """What the registry parses as this variant: ``"software-tlb: entries=4"``."""
+        return variant_text(self.use, self.values)
 
     def make(self) -> Abi:
         """A fresh option with these parameters; each run needs its own."""

@@ -1,4 +1,4 @@
-"""The record of one walk: raw ints while walking, typed steps when somebody looks."""
+"""The record of one walk: raw ints while walking, typed steps on demand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenexplore.addr import PAGE_SIZE, Gpa, Gva
+from xenexplore.display import mimebundle_of, text_of
 from xenexplore.memory.p2m import as_lookup
 from xenexplore.memory.p2m_types import P2mEntry
 from xenexplore.paging.access import Access, WalkEnd
@@ -85,6 +86,17 @@ class Walk(NamedTuple):
     end: WalkEnd
     pfec: int
     gpa_value: int | None
+
+    def __repr__(self) -> str:
+        found = self.end.value if self.gpa_value is None else f"gpa {self.gpa_value:#x}"
+        return f"<Walk of {self.va:#x} for {self.access}: {found}>"
+
+    def text(self, *, unicode: bool = False) -> str:
+        """The walk as text of 72 columns: the answer, then every level."""
+        return text_of(self, unicode=unicode)
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
+        return mimebundle_of(self)
 
     @property
     def ok(self) -> bool:

@@ -162,10 +162,7 @@ class RecordingBrowser(Form):
 
     def scenario_python(self) -> str:
         """The chosen call as a scenario."""
-        return (
-            "from xenexplore.recording.conversion.to_scenario import to_scenario\n"
-            f'scenario = to_scenario(xe.open_recording("{self.recording.source}"), {self._row})\n'
-        )
+        return f'scenario = xe.scenario_from("{self.recording.source}", row={self._row})\n'
 
     def code(self) -> str:
         """The Python that shows the same."""

@@ -26,7 +26,7 @@ __all__ = ["Workbench"]
 
 _BY_HAND = (
     "The text says what the controls cannot say: it is what runs, and the controls are grey. "
-    "“From controls” writes a text anew from them; “Undo” brings this one back."
+    "“From controls” rewrites the text from them; “Undo” brings this one back."
 )
 _MOST_TEXTS = 200  # that can be undone
 
@@ -71,7 +71,7 @@ class Workbench(Form):
         self._undo = ipw.Button(description="Undo", tooltip="the text before this one")
         self._redo = ipw.Button(description="Redo", tooltip="the text after this one")
         self._anew = ipw.Button(
-            description="From controls", tooltip="a text anew, from what the controls say"
+            description="From controls", tooltip="rewrite the text from the controls"
         )
         self._undo.on_click(lambda _: self.undo())
         self._redo.on_click(lambda _: self.redo())

@@ -12,8 +12,9 @@ from workloads import Made, workload_of
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.analysis.replay.design import DESIGNS, design, replay_model
-from xenexplore.analysis.replay.engine import replay, replay_all
+from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.replay.static_table import StaticTable
 from xenexplore.analysis.workload.page_sizes import LINUX_LEAVES, PageSizes
 from xenexplore.errors import MachineError
@@ -165,7 +166,7 @@ def test_the_digests_arithmetic_holds() -> None:
 def test_pv_and_unspecified_designs_refuse() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])], kind="pv")
-    for got in replay_all(made, DESIGNS):
+    for got in replay_designs(made, DESIGNS):
         if got.design.design.replay.carries_pv:
             assert got.share(Verdict.DIRECT) == 1
             assert got.counts.walks == got.counts.p2m_lookups == got.counts.unchecked == 0

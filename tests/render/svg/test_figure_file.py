@@ -27,13 +27,13 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 
 def test_svg_is_the_views_own(trace: Trace) -> None:
-    assert figure_bytes(trace, index=5, view="map").decode() == svg_of(trace, 5, "map")
+    assert figure_bytes(trace, step=5, view="map").decode() == svg_of(trace, 5, "map")
 
 
 @pytest.mark.parametrize("view", [view for view in VIEWS if view != "comparison"])
 def test_a_png_is_the_drawing_twice_as_large(trace: Trace, view: str) -> None:
     canvas = drawing(trace, 30, view, "dark")
-    png = figure_bytes(trace, "png", index=30, view=view, theme="dark")
+    png = figure_bytes(trace, "png", step=30, view=view, theme="dark")
     assert size_of(png) == (2 * canvas.width, 2 * canvas.height)
 
 
@@ -51,7 +51,7 @@ def pixels(png: bytes) -> tuple[set[bytes], bytes]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_png_has_the_themes_colours(trace: Trace, theme: str) -> None:
     canvas = drawing(trace, 37, "stepper", theme)
-    colours, corner = pixels(figure_bytes(trace, "png", index=37, theme=theme, scale=1.0))
+    colours, corner = pixels(figure_bytes(trace, "png", step=37, theme=theme, scale=1.0))
     assert corner == bytes.fromhex(canvas.theme.paper[1:])
     for role in ("ink", "now", "good", "bad", "tint"):
         assert bytes.fromhex(canvas.theme.colour(role)[1:]) in colours, role
@@ -114,8 +114,8 @@ def test_a_comparison_is_a_figure_too() -> None:
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
 def test_a_file_is_what_its_name_says(trace: Trace, kind: str, tmp_path: Path) -> None:
     file = tmp_path / f"figure.{kind}"
-    save_figure(trace, file, index=12, view="path")
-    assert file.read_bytes() == figure_bytes(trace, kind, index=12, view="path")
+    save_figure(trace, file, step=12, view="path")
+    assert file.read_bytes() == figure_bytes(trace, kind, step=12, view="path")
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_other_names_are_refused(name: str) -> None:
 
 def test_nothing_is_written_for_a_step_that_is_not_there(trace: Trace, tmp_path: Path) -> None:
     with pytest.raises(MachineError, match="no step 999"):
-        save_figure(trace, tmp_path / "x.svg", index=999)
+        save_figure(trace, tmp_path / "x.svg", step=999)
     assert list(tmp_path.iterdir()) == []

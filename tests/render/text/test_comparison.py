@@ -15,7 +15,7 @@ from xenexplore.scenario.text.loader import parse_scenario
 
 SPLIT = """
 name = "split"
-title = "Four bytes over two frames that do not follow each other"
+title = "Four bytes over two non-contiguous frames"
 [[buffer]]
 name = "split"
 place = "vmalloc"

@@ -91,14 +91,14 @@ def test_shares_are_never_rounded_to_all_or_nothing(share: float, text: str) -> 
 
 def test_figures_are_the_same_bytes_and_carry_their_limits() -> None:
     first, second = figures_of(findings("pvh")), figures_of(findings("pvh"))
-    assert [figure.svg for figure in first] == [figure.svg for figure in second]
+    assert [figure.svg() for figure in first] == [figure.svg() for figure in second]
     assert {figure.name for figure in first} == {
         "break-even", "entries", "fastabi", "misses", "ranges", "reads", "regions", "repeats",
         "sizes",
     }  # fmt: skip
     for figure in first:
-        ET.fromstring(figure.svg)
-        assert "one boot of one kernel" in figure.svg
+        ET.fromstring(figure.svg())
+        assert "one boot of one kernel" in figure.svg()
 
 
 def test_a_figure_in_a_notebook_has_its_numbers_as_text() -> None:

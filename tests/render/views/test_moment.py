@@ -198,7 +198,7 @@ def test_the_wrong_frame_is_named_and_so_is_the_silence():
     here, there = (trace.machine.buffer(f"area-{n}").frames[0].value for n in (0, 1))
     assert f"went to gfn {here:05x} (area-0 at the start)" in text
     assert f"the caller meant gfn {there:05x} (area-1 at the start)" in text
-    assert "Nobody is told: the call returns 0." in text
+    assert "The error is silent: the call returns 0." in text
     assert "vCPU 1's own table says gpa" in text
 
 
@@ -247,7 +247,7 @@ def test_ciphertext_is_noticed_and_nothing_is_said_of_the_handler():
     assert "is private to the guest: what Xen read there is not what the guest has" in text
     assert "what the handler makes of these bytes is not modelled" in text
     assert "CIPHERTEXT" in text
-    assert "Nobody is told" not in text
+    assert "The error is silent" not in text
     assert "2 vCPUs, SEV" in trace_text(trace)
 
 
@@ -343,12 +343,12 @@ def moved(way: str) -> s.Move:
 
 def test_an_update_outside_any_call_tells_nobody_either():
     text = flat(outside_any_call(moved("to")), 1)
-    assert "the caller meant no frame of the guest. Nobody is told." in text
+    assert "the caller meant no frame of the guest. The error is silent." in text
 
 
 def test_a_copy_that_fails_later_is_not_called_silent():
     fault = s.Fault(cite=s.Cite("x"), what=s.FaultKind.P2M, reason="none")
-    assert "Nobody is told" not in flat(outside_any_call(moved("to"), fault), 1)
+    assert "The error is silent" not in flat(outside_any_call(moved("to"), fault), 1)
 
 
 def test_a_table_without_the_entry_is_said_to_have_none():
@@ -371,4 +371,4 @@ def test_a_call_that_fails_after_a_wrong_write_is_not_called_silent():
         with recorder.under(step):
             recorder.add(moved("to"))
         recorder.add(s.Return(cite=cite, vcpu=0, value=-14, name="EFAULT"))
-    assert "Nobody is told" not in flat(path_of(recorder.nodes), 2)
+    assert "The error is silent" not in flat(path_of(recorder.nodes), 2)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
-from pathlib import Path
+from os import PathLike, fspath
 
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import RegionName
@@ -36,7 +36,7 @@ class Cost:
 
     @property
     def guess(self) -> bool:
-        """Whether nobody vouches for the number."""
+        """Whether the number is a guess."""
         return not self.source
 
 
@@ -65,13 +65,19 @@ class CostTable:
         return math.fsum(getattr(counts, name) * cost.ns for name, cost in self.costs.items())
 
 
-def read_costs(path: str | Path | None = None) -> CostTable:
+def read_costs(path: str | PathLike[str] | None = None) -> CostTable:
     """Read a cost table (TOML); without a path, the one that comes with the package.
+
+    Args:
+        path: a TOML file; None: the built-in table.
 
     Raises:
         InputError: a count that does not exist, or a number without source
             and without ``guess = true``; more than 4 MiB of text.
         OSError: the file cannot be read.
+
+    >>> read_costs().origin
+    'the built-in table'
     """
     if path is None:
         text = (resources.files("xenexplore.analysis.measures") / "data" / "cost.toml").read_text(
@@ -79,7 +85,7 @@ def read_costs(path: str | Path | None = None) -> CostTable:
         )
         origin = "the built-in table"
     else:
-        text, origin = read_text(path, what="a TOML table of costs"), str(path)
+        text, origin = read_text(fspath(path), what="a TOML table of costs"), str(path)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -128,7 +134,16 @@ class BreakEven:
 
 
 def break_even(table: CostTable, leaf: int, p2m_order: int) -> BreakEven:
-    """How long a scan may get before it costs what it saves."""
+    """How long a scan may get before it costs what it saves.
+
+    Args:
+        table: what each count costs.
+        leaf: log2 of the frames of the guest's pages: 0, 9 or 18.
+        p2m_order: likewise of the P2M's.
+
+    >>> break_even(read_costs(), 0, 0).reads
+    24
+    """
     region = (RegionName("it", RegionKind.OTHER, False),)
     shape = PageSizes(p2m_order=p2m_order, leaves={RegionKind.OTHER: leaf})
     entries = int(shape.pte_reads(region)[0])

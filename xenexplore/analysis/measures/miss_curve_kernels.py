@@ -58,7 +58,7 @@ def _kernels() -> tuple[Callable[..., Any], ...]:
 
 
 def _reuse(trace, keys, room):  # type: ignore[no-untyped-def]
-    """A Fenwick tree over the timeline counts which moments are somebody's last use."""
+    """A Fenwick tree over the timeline counts which moments are a last use."""
     last = np.full(keys, -1, np.int64)
     owner = np.full(room, -1, np.int64)
     tree = np.zeros(room + 1, np.int64)

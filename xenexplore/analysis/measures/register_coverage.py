@@ -44,7 +44,7 @@ class FastCoverage:
         calls, covered: hypercalls, and those that registers can carry.
         accesses, accesses_covered: the same of their guest accesses.
         sub_ops, sub_ops_covered: distinct sub-ops seen, and those that fit
-            (whoever calls).
+            (any caller).
     """
 
     ops: tuple[OpFit, ...]

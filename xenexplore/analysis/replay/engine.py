@@ -10,7 +10,7 @@ guest must do per buffer (translate, copy, list) rests on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +35,7 @@ from xenexplore.hypervisor.replay_model import (
 from xenexplore.options.variant import Variant
 from xenexplore.tlb import TlbEntry
 
-__all__ = ["replay", "replay_all"]
+__all__ = ["replay"]
 
 
 @dataclass(slots=True)
@@ -96,17 +96,6 @@ def replay(
     _list(run, found, prepared, table)
     found.verdict[np.isin(workload.accesses.call[run.rows], prepared.refused)] = Verdict.REFUSED
     return _result(run, found, prepared, "", table)
-
-
-def replay_all(
-    workload: Workload, designs: Iterable[Variant], shape: PageSizes | None = None
-) -> tuple[Replayed, ...]:
-    """Every design for every domain, design by design."""
-    return tuple(
-        replay(workload, what, domain.index, shape)
-        for what in designs
-        for domain in workload.domains
-    )
 
 
 class _Run:
@@ -322,6 +311,6 @@ def _counts(
         guest_bytes_copied=prepared.bytes_copied,
         guest_bytes_written=prepared.bytes_written,
         flips=prepared.flips,
-        # Encrypted: nobody can say what the walk would have checked.
+        # Encrypted: it is unknown what the walk would have checked.
         unchecked=int(unchecked) if not run.pv and not run.encrypted else 0,
     )

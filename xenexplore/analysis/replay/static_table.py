@@ -1,4 +1,4 @@
-"""A software TLB that nobody changes any more, searched for many addresses at once.
+"""A software TLB that no longer changes, searched for many addresses at once.
 
 The table is filled by :class:`xenexplore.tlb.TlbTable` itself; only the
 search is done a second time here, and held to the first by a property test.

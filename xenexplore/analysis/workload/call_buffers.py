@@ -118,7 +118,7 @@ def _by_address(
 
 
 def _reach(call: NDArray[np.int64], end: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Running maximum of the ends that begins anew in each hypercall."""
+    """Running maximum of the ends that restarts in each hypercall."""
     group = np.unique(call, return_inverse=True)[1].reshape(-1).astype(np.int64)
     # Of the ends' ranks, lifted group by group: an end may be near 2**64.
     rank = np.argsort(np.argsort(end, kind="stable"), kind="stable")

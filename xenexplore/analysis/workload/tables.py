@@ -113,7 +113,7 @@ class Workload:
         accesses: the accesses, those logged twice left out.
         repeats: accesses inside hypercalls left out, logged twice and made once
             (:mod:`xenexplore.recording.matching.logged_twice`).
-        limits: what keeps these figures from being everybody's, in words.
+        limits: what keeps these figures from being general, in words.
     """
 
     source: str

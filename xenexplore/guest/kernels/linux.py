@@ -180,7 +180,7 @@ class Linux(Kernel):
             yield base + start, start, end, True, False, self.largest
 
     def image_data(self) -> tuple[int, int, int]:
-        """.bss from where 2 MiB pages begin: what is there is nobody's stack or table."""
+        """.bss from where 2 MiB pages begin: no stack or table is there."""
         return KERNEL_MAP + 0x340_0000, KERNEL_MAP + 0x420_0000, 0x3400
 
     def reserved(self) -> tuple[GpaRegion, ...]:

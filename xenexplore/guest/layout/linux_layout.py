@@ -69,7 +69,7 @@ _FIXED = {
 class LinuxBases:
     """Everything about a Linux address space that one boot decides.
 
-    The defaults are an unrandomised kernel's.  Whoever fills this in says in
+    The defaults are an unrandomised kernel's.  The code that fills this in says in
     ``evidence`` how each value is known; nothing here is guessed from an
     address that happens to look right.
 

@@ -6,13 +6,14 @@ A family is one hypercall number with its sub-ops: one file, ``data/<name>.toml`
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from xenexplore.display import Shown
 from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.language.parser import parse_plan
 from xenexplore.hypercalls.language.statements import Block
@@ -30,8 +31,6 @@ __all__ = [
     "family_of",
     "gaps",
     "numbers",
-    "shown_as_html",
-    "shown_as_text",
 ]
 
 GUESTS = ("hvm", "pv", "arm")
@@ -54,7 +53,7 @@ class Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class SubOp:
+class SubOp(Shown):
     """One sub-op of a hypercall.
 
     Attributes:
@@ -69,9 +68,9 @@ class SubOp:
         guests: guest kinds for which it does something.
         summary: one sentence.
         sources: Xen source files with symbols.
-        text: the copy plan, or ``""``.
+        plan_text: the copy plan, or ``""``.
         missing: why there is no plan, where there is none.
-        notes: what a reader should know besides.
+        notes: further remarks for a reader.
         unbounded: why no fixed limit holds for the bytes that one call copies.
         inner: constants of a further level of sub-ops, inside the struct.
         most: bytes of the longest buffer, where Xen sets a limit above one page.
@@ -89,7 +88,7 @@ class SubOp:
     guests: tuple[str, ...]
     summary: str
     sources: tuple[str, ...]
-    text: str
+    plan_text: str
     missing: str
     notes: str
     unbounded: str
@@ -105,7 +104,7 @@ class SubOp:
     @property
     def plan(self) -> Block:
         """The parsed copy plan."""
-        return parse_plan(self.text, f"{self.family}.toml: {self.constant}")
+        return parse_plan(self.plan_text, f"{self.family}.toml: {self.constant}")
 
     def layout(self, arch: str = "x86_64") -> StructLayout | None:
         """Layout of the argument struct, or None where there is none."""
@@ -115,15 +114,12 @@ class SubOp:
         """What the handle argument points to, for one kind of guest; ``""``: nothing."""
         return self.struct_for.get(guest, self.struct)
 
-    def _repr_html_(self) -> str | None:
-        return None if _Shown.html is None else _Shown.html(self)
-
     def __repr__(self) -> str:
-        return f"<{self.title}>" if _Shown.text is None else _Shown.text(self)
+        return f"<{self.title}: {self.summary}>"
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class Family(Shown):
     """One hypercall, with its sub-ops.
 
     Attributes:
@@ -135,13 +131,13 @@ class Family:
         guests: guest kind to the handler in Xen, for the guests that see it.
         who: who may call it, where that is one answer for all sub-ops.
         sources: Xen source files with symbols.
-        text: the copy plan that leads to the sub-op's, and follows it.
+        plan_text: the copy plan that leads to the sub-op's, and follows it.
         ops: its sub-ops, by value.
         aliases: other names people use.
         constants: numbers that its plans use.
         parts: pieces of plan that several sub-ops share.
         missing: why there is no plan, where there is none.
-        notes: what a reader should know besides.
+        notes: further remarks for a reader.
         struct: what its handle argument points to, without sub-ops.
         unbounded: as for a sub-op.
         most: as for a sub-op.
@@ -155,7 +151,7 @@ class Family:
     guests: Mapping[str, str]
     who: str
     sources: tuple[str, ...]
-    text: str
+    plan_text: str
     ops: Mapping[int, SubOp]
     aliases: tuple[str, ...]
     constants: Mapping[str, int]
@@ -174,7 +170,7 @@ class Family:
     @property
     def plan(self) -> Block:
         """The parsed copy plan of the family."""
-        return parse_plan(self.text, f"{self.name}.toml: plan")
+        return parse_plan(self.plan_text, f"{self.name}.toml: plan")
 
     def part(self, name: str) -> Block:
         """A shared piece of plan.
@@ -199,28 +195,8 @@ class Family:
         """The layouts that apply to a guest kind."""
         return structs_for("arm64" if guest == "arm" else "x86_64")
 
-    def _repr_html_(self) -> str | None:
-        return None if _Shown.html is None else _Shown.html(self)
-
     def __repr__(self) -> str:
-        return f"<{self.title}>" if _Shown.text is None else _Shown.text(self)
-
-
-class _Shown:
-    """Who says how an entry shows itself: the outline as text, the render room as HTML."""
-
-    text: Callable[[Family | SubOp], str] | None = None
-    html: Callable[[Family | SubOp], str] | None = None
-
-
-def shown_as_text(text: Callable[[Family | SubOp], str]) -> None:
-    """Let entries have this text at a prompt."""
-    _Shown.text = staticmethod(text)
-
-
-def shown_as_html(html: Callable[[Family | SubOp], str]) -> None:
-    """Let entries have this HTML in a notebook."""
-    _Shown.html = staticmethod(html)
+        return f"<{self.title}: {self.summary}>"
 
 
 @cache
@@ -302,7 +278,7 @@ def _load(number: int, name: str) -> Family:
         guests=MappingProxyType(guests),
         who=table.get("who", ""),
         sources=tuple(table["sources"]),
-        text=table.get("plan", "dispatch cmd" if ops else ""),
+        plan_text=table.get("plan", "dispatch cmd" if ops else ""),
         ops=MappingProxyType(dict(sorted(ops.items()))),
         aliases=tuple(table.get("aliases", ())),
         constants=MappingProxyType(
@@ -346,7 +322,7 @@ def _op(
         guests=tuple(entry.get("guests", guests)),
         summary=entry.get("summary", ""),
         sources=tuple(entry.get("sources", table["sources"])),
-        text=entry.get("plan", ""),
+        plan_text=entry.get("plan", ""),
         missing=entry.get("missing", ""),
         notes=entry.get("notes", ""),
         unbounded=entry.get("unbounded", ""),

@@ -40,7 +40,7 @@ pointer), ``inside`` (1 inside another hypercall), ``failed`` and ``preempted``
 (how the last ``try`` and the last inner hypercall ended), errnos (``-EFAULT``), and
 facts about the caller (:data:`~xenexplore.hypercalls.callers.FACTS`: ``pirqs``,
 ``hardware``, ``control``, ``vcpus``, ``current``), which depend on Xen's state where
-nobody gave them.
+none was given.
 
 ``let returns = EXPR`` is what the call returns wherever the plan ends from there on
 (0 before); what follows ``#`` says what the number is.  Less than 0 is an errno.

@@ -19,7 +19,7 @@ __all__ = ["Free", "StructValue", "Value", "Variable", "choose", "combine", "der
 
 
 class Variable:
-    """One unknown number, e.g. a field whose content nobody recorded."""
+    """One unknown number, e.g. a field whose content was not recorded."""
 
     __slots__ = ("barred", "derived", "high", "low", "name", "source", "value")
 
@@ -114,7 +114,7 @@ class StructValue:
         name: as the plan calls it.
         type: its type, as in the layout tables.
         address: the guest address it came from.
-        data: its bytes, or None where nobody knows them.
+        data: its bytes, or None where unknown.
         inputs: the fields that were read, as the guest had them.
     """
 

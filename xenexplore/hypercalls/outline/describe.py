@@ -1,47 +1,15 @@
-"""An entry in a few lines: what a prompt shows of it, and what its registers carry."""
+"""An entry's guests, registers and struct, as every view of it names them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family
-from xenexplore.hypercalls.outline.entry_facts import facts_of
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp
 from xenexplore.hypercalls.structs import StructLayout, structs_for
 
-__all__ = ["GUEST_NAMES", "entry_text", "guests_text", "registers", "struct_of"]
+__all__ = ["GUEST_NAMES", "guests_text", "registers", "struct_of"]
 
 GUEST_NAMES = {"hvm": "HVM/PVH", "pv": "PV", "arm": "Arm64"}
-
-
-def entry_text(entry: Family | SubOp) -> str:
-    """What a prompt shows of an entry."""
-    return _op_text(entry) if isinstance(entry, SubOp) else _family_text(entry)
-
-
-def _op_text(op: SubOp) -> str:
-    one = family(op.family)
-    lines = [
-        f"<{op.title}: {op.summary}",
-        f"  number {one.number}, sub-op {op.value} ({op.constant})",
-    ]
-    layout = _layout(op)
-    if layout:
-        lines.append(f"  {layout.c or layout.name}: {layout.size} bytes")
-    facts = facts_of(op)
-    if facts.handles:
-        lines.append(f"  handles: {', '.join(h.path for h in facts.handles)}")
-    pieces = "one piece" if facts.copies == 1 else f"{facts.copies or 'no'} pieces"
-    plan = f"copy plan of {pieces}" if facts.modelled else "copy plan not modelled"
-    return "\n".join([*lines, f"  guests: {guests_text(op.guests)}; {plan}>"])
-
-
-def _family_text(one: Family) -> str:
-    args = ", ".join(f"{a.type} {a.name}" for a in one.args)
-    lines = [f"<{one.name}({args}): {one.summary}", f"  number {one.number}"]
-    if one.ops:
-        names = ", ".join(op.name for op in one.ops.values())
-        lines.append(f"  {len(one.ops)} sub-ops: {names}")
-    return "\n".join([*lines, f"  guests: {guests_text(one.guests)}>"])
 
 
 def registers(one: Family, guest: str) -> tuple[tuple[str, str], ...]:
@@ -53,12 +21,6 @@ def registers(one: Family, guest: str) -> tuple[tuple[str, str], ...]:
         for register, argument in zip(one.registers(guest), one.args, strict=True)
     ]
     return tuple(rows)
-
-
-def _layout(op: SubOp) -> StructLayout | None:
-    structs = family(op.family).structs(op.guests[0])
-    struct = op.struct_of(op.guests[0])
-    return structs.get(struct) if struct else None
 
 
 def guests_text(kinds: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What passes between a copy plan and whoever drives it: calls, copies, choices, outcomes."""
+"""What passes between a copy plan and its driver: calls, copies, choices, outcomes."""
 
 from __future__ import annotations
 

@@ -252,7 +252,7 @@ class _Search:
         return True
 
     def guessed(self) -> bool:
-        """Whether this run chose a hypercall or sub-op that nobody recorded."""
+        """Whether this run chose a hypercall or sub-op that was not recorded."""
         return any(
             choice.kind in ("callee", "sub-op") and len(options) > 1
             for choice, options, _ in self.answers
@@ -326,7 +326,7 @@ def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int,
         op = ops[int(option)]
         if op.missing:
             continue
-        kept.setdefault(op.text, option)
+        kept.setdefault(op.plan_text, option)
     return tuple(kept.values())
 
 

@@ -1,7 +1,7 @@
 """The loop of the batch walker, compiled.  Importing this module imports numba.
 
 The machine code is kept beside the module, or in the user's cache folder where
-that is not writable; a machine with neither compiles it anew in each process.
+that is not writable; a machine with neither compiles it again in each process.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xenexplore.display import Shown
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.layout.symbols import SymbolTable
 from xenexplore.hypercalls.catalogue.entries import family_of
@@ -128,7 +129,7 @@ class DomainSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Shown):
     """A whole recording."""
 
     source: str
@@ -139,6 +140,9 @@ class Summary:
     domains: tuple[DomainSummary, ...]
     unknown_calls: int  # of hypercalls or sub-ops that the catalogue does not have
     damage: Damage | None
+
+    def __repr__(self) -> str:
+        return f"<Summary {self.source}: {self.hypercalls} hypercalls, {len(self.domains)} domains>"
 
 
 def summarise(recording: Recording, symbols: SymbolTable | None = None) -> Summary:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from xenexplore.display import Shown
 from xenexplore.steps import Direction, Json
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Shown):
     """Hypercalls of real guests, or one chunk of them.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The recording as the catalogue's judge: does each copy plan allow what Xen was seen to copy?
+"""The catalogue matched with a recording: does each copy plan allow what Xen was seen to copy?
 
 Each hypercall's accesses, in order and as they were recorded, are held
 against what its copy plan predicts (:func:`xenexplore.hypercalls.explain`).
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xenexplore.display import Shown
 from xenexplore.hypercalls.plan.explain import Explanation
 from xenexplore.recording.format.columns import Damage, RecordedDomain, Recording
 from xenexplore.recording.matching.logged_twice import logged_twice
@@ -60,7 +61,7 @@ class OpMatching:
         exact: the arguments alone decide every access.
         free: the rest, where contents of guest memory that were not
             recorded are free variables.
-        unexplained: calls that the catalogue does not allow, or cannot judge.
+        unexplained: calls that the catalogue does not allow, or cannot match.
         unusual: how often each exit or turn that depends on Xen's own state
             was needed to explain one of ``exact`` and ``free``.
         variables: how often each free variable took part.
@@ -92,12 +93,17 @@ class DomainMatching:
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(Shown):
     """A whole recording, domain by domain."""
 
     source: str
     domains: tuple[DomainMatching, ...]
     damage: Damage | None
+
+    def __repr__(self) -> str:
+        calls = sum(found.hypercalls for found in self.domains)
+        left = sum(found.unexplained for found in self.domains)
+        return f"<Matching {self.source}: {calls} hypercalls, {left} not explained>"
 
 
 @dataclass(slots=True)

@@ -21,8 +21,8 @@ class Theme:
         paper: the background.
         line: rules and outlines.
         faint: what is still to come.
-        tint: the fill of regions, and of the row at hand.
-        now: the step at hand (blue).
+        tint: the fill of regions, and of the current row.
+        now: the current step (blue).
         good: done, registered, right (green).
         bad: a miss, a hazard, wrong bytes (vermillion).
         band: what a registered range joins.

@@ -72,7 +72,7 @@ def draw_repeats(axes: Axes, shown: list[DomainFindings]) -> None:
 
 
 def draw_fastabi(axes: Axes, shown: list[DomainFindings]) -> None:
-    """The most frequent sub-ops, and whether they fit registers by our rule."""
+    """The most frequent sub-ops, and whether they fit in registers by our criterion."""
     calls: dict[tuple[str, bool], int] = {}
     for domain in shown:
         for op in domain.fast.ops:
@@ -87,7 +87,7 @@ def draw_fastabi(axes: Axes, shown: list[DomainFindings]) -> None:
     axes.set_yticks(range(len(order)), [name for name, _ in order], fontsize=8)
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("hypercalls, all domains; our rule, not the series' own lists")
+    axes.set_xlabel("hypercalls, all domains; our criterion, not the series' own lists")
     axes.legend(fontsize=8, frameon=False, loc="lower right")
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.errors import MachineError
 from xenexplore.options.registry import REGISTERS_ONLY
 from xenexplore.render.plots.counts import (
     draw_break_even,
@@ -25,7 +26,7 @@ from xenexplore.render.web.page import folded_html, picture_html
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PLOT_CLASS", "PlotFigure", "figures_of"]
+__all__ = ["PLOT_CLASS", "PlotFigure", "figure_svg", "figures_of"]
 
 #: The class around a plot in a notebook: its bytes are those of one matplotlib.
 PLOT_CLASS = "xe-plot"
@@ -42,28 +43,47 @@ class PlotFigure:
 
     Attributes:
         name: for a file name; ``title``; ``caption``: recording, workload, limits.
-        svg: the picture, with title and description for screen readers.
-        text: the same at 72 columns: title, numbers where they are bars, caption.
+        drawn_svg: the picture, with title and description for screen readers.
+        drawn_text: the same at 72 columns: title, numbers where they are bars, caption.
     """
 
     name: str
     title: str
     caption: str
-    svg: str
-    text: str
+    drawn_svg: str
+    drawn_text: str
+
+    def __repr__(self) -> str:
+        return f"<PlotFigure {self.name}: {self.title}>"
+
+    def text(self) -> str:
+        """The figure as text of 72 columns."""
+        return self.drawn_text
+
+    def svg(self) -> str:
+        """The figure as an SVG document."""
+        return self.drawn_svg
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
         """What a notebook shows: the picture, and the text beside it."""
-        picture = picture_html(self.svg[self.svg.index("<svg") :], self.title)
-        text = folded_html(self.text)
+        picture = picture_html(self.drawn_svg[self.drawn_svg.index("<svg") :], self.title)
+        text = folded_html(self.drawn_text)
         return {
-            "text/plain": self.text,
+            "text/plain": self.drawn_text,
             "text/html": f'<div class="{PLOT_CLASS}">{picture}</div>{text}',
         }
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
-    """A plot for each of the report's questions."""
+    """A plot for each of the report's questions.
+
+    Args:
+        findings: of a workload (``xe.report``).
+
+    >>> from xenexplore.api.analysis import report
+    >>> [one.name for one in figures_of(report("synthetic:calls=50:tasks=2:vcpus=1"))][:2]
+    ['regions', 'ranges']
+    """
     shown = [domain for domain in findings.domains if domain.coverage.accesses]
     plots: list[tuple[str, str, Callable[[Axes], None]]] = [
         ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),
@@ -83,6 +103,20 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
          lambda axes: draw_break_even(axes, findings.break_even)),
     ]  # fmt: skip
     return tuple(_figure(findings, *plot) for plot in plots)
+
+
+def figure_svg(findings: Findings, *, figure: str = "ranges", theme: str = "light") -> str:
+    """One figure by name, as an SVG document.
+
+    Raises:
+        MachineError: there is no such figure, or another theme than ``"light"`` is asked for.
+    """
+    if theme != "light":
+        raise MachineError(f"no theme {theme!r} of a figure: figures are drawn on white")
+    found = {one.name: one for one in figures_of(findings)}
+    if figure not in found:
+        raise MachineError(f"no figure {figure!r}: there are {', '.join(found)}")
+    return found[figure].svg()
 
 
 def _figure(findings: Findings, name: str, title: str, draw: Callable[[Axes], None]) -> PlotFigure:

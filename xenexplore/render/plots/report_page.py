@@ -43,7 +43,7 @@ def report_html(findings: Findings, figures: Sequence[PlotFigure]) -> str:
     """One self-contained page."""
     parts = []
     for figure in figures:
-        svg = figure.svg[figure.svg.index("<svg") :]
+        svg = figure.svg()[figure.svg().index("<svg") :]
         # Ids are per file: two pictures on one page must not share them.
         svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{figure.name}-", svg)
         named = f'<svg role="img" aria-label="{escape(figure.title, quote=True)}"'

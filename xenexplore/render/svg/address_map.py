@@ -104,7 +104,7 @@ def _legend(
     if any(not item.now for item in items):
         entries.append((lambda a, b: canvas.rect(a, b, 26, 8, fill="quiet"), "a buffer, a frame"))
     if focus.chunks:
-        entries.append((lambda a, b: canvas.rect(a, b, 26, 8, fill="now"), "of the copy at hand"))
+        entries.append((lambda a, b: canvas.rect(a, b, 26, 8, fill="now"), "of the current copy"))
     if any(chunk.wrong for chunk in focus.chunks):
         entries.append(
             (

@@ -248,7 +248,7 @@ class _Drawing:
         )  # fmt: skip
 
     def _links(self) -> None:
-        """Aliases dashed; the pieces of the copy at hand on top."""
+        """Aliases dashed; the pieces of the current copy on top."""
         frames = {m.link: m for m in self.places.on_physical if m.kind == "frame"}
         aliases = [m for m in self.places.on_linear if m.kind == "alias" and m.link in frames]
         for mark in aliases[:_MOST_LINKS]:

@@ -39,7 +39,7 @@ def figure_bytes(
     trace: Trace | Comparison,
     kind: str = "svg",
     *,
-    index: int | None = None,
+    step: int | None = None,
     view: str = "",
     theme: str = "light",
     scale: float = 2.0,
@@ -49,7 +49,7 @@ def figure_bytes(
     Args:
         trace: a run, or a comparison of several.
         kind: one of :data:`KINDS`.
-        index: the step, from 0; default as for
+        step: from 0; default as for
             :func:`~xenexplore.render.svg.views.drawing`.
         view: one of :data:`~xenexplore.render.svg.views.VIEWS`.
         theme: ``"light"`` or ``"dark"``.
@@ -58,7 +58,7 @@ def figure_bytes(
     Raises:
         MachineError: there is no such view, theme or step.
     """
-    canvas = drawing(trace, index, view, theme)
+    canvas = drawing(trace, step, view, theme)
     if kind == "svg":
         return canvas.svg().encode()
     from xenexplore.render.drawing.paint import painted
@@ -70,16 +70,30 @@ def save_figure(
     trace: Trace | Comparison,
     file: str | PathLike[str],
     *,
-    index: int | None = None,
+    step: int | None = None,
     view: str = "",
     theme: str = "light",
 ) -> None:
     """Write a view to a file whose name ends in ``.svg``, ``.png`` or ``.pdf``.
 
+    Args:
+        trace: a run, or a comparison of several.
+        file: its name says the kind.
+        step: from 0; default: the one that says most.
+        view: default ``"stepper"``, or ``"comparison"``.
+        theme: ``"light"`` or ``"dark"``.
+
     Raises:
         InputError: the name ends in something else.
         MachineError: there is no such view, theme or step.
         OSError: the file cannot be written.
+
+    >>> import xenexplore as xe
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_figure(xe.compare(xe.load("straddle")), f"{folder}/straddle.svg")
+    ...     Path(folder, 'straddle.svg').read_text()[:4]
+    '<svg'
     """
-    data = figure_bytes(trace, kind_of(file), index=index, view=view, theme=theme)
+    data = figure_bytes(trace, kind_of(file), step=step, view=view, theme=theme)
     Path(file).write_bytes(data)

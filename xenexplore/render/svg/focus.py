@@ -1,4 +1,4 @@
-"""Where the copy at hand has got to: its pieces, linear and guest-physical, as far as is known."""
+"""Where the current copy has got to: its pieces, linear and guest-physical, as far as is known."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Focus:
 
     @property
     def chunk(self) -> Chunk | None:
-        """The piece at hand: the latest."""
+        """The current piece: the latest."""
         return self.chunks[-1] if self.chunks else None
 
 

@@ -31,7 +31,7 @@ class Mark:
             type that is not plain RAM) or ``"hole"`` (RAM that the P2M lacks).
         extent: where.
         name: what it is called.
-        now: whether the copy at hand is there.
+        now: whether the current copy is there.
         private: whether it is private to an encrypted guest; None where that says nothing.
         link: frames that it shares with marks of the other column, or -1.
     """
@@ -147,7 +147,7 @@ def _parts(trace: Trace) -> Iterator[Block]:
 
 
 def _kept(space: SpaceMap, focus: Focus) -> frozenset[int]:
-    """First frames of the runs that are drawn: those at hand, then as many as there is room for."""
+    """First frames of the runs that are drawn: the current ones, then as many as fit."""
     firsts = list(dict.fromkeys(run.gfn for run in space.runs))
     if len(firsts) <= _MOST:
         return frozenset(firsts)

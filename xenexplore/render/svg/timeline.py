@@ -1,4 +1,4 @@
-"""The line of time: a run's steps around the one at hand, what is far from it folded."""
+"""The line of time: a run's steps around the current one, what is far from it folded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw_timeline(
     Args:
         canvas: drawn on.
         tree: the run's steps.
-        index: the step at hand.
+        index: the current step.
         box: x, y and width.
 
     Returns:
@@ -159,7 +159,7 @@ def _brackets(
 
 
 def _whole(canvas: Canvas, tree: StepTree, index: int, box: tuple[float, float, float]) -> float:
-    """The whole run as one line, with what went wrong and the step at hand."""
+    """The whole run as one line, with what went wrong and the current step."""
     x, y, width = box
     last = max(1, len(tree.steps) - 1)
     canvas.rule(x, y, x + width)

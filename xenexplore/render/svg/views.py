@@ -29,13 +29,13 @@ VIEWS = (*_OF_PATH, "comparison")
 
 
 def drawing(
-    trace: Trace | Comparison, index: int | None = None, view: str = "", theme: str = "light"
+    trace: Trace | Comparison, step: int | None = None, view: str = "", theme: str = "light"
 ) -> Canvas:
     """A view as a drawing.
 
     Args:
         trace: a run, or a comparison of several.
-        index: the step, from 0.  Default: the one that says most, see
+        step: from 0.  Default: the one that says most, see
             :func:`~xenexplore.render.views.translation_graph.telling_step`; for the registered
             buffers the last.
         view: one of :data:`VIEWS` (default: ``"stepper"`` or ``"comparison"``).
@@ -52,13 +52,13 @@ def drawing(
     view = view or "stepper"
     if view not in _OF_PATH:
         raise MachineError(f"no view {view!r} of a run: there are {', '.join(_OF_PATH)}")
-    if index is None and view != "registered":
-        index = telling_step(StepTree(trace.steps))
-    return _OF_PATH[view](trace, step_index(trace, index), colours)
+    if step is None and view != "registered":
+        step = telling_step(StepTree(trace.steps))
+    return _OF_PATH[view](trace, step_index(trace, step), colours)
 
 
 def svg_of(
-    trace: Trace | Comparison, index: int | None = None, view: str = "", theme: str = "light"
+    trace: Trace | Comparison, step: int | None = None, view: str = "", theme: str = "light"
 ) -> str:
     """A view as an SVG document; arguments as for :func:`drawing`."""
-    return drawing(trace, index, view, theme).svg()
+    return drawing(trace, step, view, theme).svg()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 from xenexplore.render.text.table import WIDTH
 
-__all__ = ["Ink"]
+__all__ = ["Ink", "in_boxes"]
 
 LABEL = 9
 
@@ -17,7 +18,13 @@ _PLAIN = str.maketrans({
     "\u2026": "...", "\u00d7": "x", "\u2192": "->", "\u2190": "<-", "\u2264": "<=", "\u2265": ">=",
     "\u00b5": "u", "\u00a0": " ", "\t": " ",
 })  # fmt: skip
+_RULE = re.compile(r"^-{3,}$", re.MULTILINE)
 _DRAWN = (("->", "\u2192"), ("<-", "\u2190"), ("...", "\u2026"))
+
+
+def in_boxes(text: str) -> str:
+    """A finished ASCII text with its rules in box characters."""
+    return _RULE.sub(lambda rule: "\u2500" * len(rule[0]), text)
 
 
 class Ink:

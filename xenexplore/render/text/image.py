@@ -5,20 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from xenexplore.memory.image import Image
 from xenexplore.paging.image_state import Assumption, ImageState
-from xenexplore.paging.plan import Mode
+from xenexplore.paging.image_target import MODE_NAMES, ImageTarget
 from xenexplore.render.text.table import WIDTH, fit, grouped, listed, paragraph
 
-__all__ = ["MODE_NAMES", "amount_text", "image_header", "size_text"]
+__all__ = ["amount_text", "size_text", "target_text"]
 
-MODE_NAMES: Final = {
-    Mode.NONE: "paging off",
-    Mode.LEGACY: "32-bit paging",
-    Mode.PAE: "PAE paging",
-    Mode.LEVEL4: "4-level paging",
-    Mode.LEVEL5: "5-level paging",
-}
 _UNITS: Final = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 
 
@@ -34,11 +26,12 @@ def amount_text(size: int) -> str:
     return f"{size / (1 << shift):.2f}".rstrip("0").rstrip(".") + f" {unit}"
 
 
-def image_header(image: Image, known: ImageState, vcpu: int | None) -> str:
+def target_text(target: ImageTarget) -> str:
     """What was opened, which page tables are looked at, and what is assumed; ends in a newline.
 
     Then what was passed over in the file, and what is missing from it.
     """
+    image, known, vcpu = target.image, target.known, target.vcpu
     count = len(image.vcpus)
     vcpus = {0: "no registers", 1: "1 vCPU"}.get(count, f"{count} vCPUs")
     facts = [f"{image.kind.value} of {amount_text(image.ram_bytes)}", vcpus]

@@ -12,6 +12,7 @@ __all__ = ["matrix_text"]
 
 _LETTERS = {Status.RIGHT: "r", Status.WRONG: "W", Status.ERROR: "e", Status.REFUSED: "-", None: "s"}
 _COLUMN = 5
+_ACROSS = (72 - 4) // _COLUMN
 _LEGEND = (
     "r right, W wrong without a fault, e an error is reported, - refused; several: variants or "
     "scenarios differ. A dot: no scenario, and a reason below."
@@ -24,18 +25,28 @@ def matrix_text(questions: Sequence[Question]) -> str:
     Args:
         questions: its rows, all with the same options in the same order.
     """
-    idents = [cell.ident for cell in questions[0].cells] if questions else []
-    head = "    " + "".join(ident.rjust(_COLUMN) for ident in idents)
     lines = heading("Questions of the thread, and what each option makes of them")
-    lines += [head.rstrip()]
-    lines += [
-        question.name.ljust(4) + "".join(_letters(cell).rjust(_COLUMN) for cell in question.cells)
-        for question in questions
-    ]
+    count = len(questions[0].cells) if questions else 0
+    for first in range(0, max(count, 1), _ACROSS):
+        lines += [""] if first else []
+        lines += _block(questions, slice(first, first + _ACROSS))
     lines += ["", *paragraph(_LEGEND), ""]
     for question in questions:
         lines += _details(question)
     return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def _block(questions: Sequence[Question], columns: slice) -> list[str]:
+    """The letters of some columns, as many as a line has room for."""
+    idents = [cell.ident for cell in questions[0].cells[columns]] if questions else []
+    return [
+        "    " + "".join(ident.rjust(_COLUMN) for ident in idents),
+        *(
+            question.name.ljust(4)
+            + "".join(_letters(cell).rjust(_COLUMN) for cell in question.cells[columns])
+            for question in questions
+        ),
+    ]
 
 
 def _letters(cell: Cell) -> str:

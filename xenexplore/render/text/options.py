@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.box import Ink
 from xenexplore.render.views.option_refusals import refusals_of
 
-__all__ = ["option_text", "options_text"]
+__all__ = ["list_text", "option_text", "options_text"]
 
 _LEAD = 17
 
 
-def options_text(*, unicode: bool = False) -> str:
+def list_text(options: Sequence[type[Abi]], *, unicode: bool = False) -> str:
+    """One option on a page of its own; several in a list."""
+    if len(options) == 1:
+        return option_text(options[0], unicode=unicode)
+    return options_text(options, unicode=unicode)
+
+
+def options_text(
+    options: Iterable[type[Abi]] = tuple(OPTIONS.values()), *, unicode: bool = False
+) -> str:
     """Every option: its number, its name, its title and who proposed it."""
     ink = Ink(unicode=unicode)
     lines: list[str] = []
-    for option in OPTIONS.values():
+    for option in options:
         lead = f"{option.ident:4}{option.name}".ljust(_LEAD)
         lines += ink.paragraph(option.title, lead)
         lines += ink.paragraph(option.asked.where, " " * _LEAD)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from xenexplore.errors import ImageError
+from xenexplore.paging.batch.address_space import AddressSpace
+from xenexplore.paging.batch.hidden import Hidden
 from xenexplore.paging.batch.page_runs import PageRun, PageRuns
 from xenexplore.paging.batch.table_arrays import KEY_MASK
-from xenexplore.paging.hidden import Hidden
-from xenexplore.render.text.image import amount_text, size_text
+from xenexplore.render.text.image import amount_text, size_text, target_text
 from xenexplore.render.text.table import grouped, paragraph
 
-__all__ = ["hidden_text", "runs_text"]
+__all__ = ["address_space_lines", "address_space_text", "runs_text"]
 
 # Fewer alike runs in a row are clearer printed than counted.
 _MIN_FOLDED = 4
@@ -27,6 +28,21 @@ class _Fold(NamedTuple):
     first: int
     times: int
     stride: int
+
+
+def address_space_text(space: AddressSpace, *, fold: bool = True) -> str:
+    """The image's headline, all runs of the address space, and what is missing from it."""
+    return "".join(address_space_lines(space, fold=fold))
+
+
+def address_space_lines(space: AddressSpace, *, fold: bool = True) -> Iterator[str]:
+    """The same, piece by piece, each ending in a newline."""
+    word = space.target.space.value
+    yield f"{target_text(space.target)}\n"
+    yield from runs_text(space.runs, physical=space.physical, fold=fold, space=word)
+    yield from _hidden(list(space.missing()))
+    for error in space.damage:
+        yield "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
 
 
 def runs_text(
@@ -63,7 +79,7 @@ def runs_text(
     yield f"\n{grouped(len(runs))} run{'s' if len(runs) > 1 else ''}, {total} mapped\n"
 
 
-def hidden_text(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:
+def _hidden(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:
     """What is missing from the tables: the first of each, and how much they hide together."""
     if not errors:
         return

@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.render.text.table import paragraph, table
+from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.text.writer import write_scenario
 
-__all__ = ["check_text", "scenarios_text"]
+__all__ = ["check_text", "names_text", "scenario_text", "scenarios_text"]
+
+
+def scenario_text(scenario: Scenario) -> str:
+    """A scenario as the text that it is: what loads it again."""
+    return write_scenario(scenario)
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Built-in scenarios, as :func:`scenarios_text` lists them."""
+    return scenarios_text([load_builtin(name).about for name in names])
 
 
 def scenarios_text(scenarios: Sequence[About]) -> str:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from xenexplore.addr import PAGE_SHIFT
 from xenexplore.guest.absent_entries import absent_entry
 from xenexplore.memory.image import Space
-from xenexplore.memory.image_contents import GuestOs
 from xenexplore.paging.access import (
     PFEC_FETCH,
     PFEC_PRESENT,
@@ -19,6 +15,7 @@ from xenexplore.paging.access import (
     WalkEnd,
 )
 from xenexplore.paging.image_state import LINUX_PKRU, ImageState, depends_on_pkru
+from xenexplore.paging.image_target import ImageTarget
 from xenexplore.paging.permissions import walk_permissions
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.rights import key_denies
@@ -27,7 +24,7 @@ from xenexplore.render.text.absent import absent_text
 from xenexplore.render.text.image import size_text
 from xenexplore.render.text.table import WIDTH, paragraph
 
-__all__ = ["WalkWords", "error_code_text", "walk_text"]
+__all__ = ["error_code_text", "walk_text"]
 
 _CODE_BITS = (
     ("P", PFEC_PRESENT),
@@ -39,31 +36,21 @@ _CODE_BITS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalkWords:
-    """What is known around a walk through an image, and decides its words.
-
-    Attributes:
-        known: the state it ran under, and what of it is known.
-        space: which address space the frames in the tables are of.
-        pfn: a PV guest's own number of a machine frame, or None.
-        os: whose kernel's entries these are; None if nobody said.
-    """
-
-    known: ImageState
-    space: Space
-    pfn: Callable[[int], int | None]
-    os: GuestOs | None
-
-
 def error_code_text(code: int) -> str:
     """A page-fault error code with its bits by name: ``0x3 (P W)``."""
     names = [name for name, bit in _CODE_BITS if code & bit]
     return f"{code:#x}" + (f" ({' '.join(names)})" if names else "")
 
 
-def walk_text(one: Walk, words: WalkWords) -> str:
-    """A walk at 72 columns, ASCII, ending in a newline."""
+def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
+    """A walk at 72 columns, ASCII, ending in a newline.
+
+    Args:
+        one: the walk.
+        target: the image that it went through, if it did: what is known of it decides
+            the words for frames, absent entries and protection keys.
+    """
+    space = Space.GUEST if target is None else target.space
     lines = [f"linear {one.linear}"]
     levels = one.levels
     if levels:
@@ -73,19 +60,19 @@ def walk_text(one: Walk, words: WalkWords) -> str:
         lines.append(f"  level  index  {'entry at':>{places}}  {'entry':>{digits}}  flags")
         for level in levels:
             lines += _level(level, places, digits)
-            lines += _kept(level, one, words)
+            lines += _kept(level, one, target)
     elif one.ok:
         lines.append("  paging is off: linear addresses are guest-physical")
     if one.gpa is not None and one.page_size is not None:
-        where = f"  {words.space.value:<5}  {one.gpa}"
+        where = f"  {space.value:<5}  {one.gpa}"
         page = f", {size_text(one.page_size)} page, {walk_permissions(one)}"
         lines.append(where + (page if levels else ""))
-        if words.space is Space.MACHINE:
-            lines.append(_frame(one.gpa.value >> PAGE_SHIFT, words))
+        if target is not None and space is Space.MACHINE:
+            lines.append(_frame(one.gpa.value >> PAGE_SHIFT, target))
     elif one.end is not WalkEnd.NO_TABLE:
         lines += _failure(one)
-    if depends_on_pkru(one, words.known):
-        lines += _open_verdict(one, words.known)
+    if target is not None and depends_on_pkru(one, target.known):
+        lines += _open_verdict(one, target.known)
     return "\n".join(lines) + "\n"
 
 
@@ -106,17 +93,17 @@ def _level(level: Level, places: int, digits: int) -> list[str]:
     return [*lines, line.rstrip()]
 
 
-def _kept(level: Level, one: Walk, words: WalkWords) -> list[str]:
+def _kept(level: Level, one: Walk, target: ImageTarget | None) -> list[str]:
     """What the kernel keeps in an entry that is not present."""
-    if words.os is None or one.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
+    if target is None or target.os is None or one.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
         return []
-    kept = absent_entry(words.os, level.entry)
+    kept = absent_entry(target.os, level.entry)
     return [] if kept is None else paragraph(absent_text(kept), indent=9, hanging=2)
 
 
-def _frame(mfn: int, words: WalkWords) -> str:
+def _frame(mfn: int, target: ImageTarget) -> str:
     """A machine frame, and the PV guest's own number of it."""
-    pfn = words.pfn(mfn)
+    pfn = target.image.pfn(mfn)
     return f"  mfn    {mfn:x}" + ("" if pfn is None else f", pfn {pfn:x}")
 
 

@@ -128,9 +128,9 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
             if ends and ends[-1].value == 0 and not ends[-1].what:
-                return " Nobody is told: the call returns 0."
+                return " The error is silent: the call returns 0."
             return ""
-    return " Nobody is told."
+    return " The error is silent."
 
 
 def _asked(trace: Trace, done: list[Node]) -> Iterator[str]:
@@ -208,7 +208,7 @@ def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
 
 
 def _apart(done: list[Node]) -> Iterator[str]:
-    """The pieces of one copy lie in frames that do not follow each other."""
+    """The pieces of one copy lie in non-contiguous frames."""
     frames: list[int] = []
     for node in done:
         if isinstance(node.step, Move):
@@ -219,7 +219,7 @@ def _apart(done: list[Node]) -> Iterator[str]:
     if jumps:
         before, after = jumps[0]
         yield (
-            f"the copy goes on in a frame that does not follow: gfn {spell.frame(before)}, "
+            f"the copy continues in a non-contiguous frame: gfn {spell.frame(before)}, "
             f"then {spell.frame(after)}."
         )
 

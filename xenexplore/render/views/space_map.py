@@ -27,14 +27,14 @@ class LinearItem:
 
     Attributes:
         kind: ``"buffer"``, ``"alias"`` (the directmap's address of the same
-            frame) or ``"handle"`` (of the copy at hand, in no buffer).
+            frame) or ``"handle"`` (of the current copy, in no buffer).
         va: where.
         size: bytes.
         letter: links it to its frame; ``""`` for a handle.
         name: the buffer's name, or what the handle is of.
         process: the process that maps it, or None if every address space does.
         part: the part of its region that it lies in, or ``""``.
-        now: whether the copy at hand begins in it.
+        now: whether the current copy begins in it.
         covered: tables in which a registered range covers ``va`` (None: the domain's).
     """
 

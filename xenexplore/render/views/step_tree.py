@@ -1,4 +1,4 @@
-"""Steps with their children at hand, and which of them repeat each other."""
+"""Steps with their children, and which of them repeat each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["StepTree"]
 
 
 class StepTree:
-    """Steps with their children at hand.
+    """Steps with their children.
 
     Args:
         steps: the nodes of a trace, in preorder, ``steps[i].index == i``.

@@ -63,7 +63,7 @@ def _telling_copy(tree: StepTree, index: int) -> int | None:
 
 
 def telling_step(tree: StepTree) -> int:
-    """The step that says most about a run, where nobody asked for one.
+    """The step that says most about a run, by default.
 
     Where bytes first go wrong or a copy first fails; else the end of the first
     copy; else a refusal; else the last step.
@@ -92,7 +92,7 @@ def translation_graph(tree: StepTree, copy: int, index: int | None = None) -> nx
     Args:
         tree: the run's steps.
         copy: the index of the copy's step.
-        index: the step at hand; of many pieces, those up to its own are shown
+        index: the current step; of many pieces, those up to its own are shown
             (default: the first ones).
     """
     return _Graph(tree, copy, index).build()
@@ -107,13 +107,13 @@ class _Graph:
         self.until = tree.end(copy) if index is None else index
         self.graph: nx.DiGraph[NodeKey] = nx.DiGraph()
         self.lane = 0
-        self.at = _HANDLE  # where the piece at hand has got to
+        self.at = _HANDLE  # where the current piece has got to
         self.depth = 0
         self.way = ""
         self.frame: NodeKey | None = None
 
     def build(self) -> nx.DiGraph[NodeKey]:
-        """The pieces up to the one at hand, as many as a picture holds."""
+        """The pieces up to the current one, as many as a picture holds."""
         self._begin()
         pieces = self._pieces()
         at = next((n for n, piece in enumerate(pieces) if self.index <= piece[-1]), len(pieces) - 1)

@@ -1,11 +1,11 @@
-"""A catalogue entry as a notebook's table; importing this makes entries show it."""
+"""A catalogue entry as a notebook's table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
 
-from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family, shown_as_html
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family
 from xenexplore.hypercalls.outline.describe import guests_text, registers, struct_of
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.structs import StructLayout
@@ -95,6 +95,3 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
         for row in rows
     )
     return f"<table>{f'<tr>{top}</tr>' if head else ''}{body}</table>"
-
-
-shown_as_html(entry_html)

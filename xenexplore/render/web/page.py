@@ -162,7 +162,7 @@ def html_document(
 
 
 def opening_step(trace: Trace) -> int:
-    """Where a stepper opens when nobody says where: at the step that its still picture shows."""
+    """Where a stepper opens by default: at the step that its still picture shows."""
     from xenexplore.render.views.step_tree import StepTree
     from xenexplore.render.views.translation_graph import telling_step
 
@@ -207,8 +207,19 @@ def trace_html(trace: Trace | Comparison) -> str:
 def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
     """Write the offline page of a trace or of a comparison.
 
+    Args:
+        trace: a run, or a comparison of several.
+        file: the page to write.
+
     Raises:
         OSError: the file cannot be written.
+
+    >>> import xenexplore as xe
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_html(xe.run(xe.load("straddle")), f"{folder}/straddle.html")
+    ...     Path(folder, 'straddle.html').stat().st_size > 100_000
+    True
     """
     Path(file).write_text(trace_html(trace), encoding="utf-8", newline="\n")
 

@@ -7,11 +7,13 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.text.loader import parse_scenario, scenario_text
 
 __all__ = [
+    "ScenarioList",
     "builtin_names",
     "builtin_text",
     "find_scenario",
@@ -23,11 +25,26 @@ __all__ = [
 _SUFFIX = ".toml"
 
 
-def builtin_names() -> tuple[str, ...]:
-    """Names of the built-in scenarios, sorted."""
+class ScenarioList(tuple[str, ...], Shown):
+    """Names of built-in scenarios; as text with their questions and titles."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<ScenarioList: {', '.join(self)}>"
+
+
+def builtin_names() -> ScenarioList:
+    """Names of the built-in scenarios, sorted.
+
+    >>> "evtchn-send-from-stack" in builtin_names()
+    True
+    """
     folder = resources.files("xenexplore.scenario") / "library"
     files = (entry.name for entry in folder.iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
+    return ScenarioList(
+        sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX))
+    )
 
 
 def builtin_text(name: str) -> str:
@@ -93,5 +110,8 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     Raises:
         ScenarioError: there is no such scenario, or it is malformed.
         OSError: the file cannot be read.
+
+    >>> find_scenario("straddle").about.title
+    '48 bytes at page offset 4080: two pages, two unrelated frames'
     """
     return parse_scenario(*find_text(word, limit=limit))

@@ -282,7 +282,7 @@ class HypercallPage(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrate(ActionSpec):
-    """A vCPU paused inside a stub resumes where the stub has been written anew.
+    """A vCPU paused inside a stub resumes where the stub has been rewritten.
 
     Attributes:
         vcpu: which.

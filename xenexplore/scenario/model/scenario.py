@@ -7,9 +7,11 @@ are kept for messages only and do not take part in comparisons.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from xenexplore.addr import Gfn, Gva
+from xenexplore.display import Shown
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.options.variant import Variant
@@ -124,7 +126,7 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario:
+class Scenario(Shown):
     """A scenario.
 
     Attributes:
@@ -146,6 +148,15 @@ class Scenario:
     expects: tuple[Expectation, ...] = ()
     source: str = field(default="a scenario", compare=False)
 
+    def __repr__(self) -> str:
+        options = "every option" if not self.options else _counted(self.options, "option")
+        actions = _counted(self.actions, "action")
+        return f"<Scenario {self.about.name}: {self.guest.type} guest, {actions}, {options}>"
+
     def buffer(self, name: str) -> BufferSpec | None:
         """The buffer of that name, or None."""
         return next((buffer for buffer in self.buffers if buffer.name == name), None)
+
+
+def _counted(things: Sequence[object], what: str) -> str:
+    return f"{len(things)} {what}{'' if len(things) == 1 else 's'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from xenexplore.display import Pictured
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.trace import Trace
@@ -72,7 +73,7 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Pictured):
     """One scenario under each of its options.
 
     Attributes:

@@ -14,6 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.options.registry import OPTIONS
@@ -21,14 +22,14 @@ from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run.runner import compare
 from xenexplore.steps import Json, Status
 
-__all__ = ["Cell", "Question", "Shown", "matrix"]
+__all__ = ["Cell", "Matrix", "Question", "RanUnder", "matrix"]
 
 _SOURCE = "matrix.toml"
 _KEYS = ("name", "title", "else")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RanUnder:
     """One run that answers a cell.
 
     Attributes:
@@ -54,7 +55,7 @@ class Cell:
 
     option: str
     ident: str
-    shown: tuple[Shown, ...]
+    shown: tuple[RanUnder, ...]
     reason: str
 
 
@@ -89,9 +90,17 @@ class Question:
         ]
 
 
-def matrix(
-    *, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.values())
-) -> tuple[Question, ...]:
+class Matrix(tuple[Question, ...], Shown):
+    """The rows of the matrix, all with the same options in the same order."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        options = len(self[0].cells) if self else 0
+        return f"<Matrix: {len(self)} questions, {options} options>"
+
+
+def matrix(*, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.values())) -> Matrix:
     """Every question of the thread against every option.
 
     Args:
@@ -101,19 +110,22 @@ def matrix(
 
     Raises:
         ScenarioError: a cell has neither a scenario nor a reason.
+
+    >>> matrix(run=False)
+    <Matrix: 30 questions, 13 options>
     """
     text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)
     shown = _shown(run)
     columns = tuple(designs)
-    return tuple(_question(table, tables, columns, shown) for table in tables["question"])
+    return Matrix(_question(table, tables, columns, shown) for table in tables["question"])
 
 
 def _question(
     table: Mapping[str, Any],
     tables: Mapping[str, Any],
     designs: tuple[type[Abi], ...],
-    shown: Mapping[tuple[str, str], tuple[Shown, ...]],
+    shown: Mapping[tuple[str, str], tuple[RanUnder, ...]],
 ) -> Question:
     name = str(table["name"])
     for key in table:
@@ -143,8 +155,8 @@ def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Ab
 
 
 @cache
-def _shown(run: bool) -> Mapping[tuple[str, str], tuple[Shown, ...]]:
-    found: dict[tuple[str, str], tuple[Shown, ...]] = {}
+def _shown(run: bool) -> Mapping[tuple[str, str], tuple[RanUnder, ...]]:
+    found: dict[tuple[str, str], tuple[RanUnder, ...]] = {}
     for name in builtin_names():
         scenario = load_builtin(name)
         statuses: dict[str, Status] = {}
@@ -152,7 +164,7 @@ def _shown(run: bool) -> Mapping[tuple[str, str], tuple[Shown, ...]]:
             rows = compare(scenario).rows
             statuses = {row.trace.option.label: row.trace.outcome.status for row in rows}
         for option in scenario.options:
-            one = Shown(name, option.label, statuses.get(option.label))
+            one = RanUnder(name, option.label, statuses.get(option.label))
             for question in scenario.about.question:
                 key = (question, option.use)
                 found[key] = (*found.get(key, ()), one)

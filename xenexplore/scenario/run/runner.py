@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
-from xenexplore.options.registry import OPTIONS, Chosen, variant
+from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.library.builtin import is_builtin
 from xenexplore.scenario.model.scenario import Scenario
@@ -33,8 +33,8 @@ def options_of(scenario: Scenario) -> tuple[Variant, ...]:
     return tuple(variant(option) for option in OPTIONS.values() if option.specified)
 
 
-def run(scenario: Scenario, option: Chosen | None = None) -> Trace:
-    """Run a scenario once.
+def run(scenario: Scenario, option: Chosen | None = None, **parameters: object) -> Trace:
+    """Run a scenario under one option.
 
     Args:
         scenario: what to run.
@@ -42,15 +42,27 @@ def run(scenario: Scenario, option: Chosen | None = None) -> Trace:
             colon (``"software-tlb: register=stack"``); an option's class, of the
             registry or not; an option with its parameters; None: the scenario's
             first option.
+        parameters: the option's parameters by name, in place of those that
+            ``option`` sets; lists of words are Python lists.
 
     Raises:
-        ScenarioError: there is no such option, or the machine cannot be built
-            or do what an action asks.
+        ScenarioError: there is no such option or parameter, or the machine cannot
+            be built or do what an action asks.
+
+    >>> from xenexplore.scenario.library.builtin import find_scenario
+    >>> scenario = find_scenario("evtchn-send-from-stack")
+    >>> run(scenario, "giant-map")
+    <Trace evtchn-send-from-stack under giant-map: 29 steps, right>
+    >>> run(scenario, "software-tlb", register=["stack"])
+    <Trace evtchn-send-from-stack under software-tlb: register=stack: 27 steps, right>
     """
-    return _run(scenario, _chosen(scenario, option))
+    [chosen] = _with_parameters(scenario, [_chosen(scenario, option)], parameters)
+    return _run(scenario, chosen)
 
 
-def compare(scenario: Scenario, options: Sequence[Chosen] | None = None) -> Comparison:
+def compare(
+    scenario: Scenario, options: Sequence[Chosen] | None = None, **parameters: object
+) -> Comparison:
     """Run a scenario under several options.
 
     Args:
@@ -58,13 +70,19 @@ def compare(scenario: Scenario, options: Sequence[Chosen] | None = None) -> Comp
         options: which, in this order, each as :func:`run` takes it; None: each
             option of the scenario.  The scenario's expectations are about its
             own options, and are not held against others.
+        parameters: by name, for each of these options that has such a parameter.
 
     Raises:
-        ScenarioError: there is no such option, or the machine cannot be built
-            or do what an action asks.
+        ScenarioError: there is no such option, none of them has such a parameter, or the
+            machine cannot be built or do what an action asks.
+
+    >>> from xenexplore.scenario.library.builtin import find_scenario
+    >>> compare(find_scenario("straddle"), ["linear-walk", "number-bit"])
+    <Comparison straddle: linear-walk right, number-bit wrong>
     """
     own = options_of(scenario)
-    wanted = own if options is None else [_chosen(scenario, option) for option in options]
+    chosen = own if options is None else [_chosen(scenario, one) for one in options]
+    wanted = _with_parameters(scenario, chosen, parameters)
     if len(wanted) != len({option.label for option in wanted}) or not wanted:
         raise ScenarioError(
             scenario.source, "options", expected="one option or more, each once",
@@ -82,8 +100,15 @@ def compare(scenario: Scenario, options: Sequence[Chosen] | None = None) -> Comp
 def check(scenario: Scenario) -> tuple[str, ...]:
     """Every expectation that does not hold, as a sentence; empty: all hold.
 
+    Args:
+        scenario: what to run.
+
     Raises:
         ScenarioError: the machine cannot be built or do what an action asks.
+
+    >>> from xenexplore.scenario.library.builtin import find_scenario
+    >>> check(find_scenario("straddle"))
+    ()
     """
     named = {label for expect in scenario.expects for label in expect.options}
     everywhere = any(not expect.options for expect in scenario.expects)
@@ -92,6 +117,23 @@ def check(scenario: Scenario) -> tuple[str, ...]:
         if everywhere or option.label in named:
             failed += unmet(scenario, _run(scenario, option))
     return tuple(failed)
+
+
+def _with_parameters(
+    scenario: Scenario, options: Sequence[Variant], parameters: Mapping[str, object]
+) -> Sequence[Variant]:
+    if not parameters:
+        return options
+    try:
+        return with_parameters(options, parameters)
+    except MachineError as error:
+        raise _no_variant(scenario, error) from None
+
+
+def _no_variant(scenario: Scenario, error: MachineError) -> ScenarioError:
+    return ScenarioError(
+        scenario.source, "option", expected="a design and its parameters", got=str(error)
+    )
 
 
 def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
@@ -105,9 +147,7 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
         found = variant(wanted)
     except MachineError as error:
         if not isinstance(wanted, str) or ":" in wanted:
-            raise ScenarioError(
-                scenario.source, "option", expected="a design and its parameters", got=str(error)
-            ) from None
+            raise _no_variant(scenario, error) from None
         labels = [option.label for option in options]
         near = difflib.get_close_matches(wanted, [*labels, *OPTIONS], n=1, cutoff=0.4)
         raise ScenarioError(

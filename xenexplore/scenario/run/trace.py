@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
@@ -58,7 +59,7 @@ class OptionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(Pictured):
     """One run.
 
     Attributes:
@@ -86,6 +87,42 @@ class Trace:
             f"{self.outcome.status}>"
         )
 
+    def text(
+        self,
+        step: int | None = None,
+        *,
+        view: str = "path",
+        unicode: bool = False,
+        folded: bool = True,
+    ) -> str:
+        """The run as text of 72 columns.
+
+        Args:
+            step: only that step, from 0; default: all of them, or with another view than
+                ``"path"`` the last.
+            view: ``"path"``; ``"map"``, the address-space map; ``"registered"``, the
+                registered buffers.
+            unicode: box characters instead of ASCII.
+            folded: one line for what repeats in the whole path.
+
+        Raises:
+            MachineError: there is no such view or step.
+        """
+        return text_of(self, step=step, view=view, unicode=unicode, folded=folded)
+
+    def svg(self, step: int | None = None, *, view: str = "", theme: str = "light") -> str:
+        """A view of the run as an SVG document.
+
+        Args:
+            step: from 0; default: where the first copy goes wrong, or else where it ends.
+            view: ``"stepper"`` (default), ``"map"``, ``"path"`` or ``"registered"``.
+            theme: ``"light"`` or ``"dark"``.
+
+        Raises:
+            MachineError: there is no such view, theme or step.
+        """
+        return svg_of(self, step=step, view=view, theme=theme)
+
     def children(self, index: int) -> tuple[Node, ...]:
         """The steps directly under a step (-1: the outermost ones)."""
         return tuple(node for node in self.steps if node.parent == index)
@@ -99,8 +136,10 @@ class Trace:
             at = self.steps[at].parent
         return tuple(reversed(found))
 
-    def to_json(self) -> bytes:
+    def to_json(self, step: int | None = None) -> bytes:
         """The trace as UTF-8 JSON, one step on each line; same scenario, same bytes.
+
+        With ``step`` (from 0), that step's line alone.
 
         Addresses and frame numbers are hex strings.  A step's ``cite`` is an
         index into ``cites``.  Fields of a step that are None or empty text are
@@ -108,6 +147,8 @@ class Trace:
         """
         cites: dict[str, int] = {}
         steps = [_dumped(record) for record in self._steps(cites)]
+        if step is not None:
+            return f"{steps[step]}\n".encode()
         head = {
             "schema": TRACE_SCHEMA,
             "scenario": self.about.as_json(),

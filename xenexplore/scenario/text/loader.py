@@ -75,7 +75,7 @@ def scenario_text(source: str, *, limit: int | None = None) -> str:
 
 
 def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
-    """Read a scenario from its text.
+    r"""Read a scenario from its text.
 
     Args:
         text: the TOML text.
@@ -84,6 +84,9 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     Raises:
         ScenarioError: it is malformed; names line and field, and the nearest
             word that would be right.
+
+    >>> parse_scenario('name = "x"\ntitle = "Nothing happens"')
+    <Scenario x: pvh guest, 0 actions, every option>
     """
     try:
         tables = tomllib.loads(text)

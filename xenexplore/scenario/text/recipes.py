@@ -1,6 +1,6 @@
 """Scenarios from a few choices: the text that a form's controls stand for.
 
-A :class:`Choices` is what somebody clicked together; :func:`recipe_text` is
+A :class:`Choices` is what was set in the form; :func:`recipe_text` is
 the scenario that says the same.  The text is the whole state: it can be
 edited, mailed, and loaded again.
 """

@@ -9,10 +9,12 @@ from xenexplore.recording.contents.summary import (
     OutsideCount,
     SizeCount,
     Summary,
+    summarise,
 )
+from xenexplore.recording.format.columns import Recording
 from xenexplore.render.text.table import grouped, heading, listed, paragraph, table
 
-__all__ = ["summary_text"]
+__all__ = ["recording_text", "summary_text"]
 
 _DIRECTIONS = {
     "from": "from the guest",
@@ -25,6 +27,11 @@ _DIRECTIONS = {
 _PLACES = 3
 _SIZES = 10
 _OUTSIDE = 8
+
+
+def recording_text(recording: Recording) -> str:
+    """The summary of a recording, its kernel's symbols not known."""
+    return summary_text(summarise(recording))
 
 
 def summary_text(summary: Summary) -> str:

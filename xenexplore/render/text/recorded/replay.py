@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.analysis.replay.replayed import Replayed, Verdict
+from xenexplore.analysis.replay.replays import Replays
+from xenexplore.analysis.sweep import SweepTable, table_text
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.render.text.table import grouped, heading, paragraph, table
 
-__all__ = ["replay_text"]
+__all__ = ["replay_text", "replays_text", "sweep_text"]
 
 _SHOWN = (
     ("exits", "exits"),
@@ -29,6 +31,16 @@ _SHOWN = (
     ("unchecked", "pieces without today's checks"),
 )
 _REASONS = 3
+
+
+def replays_text(replays: Replays) -> str:
+    """Replays with the workload that they are of."""
+    return replay_text(replays.workload, replays.rows)
+
+
+def sweep_text(rows: SweepTable) -> str:
+    """A sweep as CSV."""
+    return table_text(rows)
 
 
 def replay_text(workload: Workload, replays: Sequence[Replayed]) -> str:

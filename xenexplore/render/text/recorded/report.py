@@ -153,7 +153,7 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
     lines = ["", "HOW MANY ENTRIES", *table(rows, "l" + "r" * len(shown), indent=2)]
     lines += paragraph(
         "The first three: chosen in hindsight, a lower bound for a guest that registers "
-        "beforehand. On a miss: first uses count as misses. A dash: out of reach.",
+        "beforehand. On a miss: first uses count as misses. -: not attainable.",
         2,
     )
     return lines
@@ -169,7 +169,7 @@ def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
         f"{_n(d.sizes.percentiles[1])} / {_n(d.sizes.call_bytes)}" for d in shown
     ]))  # fmt: skip
     fast = [percent(d.fast.covered, d.fast.calls) for d in shown]
-    rows.append(_row("  calls fit for registers (our rule)", fast))
+    rows.append(_row("  calls that fit in registers (ours)", fast))
     outside = [f"{_n(c.outside)} ({percent(c.outside_directmap)})" for c in
                (d.coverage for d in shown)]  # fmt: skip
     rows.append(_row("  outside calls (in directmap)", outside))

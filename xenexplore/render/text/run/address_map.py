@@ -74,7 +74,7 @@ def _span(ink: Ink, span: LinearSpan) -> Iterator[str]:
 
 
 def _kept(items: Sequence[LinearItem], most: int) -> list[LinearItem]:
-    """The first ``most`` items, and the one that the copy at hand is about."""
+    """The first ``most`` items, and the one that the current copy is about."""
     kept = list(items[:most])
     late = [item for item in items[most:] if item.now]
     return kept[: most - len(late)] + late

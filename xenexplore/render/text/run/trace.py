@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenexplore.options.variant import variant_text
 from xenexplore.render.text.box import Ink
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.notes import overrun_note
@@ -74,7 +75,8 @@ def option_line(option: OptionView) -> str:
 
 def option_name(option: OptionView) -> str:
     """The option, and what the scenario calls this use of it."""
-    called = "" if option.label == option.name else f" ({option.label})"
+    plain = (option.name, variant_text(option.name, option.given))
+    called = "" if option.label in plain else f" ({option.label})"
     return f"{option.ident} {option.name}{called}"
 
 

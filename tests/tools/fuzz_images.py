@@ -1,4 +1,4 @@
-"""Fuzzes the image readers, walk and map: ``python -m fuzz_images SECONDS [SEED]`` in tests/.
+"""Fuzz the image readers, walk and map: ``python tests/tools/fuzz_images.py SECONDS [SEED]``.
 
 Every input is a small valid image, damaged: bytes changed, words replaced by
 extreme ones, pieces cut, doubled or swapped; plain, compressed, or damaged
@@ -21,9 +21,11 @@ from pathlib import Path
 import cramjam
 import dumps
 import zstandard
-from elf_cores import Cpu, core
 
 from xenexplore.cli.main import main
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from elf_cores import Cpu, core
 
 EXTREMES = (0, 1, 7, 0xFF, 0xFFF, 0x1000, 0xFFFF, 1 << 31, (1 << 32) - 1, 1 << 52, 1 << 63,
             (1 << 64) - 1, (1 << 64) - 0x1000)  # fmt: skip

@@ -2,9 +2,9 @@
 
 The package does not need Xen's source tree, and nor do its tests:
 ``data/citations.txt`` holds what was looked up in the trees.  To look
-everything up again, with the trees at hand::
+everything up again, with the trees checked out::
 
-    python tests/citations.py 4.17=PATH/TO/xen-4.17.7 4.18=PATH/TO/xen-4.18
+    python tests/tools/citations.py 4.17=PATH/TO/xen-4.17.7 4.18=PATH/TO/xen-4.18
 
 It writes the list anew from what it finds, and prints what is cited but not there.
 """
@@ -19,8 +19,8 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1] / "xenexplore"
-LIST = Path(__file__).parent / "data" / "citations.txt"
+ROOT = Path(__file__).resolve().parents[2] / "xenexplore"
+LIST = Path(__file__).resolve().parents[1] / "data" / "citations.txt"
 
 _PATH = r"(?:xen/(?:arch|common|drivers|include|lib)|docs)/[\w./-]+\.(?:c|h|S|rst|pandoc)\b"
 _NAMED = re.compile(rf"\b(\w+)\(\)(?:`*,?\s+(?:in\s+)?\(?)({_PATH})")
@@ -117,7 +117,7 @@ def _holds(tree: Path, citation: Citation) -> bool:
 _HEAD = """\
 # Citations of Xen's source in this package, each looked up in that source:
 # version, path, and a symbol that occurs there as a word (none: the file).
-# Made by tests/citations.py, from the trees of Xen
+# Made by tests/tools/citations.py, from the trees of Xen
 # {trees} (4.17 is 4.17.7, what was recorded; 4.18 is 4.18.0).
 # tests/repo/test_citations.py holds the package to this list.
 """

@@ -1,0 +1,137 @@
+"""Every value that shows itself: text of 72 columns, a picture, a bundle that needs no kernel."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import re
+import xml.etree.ElementTree as ET
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xenexplore as xe
+from xenexplore.display import Shown, text_of
+from xenexplore.render.displays import DISPLAYS
+from xenexplore.render.text.table import WIDTH
+
+SMALL = "synthetic:vcpus=2:tasks=4:calls=200"
+KASLR = Path(__file__).resolve().parents[1] / "data/images/plain-96-kaslr/ptpages.bin.zst"
+PICTURE = re.compile(r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">')
+# Not for a mail's columns: CSV, and a scenario's own text.
+ITS_OWN_COLUMNS = {"analysis.sweep:SweepTable", "scenario.model.scenario:Scenario"}
+
+
+@cache
+def sample(name: str) -> Any:
+    """One value of each class of the table."""
+    scenario = xe.load("evtchn-send-from-stack")
+    made = {
+        "scenario.run.trace:Trace": lambda: xe.run(scenario, "software-tlb"),
+        "scenario.run.comparison:Comparison": lambda: xe.compare(scenario),
+        "scenario.model.scenario:Scenario": lambda: scenario,
+        "scenario.library.builtin:ScenarioList": xe.scenarios,
+        "scenario.run.matrix:Matrix": lambda: xe.matrix(run=False),
+        "options.registry:OptionList": xe.designs,
+        "paging.walk_record:Walk": lambda: xe.walk(KASLR, 0x1000),
+        "paging.image_target:ImageTarget": lambda: xe.open_image(KASLR),
+        "paging.batch.address_space:AddressSpace": lambda: xe.map(KASLR),
+        "hypercalls.catalogue.entries:SubOp": lambda: xe.hypercalls.find("evtchn send"),
+        "hypercalls.catalogue.entries:Family": lambda: xe.hypercalls.find("memory_op"),
+        "recording.format.columns:Recording": lambda: xe.open_recording("pvh"),
+        "recording.contents.summary:Summary": lambda: xe.summarise("pvh"),
+        "recording.matching.matching:Matching": lambda: xe.explain("pvh"),
+        "analysis.replay.replays:Replays": lambda: xe.replay(SMALL, "linear-walk"),
+        "analysis.findings:Findings": lambda: xe.report(SMALL),
+        "analysis.sweep:SweepTable": lambda: xe.sweep(
+            SMALL, entries=[1], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
+        ),
+    }
+    return made[name]()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_a_value_shows_itself(name: str) -> None:
+    value = sample(name)
+    text = value.text()
+    assert text.isascii()
+    assert text.endswith("\n")
+    if name not in ITS_OWN_COLUMNS:
+        assert max(map(len, text.splitlines())) <= WIDTH
+    bundle = value._repr_mimebundle_(include=None, exclude=None)
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert bundle["text/plain"] == text
+    assert "<script" not in bundle["text/html"]
+    assert "<svg" not in bundle["text/html"], "inline SVG is stripped where nothing is trusted"
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_a_repr_is_one_short_line(name: str) -> None:
+    shown = repr(sample(name))
+    assert "\n" not in shown
+    assert shown.startswith("<")
+    assert shown.endswith(">")
+    if not isinstance(sample(name), tuple):
+        assert len(shown) <= 2 * WIDTH, shown
+
+
+@pytest.mark.parametrize("name", [name for name, one in DISPLAYS.items() if one.svg])
+def test_a_picture_is_in_the_bundle(name: str) -> None:
+    value = sample(name)
+    assert ET.fromstring(value.svg()).tag.endswith("svg")
+    match = PICTURE.search(value._repr_mimebundle_()["text/html"])
+    assert match is not None
+    assert ET.fromstring(base64.b64decode(match[1])).tag.endswith("svg")
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_the_table_names_what_there_is(name: str) -> None:
+    module, _, kind = name.partition(":")
+    found = getattr(importlib.import_module(f"xenexplore.{module}"), kind)
+    assert hasattr(found, "text")
+    assert hasattr(found, "_repr_mimebundle_")
+    assert hasattr(found, "svg") == bool(DISPLAYS[name].svg)
+
+
+def test_every_shown_class_is_in_the_table() -> None:
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*(below(one) for one in kind.__subclasses__()))
+
+    for name in DISPLAYS:
+        sample(name)
+    own = {kind for kind in below(Shown) if not kind.__module__.endswith(".display")}
+    names = {f"{k.__module__.removeprefix('xenexplore.')}:{k.__qualname__}" for k in own}
+    assert names <= set(DISPLAYS)
+
+
+def test_box_characters_where_they_are_asked_for() -> None:
+    for name in ("scenario.run.trace:Trace", "recording.contents.summary:Summary"):
+        assert not sample(name).text(unicode=True).isascii()
+
+
+def test_what_is_in_no_table_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"object has no entry in xenexplore\.render\.displays"):
+        text_of(object())
+
+
+def test_a_trace_shows_its_views() -> None:
+    trace = sample("scenario.run.trace:Trace")
+    texts = {trace.text(), trace.text(3), trace.text(view="map"), trace.text(view="registered")}
+    assert len(texts) == 4
+    with pytest.raises(xe.MachineError, match="no view 'moon'"):
+        trace.text(view="moon")
+    with pytest.raises(xe.MachineError, match="no step 999"):
+        trace.text(999)
+    assert trace.svg(2, view="map", theme="dark") != trace.svg(2, view="map")
+    assert trace.to_json(3) in trace.to_json().replace(b",\n", b"\n")
+
+
+def test_findings_show_each_figure_by_name() -> None:
+    findings = sample("analysis.findings:Findings")
+    for figure in xe.figures(findings):
+        assert findings.svg(figure.name) == figure.svg()
+        assert len(repr(figure)) <= 2 * WIDTH
+    with pytest.raises(xe.MachineError, match="no figure 'moon'"):
+        findings.svg("moon")

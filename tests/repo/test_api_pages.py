@@ -1,0 +1,21 @@
+"""The API pages are made from the docstrings without a warning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from api_pages import make, modules
+
+import xenexplore
+
+
+def test_the_facades_page_names_everything_public(tmp_path: Path) -> None:
+    make(tmp_path, ["xenexplore", "xenexplore.steps"])
+    page = (tmp_path / "xenexplore.html").read_text(encoding="utf-8")
+    assert [name for name in xenexplore.__all__ if f'id="{name}"' not in page] == []
+
+
+def test_every_module_has_a_page() -> None:
+    root = Path(xenexplore.__file__).parent
+    files = [file for file in root.rglob("*.py") if file.name != "__main__.py"]
+    assert len(modules()) == len(files)

@@ -1,0 +1,90 @@
+"""How a value shows itself at a prompt and in a notebook, whatever room it belongs to.
+
+A record of a lower room knows nothing of text and pictures: they are drawn by the room above it.
+What derives from :class:`Shown` asks one module for them, by name and only when it is asked
+itself; the package says which module that is (:func:`drawn_by`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+__all__ = ["Displays", "Pictured", "Shown", "drawn_by", "mimebundle_of", "svg_of", "text_of"]
+
+
+class Displays(Protocol):
+    """What the drawing module offers."""
+
+    def text_of(self, shown: object, **how: Any) -> str:
+        """A value as 72-column text."""
+
+    def svg_of(self, shown: object, **how: Any) -> str:
+        """A value as an SVG document."""
+
+    def mimebundle_of(self, shown: object) -> dict[str, str]:
+        """What a notebook keeps of a value, by media type."""
+
+
+_module = ""
+
+
+def drawn_by(module: str) -> None:
+    """Name the module that offers :class:`Displays`; it is imported at its first use."""
+    global _module  # noqa: PLW0603 - one for the whole package
+    _module = module
+
+
+def _displays() -> Displays:
+    displays: Any = importlib.import_module(_module)
+    return displays  # type: ignore[no-any-return]
+
+
+def text_of(shown: object, **how: Any) -> str:
+    """A value as text of 72 columns."""
+    return _displays().text_of(shown, **how)
+
+
+def svg_of(shown: object, **how: Any) -> str:
+    """A value as an SVG document."""
+    return _displays().svg_of(shown, **how)
+
+
+def mimebundle_of(shown: object) -> dict[str, str]:
+    """A value for a notebook: ``text/plain``, and ``text/html`` that needs no kernel."""
+    return _displays().mimebundle_of(shown)
+
+
+class Shown:
+    """A value that shows itself as text."""
+
+    __slots__ = ()
+
+    def text(self, *, unicode: bool = False) -> str:
+        """The value as text of 72 columns, for a mail.
+
+        Args:
+            unicode: box characters where the text has lines, instead of ASCII.
+        """
+        return text_of(self, unicode=unicode)
+
+    def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
+        """What a notebook shows, and keeps where there is no kernel."""
+        return mimebundle_of(self)
+
+
+class Pictured(Shown):
+    """A value that shows itself as a picture, too."""
+
+    __slots__ = ()
+
+    def svg(self, *, theme: str = "light") -> str:
+        """The value as an SVG document.
+
+        Args:
+            theme: ``"light"`` or ``"dark"``.
+
+        Raises:
+            MachineError: there is no such theme.
+        """
+        return svg_of(self, theme=theme)

@@ -1,0 +1,93 @@
+"""A whole address space of an image: its runs, and what they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenexplore.display import Shown, text_of
+from xenexplore.errors import ImageError
+from xenexplore.paging.batch.hidden import Hidden, hidden_parts
+from xenexplore.paging.batch.page_runs import Join, PageRun, PageRuns, find_page_runs
+from xenexplore.paging.batch.table_arrays import read_tables
+from xenexplore.paging.image_target import ImageTarget
+
+__all__ = ["AddressSpace", "map_target"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AddressSpace(Shown):
+    """The runs of one address space, as far as the image holds its tables.
+
+    Attributes:
+        target: the image, and whose page tables.
+        runs: ascending; iterating over the address space gives them, too.
+        physical: whether only pages that follow each other in memory were joined.
+        hidden: what tables that are not in the image hide; empty if none is missing.
+        damage: what of the image was found damaged while its tables were read.
+    """
+
+    target: ImageTarget
+    runs: PageRuns
+    physical: bool
+    hidden: tuple[Hidden, ...] = ()
+    damage: tuple[ImageError, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[PageRun]:
+        return iter(self.runs)
+
+    def __getitem__(self, index: int) -> PageRun:
+        return self.runs[index]
+
+    def __repr__(self) -> str:
+        missing = f", {len(self.hidden)} tables missing" if self.hidden else ""
+        return (
+            f"<AddressSpace of {self.target.image.name}: {len(self.runs)} runs, "
+            f"{self.runs.mapped_bytes:#x} bytes mapped{missing}>"
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing or damaged: neither tables nor parts of the image."""
+        return not (self.hidden or self.damage or self.target.image.gaps)
+
+    def missing(self) -> Iterator[tuple[ImageError, Hidden]]:
+        """Each missing table's error, and what it hides."""
+        for part in self.hidden:
+            yield self.target.missing_table(*part.missing), part
+
+    def text(self, *, unicode: bool = False, fold: bool = True) -> str:
+        """The runs as text of 72 columns.
+
+        Args:
+            unicode: box characters instead of ASCII.
+            fold: runs that repeat at equal distances become one line.
+        """
+        return text_of(self, unicode=unicode, fold=fold)
+
+
+def map_target(
+    target: ImageTarget, *, physical: bool = False, strict: bool = False
+) -> AddressSpace:
+    """Every run of equal pages with equal rights.
+
+    Args:
+        target: the image, and whose page tables.
+        physical: join only pages that also follow each other in memory.
+        strict: refuse tables that are incomplete or damaged.
+
+    Raises:
+        ImageError: CR3 leads out of the image; if ``strict``, any table does.
+        MachineError: paging is off, or the runs are too many to list.
+    """
+    tables = read_tables(target.image, target.state)
+    if tables.missing and (strict or not tables.has_root):
+        raise target.missing_table(*tables.missing[0])
+    damage = tuple(target.image.damage)
+    if damage and strict:
+        raise damage[0]
+    runs = find_page_runs(tables, Join.PHYSICAL if physical else Join.RIGHTS)
+    return AddressSpace(target, runs, physical, hidden_parts(tables), damage)
