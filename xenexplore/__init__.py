@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from xenexplore.errors import ImageError as ImageError
     from xenexplore.errors import InputError as InputError
     from xenexplore.errors import MachineError as MachineError
+    from xenexplore.errors import RecorderError as RecorderError
     from xenexplore.errors import RecordingError as RecordingError
     from xenexplore.errors import ScenarioError as ScenarioError
     from xenexplore.errors import XenexploreError as XenexploreError
@@ -137,6 +138,7 @@ __all__ = [
     "OptionList",
     "Outcome",
     "PlotFigure",
+    "RecorderError",
     "Recording",
     "RecordingBrowser",
     "RecordingError",
@@ -216,6 +218,7 @@ _NAMES = {
     "READ": "paging.access:READ",
     "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
+    "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
     "Replays": "analysis.replay.replays:Replays",
     "Scenario": "scenario.model.scenario:Scenario",

@@ -11,8 +11,9 @@ import pytest
 
 from xenexplore.cli import main as main_module
 from xenexplore.cli.completion import attach
+from xenexplore.cli.leaves import leaf_parsers
 from xenexplore.cli.main import build_parser, main
-from xenexplore.cli.man import leaf_parsers, man_page
+from xenexplore.cli.man import man_page
 
 PARSER = build_parser()
 LEAVES = {leaf.prog: leaf for leaf in leaf_parsers(PARSER)}

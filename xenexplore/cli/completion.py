@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from argcomplete.completers import FilesCompleter
 
-from xenexplore.cli.man import leaf_parsers
+from xenexplore.cli.leaves import leaf_parsers
 from xenexplore.errors import XenexploreError
 
 __all__ = ["attach"]

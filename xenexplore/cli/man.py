@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from xenexplore import __version__
+from xenexplore.cli.leaves import leaf_parsers
 from xenexplore.cli.main import COMMANDS, build_parser
 
-__all__ = ["leaf_parsers", "man_page"]
+__all__ = ["man_page"]
 
 _DATE: Final = "2026-11-29"
 _EXAMPLES: Final = (
@@ -31,16 +32,6 @@ _ENVIRONMENT: Final = (
     ("TERM", "No progress bars where it is dumb or not set."),
     ("BROWSER", "What xenexplore lab opens its page with."),
 )
-
-
-def leaf_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parsers that run something: a command without sub-commands, or a sub-command."""
-    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
-    if not groups:
-        yield parser
-    for group in groups:
-        for below in group.choices.values():
-            yield from leaf_parsers(below)
 
 
 def _escaped(text: str) -> str:

@@ -15,6 +15,7 @@ from xenexplore.errors import AddressError, ImageError
 from xenexplore.paging.access import Access
 from xenexplore.paging.image_target import ImageTarget
 from xenexplore.paging.walk_record import Walk
+from xenexplore.render.text.image import target_text
 from xenexplore.render.text.table import paragraph
 from xenexplore.render.text.walk import walk_text
 
@@ -99,7 +100,7 @@ def _json(target: ImageTarget, answers: list[_Answer]) -> Iterator[str]:
 
 def _text(target: ImageTarget, answers: list[_Answer], access: Access | None) -> Iterator[str]:
     """The image, then the walks."""
-    yield target.text()
+    yield target_text(target)
     yield (f"Access: {access}" if access else "Access: none, only the translation") + "\n"
     for answer in answers:
         yield "\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.guest.absent_entries import absent_entry
 from xenexplore.memory.image import Space
+from xenexplore.paging.absent_entries import absent_entry
 from xenexplore.paging.access import WalkEnd
 from xenexplore.paging.image_state import LINUX_PKRU, depends_on_pkru
 from xenexplore.paging.image_target import ImageTarget

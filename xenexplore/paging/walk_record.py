@@ -129,7 +129,7 @@ class Walk(NamedTuple):
         A frame paged out or shared is Xen's own affair (bits 16 and 17 of
         ``pfec``), and a non-canonical address is a #GP: neither has one.
         """
-        if self.end in _NOT_PAGE_FAULTS:
+        if self.ok or self.end in _NOT_PAGE_FAULTS:
             return None
         return self.pfec & 0xFFFF
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from xenexplore.guest.absent_entries import AbsentEntry, AbsentKind
 from xenexplore.memory.image_contents import GuestOs
+from xenexplore.paging.absent_entries import AbsentEntry, AbsentKind
 
 __all__ = ["absent_text"]
 

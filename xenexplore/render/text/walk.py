@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.guest.absent_entries import absent_entry
 from xenexplore.memory.image import Space
+from xenexplore.paging.absent_entries import absent_entry
 from xenexplore.paging.access import (
     PFEC_FETCH,
     PFEC_PRESENT,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenexplore.guest.absent_entries import AbsentKind, absent_entry
 from xenexplore.memory.image_contents import GuestOs
 from xenexplore.paging import Mode, entry_flags
+from xenexplore.paging.absent_entries import AbsentKind, absent_entry
 
 LINUX, WINDOWS = GuestOs.LINUX, GuestOs.WINDOWS
 ALL = (1 << 64) - 1
