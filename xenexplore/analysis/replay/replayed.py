@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.variant import Variant
-from xenexplore.recording.format.columns import Columns
+from xenexplore.recording.format.column_set import Columns
 
 __all__ = ["ReplayVerdicts", "Replayed", "Verdict"]
 

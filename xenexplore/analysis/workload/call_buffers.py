@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
 from xenexplore.analysis.workload.tables import Workload
-from xenexplore.recording.format.columns import Columns
+from xenexplore.recording.format.column_set import Columns
 
 __all__ = ["BufferTable", "buffers_of"]
 

@@ -17,7 +17,8 @@ from xenexplore.guest.layout.symbols import SymbolTable
 from xenexplore.recording.contents.call_names import sub_ops
 from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_space
 from xenexplore.recording.contents.limits import Facts, header_of, limits
-from xenexplore.recording.format.columns import Columns, RecordedDomain, Recording
+from xenexplore.recording.format.column_set import Columns
+from xenexplore.recording.format.columns import RecordedDomain, Recording
 from xenexplore.recording.format.reader import iter_chunks
 from xenexplore.recording.matching.logged_twice import logged_twice
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.recording.format.columns import Columns, Recording
+from xenexplore.recording.format.column_set import Columns
+from xenexplore.recording.format.columns import Recording
 
 __all__ = ["Buffers", "find_buffers"]
 

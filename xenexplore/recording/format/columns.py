@@ -6,18 +6,16 @@ recorder did not write is 0 (registers), -1 (numbers that may really be 0).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.display import Shown
+from xenexplore.recording.format.column_set import Columns
+from xenexplore.recording.format.counts import Counts
 from xenexplore.steps import Direction, Json
-
-if TYPE_CHECKING:
-    from xenexplore.recording.format.counts import Counts
 
 __all__ = [
     "DIRECTIONS",
@@ -27,7 +25,6 @@ __all__ = [
     "WAYS",
     "Accesses",
     "Calls",
-    "Columns",
     "Damage",
     "RecordedDomain",
     "Recording",
@@ -50,49 +47,6 @@ UNHANDLED = -1
 
 # Frame of a walk that found none (version 2 only): INVALID_GFN in xen/include/xen/mm-frame.h.
 NO_FRAME = (1 << 64) - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Arrays of one length, one row per record."""
-
-    def __post_init__(self) -> None:
-        lengths = set()
-        for name in self.names():
-            array = getattr(self, name)
-            array.setflags(write=False)
-            lengths.add(len(array))
-        if len(lengths) > 1:
-            raise ValueError(f"{type(self).__name__}: columns of different lengths {lengths}")
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """The columns' names, in declared order."""
-        return tuple(item.name for item in fields(cls))
-
-    def __len__(self) -> int:
-        return len(getattr(self, self.names()[0]))
-
-    def __getitem__(self, rows: slice) -> Self:
-        """The rows of a slice: views, not copies."""
-        return type(self)(*(getattr(self, name)[rows] for name in self.names()))
-
-    def pick(self, rows: NDArray[np.int64]) -> Self:
-        """The given rows, copied."""
-        return type(self)(*(getattr(self, name)[rows] for name in self.names()))
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """The rows of at least one part, in order."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.names()))
-
-    def equal(self, other: Self) -> bool:
-        """Whether both hold the same values in every column."""
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in self.names()
-        )
 
 
 @dataclass(frozen=True, slots=True)

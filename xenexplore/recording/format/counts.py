@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.recording.format.columns import Columns
+from xenexplore.recording.format.column_set import Columns
 
 __all__ = [
     "ACCESS_FIELDS",

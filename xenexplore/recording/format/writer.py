@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import zstandard
 
+from xenexplore.recording.format.column_set import Columns
 from xenexplore.recording.format.columns import (
     DIRECTIONS,
     DOMID_IDLE,
     NO_FRAME,
     UNHANDLED,
-    Columns,
     Recording,
 )
 from xenexplore.recording.format.counts import ACCESS_FIELDS, CALL_FIELDS, WALK_FIELDS
