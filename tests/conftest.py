@@ -17,7 +17,7 @@ settings.register_profile(
 settings.register_profile("explore", derandomize=False, deadline=None, max_examples=5000)
 settings.load_profile("ci")
 
-# The quick loop, pytest -m fast: folders and files that take at most 2 s of CPU time each.
+# The quick loop, pytest -m fast: folders and files that take a few seconds of CPU time each.
 FAST = (
     "guest/layout",
     "hypercalls/language",

@@ -119,7 +119,7 @@ def test_all_options_side_by_side_and_the_python_that_does_the_same(
     browser._text.click()
     assert html.escape(browser.text.splitlines()[0]) in browser._message.value
     browser._code.click()
-    assert "to_scenario" in browser._message.value
+    assert "xe.scenario_from" in browser._message.value
     browser._code.click()
     assert browser._message.value == ""
 
