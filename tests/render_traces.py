@@ -187,7 +187,7 @@ _FIELDS: dict[type[s.Step], dict[str, st.SearchStrategy]] = {
         "space": st.none() | numbers,
         "compares": st.integers(0, 99),
         "slot": st.none() | st.integers(0, 9),
-        "entry": st.none() | gvas(40).map(lambda va: Range(va, 64)),
+        "entry": st.none() | gvas(40).map(lambda va: Range(va.page, 64)),
         "entry_pa": st.none() | gpas(),
         "label": texts,
         "gpa": st.none() | gpas(),

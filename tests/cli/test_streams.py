@@ -90,6 +90,7 @@ def test_latin1_on_standard_input(capsys: pytest.CaptureFixture[str], monkeypatc
 INTERRUPTED = """
 import builtins, os, signal
 from xenexplore import __main__
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 real = builtins.__import__
 def importing(name, *rest):
     if name == "argparse":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from api_pages import make, modules
 
@@ -12,7 +13,10 @@ import xenexplore
 def test_the_facades_page_names_everything_public(tmp_path: Path) -> None:
     make(tmp_path, ["xenexplore", "xenexplore.steps"])
     page = (tmp_path / "xenexplore.html").read_text(encoding="utf-8")
-    assert [name for name in xenexplore.__all__ if f'id="{name}"' not in page] == []
+    named = [
+        name for name in xenexplore.__all__ if not isinstance(getattr(xenexplore, name), ModuleType)
+    ]
+    assert [name for name in sorted(named) if f'id="{name}"' not in page] == []
 
 
 def test_every_module_has_a_page() -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "xenexplore"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = [
+    "display",
     "errors",
     "files",
     "addr",
@@ -32,6 +33,7 @@ ROOMS = [
     "recording",
     "analysis",
     "render",
+    "api",
     "widgets",
     "cli",
 ]

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.errors import InputError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder import Options, Setup, record
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "kind", nargs="?", choices=("pvh", "pv"), help="what dom0 is; its domU is PVH"
     )
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the recording (.jsonl.zst)")
+    add_printing(parser, "what was recorded")
     parser.add_argument(
         "--setup", action="store_true",
         help="prepare what is needed: packages of Debian in a folder (no root, nothing is "
@@ -101,6 +103,16 @@ def run(args: argparse.Namespace) -> int:
         f"{len(found.recording.walks)} walks; "
         + ("all explained" if not found.unexplained else f"{found.unexplained} not explained")
     )
+    if args.json:
+        print_record(
+            {
+                "written": str(args.out),
+                "hypercalls": calls,
+                "accesses": len(found.recording.accesses),
+                "walks": len(found.recording.walks),
+                "unexplained": found.unexplained,
+            }
+        )
     return 0 if found.ending in (Ending.DONE, Ending.INTERRUPTED) else 1
 
 

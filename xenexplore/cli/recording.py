@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "convert", help="a version 1 recording as version 2, which says what machine it is of"
     )
     convert.add_argument("file", metavar="FILE", help="the recording")
+    add_printing(convert, "what was written")
+    add_max_size(convert, RECORDING_SIZE)
     convert.add_argument("-o", "--out", metavar="FILE", required=True, help="the new one")
     convert.add_argument(
         "--header", metavar="JSON", required=True,
@@ -63,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "convert":
         from xenexplore.recording.conversion.convert import convert
 
-        convert(args.file, args.out, _members(args.header))
+        convert(args.file, args.out, _members(args.header), limit=args.max_size)
+        written = {"written": args.out}
+        _print(written if args.json else f"{args.out}: written\n", args)
         return 0
     recording = read_recording(args.file, strict=args.strict, limit=args.max_size)
     status = report_damage(recording)

@@ -286,8 +286,8 @@ def test_comparison_has_every_count_of_every_option() -> None:
         ({"view": "panorama"}, "no view 'panorama' of a run"),
         ({"view": "comparison"}, "no view 'comparison' of a run"),
         ({"theme": "sepia"}, "no theme 'sepia'"),
-        ({"index": 10**6}, "no step 1000000"),
-        ({"index": -1}, "no step -1"),
+        ({"step": 10**6}, "no step 1000000"),
+        ({"step": -1}, "no step -1"),
     ],
 )
 def test_what_is_not_there(given: dict[str, object], said: str) -> None:

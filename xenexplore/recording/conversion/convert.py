@@ -74,7 +74,9 @@ class _Vcpus:
             self.kinds = dict(enumerate(kinds))
 
 
-def convert(source: str | Path, out: str | Path, members: Mapping[str, Json]) -> None:
+def convert(
+    source: str | Path, out: str | Path, members: Mapping[str, Json], *, limit: int | None = None
+) -> None:
     """Write a version 1 recording as version 2, and read the result back.
 
     Args:
@@ -83,16 +85,17 @@ def convert(source: str | Path, out: str | Path, members: Mapping[str, Json]) ->
         members: the header's members (FORMAT.md) that records do not tell: ``xen``,
             ``guests``, ``backends``, ``workload``, ...; ``machine.pcpus`` and the artefacts
             that the records show are filled in.
+        limit: most bytes that the recording may unfold to; None for the reader's own.
 
     Raises:
         RecordingError: the recording is damaged, is version 2 already, or lacks
             what version 2 requires.
         OSError: a file cannot be read or written.
     """
-    read_recording(source)  # every line of it is whole and in order
+    read_recording(source, limit=limit)  # every line of it is whole and in order
     vcpus = _Vcpus()
     first = -1
-    for _, record in _records(source):
+    for _, record in _records(source, limit):
         if "k" in record:
             first = record["s"] if first < 0 else first
             vcpus.add(record)
@@ -102,7 +105,7 @@ def convert(source: str | Path, out: str | Path, members: Mapping[str, Json]) ->
     partial = path.with_name(path.name + ".part")
     encode = msgspec.json.Encoder().encode
     text = b"".join(
-        encode(record) + b"\n" for record in ({"meta": meta}, *_second(source, vcpus, first))
+        encode(record) + b"\n" for record in ({"meta": meta}, *_second(source, vcpus, first, limit))
     )
     if path.suffix == ".zst":
         text = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(text)
@@ -141,12 +144,12 @@ def _meta(source: str | Path, members: Mapping[str, Json], vcpus: _Vcpus) -> dic
     return meta
 
 
-def _records(source: str | Path) -> Iterator[tuple[int, _Record]]:
+def _records(source: str | Path, limit: int | None) -> Iterator[tuple[int, _Record]]:
     """Every record but the header, with its line."""
     rest, line = b"", 0
     decode = msgspec.json.Decoder(dict[str, Any]).decode
     try:
-        for block in blocks(source):
+        for block in blocks(source, limit):
             lines = (rest + block).split(b"\n")
             rest = lines.pop()
             for text in lines:
@@ -165,11 +168,11 @@ def _records(source: str | Path) -> Iterator[tuple[int, _Record]]:
         yield line + 1, decode(rest)
 
 
-def _second(source: str | Path, vcpus: _Vcpus, first: int) -> Iterator[_Record]:
+def _second(source: str | Path, vcpus: _Vcpus, first: int, limit: int | None) -> Iterator[_Record]:
     """The records of version 2, in order.  An access waits for its walk, which names the vCPU."""
     waiting: tuple[int, _Record] | None = None
     pcpu = 0
-    for line, record in _records(source):
+    for line, record in _records(source, limit):
         pcpu = record.get("p", 0 if "k" in record or "x" in record else pcpu)
         if waiting is not None:
             walk = record if "w" in record else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from xenexplore.display import Pictured
@@ -100,8 +101,9 @@ class Comparison(Pictured):
         return tuple(text for row in self.rows for text in row.failed)
 
     def __repr__(self) -> str:
-        verdicts = ", ".join(f"{r.trace.option.label} {r.trace.outcome.status}" for r in self.rows)
-        return f"<Comparison {self.about.name}: {verdicts}>"
+        found = Counter(str(row.trace.outcome.status) for row in self.rows)
+        verdicts = ", ".join(f"{number} {status}" for status, number in found.items())
+        return f"<Comparison {self.about.name}: {len(self.rows)} options, {verdicts}>"
 
     def to_json(self) -> bytes:
         """The comparison as UTF-8 JSON, one option on each line."""

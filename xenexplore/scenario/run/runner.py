@@ -52,7 +52,7 @@ def run(scenario: Scenario, option: Chosen | None = None, **parameters: object) 
     >>> from xenexplore.scenario.library.builtin import find_scenario
     >>> scenario = find_scenario("evtchn-send-from-stack")
     >>> run(scenario, "giant-map")
-    <Trace evtchn-send-from-stack under giant-map: 29 steps, right>
+    <Trace evtchn-send-from-stack under giant-map: 21 steps, right>
     >>> run(scenario, "software-tlb", register=["stack"])
     <Trace evtchn-send-from-stack under software-tlb: register=stack: 27 steps, right>
     """
@@ -78,7 +78,7 @@ def compare(
 
     >>> from xenexplore.scenario.library.builtin import find_scenario
     >>> compare(find_scenario("straddle"), ["linear-walk", "number-bit"])
-    <Comparison straddle: linear-walk right, number-bit wrong>
+    <Comparison straddle: 2 options, 1 right, 1 wrong>
     """
     own = options_of(scenario)
     chosen = own if options is None else [_chosen(scenario, one) for one in options]
