@@ -64,7 +64,12 @@ def _pip(root: Path) -> list[str]:
     named = [word.removeprefix("file://") for value in settings.values() for word in value.split()]
     text = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
     (root / "etc/pip.conf").write_text("[global]\n" + text, encoding="utf-8")
-    return [path for path in named if path.startswith("/") and Path(path).exists()]
+    return [_whole(path) for path in named if path.startswith("/") and Path(path).exists()]
+
+
+def _whole(path: str) -> str:
+    """The folder that must be there too: an index's pages link to files that lie beside it."""
+    return str(Path(path).parent) if Path(path).name == "simple" else path
 
 
 def hand_over(root: Path) -> list[Path]:
