@@ -165,7 +165,7 @@ def test_convert(capsys, tmp_path):
     source.write_text(CALL + ACCESS)
     header.write_text(json.dumps(MEMBERS))
     words = ("convert", str(source), "-o", str(out), "--header", str(header))
-    assert run(capsys, *words) == (0, "", "")
+    assert run(capsys, *words) == (0, f"{out}: written\n", "")
     _, text, _ = run(capsys, "info", str(out), "--json")
     assert json.loads(text)["hypercalls"] == 1
 

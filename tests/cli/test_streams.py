@@ -153,8 +153,8 @@ def test_a_file_that_unfolds_without_end_is_refused_at_its_first_bytes(
     )
     assert path.stat().st_size < 1 << 18
     for line, said in (
-        ("walk FILE 0", "expected an ELF core or page-table pages"),
-        ("map FILE", "expected an ELF core or page-table pages"),
+        ("walk FILE 0", "expected an ELF core, page-table pages"),
+        ("map FILE", "expected an ELF core, page-table pages"),
         ("walk --raw FILE 0 --cr3 0 --max-size 1G", "expected at most 1 GiB when decompressed"),
         ("recording info FILE", "line 1"),
         ("recording explain FILE", "line 1"),

@@ -139,7 +139,7 @@ def _say(text: str) -> None:
 
 
 def _progress() -> Progress:
-    """A line that is written over, or one line for each mark where nobody is looking."""
+    """A line that is written over, or one line for each mark where no terminal shows it."""
     if sys.stderr.isatty():
         return _line
     return _Marks()

@@ -24,7 +24,7 @@ class ImageRam(Ram):
     """RAM whose frames are an image's until they are written.
 
     A frame that the image holds in part reads as zeroes in the rest.  One that it
-    does not hold reads as zeroes, as any that nobody wrote; :func:`memory_of` puts no
+    does not hold reads as zeroes, as any that was never written; :func:`memory_of` puts no
     P2M entry before such a frame.
 
     Args:

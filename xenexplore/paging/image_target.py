@@ -41,7 +41,7 @@ class ImageTarget(Shown):
         known: the state, and what of it is assumed.
         vcpu: number of the vCPU whose registers they are; None if the image has none.
         space: which address space the frames in the tables are of.
-        os: whose entries these are, or None if nobody said.
+        os: whose entries these are, or None if that is not known.
     """
 
     image: Image

@@ -312,7 +312,7 @@ def test_first_differences():
     assert not rows["giant-map"].trace.steps[giant.other].step.hit
     assert first.trace.steps[giant.first].step.kind == "piece"
     assert giant.other_says.endswith("miss after 1 compare.")
-    assert repr(comparison).startswith("<Comparison evtchn-send-from-stack: linear-walk right")
+    assert repr(comparison).startswith("<Comparison evtchn-send-from-stack: 8 options, 8 right")
 
 
 def test_a_run_that_ends_earlier_differs_where_it_ends():

@@ -63,9 +63,7 @@ def test_the_schema_refuses_what_the_loader_refuses(right, wrong):
 
 def test_the_command_prints_both(capsys):
     for words in (["--format"], ["--format", "json-schema"]):
-        with pytest.raises(SystemExit) as ended:
-            main(["scenario", *words])
-        assert ended.value.code in (0, None)
+        assert main(["scenario", *words]) == 0
     out = capsys.readouterr().out
     text = "".join(format_text())
     assert out.startswith(text)
@@ -73,4 +71,5 @@ def test_the_command_prints_both(capsys):
 
 
 def test_the_reference_fits_a_mail():
-    assert max(len(line.rstrip("\n")) for line in format_text()) <= 72
+    lines = "".join(format_text()).splitlines()
+    assert max(map(len, lines)) <= 72

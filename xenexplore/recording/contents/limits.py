@@ -1,4 +1,4 @@
-"""What keeps a recording's figures from being everybody's, from its header and its content."""
+"""What limits a recording's figures to its own machine and workload."""
 
 from __future__ import annotations
 

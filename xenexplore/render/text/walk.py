@@ -108,7 +108,7 @@ def _frame(mfn: int, target: ImageTarget) -> str:
 
 
 def _open_verdict(one: Walk, known: ImageState) -> list[str]:
-    """What PKRU decides while nobody said what it holds."""
+    """What PKRU decides while its value is not known."""
     key = one.entries[-1] >> 59 & 15
     denies = key_denies(LINUX_PKRU, key, one.access.pfec, known.state.cr0)
     text = f"protection key {key}: data accesses depend on PKRU (Linux's default"

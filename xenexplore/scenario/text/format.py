@@ -30,7 +30,7 @@ EXAMPLE = """\
 name = "every-key"
 title = "A scenario that uses every table and action"
 question = ["Q1"]
-asked = "somebody, some day, Message-ID"
+asked = "name, date, Message-ID"
 ours = "that it is an example"
 text = "Prose."
 
@@ -95,7 +95,9 @@ purge_between = "all"
 [[action]]
 do = "multicall"
 list = "list"
-entries = [{ hypercall = "event_channel_op send", with = { arg = "@op" } }]
+entries = [
+  { hypercall = "event_channel_op send", with = { arg = "@op" } },
+]
 outer = "as-option"
 inner = "linear"
 
