@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.calls import GuestCall
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.outcome import Outcome, outcome_of
 from xenexplore.hypervisor.xen import Xen
@@ -126,7 +126,7 @@ class Ran:
 
     domain: Domain
     xen: Xen
-    abi: Abi
+    design: Design
     result: int
     outcome: Outcome
 
@@ -154,15 +154,15 @@ def run_call(
 ) -> Ran:
     domain = Domain(spec or GuestSpec())
     call = maker(domain, where or Where())
-    abi = make_option(option, params)
-    xen = Xen(domain, abi)
-    assert not abi.refuses(xen), abi.refuses(xen)
+    design = make_option(option, params)
+    xen = Xen(domain, design)
+    assert not design.refuses(xen), design.refuses(xen)
     with xen.record.under(
-        Phase(cite=abi.asked, name=PhaseName.SETUP, who="guest", detail="Set up.")
+        Phase(cite=design.asked, name=PhaseName.SETUP, who="guest", detail="Set up.")
     ):
-        abi.setup(xen)
+        design.setup(xen)
     if before is not None:
         before(xen)
     xen.user_access = user
     result = hypercall(xen, call, preempt=preempt)
-    return Ran(domain, xen, abi, result, outcome_of(xen.nodes))
+    return Ran(domain, xen, design, result, outcome_of(xen.nodes))

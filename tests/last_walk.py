@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.replay_model import RecordedAccesses, ReplayModel, Walked
 from xenexplore.hypervisor.xen import Xen
@@ -30,7 +30,7 @@ class LastWalkReplay(Walked):
         return accesses.pages - again
 
 
-class LastWalk(Abi):
+class LastWalk(Design):
     """Linear addresses; the last page walked in a hypercall is not walked again."""
 
     ident: ClassVar[str] = "X1"

@@ -7,7 +7,7 @@ from functools import cache
 
 from xenexplore.analysis.replay.design import DESIGNS, replay_model
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
 
@@ -41,7 +41,7 @@ def values_of(parameter: Parameter) -> Iterator[object]:
     yield from (value for value in chosen if value != parameter.default)
 
 
-def bases_of(option: type[Abi]) -> Iterator[dict[str, object]]:
+def bases_of(option: type[Design]) -> Iterator[dict[str, object]]:
     """Parameters without which the others say nothing: what is registered, in how many slots."""
     names = {parameter.name for parameter in option.parameters}
     yield {}

@@ -25,7 +25,7 @@ from xenexplore.errors import MachineError, RecordingError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.layout.regions import Layout, RegionKind
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.outcome import Counts, Outcome
 from xenexplore.hypervisor.replay_model import RecordedBuffers, RecordedGuest
 from xenexplore.hypervisor.xen import Xen
@@ -150,7 +150,7 @@ def test_models_and_options_refuse_the_same_guests() -> None:
         for spec in specs:
             xen = Xen(Domain(spec), what.make())
             guest = RecordedGuest(pv=spec.type == "pv", encrypted=spec.encrypted)
-            refused = xen.abi.refuses(xen)
+            refused = xen.design.refuses(xen)
             assert bool(replay_model(what).refuses(guest)) == bool(refused), (what, spec)
 
 
@@ -252,7 +252,7 @@ def strata(recording: Recording) -> list[int]:
 
 
 @pytest.mark.parametrize("design", SPECIFIED, ids=lambda design: design.name)
-def test_recorded_calls_cost_what_the_machine_counts(design: type[Abi]) -> None:
+def test_recorded_calls_cost_what_the_machine_counts(design: type[Design]) -> None:
     what = next(one for one in shown() if one.design is design)
     compared = 0
     for name, scenario, recorded in sampled():

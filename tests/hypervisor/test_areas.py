@@ -10,9 +10,9 @@ from variants import SPECIFIED
 from xenexplore.addr import PAGE_SIZE, Gpa
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.areas import RUNSTATE_BYTES, register_physical, update_runstate
 from xenexplore.hypervisor.calls import RegisteredArea
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import TODAY
 from xenexplore.steps import Copy
@@ -43,7 +43,7 @@ def test_an_area_may_end_with_its_page(offset: int, result: int) -> None:
 @pytest.mark.parametrize("physical", [False, True])
 @pytest.mark.parametrize("offset", [0, LAST])
 def test_the_update_flag_is_the_top_of_the_entry_time(
-    option: type[Abi], physical: bool, offset: int
+    option: type[Design], physical: bool, offset: int
 ) -> None:
     """state_entry_time lies at 8; XEN_RUNSTATE_UPDATE is its bit 63, in byte 15 (public/vcpu.h).
 
@@ -57,7 +57,7 @@ def test_the_update_flag_is_the_top_of_the_entry_time(
     gpa = domain.truth(va, 1, vcpu=0)[0][0]
     assert gpa is not None
     xen = Xen(domain, option())
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     before = len(xen.nodes)
     start = gpa.value if physical else va.value
     update_runstate(xen, RegisteredArea(subject=0, handle=start, va=va, physical=physical), 0)

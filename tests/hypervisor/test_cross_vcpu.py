@@ -29,7 +29,7 @@ def _two_spaces(option: str, params: dict[str, object] | None = None) -> tuple[X
     frames = domain.alloc_frames(1, contiguous=True)
     domain.place("area-two", "fixed", 48, process="two", address=first.va, frames=frames)
     xen = Xen(domain, make_option(option, params))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     xen.user_access = True
     return xen, first.va
 
@@ -54,7 +54,7 @@ def test_a_tlb_asked_for_the_wrong_vcpu_hits_silently() -> None:
     for vcpu, process in ((0, "one"), (1, "two")):
         gpa = xen.domain.truth(va, 48, process=process)[0][0]
         assert gpa is not None
-        xen.abi.tlb.insert(xen, vcpu, TlbEntry(va, gpa, 48))
+        xen.design.tlb.insert(xen, vcpu, TlbEntry(va, gpa, 48))
     area = RegisteredArea(subject=1, handle=va.value, va=va)
     assert update_runstate(xen, area, 0)
     outcome = outcome_of(xen.nodes)

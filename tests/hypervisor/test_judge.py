@@ -8,14 +8,14 @@ from variants import SPECIFIED
 from xenexplore.addr import Gva
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.calls import HandleAccess
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.oracle import unchecked
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.steps import Direction
 
 
-def _mapped_by(vcpu: int, option: type[Abi]) -> tuple[Xen, Gva]:
+def _mapped_by(vcpu: int, option: type[Design]) -> tuple[Xen, Gva]:
     """One process has the page mapped read-write, the other has nothing there."""
     domain = Domain(GuestSpec(vcpus=2))
     domain.switch(0, "one")
@@ -30,7 +30,7 @@ def _mapped_by(vcpu: int, option: type[Abi]) -> tuple[Xen, Gva]:
 @pytest.mark.parametrize(("current", "subject"), [(0, 0), (0, 1), (1, 0), (1, 1)])
 @pytest.mark.parametrize("mapped", [0, 1])
 def test_a_check_is_lost_by_the_subjects_tables(
-    option: type[Abi], current: int, subject: int, mapped: int
+    option: type[Design], current: int, subject: int, mapped: int
 ) -> None:
     xen, va = _mapped_by(mapped, option)
     access = HandleAccess(

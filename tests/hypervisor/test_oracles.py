@@ -32,7 +32,7 @@ def made(option: str, entries: bytes, domain: Domain | None = None) -> tuple[Xen
     domain = domain or Domain(GuestSpec())
     listed = domain.place("list", "kmalloc", len(entries), offset=0, contents=entries)
     xen = Xen(domain, make_option(option))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     call = GuestCall(
         vcpu=0, name="multicall", number=13, args=(listed.va.value, len(entries) // 64)
     )
@@ -112,7 +112,7 @@ def test_a_timer_of_another_vcpu(option: str, vcpuid: int, result: int) -> None:
 def test_domain_mode_is_refused_to_pv_with_einval() -> None:
     """2025 series: XEN_DOMCTL_CDF_physaddr_abi is for HVM; domain creation fails."""
     xen = Xen(Domain(GuestSpec(type="pv")), make_option("domain-mode"))
-    assert "-EINVAL" in xen.abi.refuses(xen)
+    assert "-EINVAL" in xen.design.refuses(xen)
 
 
 def test_fastabi_has_six_value_registers() -> None:
@@ -226,7 +226,7 @@ def test_a_call_from_ring_three_is_eperm_under_every_option(name: str) -> None:
     domain = Domain(GuestSpec())
     buffer = domain.place("send", "kmalloc", 4, offset=0)
     xen = Xen(domain, make_option(name))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     before = len(xen.nodes)
     call = GuestCall(
         vcpu=0, name="event_channel_op.send", number=32, args=(4, buffer.va.value), cpl=3

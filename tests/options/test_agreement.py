@@ -45,7 +45,7 @@ def _agrees(ran: Ran, today: Ran) -> None:
         else:
             # Today's walk refused: the check that is not made is declared.
             lost = [s for s in steps if isinstance(s, UncheckedAccess) and s.would_fail]
-            assert lost or replay_model(variant(ran.abi)).resolves() is Resolution.REGISTERS
+            assert lost or replay_model(variant(ran.design)).resolves() is Resolution.REGISTERS
     elif ran.outcome.status == "wrong":
         assert any(isinstance(step, Hazard) for step in steps), "silent damage without a hazard"
         assert any(isinstance(step, Move) and not step.right for step in steps)

@@ -72,7 +72,7 @@ def test_a_bounced_call_is_restarted_on_its_page() -> None:
 
 def test_flipping_needs_something_to_flip() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("bounce", {"mode": "flip"}))
-    assert "no state to flip" in xen.abi.refuses(xen)
+    assert "no state to flip" in xen.design.refuses(xen)
 
 
 @pytest.mark.parametrize("option", ["number-bit", "domain-mode"])
@@ -111,8 +111,8 @@ def test_one_table_for_all_vcpus_is_filled_once() -> None:
         if option != "giant-map":
             params["register"] = ["kernel-image"]
         xen = Xen(Domain(GuestSpec(vcpus=2)), make_option(option, params))
-        xen.abi.setup(xen)
-        tables = xen.abi.tlb.tables  # type: ignore[attr-defined]
+        xen.design.setup(xen)
+        tables = xen.design.tlb.tables  # type: ignore[attr-defined]
         assert [e.label for e in tables.entries(0)] == [e.label for e in tables.entries(1)]
 
 
@@ -122,13 +122,13 @@ def test_a_switch_purges_what_is_not_global(option: str) -> None:
     domain.switch(0, "one")
     domain.place("mine", "user", 64, process="one")
     xen = Xen(domain, make_option(option, {"on_switch": "purge"}))
-    xen.abi.setup(xen)
-    held = xen.abi.tlb  # type: ignore[attr-defined]
+    xen.design.setup(xen)
+    held = xen.design.tlb  # type: ignore[attr-defined]
     before = len(held.tables.entries(0))
     (entry,) = ranges_of(xen, "buffer:mine", 0)
     held.insert(xen, 0, entry)
     domain.switch(0, "two")
-    xen.abi.switched(xen, 0)
+    xen.design.switched(xen, 0)
     assert len(held.tables.entries(0)) == before
     assert held.purge_all(xen, 0) == 0
     assert not held.tables.entries(0)
@@ -138,10 +138,10 @@ def test_a_switch_purges_what_is_not_global(option: str) -> None:
 def test_a_table_lies_in_a_page_that_xen_can_read(encryption: str) -> None:
     domain = Domain(GuestSpec(encryption=encryption))  # type: ignore[arg-type]
     xen = Xen(domain, make_option("software-tlb", {"form": "table", "register": ["stack"]}))
-    xen.abi.setup(xen)
-    assert len(xen.abi.tlb.tables.entries(0)) == 4  # type: ignore[attr-defined]
+    xen.design.setup(xen)
+    assert len(xen.design.tlb.tables.entries(0)) == 4  # type: ignore[attr-defined]
     empty = Xen(domain, make_option("software-tlb", {"form": "table"}))
-    empty.abi.setup(empty)
+    empty.design.setup(empty)
     assert outcome_of(empty.nodes).calls.exits == 0
 
 
@@ -155,7 +155,7 @@ def test_lists_of_an_encrypted_guest_are_shared() -> None:
 
 def test_a_list_that_misses_cannot_be_read_in_an_encrypted_guest() -> None:
     def purge(xen: Xen) -> None:
-        xen.abi.tlb.purge_all(xen, 0)  # type: ignore[attr-defined]
+        xen.design.tlb.purge_all(xen, 0)  # type: ignore[attr-defined]
 
     ran = run_call(
         "gfn-lists", MAKERS["runstate"], Where("vmalloc", offset=4080),
@@ -190,7 +190,7 @@ def test_ram_ends_where_addresses_end() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     assert not ram_range(xen, Gpa((1 << 52) - 1), 4096)
     with pytest.raises(MachineError, match="expected x86 or arm"):
-        Xen(xen.domain, xen.abi, copy_helper="riscv")  # type: ignore[arg-type]
+        Xen(xen.domain, xen.design, copy_helper="riscv")  # type: ignore[arg-type]
 
 
 def test_a_miss_walks_into_a_hole() -> None:
@@ -208,9 +208,9 @@ def test_an_access_that_outgrows_its_entry_may_be_a_miss() -> None:
     domain = Domain(GuestSpec())
     buffer = domain.place("runstate", "vmalloc", 48, offset=4080)
     xen = Xen(domain, make_option("software-tlb", params))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     for entry in ranges_of(xen, "buffer:runstate", 0):
-        xen.abi.tlb.insert(xen, 0, entry)  # type: ignore[attr-defined]
+        xen.design.tlb.insert(xen, 0, entry)  # type: ignore[attr-defined]
     call = GuestCall(vcpu=0, name="runstate", number=24, args=(4, 0, buffer.va.value))
     assert hypercall(xen, call) == -errno.EFAULT
     (looked,) = [n.step for n in xen.nodes if isinstance(n.step, TlbLookup)]

@@ -94,9 +94,9 @@ def test_xen_reads_the_table_of_registrations_as_the_guest_wrote_it(encryption: 
     domain = Domain(GuestSpec(encryption=encryption))  # type: ignore[arg-type]
     words = {"form": "table", "register": ["directmap", "stack"]}
     xen = Xen(domain, make_option("software-tlb", words))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     reads = [node.step for node in xen.nodes if isinstance(node.step, ListRead)]
-    held = xen.abi.tlb.tables.table(0).entries
+    held = xen.design.tlb.tables.table(0).entries
     assert len(reads) == len(held) == 5
     for read, slot in zip(reads, held, strict=True):
         piece = domain.memory.read_piece(read.gpa, 24)

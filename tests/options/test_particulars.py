@@ -27,7 +27,7 @@ from xenexplore.tlb import TlbEntry
 @pytest.mark.parametrize("name", ["abi-v2", "packets"])
 def test_what_was_never_specified_refuses(name: str) -> None:
     xen = Xen(Domain(GuestSpec()), make_option(name))
-    assert "never specified" in xen.abi.refuses(xen)
+    assert "never specified" in xen.design.refuses(xen)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_what_was_never_specified_refuses(name: str) -> None:
 )
 def test_pv_is_refused_with_a_reason(name: str) -> None:
     xen = Xen(Domain(GuestSpec(type="pv")), make_option(name))
-    assert len(xen.abi.refuses(xen)) > 20
+    assert len(xen.design.refuses(xen)) > 20
 
 
 def test_pv_today_needs_no_software_walk() -> None:
@@ -47,7 +47,7 @@ def test_pv_today_needs_no_software_walk() -> None:
 def test_the_giant_map_refuses_what_it_was_not_meant_for() -> None:
     for spec in (GuestSpec(encryption="sev"), GuestSpec(kernel="no-directmap")):
         xen = Xen(Domain(spec), make_option("giant-map"))
-        assert xen.abi.refuses(xen)
+        assert xen.design.refuses(xen)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_stale_entry_writes_the_old_frame() -> None:
     def remap_and_purge(xen: Xen) -> None:
         xen.domain.remap("runstate")
         buffer = xen.domain.buffers["runstate"]
-        xen.abi.tlb.purge(xen, 0, buffer.va, buffer.size)
+        xen.design.tlb.purge(xen, 0, buffer.va, buffer.size)
 
     ran = run_call(
         "software-tlb", MAKERS["runstate"], Where("vmalloc"), params=params, before=remap_and_purge
@@ -102,13 +102,13 @@ def test_a_user_entry_of_another_process(on_switch: str, right: bool) -> None:
         "second", "fixed", 4, process="two", address=first.va, frames=frames, contents=word(2, 4)
     )
     xen = Xen(domain, make_option("software-tlb", {"on_switch": on_switch}))
-    xen.abi.setup(xen)
+    xen.design.setup(xen)
     xen.user_access = True
     gpa = domain.truth(first.va, 4, process="one")[0][0]
     assert gpa is not None
-    xen.abi.tlb.insert(xen, 0, TlbEntry(first.va, gpa, 4))
+    xen.design.tlb.insert(xen, 0, TlbEntry(first.va, gpa, 4))
     domain.switch(0, "two")
-    xen.abi.switched(xen, 0)
+    xen.design.switched(xen, 0)
     call = GuestCall(vcpu=0, name="send", number=32, args=(4, first.va.value))
     assert hypercall(xen, call) == 0
     assert outcome_of(xen.nodes).status == ("right" if right else "wrong")
@@ -116,8 +116,8 @@ def test_a_user_entry_of_another_process(on_switch: str, right: bool) -> None:
 
 def test_refused_registrations() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("software-tlb", {"entries": 1}))
-    xen.abi.setup(xen)
-    insert = xen.abi.tlb.insert
+    xen.design.setup(xen)
+    insert = xen.design.tlb.insert
     stack = xen.domain.vcpus[0].kernel_stack
     ram = xen.domain.ram[0].start
     high = Gpa(1 << 40)
@@ -135,7 +135,7 @@ def test_table_form_needs_a_physical_path_first() -> None:
         xen = Xen(
             Domain(GuestSpec()), make_option("software-tlb", {"form": form, "register": ["stack"]})
         )
-        xen.abi.setup(xen)
+        xen.design.setup(xen)
         steps = [n.step for n in xen.nodes]
         inserts = [s for s in steps if isinstance(s, TlbInsert)]
         assert len(inserts) == 4
@@ -235,11 +235,11 @@ def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
             contents=struct.ljust(64, bytes(1)) + word(7, 4) + word(8, 4),
         )
         xen = Xen(domain, make_option("software-tlb"))
-        xen.abi.setup(xen)
+        xen.design.setup(xen)
         xen.user_access = True  # the low address is a user page in this kernel
         decoy = domain.place("decoy", "kmalloc", 4096, offset=0)
         entry = TlbEntry(xlat_base(0), Gpa(decoy.frames[0].value << 12), 4096)
-        assert xen.abi.tlb.insert(xen, 0, entry).result == 0
+        assert xen.design.tlb.insert(xen, 0, entry).result == 0
         assert compat_populate(xen, 0, buffer.va, test_first=first) == 2
         assert outcome_of(xen.nodes).status == status
 

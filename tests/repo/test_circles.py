@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "xenexplore"
 # The facade names what it offers; nothing that it offers may need the facade.
 FACADE = "xenexplore"
 # An option's hooks take Xen, and Xen has an option: these are written in terms of each other.
-TOGETHER = {"xenexplore.hypervisor.abi", "xenexplore.hypervisor.xen"}
+TOGETHER = {"xenexplore.hypervisor.design", "xenexplore.hypervisor.xen"}
 
 
 def _name(file: Path) -> str:

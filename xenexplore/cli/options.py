@@ -7,7 +7,7 @@ import json
 import sys
 
 from xenexplore.cli.printing import add_printing
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.options.registry import list_options
 
 __all__ = ["add_arguments", "run"]
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _record(option: type[Abi]) -> dict[str, object]:
+def _record(option: type[Design]) -> dict[str, object]:
     return {
         "ident": option.ident,
         "name": option.name,

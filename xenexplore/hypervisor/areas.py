@@ -129,7 +129,7 @@ def register_runstate_physical(
     where = xen.domain.truth(argument, 8, vcpu=caller)[0][0]
     assert where is not None, "the guest has just written there"
     what = f"the physical address of vCPU {subject}'s area into the argument struct"
-    xen.emit(GuestWrite(cite=xen.abi.asked, gpa=where, size=8, what=what))
+    xen.emit(GuestWrite(cite=xen.design.asked, gpa=where, size=8, what=what))
     args = (_REGISTER_RUNSTATE_PHYS, subject, argument.value)
     step = Hypercall(
         cite=_TWIN, vcpu=caller, name="vcpu_op.register_runstate_phys_area",

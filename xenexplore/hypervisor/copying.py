@@ -52,10 +52,10 @@ def _transfer(
         subject=access.subject,
     )
     with xen.record.under(step):
-        exchanged = xen.abi.exchange(xen, access, data)
+        exchanged = xen.design.exchange(xen, access, data)
         if exchanged is not None:
             return exchanged
-        for found in xen.abi.locate(xen, access):
+        for found in xen.design.locate(xen, access):
             if isinstance(found, Fault):  # recorded where it happened
                 _failed(xen, access, len(done))
                 return None

@@ -55,20 +55,24 @@ def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> i
     or after it, is a refusal too: other options may not need it.
     """
     with xen.record.headed(
-        Phase(cite=xen.abi.asked, name=PhaseName.PREPARE, who="guest", detail="The guest prepares.")
+        Phase(
+            cite=xen.design.asked, name=PhaseName.PREPARE, who="guest", detail="The guest prepares."
+        )
     ):
         try:
-            made = xen.abi.prepare(xen, call)
+            made = xen.design.prepare(xen, call)
         except MachineError as error:
             made = Refused(str(error))
         if isinstance(made, Refused):
             return _refused(xen, made.reason)
     value = make_call(xen, made, preempt=preempt)
     with xen.record.headed(
-        Phase(cite=xen.abi.asked, name=PhaseName.FINISH, who="guest", detail="The guest finishes.")
+        Phase(
+            cite=xen.design.asked, name=PhaseName.FINISH, who="guest", detail="The guest finishes."
+        )
     ):
         try:
-            xen.abi.finish(xen, made)
+            xen.design.finish(xen, made)
         except MachineError as error:
             return _refused(xen, str(error))
     xen.restore()
@@ -76,7 +80,7 @@ def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> i
 
 
 def _refused(xen: Xen, reason: str) -> int:
-    xen.emit(Refusal(cite=xen.abi.asked, reason=reason))
+    xen.emit(Refusal(cite=xen.design.asked, reason=reason))
     xen.restore()
     return -ERRNOS["EOPNOTSUPP"]
 
@@ -88,7 +92,7 @@ def make_call(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> i
     for leg in range(_MAX_LEGS):
         step = Hypercall(
             cite=cite, vcpu=call.vcpu, name=call.name, number=call.number,
-            args=xen.abi.registers(call), leg=leg,
+            args=xen.design.registers(call), leg=leg,
         )  # fmt: skip
         with xen.record.under(step):
             xen.leave(cite, call.vcpu)
@@ -110,7 +114,7 @@ def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] 
             )
         )
         return -ERRNOS["EPERM"], ""
-    number = xen.abi.dispatch(xen, call)
+    number = xen.design.dispatch(xen, call)
     plan = predict(planned_call(xen.domain, replace(call, number=number)))
     outcome = _drive(xen, call, plan, preempt)
     if outcome.how is Ending.UNMODELLED:
@@ -122,7 +126,7 @@ def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] 
         assert outcome.args is not None
         args = tuple(value for value in outcome.args if isinstance(value, int))
         assert len(args) == len(outcome.args), "contents are known here"
-        following = xen.abi.continued(xen, replace(call, args=args), number)
+        following = xen.design.continued(xen, replace(call, args=args), number)
         xen.emit(
             Note(
                 cite=_CONTINUE,
@@ -168,7 +172,7 @@ def _drive(xen: Xen, call: GuestCall, plan: Steps, preempt: Preempt | None) -> P
 def _entry(xen: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
     op = int.from_bytes(data[:8], "little")
-    dispatched, number = xen.abi.inner(xen, call, op)
+    dispatched, number = xen.design.inner(xen, call, op)
     family = family_of(dispatched)
     guest = "pv" if xen.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
@@ -192,7 +196,7 @@ def _one(xen: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
     # A registered area belongs to the vCPU that was named; current writes it at once.
     subject = call.vcpu if step.subject is None else choose(step.subject)
     current = call.vcpu
-    if subject != current and xen.abi.defers:
+    if subject != current and xen.design.defers:
         current = deferred_to(xen, subject, current)
     kind = f"{step.type}.{step.member}" if step.member else step.type
     access = HandleAccess(

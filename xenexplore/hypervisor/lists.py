@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from xenexplore.addr import PAGE_MASK, PAGE_SIZE, Gfn, Gpa
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Parameter
 from xenexplore.steps import Cite, Fault, FaultKind, GuestWrite, ListRead, ListWord, mail
 
 if TYPE_CHECKING:

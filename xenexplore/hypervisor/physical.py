@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.hypervisor.abi import Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Meaning, Refused
+from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.passed_buffers import BufferUse, meaning_of, passed_buffers
 from xenexplore.steps import Cite, GuestTranslate, GuestWrite, Hazard, Translation
 
@@ -104,7 +104,7 @@ def encode_handle(xen: Xen, call: GuestCall, use: BufferUse, value: int) -> Gues
         where = xen.domain.truth(place, 8, vcpu=call.vcpu)[0][0]
         assert where is not None
         xen.emit(
-            GuestWrite(cite=xen.abi.asked, gpa=where, size=8, what=f"the handle of {use.role}")
+            GuestWrite(cite=xen.design.asked, gpa=where, size=8, what=f"the handle of {use.role}")
         )
     return call
 
@@ -136,7 +136,7 @@ def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> Gues
                 )
             xen.emit(
                 Hazard(
-                    cite=xen.abi.asked,
+                    cite=xen.design.asked,
                     name="not contiguous",
                     detail=f"{use.role} lies in non-contiguous frames, "
                     "and a flat address says that they are contiguous",

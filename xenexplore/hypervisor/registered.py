@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
 from xenexplore.steps import Fault, FaultKind, Note, TlbInsert, mail, xen
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
-    from xenexplore.hypervisor.abi import Abi
+    from xenexplore.hypervisor.design import Design
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = [
@@ -183,25 +183,25 @@ class RegisteredBuffers:
 
     Args:
         xen: the domain under an option.
-        abi: the option; its parameters are :data:`TLB_PARAMETERS` (and more).
+        design: the option; its parameters are :data:`TLB_PARAMETERS` (and more).
     """
 
-    def __init__(self, xen: Xen, abi: Abi) -> None:
-        self.abi = abi
+    def __init__(self, xen: Xen, design: Design) -> None:
+        self.design = design
         spec = xen.domain.spec
         self.tables = TlbTables(
             spec.vcpus,
-            scope=abi.text("scope"),  # type: ignore[arg-type]
-            capacity=abi.number("entries") or None,
-            policy=abi.text("policy"),  # type: ignore[arg-type]
-            search=abi.text("search"),  # type: ignore[arg-type]
+            scope=design.text("scope"),  # type: ignore[arg-type]
+            capacity=design.number("entries") or None,
+            policy=design.text("policy"),  # type: ignore[arg-type]
+            search=design.text("search"),  # type: ignore[arg-type]
             rules=InsertRules(
                 linear_bits=57 if spec.la57 else 48,
-                global_only=bool(abi.values["global_only"]),
+                global_only=bool(design.values["global_only"]),
                 is_ram=lambda gpa, size: ram_range(xen, gpa, size),
             ),
         )
-        miss = abi.text("miss")
+        miss = design.text("miss")
         self.walks = miss == "walk" or (miss == "auto" and spec.encryption == "none")
 
     @property
@@ -210,7 +210,7 @@ class RegisteredBuffers:
         return range(1) if self.tables.shared else range(self.tables.vcpus)
 
     def _space(self, xen: Xen, vcpu: int) -> int | None:
-        if self.abi.text("on_switch") != "tag":
+        if self.design.text("on_switch") != "tag":
             return None
         return xen.domain.vcpus[vcpu].cr3.value
 
@@ -252,12 +252,12 @@ class RegisteredBuffers:
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
-        if self.abi.text("on_switch") == "purge":
+        if self.design.text("on_switch") == "purge":
             xen.emit(self.tables.purge_space(vcpu))
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         """Look each piece up; a hit needs no walk, a miss walks or fails."""
-        asked = access.subject if self.abi.text("cross_vcpu") == "subject" else access.current
+        asked = access.subject if self.design.text("cross_vcpu") == "subject" else access.current
         done = 0
         while done < access.size:
             va, left = Gva(access.handle + done), access.size - done
@@ -267,7 +267,7 @@ class RegisteredBuffers:
                 asked=asked,
                 subject=access.subject,
                 space=self._space(xen, asked),
-                straddle=self.abi.text("straddle"),  # type: ignore[arg-type]
+                straddle=self.design.text("straddle"),  # type: ignore[arg-type]
             )
             xen.emit(found)
             if found.gpa is not None:

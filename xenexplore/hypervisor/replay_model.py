@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from xenexplore.hypervisor.abi import Abi
+    from xenexplore.hypervisor.design import Design
 
 __all__ = [
     "TABLE_PARAMETERS",
@@ -165,7 +165,7 @@ class ReplayModel:
     variants: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     rank: ClassVar[float | None] = None
 
-    def __init__(self, option: Abi) -> None:
+    def __init__(self, option: Design) -> None:
         self.option = option
 
     def refuses(self, guest: RecordedGuest) -> str:

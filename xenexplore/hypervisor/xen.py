@@ -19,8 +19,8 @@ from xenexplore.steps import Cite, Exit, Fault, FaultKind, Node, Recorder, Spoil
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
-    from xenexplore.hypervisor.abi import Abi
     from xenexplore.hypervisor.calls import GuestCall, HandleAccess
+    from xenexplore.hypervisor.design import Design
 
 __all__ = ["CopyHelper", "Touched", "Xen"]
 
@@ -44,18 +44,18 @@ class Xen:
 
     Attributes:
         domain: the guest.
-        abi: the option that resolves handles.
+        design: the option that resolves handles.
         record: the recorder; its nodes are the path.
         copy_helper: whose failure semantics copies have, ``"x86"`` or ``"arm"``.
         areas: registered runstate areas, by vCPU.
         user_access: EFLAGS.AC, as privcmd raises it (stac) around its hypercalls.
     """
 
-    def __init__(self, domain: Domain, abi: Abi, *, copy_helper: CopyHelper = "x86") -> None:
+    def __init__(self, domain: Domain, design: Design, *, copy_helper: CopyHelper = "x86") -> None:
         if copy_helper not in ("x86", "arm"):
             raise MachineError(f"copy helper: expected x86 or arm, got {copy_helper!r}")
         self.domain = domain
-        self.abi = abi
+        self.design = design
         self.record = Recorder()
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.replay_model import ReplayModel, Unspecified
 from xenexplore.steps import Cite, mail
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["AbiV2"]
 
 
-class AbiV2(Abi):
+class AbiV2(Design):
     """What is known: its goals.  Its registers and structs were never published."""
 
     ident: ClassVar[str] = "O5"

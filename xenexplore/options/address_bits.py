@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
@@ -52,7 +52,7 @@ class _Replay(ReplayModel):
         return Resolution.PHYSICAL
 
 
-class AddressBits(Abi):
+class AddressBits(Design):
     """Per buffer: 00 flat, 01 a single-level list, 10 a two-level list."""
 
     ident: ClassVar[str] = "O3"

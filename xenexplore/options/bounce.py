@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gva, gpa_to_gfn
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Meaning, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, flat_call, locate_physical
@@ -78,7 +78,7 @@ class _Replay(ReplayModel):
         return 0 if self._flips else 1
 
 
-class Bounce(Abi):
+class Bounce(Design):
     """One shared page per vCPU: copy in, call by physical address, copy back."""
 
     ident: ClassVar[str] = "O9"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
     Preparation,
@@ -32,7 +32,7 @@ class _Replay(ReplayModel):
         return Resolution.PHYSICAL
 
 
-class DomainMode(Abi):
+class DomainMode(Design):
     """A creation flag: every handle of the domain, in every call, is a physical address."""
 
     ident: ClassVar[str] = "O1"

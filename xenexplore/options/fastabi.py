@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gva
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
@@ -100,7 +100,7 @@ class _Replay(ReplayModel):
         return Resolution.REGISTERS
 
 
-class FastAbi(Abi):
+class FastAbi(Design):
     """A register map per sub-op; what does not fit stays on the old interface."""
 
     ident: ClassVar[str] = "O11"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
@@ -51,7 +51,7 @@ class _Replay(ReplayModel):
         return Resolution.SEARCH
 
 
-class GfnLists(Abi):
+class GfnLists(Design):
     """Indirect variants of calls: the handle names a GFN list inside a registered buffer."""
 
     ident: ClassVar[str] = "O8"

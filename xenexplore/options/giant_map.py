@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
@@ -45,12 +45,12 @@ class _Replay(ReplayModel):
         return _ranges(self.option)
 
 
-def _ranges(option: Abi) -> tuple[str, ...]:
+def _ranges(option: Design) -> tuple[str, ...]:
     second = option.text("second")
     return ("directmap",) if second == "none" else ("directmap", second)
 
 
-class GiantMap(Abi):
+class GiantMap(Design):
     """The software TLB with one entry over all of RAM as the directmap shows it."""
 
     ident: ClassVar[str] = "O10"

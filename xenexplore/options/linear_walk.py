@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LinearWalk"]
 
 
-class LinearWalk(Abi):
+class LinearWalk(Design):
     """Status quo: ``copy_{to,from}_user_hvm()`` walk the tables of ``current``."""
 
     ident: ClassVar[str] = "O0"

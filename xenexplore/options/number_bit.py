@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
@@ -45,7 +45,7 @@ class _Replay(ReplayModel):
         return accesses.user if self._kernel_only else False
 
 
-class NumberBit(Abi):
+class NumberBit(Design):
     """One flavour bit per call; flat, physically contiguous buffers."""
 
     ident: ClassVar[str] = "O2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.replay_model import ReplayModel, Unspecified
 from xenexplore.steps import Cite, mail
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Packets"]
 
 
-class Packets(Abi):
+class Packets(Design):
     """What is known: type-length-value packets, possibly over a shared ring."""
 
     ident: ClassVar[str] = "O6"

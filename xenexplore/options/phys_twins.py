@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gpa, Gva
-from xenexplore.hypervisor.abi import Abi
 from xenexplore.hypervisor.areas import register_runstate_physical
 from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.replay_model import ReplayModel, Walked
 from xenexplore.steps import Cite, Fault, xen
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PhysTwins"]
 
 
-class PhysTwins(Abi):
+class PhysTwins(Design):
     """Registered areas by physical address; every argument struct still by linear address."""
 
     ident: ClassVar[str] = "O12"

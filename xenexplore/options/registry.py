@@ -19,7 +19,7 @@ from typing import TypeAlias
 from xenexplore import options
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.options.variant import Parameters, Variant
 
 __all__ = [
@@ -37,27 +37,27 @@ __all__ = [
     "with_parameters",
 ]
 
-Chosen: TypeAlias = "str | type[Abi] | Abi | Variant"
+Chosen: TypeAlias = "str | type[Design] | Design | Variant"
 """What stands for a variant: text, an option's class, an option with parameters, a variant."""
 
 
-def _discovered() -> Iterator[type[Abi]]:
+def _discovered() -> Iterator[type[Design]]:
     """The options that the modules of this room define."""
     for info in pkgutil.iter_modules(options.__path__):
         name = f"{options.__name__}.{info.name}"
         if name == __name__:
             continue
         for found in vars(importlib.import_module(name)).values():
-            if isinstance(found, type) and issubclass(found, Abi) and found.__module__ == name:
+            if isinstance(found, type) and issubclass(found, Design) and found.__module__ == name:
                 yield found
 
 
-def _number(option: type[Abi]) -> int:
+def _number(option: type[Design]) -> int:
     """The digest's number: 7 of ``"O7"``."""
     return int(option.ident.removeprefix("O"))
 
 
-def _by_name(found: list[type[Abi]]) -> Mapping[str, type[Abi]]:
+def _by_name(found: list[type[Design]]) -> Mapping[str, type[Design]]:
     for what in ("name", "ident"):
         spelled = [getattr(option, what) for option in found]
         assert len(set(spelled)) == len(spelled), f"two options have one {what}: {spelled}"
@@ -84,7 +84,7 @@ RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
 _MOST = 1 << 20
 
 
-def option_class(chosen: str | type[Abi]) -> type[Abi]:
+def option_class(chosen: str | type[Design]) -> type[Design]:
     """An option by name or number (``"O7"``), or a class that need not be of the registry.
 
     Raises:
@@ -103,10 +103,10 @@ def option_class(chosen: str | type[Abi]) -> type[Abi]:
     )
 
 
-def _foreign(option: type[Abi]) -> type[Abi]:
+def _foreign(option: type[Design]) -> type[Design]:
     """A class as it is, if its name is its own."""
-    if not (isinstance(option, type) and issubclass(option, Abi)):
-        raise MachineError(f"expected a subclass of {Abi.__name__}, got {option!r}")
+    if not (isinstance(option, type) and issubclass(option, Design)):
+        raise MachineError(f"expected a subclass of {Design.__name__}, got {option!r}")
     if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", option.name):
         raise MachineError(
             f"class {option.__name__}: expected a name of small letters, digits and dashes, "
@@ -122,7 +122,7 @@ def _foreign(option: type[Abi]) -> type[Abi]:
     return option
 
 
-class OptionList(tuple[type[Abi], ...], Shown):
+class OptionList(tuple[type[Design], ...], Shown):
     """Options' classes, in order; one alone shows its parameters and refusals."""
 
     __slots__ = ()
@@ -131,7 +131,7 @@ class OptionList(tuple[type[Abi], ...], Shown):
         return f"<OptionList: {', '.join(option.name for option in self)}>"
 
 
-def list_options(*chosen: str | type[Abi]) -> OptionList:
+def list_options(*chosen: str | type[Design]) -> OptionList:
     """The designs, as ``xenexplore options`` lists them.
 
     Args:
@@ -148,7 +148,7 @@ def list_options(*chosen: str | type[Abi]) -> OptionList:
     return OptionList(map(option_class, chosen) if chosen else OPTIONS.values())
 
 
-def make_option(chosen: str | type[Abi], values: Mapping[str, object] | None = None) -> Abi:
+def make_option(chosen: str | type[Design], values: Mapping[str, object] | None = None) -> Design:
     """An option with its parameters, checked.
 
     Raises:
@@ -182,7 +182,7 @@ def variant(
     if isinstance(chosen, Variant):
         given, option = dict(chosen.values), chosen.design
         label = label or chosen.label
-    elif isinstance(chosen, Abi):
+    elif isinstance(chosen, Design):
         defaults = {parameter.name: parameter.default for parameter in chosen.parameters}
         given = {key: held for key, held in chosen.values.items() if held != defaults.get(key)}
         option = option_class(type(chosen))
@@ -237,7 +237,7 @@ def _changed(one: Variant, parameters: Mapping[str, object]) -> Variant:
 _SETTING = re.compile(r"(?:^|[:,])\s*([a-z_]+)=")
 
 
-def _parsed(text: str) -> tuple[type[Abi], dict[str, object]]:
+def _parsed(text: str) -> tuple[type[Design], dict[str, object]]:
     """Name and parameters of a variant's text; a value lasts to the next ``name=``."""
     name, colon, rest = text.partition(":")
     option = option_class(name.strip())
@@ -273,7 +273,7 @@ def _value(text: str, key: str, raw: str, default: object) -> object:
     return raw
 
 
-def _checked_all(option: type[Abi], values: Mapping[str, object]) -> Parameters:
+def _checked_all(option: type[Design], values: Mapping[str, object]) -> Parameters:
     known = {parameter.name: parameter for parameter in option.parameters}
     checked: list[tuple[str, object]] = []
     for key, value in values.items():

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles, capacity
 from xenexplore.hypervisor.passed_buffers import BufferUse, meaning_of, passed_buffers
@@ -55,7 +55,7 @@ class _Replay(ReplayModel):
         return Resolution.PHYSICAL
 
 
-class ScatterGatherPolicy(Abi):
+class ScatterGatherPolicy(Design):
     """All flat, all single-level lists, or levels that follow from each buffer's size."""
 
     ident: ClassVar[str] = "O4"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gpa
-from xenexplore.hypervisor.abi import Abi, Parameter
 from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.hypervisor.registered import (
     TLB_PARAMETERS,
     RegisteredBuffers,
@@ -38,7 +38,7 @@ class _Replay(ReplayModel):
         return Resolution.SEARCH
 
 
-class SoftwareTlb(Abi):
+class SoftwareTlb(Design):
     """Registered (VA, PA, size) triples are searched before any walk."""
 
     ident: ClassVar[str] = "O7"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 
 __all__ = ["Parameters", "Variant", "variant_text"]
 
@@ -42,7 +42,7 @@ class Variant:
         line: line of a scenario's text, from 1; 0 if it was never text.
     """
 
-    design: type[Abi]
+    design: type[Design]
     label: str
     values: Parameters = ()
     line: int = field(default=0, compare=False)
@@ -57,6 +57,6 @@ class Variant:
         """What the registry parses as this variant: ``"software-tlb: entries=4"``."""
         return variant_text(self.use, self.values)
 
-    def make(self) -> Abi:
+    def make(self) -> Design:
         """A fresh option with these parameters; each run needs its own."""
         return self.design(**dict(self.values))

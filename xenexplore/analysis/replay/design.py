@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.errors import MachineError
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.replay_model import ReplayModel
 from xenexplore.options.registry import OPTIONS, Chosen, variant
 from xenexplore.options.variant import Variant
@@ -31,7 +31,7 @@ def replay_model(what: Variant) -> ReplayModel:
     return model
 
 
-def _followed(option: Abi, model: ReplayModel) -> None:
+def _followed(option: Design, model: ReplayModel) -> None:
     for parameter in option.parameters:
         value = option.values[parameter.name]
         if parameter.name not in model.follows and value != parameter.default:

@@ -24,7 +24,7 @@ from xenexplore.analysis.replay.replayed import Replayed, ReplayVerdicts, Verdic
 from xenexplore.analysis.replay.static_table import Lookups, StaticTable
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.hypervisor.replay_model import (
     RecordedAccesses,
@@ -183,7 +183,7 @@ def _table(run: _Run) -> StaticTable:
     return table
 
 
-def _filled(option: Abi, entries: Sequence[TlbEntry]) -> StaticTable:
+def _filled(option: Design, entries: Sequence[TlbEntry]) -> StaticTable:
     return StaticTable(
         entries,
         capacity=option.number("entries") or None,

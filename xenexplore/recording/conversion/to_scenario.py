@@ -16,7 +16,7 @@ from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.options.registry import RECORDED, TODAY, variant
 from xenexplore.recording.conversion.struct_contents import Decided, decided_contents
 from xenexplore.recording.conversion.touched_memory import TouchedMemory, frames_of, touched_memory
@@ -182,7 +182,7 @@ def _first(recording: Recording, seen: RecordedCall, explanation: Explanation) -
     )
 
 
-def _registering(option: type[Abi], words: tuple[str, ...]) -> dict[str, object]:
+def _registering(option: type[Design], words: tuple[str, ...]) -> dict[str, object]:
     """Parameters by which an option registers the call's buffers, if it registers any."""
     takes = any(parameter.name == "register" for parameter in option.parameters)
     return {"register": words} if takes and words else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from xenexplore.hypervisor.abi import Abi, Parameter
+from xenexplore.hypervisor.design import Design, Parameter
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.box import Ink
 from xenexplore.render.views.option_refusals import refusals_of
@@ -14,7 +14,7 @@ __all__ = ["list_text", "option_text", "options_text"]
 _LEAD = 17
 
 
-def list_text(options: Sequence[type[Abi]], *, unicode: bool = False) -> str:
+def list_text(options: Sequence[type[Design]], *, unicode: bool = False) -> str:
     """One option on a page of its own; several in a list."""
     if len(options) == 1:
         return option_text(options[0], unicode=unicode)
@@ -22,7 +22,7 @@ def list_text(options: Sequence[type[Abi]], *, unicode: bool = False) -> str:
 
 
 def options_text(
-    options: Iterable[type[Abi]] = tuple(OPTIONS.values()), *, unicode: bool = False
+    options: Iterable[type[Design]] = tuple(OPTIONS.values()), *, unicode: bool = False
 ) -> str:
     """Every option: its number, its name, its title and who proposed it."""
     ink = Ink(unicode=unicode)
@@ -35,7 +35,7 @@ def options_text(
     return ink.page(lines)
 
 
-def option_text(option: type[Abi], *, unicode: bool = False) -> str:
+def option_text(option: type[Design], *, unicode: bool = False) -> str:
     """One option: what it is, who proposed it, its parameters, the guests that it refuses.
 
     Args:

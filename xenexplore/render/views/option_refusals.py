@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["refusals_of"]
@@ -20,7 +20,7 @@ _GUESTS = (
 )
 
 
-def refusals_of(option: type[Abi]) -> tuple[tuple[str, str], ...]:
+def refusals_of(option: type[Design]) -> tuple[tuple[str, str], ...]:
     """The guests that an option refuses with its default parameters: ``(guest, reason)``.
 
     Real guests are built and the option is asked about each.

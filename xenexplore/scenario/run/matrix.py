@@ -1,7 +1,7 @@
 """The review matrix: each option against each question, a scenario that runs or a reason.
 
 Which built-in scenarios run an option is read from the scenarios; where none
-does, ``matrix.toml`` says why, or the option itself (:attr:`Abi.unanswered`).  The
+does, ``matrix.toml`` says why, or the option itself (:attr:`Design.unanswered`).  The
 questions are numbered as the digest of the thread numbers them.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run.runner import compare
@@ -100,7 +100,9 @@ class Matrix(tuple[Question, ...], Shown):
         return f"<Matrix: {len(self)} questions, {options} options>"
 
 
-def matrix(*, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.values())) -> Matrix:
+def matrix(
+    *, run: bool = True, designs: Iterable[type[Design]] = tuple(OPTIONS.values())
+) -> Matrix:
     """Every question of the thread against every option.
 
     Args:
@@ -124,7 +126,7 @@ def matrix(*, run: bool = True, designs: Iterable[type[Abi]] = tuple(OPTIONS.val
 def _question(
     table: Mapping[str, Any],
     tables: Mapping[str, Any],
-    designs: tuple[type[Abi], ...],
+    designs: tuple[type[Design], ...],
     shown: Mapping[tuple[str, str], tuple[RanUnder, ...]],
 ) -> Question:
     name = str(table["name"])
@@ -146,7 +148,7 @@ def _question(
     return Question(name, str(table["title"]), tuple(cells))
 
 
-def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Abi]) -> str:
+def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Design]) -> str:
     """Why no scenario answers; what holds "else" was written for the options listed only."""
     own = option.unanswered
     found = tables["never"].get(option.name) or table.get(option.name) or own.get(table["name"])

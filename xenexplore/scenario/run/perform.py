@@ -135,7 +135,7 @@ def _switch(xen: Xen, action: records.Switch) -> None:
     xen.domain.switch(action.vcpu, action.process)
     root = xen.domain.vcpus[action.vcpu].cr3.hex()
     xen.emit(Note(cite=_GUEST, text=f"vCPU {action.vcpu} loads CR3 {root}."))
-    xen.abi.switched(xen, action.vcpu)
+    xen.design.switched(xen, action.vcpu)
 
 
 def _remap(xen: Xen, action: records.Remap) -> None:
@@ -174,9 +174,9 @@ def _share(xen: Xen, action: records.Share) -> None:
 
 def _buffers(xen: Xen) -> RegisteredBuffers | None:
     """The option's registered buffers, or None with a note that it has none."""
-    if xen.abi.tlb is not None:
-        return xen.abi.tlb
-    text = f"The option {xen.abi.name} has no registered buffers: nothing happens."
+    if xen.design.tlb is not None:
+        return xen.design.tlb
+    text = f"The option {xen.design.name} has no registered buffers: nothing happens."
     xen.emit(Note(cite=_GUEST, text=text))
     return None
 
@@ -211,7 +211,7 @@ def _ranges(xen: Xen, action: records.Purge) -> list[tuple[Gva, int]]:
 def _register_runstate(xen: Xen, action: records.RegisterRunstate) -> None:
     domain = xen.domain
     area, argument = domain.buffers[action.buffer], domain.buffers[action.argument]
-    if xen.abi.register_area(
+    if xen.design.register_area(
         xen, caller=action.vcpu, subject=action.subject, area=area.va, argument=argument.va
     ):
         return
@@ -237,9 +237,9 @@ def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
 
 def _without_page(xen: Xen) -> bool:
     """Whether the option's kernels have no hypercall page, and a note that says so."""
-    if xen.abi.without_page:
-        xen.emit(Note(cite=xen.abi.asked, text=xen.abi.without_page))
-    return bool(xen.abi.without_page)
+    if xen.design.without_page:
+        xen.emit(Note(cite=xen.design.asked, text=xen.design.without_page))
+    return bool(xen.design.without_page)
 
 
 def _hypercall_page(xen: Xen, action: records.HypercallPage) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError
-from xenexplore.hypervisor.abi import Abi
+from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
@@ -163,16 +163,16 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
 def _run(scenario: Scenario, option: Variant) -> Trace:
     domain = build_domain(scenario)
     before = view_of(domain)
-    abi = option.make()
-    xen = Xen(domain, abi)
-    reason = abi.refuses(xen)
+    design = option.make()
+    xen = Xen(domain, design)
+    reason = design.refuses(xen)
     if reason:
-        xen.emit(Refusal(cite=abi.asked, reason=reason))
+        xen.emit(Refusal(cite=design.asked, reason=reason))
     else:
         _carry_out(scenario, option, xen)
     return Trace(
         about=scenario.about,
-        option=_option_view(option, abi),
+        option=_option_view(option, design),
         machine=_with_added(before, xen),
         steps=xen.nodes,
         outcome=outcome_of(xen.nodes),
@@ -181,12 +181,12 @@ def _run(scenario: Scenario, option: Variant) -> Trace:
 
 
 def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
-    abi = xen.abi
+    design = xen.design
     once = f"Set-up, once: what {option.use} asks of the guest."
-    setup = Phase(cite=abi.asked, name=PhaseName.SETUP, who="guest", detail=once)
+    setup = Phase(cite=design.asked, name=PhaseName.SETUP, who="guest", detail=once)
     try:
         with xen.record.headed(setup):
-            abi.setup(xen)
+            design.setup(xen)
     except MachineError as error:
         raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None
     for number, action in enumerate(scenario.actions, 1):
@@ -210,18 +210,18 @@ def _with_added(before: GuestSnapshot, xen: Xen) -> GuestSnapshot:
     return replace(before, buffers=(*before.buffers, *added))
 
 
-def _option_view(option: Variant, abi: Abi) -> OptionView:
+def _option_view(option: Variant, design: Design) -> OptionView:
     return OptionView(
-        ident=abi.ident,
-        name=abi.name,
+        ident=design.ident,
+        name=design.name,
         label=option.label,
-        title=abi.title,
-        asked=abi.asked,
+        title=design.title,
+        asked=design.asked,
         given=option.values,
-        values=tuple(_values(abi)),
+        values=tuple(_values(design)),
     )
 
 
-def _values(abi: Abi) -> Iterator[tuple[str, object]]:
-    for parameter in abi.parameters:
-        yield parameter.name, abi.values[parameter.name]
+def _values(design: Design) -> Iterator[tuple[str, object]]:
+    for parameter in design.parameters:
+        yield parameter.name, design.values[parameter.name]

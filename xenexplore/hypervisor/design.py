@@ -1,7 +1,7 @@
 """What an option must say: how a call is prepared, encoded, resolved and finished.
 
 The hypervisor model executes one and the same hypercall under any option.  An
-option is an :class:`Abi`: the guest's part before and after, and Xen's part,
+option is a :class:`Design`: the guest's part before and after, and Xen's part,
 which turns a handle into pieces of guest-physical memory.  Everything it does
 is recorded as steps by the :class:`~xenexplore.hypervisor.xen.Xen` it is given.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.replay_model import ReplayModel
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["Abi", "Parameter"]
+__all__ = ["Design", "Parameter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Parameter:
     source: str = "ours"
 
 
-class Abi:
+class Design:
     """Base of every option.  Subclasses fill in the class attributes and the hooks they need.
 
     Nothing outside the option's own module and the registry tests for an option's
