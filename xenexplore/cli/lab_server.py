@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Final
 
+from xenexplore.cli.diagnostics import tell
+
 __all__ = ["main", "trust"]
 
 # Linux, include/uapi/linux/prctl.h: PR_SET_PDEATHSIG.
@@ -46,7 +48,7 @@ def trust(notebooks: Sequence[str]) -> None:
             try:
                 notary.sign(nbformat.read(path, as_version=nbformat.NO_CONVERT))
             except (OSError, ValueError, sqlite3.Error) as error:
-                print(f"xenexplore: {path} is not trusted: {error}", file=sys.stderr)
+                tell(f"xenexplore: {path} is not trusted: {error}")
 
 
 def main(words: Sequence[str]) -> None:

@@ -15,10 +15,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from xenexplore import __version__
+from xenexplore.cli.diagnostics import forget, tell
 from xenexplore.errors import XenexploreError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
@@ -157,12 +157,6 @@ def _flush() -> int:
     return 0
 
 
-def _forget_output() -> None:
-    """Keep the interpreter from trying, and complaining, once more while it shuts down."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _told(answer: Callable[[], int]) -> int:
     """An answer's exit status; what went wrong becomes one line on standard error."""
     try:
@@ -171,20 +165,19 @@ def _told(answer: Callable[[], int]) -> int:
         return _tell(str(error))
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
-        _forget_output()
+        forget(sys.stdout)
         return 0
     except OSError as error:
         where = error.filename or ""
         if not where and error.errno in _OF_WRITING:
             # Files that a command writes are named (see writing()); what is left is this.
             where = "standard output"
-            _forget_output()
+            forget(sys.stdout)
         return _tell(f"{where}{': ' if where else ''}{error.strerror or error}")
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
 def _tell(message: str) -> int:
-    with suppress(OSError):
-        print(f"xenexplore: {message}", file=sys.stderr, flush=True)
+    tell(f"xenexplore: {message}")
     return 2

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
+from xenexplore.cli.diagnostics import tell
 from xenexplore.errors import InputError
 from xenexplore.render.text.box import in_boxes
 
@@ -129,10 +130,9 @@ def prepare_output(args: argparse.Namespace) -> None:
         return
     if getattr(args, "unicode", False) and not _encodes(sys.stdout, _DRAWN):
         args.unicode = False
-        print(
+        tell(
             f"xenexplore: standard output is {sys.stdout.encoding}, which has no box characters:"
-            " --unicode is left out (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)",
-            file=sys.stderr,
+            " --unicode is left out (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)"
         )
     reconfigure(errors="backslashreplace")
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from xenexplore.cli.diagnostics import tell
 from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.errors import InputError
 from xenexplore.recording.format.header import GuestKind
@@ -96,9 +97,9 @@ def run(args: argparse.Namespace) -> int:
         keep=args.keep,
         timeout=args.timeout,
     )
-    found = record(options, _progress(), _say)
+    found = record(options, _progress(), tell)
     calls = len(found.recording.calls)
-    _say(
+    tell(
         f"{args.out}: {calls} hypercalls, {len(found.recording.accesses)} accesses, "
         f"{len(found.recording.walks)} walks; "
         + ("all explained" if not found.unexplained else f"{found.unexplained} not explained")
@@ -125,17 +126,13 @@ def _backends(text: str) -> tuple[str, ...]:
 
 
 def _setup(setup: Setup, *, dry: bool) -> int:
-    _say(f"in {setup.folder}:")
+    tell(f"in {setup.folder}:")
     for line in setup.plan():
-        _say(f"  {line}")
+        tell(f"  {line}")
     if not dry:
-        setup.run(_say)
-        _say(f"ready: xenexplore record pvh --xen {setup.xen} -o pvh.jsonl.zst")
+        setup.run(tell)
+        tell(f"ready: xenexplore record pvh --xen {setup.xen} -o pvh.jsonl.zst")
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _progress() -> Progress:
@@ -160,4 +157,4 @@ class _Marks:
     def __call__(self, seconds: float, mark: str, size: int) -> None:
         if mark != self._last:
             self._last = mark
-            _say(f"{seconds:5.0f} s  {mark:12} {size / 1e6:8.1f} MB of records")
+            tell(f"{seconds:5.0f} s  {mark:12} {size / 1e6:8.1f} MB of records")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from xenexplore.analysis.workload.find_workload import find_symbols
+from xenexplore.cli.diagnostics import tell
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
@@ -113,9 +113,8 @@ def report_damage(recording: Recording) -> int:
         return 0
     used = len(recording.calls)
     word = "warning" if damage.cut else "error"
-    print(
+    tell(
         f"xenexplore: {word}: {recording.source}: {damage}; "
-        f"only the {used} hypercalls before it are used",
-        file=sys.stderr,
+        f"only the {used} hypercalls before it are used"
     )
     return 0 if damage.cut else 2
