@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
 from xenexplore.analysis.workload.find_workload import P2M_ORDERS
-from xenexplore.api.analysis import pool_of
+from xenexplore.api.worker_pool import pool_of
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
