@@ -64,6 +64,10 @@ if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.outcome import Outcome as Outcome
+    from xenexplore.mail.mail import Mail as Mail
+    from xenexplore.mail.source import find_scenario as load
+    from xenexplore.mail.source import parse as parse
+    from xenexplore.mail.source import read_mail as read_mail
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import variant as variant
@@ -90,7 +94,6 @@ if TYPE_CHECKING:
     from xenexplore.render.web.page import save_html as save_html
     from xenexplore.scenario.library.builtin import ScenarioList as ScenarioList
     from xenexplore.scenario.library.builtin import builtin_names as scenarios
-    from xenexplore.scenario.library.builtin import find_scenario as load
     from xenexplore.scenario.model.scenario import Scenario as Scenario
     from xenexplore.scenario.run.comparison import Comparison as Comparison
     from xenexplore.scenario.run.matrix import Matrix as Matrix
@@ -99,7 +102,6 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import compare as compare
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
-    from xenexplore.scenario.text.loader import parse_scenario as parse
     from xenexplore.steps import Copy as Copy
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
@@ -133,6 +135,7 @@ __all__ = [
     "ImageTarget",
     "InputError",
     "MachineError",
+    "Mail",
     "Matching",
     "Matrix",
     "OptionList",
@@ -172,6 +175,7 @@ __all__ = [
     "open_recording",
     "parse",
     "read_costs",
+    "read_mail",
     "read_workload",
     "recording",
     "replay",
@@ -210,6 +214,7 @@ _NAMES = {
     "ImageTarget": "paging.image_target:ImageTarget",
     "InputError": "errors:InputError",
     "MachineError": "errors:MachineError",
+    "Mail": "mail.mail:Mail",
     "Matching": "recording.matching.matching:Matching",
     "Matrix": "scenario.run.matrix:Matrix",
     "OptionList": "options.registry:OptionList",
@@ -245,13 +250,14 @@ _NAMES = {
     "designs": "options.registry:list_options",
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
-    "load": "scenario.library.builtin:find_scenario",
+    "load": "mail.source:find_scenario",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
     "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
-    "parse": "scenario.text.loader:parse_scenario",
+    "parse": "mail.source:parse",
     "read_costs": "analysis.measures.cost:read_costs",
+    "read_mail": "mail.source:read_mail",
     "read_workload": "analysis.workload.find_workload:find_workload",
     "replay": "api.analysis:replay",
     "report": "api.analysis:report",
