@@ -137,7 +137,8 @@ def _show(args: argparse.Namespace) -> int:
     scenario, text = source.scenario(), source.text  # what is malformed is refused
     if args.canonical or (args.scenario == "-" and source.posting is None):
         text = write_scenario(scenario)
-    posted = {} if source.posting is None else {"posting": source.posting.as_json()}
+    posting = source.posting
+    posted: dict[str, object] = {} if posting is None else {"posting": posting.as_json()}
     _print_scenario(scenario, text, args, posted)
     return 0
 

@@ -181,8 +181,8 @@ class _Block:
 
     def _join(self, text: str, number: int) -> bool:
         """The rest of a line that a mail program has wrapped where TOML has no line end."""
-        last = self.lines[self.at - 1].text
-        if not text.strip() or (START.match(text) and len(last) < _WRAPPED):
+        short = len(self.text[-1]) + len(text) < _WRAPPED
+        if not text.strip() or (START.match(text) and short):
             wanted = f"the closing {self.state.quote}" if self.state.quote else "a value"
             self.trouble = Trouble(
                 number, wanted, repr(text[:60]) if text.strip() else "a blank line",
