@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from xenexplore.api.analysis import sweep as sweep
     from xenexplore.api.images import map_image as map  # noqa: A004 - xe.map is what it says
     from xenexplore.api.images import walk as walk
+    from xenexplore.api.mail import reply as reply
+    from xenexplore.api.mail import thread as thread
     from xenexplore.api.recordings import explain as explain
     from xenexplore.api.recordings import scenario_from as scenario_from
     from xenexplore.api.recordings import summarise as summarise
@@ -65,9 +67,11 @@ if TYPE_CHECKING:
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.outcome import Outcome as Outcome
     from xenexplore.mail.mail import Mail as Mail
+    from xenexplore.mail.reply import Reply as Reply
     from xenexplore.mail.source import find_scenario as load
     from xenexplore.mail.source import parse as parse
     from xenexplore.mail.source import read_mail as read_mail
+    from xenexplore.mail.thread import Thread as Thread
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import variant as variant
@@ -146,12 +150,14 @@ __all__ = [
     "RecordingBrowser",
     "RecordingError",
     "Replays",
+    "Reply",
     "Scenario",
     "ScenarioError",
     "ScenarioList",
     "Stepper",
     "Summary",
     "SweepTable",
+    "Thread",
     "TlbEntry",
     "TlbTable",
     "Trace",
@@ -179,6 +185,7 @@ __all__ = [
     "read_workload",
     "recording",
     "replay",
+    "reply",
     "report",
     "run",
     "save_figure",
@@ -187,6 +194,7 @@ __all__ = [
     "scenarios",
     "summarise",
     "sweep",
+    "thread",
     "variant",
     "walk",
 ]
@@ -226,12 +234,14 @@ _NAMES = {
     "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
     "Replays": "analysis.replay.replays:Replays",
+    "Reply": "mail.reply:Reply",
     "Scenario": "scenario.model.scenario:Scenario",
     "ScenarioError": "errors:ScenarioError",
     "ScenarioList": "scenario.library.builtin:ScenarioList",
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "Thread": "mail.thread:Thread",
     "TlbEntry": "tlb:TlbEntry",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
@@ -260,6 +270,7 @@ _NAMES = {
     "read_mail": "mail.source:read_mail",
     "read_workload": "analysis.workload.find_workload:find_workload",
     "replay": "api.analysis:replay",
+    "reply": "api.mail:reply",
     "report": "api.analysis:report",
     "run": "scenario.run.runner:run",
     "save_figure": "render.svg.figure_file:save_figure",
@@ -268,6 +279,7 @@ _NAMES = {
     "scenarios": "scenario.library.builtin:builtin_names",
     "summarise": "api.recordings:summarise",
     "sweep": "api.analysis:sweep",
+    "thread": "api.mail:thread",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
 }

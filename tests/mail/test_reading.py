@@ -68,7 +68,7 @@ def test_comments_are_kept_aside(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 REFUSED = {
-    "cut in the middle": (f"{LOW}\n> {ONE[:14]}\n> title = 't'\n\n[...]\n\n> [guest]\n", 5),
+    "cut in the middle": (f"{LOW}\n> {ONE[:12]}\n> title = 't'\n\n[...]\n\n> [guest]\n", 5),
     "cut, quoted": (f'{LOW}\n> name = "a"\n> title = "t"\n> [...]\n> [guest]\n', 4),
     "words, then a table": (f"Hi,\n\n{ONE}\nand then\n\n[[option]]\nuse = 'bounce'\n", 11),
     "words without a blank line": (f"Hi,\n\n{ONE}and then\n", 8),
@@ -113,19 +113,17 @@ def test_an_attached_scenario(tmp_path: Path) -> None:
     text = mailers.message(body, kind='multipart/mixed; boundary="XX"')
     assert xe.load(mail(tmp_path, text)) == xe.parse(ONE)
     bad = text.replace(mailers.as_base64(ONE), mailers.as_base64(ONE + "vcpu = 2\n"))
-    with pytest.raises(
-        xe.ScenarioError, match=r"attachment one\.toml, base64 text decoded: line 6"
-    ):
+    with pytest.raises(xe.ScenarioError, match=r"one\.toml, base64 text decoded: line 6"):
         xe.load(mail(tmp_path, bad))
 
 
-def test_errors_of_a_run_name_the_line_of_the_mail(tmp_path: Path) -> None:
+def test_errors_name_the_line_of_the_mail(tmp_path: Path) -> None:
     action = '\n[[action]]\ndo = "switch"\nvcpu = 7\nprocess = "kernel"\n'
     text = mailers.message(mailers.as_quoted_printable(f"{LOW}\n{mailers.quoted(ONE + action)}"))
     text = text.replace("8bit", "quoted-printable").replace(">", "=3E", 1)
-    line = text.split("\n").index("> [[action]]") + 1
+    line = next(n for n, line in enumerate(text.split("\n"), 1) if line.startswith("> vcpu =3D 7"))
     with pytest.raises(xe.ScenarioError, match=f"line {line}, action 1"):
-        xe.run(xe.load(mail(tmp_path, text)))
+        xe.load(mail(tmp_path, text))
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,8 @@ class _Block:
         group = list(self._group())
         after = self.at + len(group)
         said = [(place, text) for place, text in group if text.strip()]
+        if not said and self.state.breaks:
+            return self._join("", self.lines[self.at].number)
         if not said:
             return self._blank(group, after)
         adjacent = said[0][0] == self.at

@@ -13,7 +13,7 @@ from xenexplore.mail.extract import excerpts_in
 from xenexplore.mail.message import Letter, Part, read_letters
 from xenexplore.scenario.model.scenario import Scenario
 
-__all__ = ["Mail", "Posting", "read_letters_of"]
+__all__ = ["Mail", "Posting", "posting_of_text", "read_letters_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,3 +202,10 @@ def _file(part: Part) -> Excerpt:
         numbers=tuple(line.number for line in part.lines),
         is_scenario="name" in tables and "title" in tables,
     )
+
+
+def posting_of_text(text: str, source: str) -> Posting:
+    """A scenario that is a whole text and stands in no mail."""
+    lines = text.removesuffix("\n").split("\n")
+    excerpt = Excerpt(name="", depth=0, text=text, numbers=tuple(range(1, len(lines) + 2)))
+    return Posting(number=1, letter=Letter(), source=source, excerpt=excerpt)

@@ -44,6 +44,8 @@ DISPLAYS: dict[str, Display] = {
     "scenario.model.scenario:Scenario": Display("text.scenarios:scenario_text"),
     "scenario.library.builtin:ScenarioList": Display("text.scenarios:names_text"),
     "mail.mail:Mail": Display("text.mail.mail:mail_text"),
+    "mail.reply:Reply": Display("text.mail.reply:reply_text"),
+    "mail.thread:Thread": Display("text.mail.thread:thread_text"),
     "scenario.run.matrix:Matrix": Display("text.matrix:matrix_text"),
     "options.registry:OptionList": Display("text.options:list_text", draws=True),
     "paging.walk_record:Walk": Display("text.walk:walk_text"),
