@@ -36,7 +36,15 @@ def reply(
         ScenarioError: the mail has no such scenario, or there is no such option.
         OSError: the file cannot be read.
 
-    >>> print(reply("straddle", "number-bit", against="linear-walk").text()[-160:], end="")
+    >>> answer = reply("straddle", "number-bit", against="linear-walk")
+    >>> answer.before.outcome.status.value, answer.after.outcome.status.value
+    ('right', 'wrong')
+    >>> print("".join(answer.text(width=68).splitlines(True)[-5:]), end="")
+    The first step that differs:
+      before: step 1: vCPU 0 makes the hypercall
+        vcpu_op.get_runstate_info.
+      after: step 2: The guest translates 0xffffc90004000ff0 to
+        0x23e48ff0 by table walk.
     """
     source = find_source(mail, limit=limit)
     posting = source.posting or posting_of_text(source.text, source.source)
