@@ -21,6 +21,7 @@ __all__ = ["excerpts_in"]
 
 # No mail program wraps lines that are shorter than this.
 _WRAPPED: Final = 56
+_LONGEST: Final = 1000
 _NAME: Final = re.compile(r"\s*name\s*=\s*[\"\u201c\u201d\u201e']([^\"\u201c\u201d']*)")
 
 
@@ -44,7 +45,9 @@ def excerpts_in(lines: Sequence[BodyLine]) -> list[Excerpt]:
         block.read()
         excerpt = block.excerpt()
         found.append(excerpt)
-        at = max(block.at, at + 1) if excerpt.is_scenario else at + 1
+        # What a fragment swallowed is looked at again, unless it is most of a long text.
+        passed = excerpt.is_scenario or block.at - at > _LONGEST
+        at = max(block.at, at + 1) if passed else at + 1
     return found
 
 
@@ -52,14 +55,16 @@ def _add_stray(found: list[Excerpt], line: BodyLine, depth: int) -> None:
     """A table after words: whether it belongs to the scenario above, no one says."""
     for place in range(len(found) - 1, -1, -1):
         above = found[place]
-        if above.depth == depth and above.is_scenario and above.trouble is None:
+        if above.depth != depth or not above.is_scenario:
+            continue
+        if above.trouble is None:
             trouble = Trouble(
                 line.number, f"no table after the end of {above.name!r}",
                 repr(line.text.strip()),
                 f"its text ends above, in line {above.last}: keep a scenario in one piece",
             )  # fmt: skip
             found[place] = replace(above, trouble=trouble)
-            return
+        return
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xenexplore.mail.mail import Posting
 from xenexplore.mail.thread import Thread, ThreadEntry
 from xenexplore.render.text.box import Ink
 from xenexplore.render.text.table import table
@@ -24,7 +25,7 @@ def thread_text(thread: Thread) -> str:
                 (
                     str(posting.number),
                     ink.text(posting.name),
-                    ink.text(posting.letter.sender or "unknown"),
+                    ink.text(_who(posting)),
                     posting.letter.day or "-",
                     _says(entry),
                 )
@@ -37,6 +38,11 @@ def thread_text(thread: Thread) -> str:
         for line in one.lines:
             lines += ink.paragraph(line, "  ", "      ")
     return ink.page(lines)
+
+
+def _who(posting: Posting) -> str:
+    sender = posting.letter.sender or "unknown"
+    return f"{sender}, quoting" if posting.excerpt.depth else sender
 
 
 def _says(entry: ThreadEntry) -> str:
