@@ -72,7 +72,9 @@ class _Reader(HTMLParser):
         words = " ".join(_split(data))
         if self._text and data[:1] in _SPACE and not self._text.endswith(" "):
             self._add(" ")
+        self._past = data[: len(data) - len(data.lstrip(_SPACE))].count("\n")
         self._add(words)
+        self._past = 0
         if words and data[-1] in _SPACE:
             self._add(" ")
 

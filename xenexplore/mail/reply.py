@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
-from xenexplore.display import text_of
+from xenexplore.display import Shown, text_of
 from xenexplore.mail.claims import claims_in
 from xenexplore.mail.mail import Posting
 from xenexplore.mail.message import Letter
@@ -21,7 +21,7 @@ __all__ = ["Reply", "reply_to"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Shown):
     """An answer.
 
     Attributes:
@@ -44,13 +44,21 @@ class Reply:
     difference: Difference | None
     link: str = ""
 
-    def text(self, *, width: int = 72) -> str:
+    def __repr__(self) -> str:
+        after = self.after
+        return (
+            f"<Reply {self.before.about.name}: {self.before.option.label} "
+            f"{self.before.outcome.status}, {after.option.label} {after.outcome.status}>"
+        )
+
+    def text(self, *, unicode: bool = False, width: int = 72) -> str:
         """The answer, ready to be pasted.
 
         Args:
+            unicode: as for every text; an answer has no lines to draw.
             width: most columns of our own lines; quoted lines stay whole.
         """
-        return text_of(self, width=width)
+        return text_of(self, unicode=unicode, width=width)
 
     def as_json(self) -> dict[str, object]:
         """Whom it answers, both outcomes, and where they part."""
