@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def test_several_are_chosen_by_number_or_name(tmp_path: Path) -> None:
     assert xe.load(f"{mail(tmp_path, ONE)}#one") == xe.parse(ONE)
     with pytest.raises(xe.ScenarioError, match="it is one scenario"):
         xe.load(f"{mail(tmp_path, ONE)}#two")
+
+
+def test_one_of_several_on_standard_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"Hi,\n\n{ONE}\nand\n\n{TWO}\nJan\n"))
+    assert main(["scenario", "show", "-#2"]) == 0
+    assert xe.parse(capsys.readouterr().out) == xe.parse(TWO)
 
 
 def test_the_same_one_twice_is_one(tmp_path: Path) -> None:

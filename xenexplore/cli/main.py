@@ -56,6 +56,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
+    def _parse_optional(self, arg_string: str) -> Any:
+        """``-#2`` is the second scenario of a mail on standard input, and no option."""
+        return None if arg_string.startswith("-#") else super()._parse_optional(arg_string)
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """Unlike argparse's own, does not hide that nothing can be written."""
         (file or sys.stderr).write(message)
