@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from xenexplore.api.analysis import sweep as sweep
     from xenexplore.api.images import map_image as map  # noqa: A004 - xe.map is what it says
     from xenexplore.api.images import walk as walk
+    from xenexplore.api.mail import reply as reply
+    from xenexplore.api.mail import thread as thread
     from xenexplore.api.recordings import explain as explain
     from xenexplore.api.recordings import scenario_from as scenario_from
     from xenexplore.api.recordings import summarise as summarise
@@ -64,6 +66,12 @@ if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.outcome import Outcome as Outcome
+    from xenexplore.mail.mail import Mail as Mail
+    from xenexplore.mail.reply import Reply as Reply
+    from xenexplore.mail.source import find_scenario as load
+    from xenexplore.mail.source import parse as parse
+    from xenexplore.mail.source import read_mail as read_mail
+    from xenexplore.mail.thread import Thread as Thread
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import variant as variant
@@ -90,7 +98,6 @@ if TYPE_CHECKING:
     from xenexplore.render.web.page import save_html as save_html
     from xenexplore.scenario.library.builtin import ScenarioList as ScenarioList
     from xenexplore.scenario.library.builtin import builtin_names as scenarios
-    from xenexplore.scenario.library.builtin import find_scenario as load
     from xenexplore.scenario.model.scenario import Scenario as Scenario
     from xenexplore.scenario.run.comparison import Comparison as Comparison
     from xenexplore.scenario.run.matrix import Matrix as Matrix
@@ -99,7 +106,6 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import compare as compare
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
-    from xenexplore.scenario.text.loader import parse_scenario as parse
     from xenexplore.steps import Copy as Copy
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
@@ -133,6 +139,7 @@ __all__ = [
     "ImageTarget",
     "InputError",
     "MachineError",
+    "Mail",
     "Matching",
     "Matrix",
     "OptionList",
@@ -143,12 +150,14 @@ __all__ = [
     "RecordingBrowser",
     "RecordingError",
     "Replays",
+    "Reply",
     "Scenario",
     "ScenarioError",
     "ScenarioList",
     "Stepper",
     "Summary",
     "SweepTable",
+    "Thread",
     "TlbEntry",
     "TlbTable",
     "Trace",
@@ -172,9 +181,11 @@ __all__ = [
     "open_recording",
     "parse",
     "read_costs",
+    "read_mail",
     "read_workload",
     "recording",
     "replay",
+    "reply",
     "report",
     "run",
     "save_figure",
@@ -183,6 +194,7 @@ __all__ = [
     "scenarios",
     "summarise",
     "sweep",
+    "thread",
     "variant",
     "walk",
 ]
@@ -210,6 +222,7 @@ _NAMES = {
     "ImageTarget": "paging.image_target:ImageTarget",
     "InputError": "errors:InputError",
     "MachineError": "errors:MachineError",
+    "Mail": "mail.mail:Mail",
     "Matching": "recording.matching.matching:Matching",
     "Matrix": "scenario.run.matrix:Matrix",
     "OptionList": "options.registry:OptionList",
@@ -221,12 +234,14 @@ _NAMES = {
     "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
     "Replays": "analysis.replay.replays:Replays",
+    "Reply": "mail.reply:Reply",
     "Scenario": "scenario.model.scenario:Scenario",
     "ScenarioError": "errors:ScenarioError",
     "ScenarioList": "scenario.library.builtin:ScenarioList",
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "Thread": "mail.thread:Thread",
     "TlbEntry": "tlb:TlbEntry",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
@@ -245,15 +260,17 @@ _NAMES = {
     "designs": "options.registry:list_options",
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
-    "load": "scenario.library.builtin:find_scenario",
+    "load": "mail.source:find_scenario",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
     "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
-    "parse": "scenario.text.loader:parse_scenario",
+    "parse": "mail.source:parse",
     "read_costs": "analysis.measures.cost:read_costs",
+    "read_mail": "mail.source:read_mail",
     "read_workload": "analysis.workload.find_workload:find_workload",
     "replay": "api.analysis:replay",
+    "reply": "api.mail:reply",
     "report": "api.analysis:report",
     "run": "scenario.run.runner:run",
     "save_figure": "render.svg.figure_file:save_figure",
@@ -262,6 +279,7 @@ _NAMES = {
     "scenarios": "scenario.library.builtin:builtin_names",
     "summarise": "api.recordings:summarise",
     "sweep": "api.analysis:sweep",
+    "thread": "api.mail:thread",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
 }

@@ -19,9 +19,14 @@ from xenexplore.render.text.table import WIDTH
 
 SMALL = "synthetic:vcpus=2:tasks=4:calls=200"
 KASLR = Path(__file__).resolve().parents[1] / "data/images/plain-96-kaslr/ptpages.bin.zst"
+MAIL = Path(xe.__file__).parent / "scenario/library/straddle.toml"
 PICTURE = re.compile(r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">')
-# Not for a mail's columns: CSV, and a scenario's own text.
-ITS_OWN_COLUMNS = {"analysis.sweep:SweepTable", "scenario.model.scenario:Scenario"}
+# Not for a mail's columns: CSV, and a scenario's own text, quoted or not.
+ITS_OWN_COLUMNS = {
+    "analysis.sweep:SweepTable",
+    "scenario.model.scenario:Scenario",
+    "mail.reply:Reply",
+}
 
 
 @cache
@@ -33,6 +38,9 @@ def sample(name: str) -> Any:
         "scenario.run.comparison:Comparison": lambda: xe.compare(scenario),
         "scenario.model.scenario:Scenario": lambda: scenario,
         "scenario.library.builtin:ScenarioList": xe.scenarios,
+        "mail.mail:Mail": lambda: xe.read_mail(str(MAIL)),
+        "mail.reply:Reply": lambda: xe.reply("straddle", "number-bit"),
+        "mail.thread:Thread": lambda: xe.thread(str(MAIL)),
         "scenario.run.matrix:Matrix": lambda: xe.matrix(run=False),
         "options.registry:OptionList": xe.designs,
         "paging.walk_record:Walk": lambda: xe.walk(KASLR, 0x1000),

@@ -30,6 +30,7 @@ ROOMS = [
     "hypervisor",
     "options",
     "scenario",
+    "mail",
     "recording",
     "analysis",
     "render",

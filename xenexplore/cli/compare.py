@@ -8,7 +8,7 @@ import sys
 from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_option, add_printing
 from xenexplore.cli.run import load_line, option_words
 from xenexplore.cli.scenario import SCENARIO_HELP
-from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.mail.source import find_scenario
 from xenexplore.scenario.run.runner import compare
 
 __all__ = ["add_arguments", "run"]

@@ -37,7 +37,7 @@ def _files(prefix: str, *endings: str) -> list[str]:
 def _scenarios(prefix: str, **_: Any) -> list[str]:
     from xenexplore.scenario.library.builtin import builtin_names
 
-    return [*builtin_names(), *_files(prefix, "toml")]
+    return [*builtin_names(), *_files(prefix, "toml", "eml", "mbox")]
 
 
 def _recordings(prefix: str, **_: Any) -> list[str]:
@@ -48,13 +48,13 @@ def _recordings(prefix: str, **_: Any) -> list[str]:
 
 def _labels(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
     """Labels of the scenario that is already there, and options by name."""
+    from xenexplore.mail.source import find_scenario
     from xenexplore.options.registry import OPTIONS
-    from xenexplore.scenario.library.builtin import find_scenario
     from xenexplore.scenario.run.runner import options_of
 
     scenario = getattr(parsed_args, "scenario", None)
     labels: list[str] = []
-    if scenario and scenario != "-":
+    if scenario and not scenario.startswith("-"):
         try:
             labels = [option.label for option in options_of(find_scenario(scenario))]
         except (XenexploreError, OSError):

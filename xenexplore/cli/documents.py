@@ -24,13 +24,16 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "matching": 1,  # what the copy plans explain of a recording
         "matrix-cell": 1,
         "page-run": 1,  # a run of an address space, or what is missing from it
+        "posting": 1,  # a scenario in a mail, and what it says now
         "recorded": 1,  # what `record` wrote
         "recording": 1,  # a recording's contents
         "replay": 1,
+        "reply": 1,  # an answer to a mail
         "report": 1,
         "scenario": 1,
         "sweep-row": 1,
         "trace": 1,  # xenexplore.scenario.run.trace
+        "version-difference": 1,  # what a later posting of a scenario changed
         "walk": 1,  # a walk, or why there is none
     }
 )

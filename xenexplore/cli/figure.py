@@ -17,10 +17,10 @@ from xenexplore.cli.printing import (
 from xenexplore.cli.run import load_line, option_words
 from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
+from xenexplore.mail.source import find_scenario
 from xenexplore.render.drawing.theme import THEMES
 from xenexplore.render.svg.figure_file import KINDS, figure_bytes, kind_of
 from xenexplore.render.svg.views import VIEWS
-from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.run.runner import compare
 from xenexplore.scenario.run.runner import run as run_scenario
 

@@ -18,8 +18,8 @@ from xenexplore.cli.printing import (
 from xenexplore.cli.run import load_line, option_words
 from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
+from xenexplore.mail.source import find_scenario
 from xenexplore.render.web.page import save_html, trace_html
-from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.run.runner import compare
 from xenexplore.scenario.run.runner import run as run_scenario
 

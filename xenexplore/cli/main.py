@@ -32,6 +32,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("compare", "compare", "A scenario under each of its options, side by side."),
     ("figure", "figure", "A view of a scenario as SVG, PNG or PDF."),
     ("html", "html", "One offline file that steps through a scenario in any browser."),
+    ("reply", "reply", "An answer to a scenario in a mail, ready to be pasted or sent."),
+    ("thread", "thread", "The scenarios of a mail thread: who posted each, and what still holds."),
     ("options", "options", "The proposed designs: summary, parameters, unsupported guests."),
     ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
     ("map", "map_", "A whole address space as runs of equal pages with equal rights."),
@@ -53,6 +55,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        """``-#2`` is the second scenario of a mail on standard input, and no option."""
+        return None if arg_string.startswith("-#") else super()._parse_optional(arg_string)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Unlike argparse's own, does not hide that nothing can be written."""

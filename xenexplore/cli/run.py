@@ -8,8 +8,8 @@ import sys
 from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_option, add_printing
 from xenexplore.cli.scenario import SCENARIO_HELP
 from xenexplore.errors import InputError
+from xenexplore.mail.source import find_scenario
 from xenexplore.render.text.run.views import TEXT_VIEWS
-from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.run.runner import run as run_scenario
 
 __all__ = ["add_arguments", "load_line", "option_words", "run"]

@@ -15,19 +15,17 @@ from xenexplore.cli.printing import (
     print_record,
     print_text,
 )
-from xenexplore.scenario.library.builtin import (
-    builtin_names,
-    find_scenario,
-    find_text,
-    load_builtin,
-)
+from xenexplore.mail.source import find_scenario, find_source
+from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.runner import check, options_of
-from xenexplore.scenario.text.loader import parse_scenario
 
 __all__ = ["SCENARIO_HELP", "add_arguments", "run"]
 
-SCENARIO_HELP = "a scenario's file, a built-in's name (see scenario list), or - for standard input"
+SCENARIO_HELP = (
+    "a scenario's file, a built-in's name (see scenario list), or - for standard input; a mail "
+    "or an mbox with scenarios in it will do: FILE#2 or FILE#NAME is one of several"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,17 +133,21 @@ def _summary(scenario: Scenario) -> dict[str, object]:
 def _show(args: argparse.Namespace) -> int:
     from xenexplore.scenario.text.writer import write_scenario
 
-    text, source = find_text(args.scenario, limit=args.max_size)
-    scenario = parse_scenario(text, source)  # what is malformed is refused
-    if args.canonical or args.scenario == "-":
+    source = find_source(args.scenario, limit=args.max_size)
+    scenario, text = source.scenario(), source.text  # what is malformed is refused
+    if args.canonical or (args.scenario == "-" and source.posting is None):
         text = write_scenario(scenario)
-    _print_scenario(scenario, text, args)
+    posting = source.posting
+    posted: dict[str, object] = {} if posting is None else {"posting": posting.as_json()}
+    _print_scenario(scenario, text, args, posted)
     return 0
 
 
-def _print_scenario(scenario: Scenario, text: str, args: argparse.Namespace) -> None:
+def _print_scenario(
+    scenario: Scenario, text: str, args: argparse.Namespace, posted: dict[str, object]
+) -> None:
     if args.json:
-        print_record("scenario", {**_summary(scenario), "text": text})
+        print_record("scenario", {**_summary(scenario), "text": text, **posted})
     else:
         sys.stdout.write(text)
 
@@ -190,5 +192,5 @@ def _from_recording(args: argparse.Namespace) -> int:
     row = find_row(recording, args.number, domain=args.domain)
     scenario = to_scenario(recording, row)
     status = report_damage(recording)
-    _print_scenario(scenario, write_scenario(scenario), args)
+    _print_scenario(scenario, write_scenario(scenario), args, {})
     return status

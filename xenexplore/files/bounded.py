@@ -27,6 +27,7 @@ __all__ = [
     "half_of_memory",
     "is_compressed",
     "read_blocks",
+    "read_bytes",
     "read_lines",
     "read_text",
     "shown_size",
@@ -284,13 +285,36 @@ def read_text(
         OSError: the file cannot be read.
     """
     name = "standard input" if str(source) == "-" else str(source)
+    return decoded(name, read_bytes(source, limit, what=what, error=error), what, error)
+
+
+def read_bytes(
+    source: str | Path,
+    limit: int = TEXT_LIMIT,
+    *,
+    what: str,
+    error: type[InputError] = InputError,
+) -> bytes:
+    """All of a file that a person writes, decompressed where it is compressed.
+
+    Args:
+        source: a path, or ``"-"`` for standard input.
+        limit: most bytes of content, decompressed.
+        what: what the file should be, for messages.
+        error: what is raised if it cannot be read.
+
+    Raises:
+        InputError: as for :func:`read_blocks`; the compressed stream is damaged.
+        OSError: the file cannot be read.
+    """
+    name = "standard input" if str(source) == "-" else str(source)
     if source == "-" and sys.stdin is not None and not hasattr(sys.stdin, "buffer"):
-        return str(sys.stdin.read(limit))  # replaced by a text, as notebooks and tests do
+        # Replaced by a text, as notebooks and tests do.
+        return str(sys.stdin.read(limit)).encode("utf-8", "surrogateescape")
     try:
-        raw = b"".join(read_blocks(source, limit, what=what, error=error))
+        return b"".join(read_blocks(source, limit, what=what, error=error))
     except Cut as cut:
         raise error(name, "", expected=what, got=str(cut), hint="copy the file again") from None
-    return decoded(name, raw, what, error)
 
 
 def decoded(source: object, raw: bytes, what: str, error: type[InputError] = InputError) -> str:

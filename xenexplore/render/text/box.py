@@ -32,10 +32,12 @@ class Ink:
 
     Args:
         unicode: box characters and arrows; otherwise ASCII only, as mail wants it.
+        width: columns of the page.
     """
 
-    def __init__(self, *, unicode: bool = False) -> None:
+    def __init__(self, *, unicode: bool = False, width: int = WIDTH) -> None:
         self.unicode = unicode
+        self.width = width
 
     def text(self, text: str) -> str:
         """Text in this ink's characters, on one line; control characters become spaces."""
@@ -48,9 +50,9 @@ class Ink:
         kept = "".join(c for c in decomposed if not unicodedata.combining(c))
         return kept.encode("ascii", "replace").decode()
 
-    def rule(self, width: int = WIDTH) -> str:
+    def rule(self, width: int | None = None) -> str:
         """A line across the page."""
-        return ("\u2500" if self.unicode else "-") * width
+        return ("\u2500" if self.unicode else "-") * (width or self.width)
 
     def mark(self, *, now: bool, bad: bool) -> str:
         """The gutter: the step that is shown, or one that went wrong."""
@@ -75,15 +77,18 @@ class Ink:
     def ends(self, left: str, right: str) -> list[str]:
         """Two texts at the two margins; on two lines where they do not fit on one."""
         left, right = self.text(left), self.text(right)
-        room = WIDTH - len(left) - len(right)
+        room = self.width - len(left) - len(right)
         if room >= 2:
             return [f"{left}{' ' * room}{right}".rstrip()]
-        return [*wrapped(left), *(line.rjust(WIDTH) for line in wrapped(right))]
+        return [
+            *self._wrapped(left),
+            *(line.rjust(self.width) for line in self._wrapped(right)),
+        ]
 
     def paragraph(self, text: str, lead: str = "", hanging: str | None = None) -> list[str]:
         """Wrapped text behind a lead; later lines are indented as far, or by ``hanging``."""
         lead = self.text(lead)
-        return wrapped(self.text(text), lead, " " * len(lead) if hanging is None else hanging)
+        return self._wrapped(self.text(text), lead, " " * len(lead) if hanging is None else hanging)
 
     def row(
         self,
@@ -105,27 +110,30 @@ class Ink:
         # A tree's lines go on beside what is wrapped.
         blank = "".join("\u2502" if c in "\u2502\u251c" else " " for c in lead)
         right = f"{side}  {aside}" if side and aside else side or aside
-        if len(lead) + len(main) + 2 + len(right) > WIDTH:
+        if len(lead) + len(main) + 2 + len(right) > self.width:
             right = side
-        lines = wrapped(main, lead, blank)
-        if right and len(lines[-1]) + 2 + len(right) <= WIDTH:
-            lines[-1] += right.rjust(WIDTH - len(lines[-1]))
+        lines = self._wrapped(main, lead, blank)
+        if right and len(lines[-1]) + 2 + len(right) <= self.width:
+            lines[-1] += right.rjust(self.width - len(lines[-1]))
         elif right:
-            lines += wrapped(right, blank, blank + "  ")
+            lines += self._wrapped(right, blank, blank + "  ")
         for line in more:
-            lines += wrapped(self.text(line), blank, blank + "  ")
+            lines += self._wrapped(self.text(line), blank, blank + "  ")
         return lines
+
+    def _wrapped(self, text: str, lead: str = "", hanging: str = "") -> list[str]:
+        return wrapped(text, lead, hanging, self.width)
 
     def page(self, lines: Iterable[str]) -> str:
         """Lines as text that ends in a newline."""
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def wrapped(text: str, lead: str = "", hanging: str = "") -> list[str]:
+def wrapped(text: str, lead: str = "", hanging: str = "", width: int = WIDTH) -> list[str]:
     """Wrap behind a lead; never wider than the page, even where a word is."""
     return textwrap.wrap(
         text,
-        WIDTH,
+        width,
         initial_indent=lead,
         subsequent_indent=hanging,
         break_on_hyphens=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from xenexplore.addr import Gfn, Gva, Space, parse_address
@@ -29,9 +29,9 @@ class SourceText:
         lines: where its keys stand.
     """
 
-    def __init__(self, source: str, text: str) -> None:
+    def __init__(self, source: str, text: str, numbers: Sequence[int] = ()) -> None:
         self.source = source
-        self.lines = KeyLines(text)
+        self.lines = KeyLines(text, numbers)
 
 
 class Fields:

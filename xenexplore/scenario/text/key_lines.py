@@ -24,10 +24,13 @@ class KeyLines:
 
     Args:
         text: the TOML text; what it says is not validated here.
+        numbers: the number that each of its lines is called by in messages, where the
+            text was taken out of a longer one; default: from 1.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, numbers: Sequence[int] = ()) -> None:
         self._text = text
+        self._numbers = numbers
         self._masked = _OPAQUE.sub(_blank, text)
         self._at: dict[tuple[object, ...], int] = {(): 0}
         table: tuple[object, ...] = ()
@@ -65,10 +68,16 @@ class KeyLines:
             found = self._at.get(path[:length], self._at.get((*path[:length], 0)))
             if found is not None:
                 return self._number(self._inner(found, path[length:]))
-        return 1
+        return self.called(1)
+
+    def called(self, line: int) -> int:
+        """What a line of this text, from 1, is called in messages."""
+        if not self._numbers:
+            return line
+        return self._numbers[min(line, len(self._numbers)) - 1]
 
     def _number(self, offset: int) -> int:
-        return self._text.count("\n", 0, offset) + 1
+        return self.called(self._text.count("\n", 0, offset) + 1)
 
     def _inner(self, start: int, steps: Sequence[object]) -> int:
         """Where the innermost of ``steps`` that can be found begins."""

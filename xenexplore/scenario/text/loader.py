@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
@@ -74,12 +75,16 @@ def scenario_text(source: str, *, limit: int | None = None) -> str:
     return read_text(source, most, what="a scenario", error=ScenarioError)
 
 
-def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
+def parse_scenario(
+    text: str, source: str = "a scenario", *, numbers: Sequence[int] = ()
+) -> Scenario:
     r"""Read a scenario from its text.
 
     Args:
         text: the TOML text.
         source: what it is called in messages.
+        numbers: what each line is called in messages, where the text was taken out of a
+            longer one (a mail); default: from 1.
 
     Raises:
         ScenarioError: it is malformed; names line and field, and the nearest
@@ -91,12 +96,15 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _toml_error(source, text, error) from None
+        raise _toml_error(SourceText(source, text, numbers), text, error) from None
     except RecursionError:
         raise ScenarioError(
-            source, "line 1", expected="TOML", got="tables or arrays nested too deeply"
+            source,
+            f"line {numbers[0] if numbers else 1}",
+            expected="TOML",
+            got="tables or arrays nested too deeply",
         ) from None
-    reading = SourceText(source, text)
+    reading = SourceText(source, text, numbers)
     top = Fields(reading, tables, (), "")
     about = read_about(top)
     guest = read_guest(_table(reading, top, "guest"))
@@ -119,14 +127,15 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     )
 
 
-def _toml_error(source: str, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
+def _toml_error(reading: SourceText, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
     """What tomllib complains of, with its line, in our form."""
     what, _, rest = str(error).partition(" (at ")
     line = re.match(r"line (\d+)", rest)
     number = int(line[1]) if line else text.count("\n") + 1
     lines = text.splitlines()
     shown = repr(lines[number - 1].strip()[:60]) if number <= len(lines) else "the end of the text"
-    return ScenarioError(source, f"line {number}", expected="TOML", got=shown, hint=what.lower())
+    place = f"line {reading.lines.called(number)}"
+    return ScenarioError(reading.source, place, expected="TOML", got=shown, hint=what.lower())
 
 
 def _one_line(top: Fields, key: str) -> str:

@@ -1,0 +1,73 @@
+"""Answers to mails, and threads, from a file."""
+
+from __future__ import annotations
+
+from xenexplore.mail.mail import posting_of_text
+from xenexplore.mail.reply import Reply, reply_to
+from xenexplore.mail.source import find_source, read_mail
+from xenexplore.mail.thread import Thread, thread_of
+from xenexplore.options.registry import Chosen
+from xenexplore.scenario.model.scenario import Scenario
+
+__all__ = ["reply", "thread"]
+
+
+def reply(
+    mail: str,
+    option: Chosen | None = None,
+    *,
+    against: Chosen | None = None,
+    edited: Scenario | None = None,
+    link: str = "",
+    limit: int | None = None,
+) -> Reply:
+    """An answer to a scenario in a mail, its text ready to be pasted.
+
+    Args:
+        mail: a file, ``"-"``, or a built-in scenario's name; ``"FILE#2"`` as for ``xe.load``.
+        option: what the answer runs the scenario under; None: as ``against``.
+        against: what it is held against; None: the option whose outcome the mail reports,
+            or else the scenario's first.
+        edited: the scenario as you would have it; None: unchanged.
+        link: where to look at it, or ``""``.
+        limit: most bytes of the file; None for 4 MiB.
+
+    Raises:
+        ScenarioError: the mail has no such scenario, or there is no such option.
+        OSError: the file cannot be read.
+
+    >>> answer = reply("straddle", "number-bit", against="linear-walk")
+    >>> answer.before.outcome.status.value, answer.after.outcome.status.value
+    ('right', 'wrong')
+    >>> print("".join(answer.text(width=68).splitlines(True)[-5:]), end="")
+    The first step that differs:
+      before: step 1: vCPU 0 makes the hypercall
+        vcpu_op.get_runstate_info.
+      after: step 2: The guest translates 0xffffc90004000ff0 to
+        0x23e48ff0 by table walk.
+    """
+    source = find_source(mail, limit=limit)
+    posting = source.posting or posting_of_text(source.text, source.source)
+    return reply_to(posting, option, against=against, edited=edited, link=link)
+
+
+def thread(mbox: str, *, limit: int | None = None) -> Thread:
+    r"""The scenarios of a thread: who posted each, and whether it still says so.
+
+    Args:
+        mbox: an mbox, a message, or ``"-"`` for standard input.
+        limit: most bytes of it; None for 64 MiB.
+
+    Raises:
+        ScenarioError: a message's text cannot be decoded.
+        OSError: the file cannot be read.
+
+    >>> import tempfile, pathlib
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "thread.mbox")
+    ...     _ = path.write_text('From a  Wed Sep 28 10:05:11 2022\nFrom: Jan <j@example.org>\n\n'
+    ...         'name = "x"\ntitle = "Nothing happens"\n')
+    ...     len(thread(str(path)).entries)
+    1
+    """
+    return thread_of(read_mail(mbox, limit=64 << 20 if limit is None else limit))
