@@ -7,6 +7,8 @@ fails changes nothing: the machine is built again from the actions before it.
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import replace
 
 from xenexplore.errors import MachineError, ScenarioError
@@ -45,6 +47,7 @@ class SessionMachine:
         self.base = replace(scenario, actions=(), options=options, expects=())
         self.option = option
         self.actions: list[ActionSpec] = list(done)
+        self._watching: list[weakref.WeakMethod[Callable[[int], None]]] = []
         if option is not None and done:
             self.actions.append(Setup())
         self.run = self._replayed()
@@ -68,6 +71,19 @@ class SessionMachine:
         for number, action in enumerate(self.actions, 1):
             run.perform(action, number)
         return run
+
+    def watch(self, told: Callable[[int], None]) -> None:
+        """Call a method after each operation, with the number of steps there were before it.
+
+        Whose method it is, is not kept alive by this.
+        """
+        self._watching.append(weakref.WeakMethod(told))
+
+    def _changed(self, before: int) -> None:
+        alive = [(one, told) for one in self._watching if (told := one()) is not None]
+        self._watching = [one for one, _ in alive]
+        for _, told in alive:
+            told(before)
 
     def scenario(self) -> Scenario:
         """The session so far as a scenario."""
@@ -95,6 +111,7 @@ class SessionMachine:
         before = self.run.snapshot() if about is not None else None
         self._attempt(action)
         self.actions.append(action)
+        self._changed(first)
         if about is None or before is None:
             return None
         return self.run.trace_since(first, before, about)
@@ -125,6 +142,7 @@ class SessionMachine:
             self.run = self._replayed()
             raise
         self.base = replace(self.base, buffers=(*self.base.buffers, spec))
+        self._changed(len(self.run.xen.record))
 
     def undo(self) -> ActionSpec | None:
         """Take the last action back; the machine is built again without it."""
@@ -132,6 +150,7 @@ class SessionMachine:
             return None
         last = self.actions.pop()
         self.run = self._replayed()
+        self._changed(len(self.run.xen.record))
         return last
 
     def rename(self, about: About) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -197,6 +197,16 @@ class Xen(Shown):
     def undo(self) -> ActionSpec | None:
         """Take the last action back, whoever did it; returns it, or None."""
         return self._live().undo()
+
+    def watch(self, told: Callable[[int], None]) -> None:
+        """Call a method after each operation, with the number of steps there were before it.
+
+        The method's object is not kept alive by this.
+
+        Args:
+            told: a bound method.
+        """
+        self._machine.watch(told)
 
     @property
     def tlb(self) -> VcpuTlbs:
