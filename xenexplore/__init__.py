@@ -11,6 +11,11 @@ At a prompt::
     xe.Stepper(trace)                                   # ... in JupyterLab
     print(trace.text())                                 # ... in a mail; trace.svg() is a picture
 
+    guest = xe.Guest("linux", vcpus=2)                  # or build one, and change it live
+    send = guest.buffer("stack", struct="evtchn_send", port=5)
+    xen = xe.Xen(guest, "software-tlb")                 # what you do is kept, and replays:
+    xen.hypercall("event_channel_op send", arg=send)    # xen.trace, xen.scenario()
+
     xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
     xe.hypercalls.find("evtchn send")                   # the catalogue
     xe.walk("guest.elf", "ffff888000001000")            # a memory image: a walk, or xe.map(...)
@@ -100,7 +105,16 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
     from xenexplore.scenario.text.loader import parse_scenario as parse
+    from xenexplore.session.buffer import Buffer as Buffer
+    from xenexplore.session.guest import Guest as Guest
+    from xenexplore.session.page_tables import TableEntry as TableEntry
+    from xenexplore.session.tlb import RegisteredEntry as RegisteredEntry
+    from xenexplore.session.tlb import VcpuTlb as VcpuTlb
+    from xenexplore.session.xen import Xen as Xen
     from xenexplore.steps import Copy as Copy
+    from xenexplore.steps import TlbInsert as TlbInsert
+    from xenexplore.steps import TlbLookup as TlbLookup
+    from xenexplore.steps import TlbPurge as TlbPurge
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
     from xenexplore.widgets.comparison import ComparisonView as ComparisonView
@@ -118,6 +132,7 @@ __all__ = [
     "Access",
     "AddressError",
     "AddressSpace",
+    "Buffer",
     "CallIndex",
     "CatalogueError",
     "Comparison",
@@ -127,6 +142,7 @@ __all__ = [
     "Findings",
     "Gfn",
     "Gpa",
+    "Guest",
     "GuestSpec",
     "Gva",
     "ImageError",
@@ -142,6 +158,7 @@ __all__ = [
     "Recording",
     "RecordingBrowser",
     "RecordingError",
+    "RegisteredEntry",
     "Replays",
     "Scenario",
     "ScenarioError",
@@ -149,13 +166,19 @@ __all__ = [
     "Stepper",
     "Summary",
     "SweepTable",
+    "TableEntry",
     "TlbEntry",
+    "TlbInsert",
+    "TlbLookup",
+    "TlbPurge",
     "TlbTable",
     "Trace",
     "Variant",
+    "VcpuTlb",
     "Walk",
     "Workbench",
     "Workload",
+    "Xen",
     "XenexploreError",
     "__version__",
     "break_even",
@@ -194,6 +217,7 @@ _NAMES = {
     "Access": "paging.access:Access",
     "AddressError": "errors:AddressError",
     "AddressSpace": "paging.batch.address_space:AddressSpace",
+    "Buffer": "session.buffer:Buffer",
     "CallIndex": "recording.contents.call_index:CallIndex",
     "CatalogueError": "errors:CatalogueError",
     "Comparison": "scenario.run.comparison:Comparison",
@@ -204,6 +228,7 @@ _NAMES = {
     "Findings": "analysis.findings:Findings",
     "Gfn": "addr:Gfn",
     "Gpa": "addr:Gpa",
+    "Guest": "session.guest:Guest",
     "GuestSpec": "guest.spec:GuestSpec",
     "Gva": "addr:Gva",
     "ImageError": "errors:ImageError",
@@ -216,10 +241,11 @@ _NAMES = {
     "Outcome": "hypervisor.outcome:Outcome",
     "PlotFigure": "render.plots.figures:PlotFigure",
     "READ": "paging.access:READ",
+    "RecorderError": "errors:RecorderError",
     "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
-    "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
+    "RegisteredEntry": "session.tlb:RegisteredEntry",
     "Replays": "analysis.replay.replays:Replays",
     "Scenario": "scenario.model.scenario:Scenario",
     "ScenarioError": "errors:ScenarioError",
@@ -227,17 +253,23 @@ _NAMES = {
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "TableEntry": "session.page_tables:TableEntry",
     "TlbEntry": "tlb:TlbEntry",
+    "TlbInsert": "steps:TlbInsert",
+    "TlbLookup": "steps:TlbLookup",
+    "TlbPurge": "steps:TlbPurge",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
     "USER_FETCH": "paging.access:USER_FETCH",
     "USER_READ": "paging.access:USER_READ",
     "USER_WRITE": "paging.access:USER_WRITE",
     "Variant": "options.variant:Variant",
+    "VcpuTlb": "session.tlb:VcpuTlb",
     "WRITE": "paging.access:WRITE",
     "Walk": "paging.walk_record:Walk",
     "Workbench": "widgets.workbench:Workbench",
     "Workload": "analysis.workload.tables:Workload",
+    "Xen": "session.xen:Xen",
     "XenexploreError": "errors:XenexploreError",
     "break_even": "analysis.measures.cost:break_even",
     "check": "scenario.run.runner:check",
