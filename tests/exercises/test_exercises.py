@@ -68,7 +68,7 @@ def test_a_cure_without_a_loss_is_none() -> None:
 
 def test_walking_design_does_not_count_as_the_proposal() -> None:
     e = exercise("make-it-lose")
-    e.xen = xe.Xen(e.guest)
+    e.xen = xe.Xen(e.guest, "linear-walk")
     assert "not the software TLB" in repr(e.check())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from xenexplore.exercises import designs, registered, translation
-from xenexplore.exercises.exercise import Exercise, ExerciseList
+from xenexplore.exercises.attempt import Exercise, ExerciseList
 from xenexplore.guest.spec import no_such
 
 __all__ = ["TASKS", "exercise", "exercises"]

@@ -22,7 +22,7 @@ __all__ = ["Buffer"]
 
 
 class Buffer(Shown):
-    """A buffer in a guest's memory, as :meth:`Guest.buffer` places it.
+    r"""A buffer in a guest's memory, as :meth:`Guest.buffer` places it.
 
     Where it has a struct of Xen's public headers, the fields are attributes: reading one
     reads guest memory, setting one writes it.  A field whose name is an attribute of the
@@ -33,12 +33,15 @@ class Buffer(Shown):
     >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
     >>> send.port = 7
     >>> send.port, bytes(send)
-    (7, b'\\x07\\x00\\x00\\x00')
+    (7, b'\x07\x00\x00\x00')
     >>> send.va + 4 - send.va
     4
     """
 
     __slots__ = ("_guest", "_name")
+
+    _guest: Guest
+    _name: str
 
     def __init__(self, guest: Guest, name: str) -> None:
         object.__setattr__(self, "_guest", guest)

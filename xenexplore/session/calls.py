@@ -161,8 +161,8 @@ class Calls:
 
 def _points(preempt: Iterable[int]) -> tuple[int, ...]:
     points = tuple(preempt)
-    if any(type(point) is not int or point < 1 for point in points) or sorted(
-        set(points)
-    ) != list(points):
+    if any(type(point) is not int or point < 1 for point in points) or sorted(set(points)) != list(
+        points
+    ):
         raise MachineError(f"preempt={points!r}: expected ascending numbers from 1")
     return points

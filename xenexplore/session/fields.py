@@ -32,6 +32,12 @@ class StructView:
 
     __slots__ = ("_outer", "_path", "_read", "_struct", "_write")
 
+    _struct: str
+    _read: Callable[[int, int], bytes]
+    _write: Callable[[str, object], None]
+    _path: str
+    _outer: str
+
     def __init__(
         self,
         struct: str,

@@ -158,9 +158,7 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
         """
         if (call is None) == (row is None):
             raise MachineError("from_recording() takes the hypercall's number (call=), or its row=")
-        read = (
-            recording if isinstance(recording, Recording) else read_recording(fspath(recording))
-        )
+        read = recording if isinstance(recording, Recording) else read_recording(fspath(recording))
         if row is None:
             assert call is not None
             row = find_row(read, call, domain=domain)
@@ -189,7 +187,7 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
     @property
     def regions(self) -> Regions:
         """Its kernel's linear address space."""
-        return Regions(self.domain.layout.name, self.domain.regions)
+        return Regions(self.domain.layout)
 
     @property
     def p2m(self) -> P2mView:

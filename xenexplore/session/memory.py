@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from xenexplore.addr import PAGE_SIZE, Gfn, Gpa, split_pages
 from xenexplore.display import Shown
@@ -33,19 +33,19 @@ class MemoryBytes(bytes, Shown):
     reader: str
     private: bool
 
-    def __new__(cls, data: bytes, gpa: Gpa, reader: str, private: bool) -> MemoryBytes:
+    def __new__(cls, data: bytes, gpa: Gpa, reader: str, private: bool) -> Self:
         made = super().__new__(cls, data)
         made.gpa, made.reader, made.private = gpa, reader, private
         return made
 
     def __repr__(self) -> str:
         kind = ", ciphertext" if self.private and self.reader == "xen" else ""
-        shown = self.hex(" ") if len(self) <= 16 else f"{self[:16].hex(' ')} …"
-        return f"<{len(self)} bytes at {self.gpa.hex()} as the {_reader(self)} reads{kind}: {shown}>"
+        shown = self.hex(" ") if len(self) <= 16 else f"{self[:16].hex(' ')} .."
+        who = "the guest" if self.reader == "guest" else "Xen"
+        return f"<{len(self)} bytes at {self.gpa.hex()} as {who} reads them{kind}: {shown}>"
 
-
-def _reader(data: MemoryBytes) -> str:
-    return "guest" if data.reader == "guest" else "hypervisor"
+    def __str__(self) -> str:
+        return repr(self)
 
 
 class MemoryView(Shown):
@@ -112,9 +112,10 @@ class MemoryView(Shown):
         if key.start is None or key.stop is None or key.step is not None:
             raise MachineError("expected memory[gpa : gpa + size], with both ends and no step")
         start, end = as_gpa(key.start), as_gpa(key.stop)
-        if not 0 < end - start <= _MOST:
-            raise MachineError(f"a range of {end - start} bytes: expected 1 to {_MOST}")
-        return start, end - start
+        size = end.value - start.value
+        if not 0 < size <= _MOST:
+            raise MachineError(f"a range of {size} bytes: expected 1 to {_MOST}")
+        return start, size
 
     def __repr__(self) -> str:
         size = self._guest.spec.memory >> 20

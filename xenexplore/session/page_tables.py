@@ -55,6 +55,13 @@ class TableEntry(Shown):
 
     __slots__ = ("_guest", "_process", "_target", "level", "va", "vcpu")
 
+    _guest: Guest
+    _process: str | None
+    _target: int | Reference
+    va: Gva
+    level: int
+    vcpu: int
+
     def __init__(
         self,
         guest: Guest,
@@ -72,9 +79,7 @@ class TableEntry(Shown):
         self._found()
 
     def _found(self) -> tuple[Gpa, PageTableEntry]:
-        return self._guest.domain.entry(
-            self.va, self.level, vcpu=self.vcpu, process=self._process
-        )
+        return self._guest.domain.entry(self.va, self.level, vcpu=self.vcpu, process=self._process)
 
     @property
     def at(self) -> Gpa:

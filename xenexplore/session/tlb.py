@@ -158,7 +158,8 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
         return self.shared or vcpu == self.vcpu
 
     def _buffers(self, va: Gva, size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        whole, part = [], []
+        whole: list[str] = []
+        part: list[str] = []
         for buffer in self._xen.guest.domain.buffers.values():
             low = max(buffer.va.value, va.value)
             high = min(buffer.va.value + buffer.size, va.value + size)
@@ -257,9 +258,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
         assert isinstance(step, TlbInsert)
         return step
 
-    def purge(
-        self, what: Buffer | Gva | int | str = "all", size: int | None = None
-    ) -> TlbSteps:
+    def purge(self, what: Buffer | Gva | int | str = "all", size: int | None = None) -> TlbSteps:
         """Purge what overlaps a buffer, a region, or a range; by default everything.
 
         Args:
@@ -271,9 +270,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
             word = self._xen._checked_what(what, "all")
             return self._steps(Purge(vcpu=self.vcpu, what=word))
         size = 1 if size is None else size
-        return self._steps(
-            Purge(vcpu=self.vcpu, address=self._address(what), size=_positive(size))
-        )
+        return self._steps(Purge(vcpu=self.vcpu, address=self._address(what), size=_positive(size)))
 
     def lookup(self, va: Gva | Buffer | int | str, size: int | None = None) -> TlbLookup:
         """Search the table as a copy would; it counts as use, as each look-up does.
@@ -351,7 +348,7 @@ _PAGES = 64
 
 
 def _looked_at(va: Gva, size: int, xen: Xen) -> Iterator[tuple[Gva, int]]:
-    """Where a range is held against the page tables: each page of a small one, buffers' of others."""
+    """Where a range is held against the page tables: each page of it, or those of buffers in it."""
     if size <= _PAGES << 12:
         yield from split_pages(va, size)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 
 from xenexplore.addr import Gfn, Gpa, Gva, Space, parse_address
@@ -82,20 +83,18 @@ def known_struct(name: str) -> str:
     """A type of Xen's public headers, as it is.
 
     Raises:
-        CatalogueError: there is none of that name; the nearest are named.
+        MachineError: there is none of that name; the nearest are named.
     """
     structs = structs_for("x86_64")
     try:
         structs.sizeof(name)
     except CatalogueError:
-        raise no_such_struct(name) from None
+        raise _no_such_struct(name) from None
     return name
 
 
-def no_such_struct(name: str) -> MachineError:
-    """The error for a struct that no header has; only near names are listed."""
-    import difflib
-
+def _no_such_struct(name: str) -> MachineError:
+    """Of the many structs only near names are listed."""
     near = difflib.get_close_matches(name, structs_for("x86_64").names(), n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
     return MachineError(f"no struct {name!r} in Xen's public headers{hint}")
@@ -103,7 +102,7 @@ def no_such_struct(name: str) -> MachineError:
 
 def field_paths(struct: str) -> tuple[str, ...]:
     """The fields of a struct, in the header's order; () for a scalar."""
-    layout = structs_for("x86_64").get(struct)
+    layout = structs_for("x86_64").get(struct) if struct else None
     return tuple(field.name for field in layout.fields) if isinstance(layout, StructLayout) else ()
 
 
@@ -133,8 +132,8 @@ def checked_pairs(
         else:
             fits = scalar_bytes(field.type, value) is not None
         if not fits:
-            inner = ", ".join(f"{path}.{name}" for name in field_paths(field.type))
-            why = f"it is a struct: set {inner}" if inner else f"it is a {field.type}"
+            below = ", ".join(f"{path}.{name}" for name in field_paths(field.type))
+            why = f"it is a struct: set {below}" if below else f"it is a {field.type}"
             raise MachineError(f"{struct}.{path} cannot hold {item!r}: {why}")
         pairs.append((path, value))
     return tuple(pairs)

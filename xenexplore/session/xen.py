@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +13,7 @@ from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.hypervisor.registered import RegisteredBuffers, registrable
-from xenexplore.options.registry import OPTIONS, Chosen, variant
+from xenexplore.options.registry import Chosen, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
@@ -58,9 +60,7 @@ class Xen(Shown):
     name = "session"
     """
 
-    def __init__(
-        self, guest: Guest, design: Chosen | None = None, **parameters: object
-    ) -> None:
+    def __init__(self, guest: Guest, design: Chosen | None = None, **parameters: object) -> None:
         if not isinstance(guest, Guest):
             raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
         self.guest = guest
@@ -123,11 +123,12 @@ class Xen(Shown):
             for title, given in (named_call(name, given, names) for name, given in entries)
         )
         self._checked_vcpu(vcpu)
-        if list is None:
+        held = list
+        if held is None:
             place = "percpu" if "percpu" in self.guest.domain.kinds else "stack"
-            list = self.guest.buffer(place, len(calls) * _ENTRY, name=self._free(), vcpu=vcpu)
+            held = self.guest.buffer(place, len(calls) * _ENTRY, name=self._free(), vcpu=vcpu)
         action = records.Multicall(
-            vcpu=vcpu, list=list.name, entries=calls, outer=outer, inner=inner,
+            vcpu=vcpu, list=self._named(held), entries=calls, outer=outer, inner=inner,
             preempt=tuple(preempt),
         )  # fmt: skip
         return self._perform(action, f"vCPU {vcpu} makes a multicall of {len(calls)}")
@@ -331,16 +332,8 @@ def _design(design: Chosen | None, base: Scenario, parameters: Mapping[str, Any]
 
 
 def _checked_about(about: About) -> About:
-    import re
-    import unicodedata
-
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", about.name):
         raise MachineError(f"name {about.name!r}: expected small letters, digits, dashes, dots")
     if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in about.title):
         raise MachineError(f"title {about.title!r}: expected one line, no control characters")
     return about
-
-
-def designs() -> tuple[str, ...]:
-    """The names that ``design=`` takes."""
-    return tuple(OPTIONS)

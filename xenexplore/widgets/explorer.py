@@ -9,16 +9,10 @@ import ipywidgets as ipw
 
 from xenexplore.errors import MachineError
 from xenexplore.render.text.run.trace import trace_text
-from xenexplore.render.text.session_now import now_text
-from xenexplore.render.views.session_now import (
-    BufferNow,
-    TableNow,
-    buffer_of_step,
-    buffers_now,
-    tables_now,
-)
+from xenexplore.render.text.sheet import lines_text
+from xenexplore.render.views.session_now import buffer_of_step, now_sheet
 from xenexplore.render.web.page import text_html
-from xenexplore.render.web.session_now_html import now_html
+from xenexplore.render.web.sheet_html import tables_html
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.xen import Xen
 from xenexplore.widgets.form import close_whole
@@ -142,17 +136,8 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         if not self._quiet:
             self._paint()
 
-    def _state(self) -> tuple[tuple[TableNow, ...], tuple[BufferNow, ...]]:
-        tables = tables_now(self._xen)
-        return tables, tuple(buffers_now(self._xen, tables))
-
     def _paint(self) -> None:
-        walk = None
-        if self.buffer:
-            buffer = self._xen.guest.buffers[self.buffer]
-            # The guest's own CPU: what its tables say, encrypted or not.
-            walk = self._xen.guest.walk(buffer, vcpu=buffer.vcpu, process=buffer.process, by="cpu")
-        self._now.value = now_html(*self._state(), self.buffer, walk)
+        self._now.value = tables_html(now_sheet(self._xen, self.buffer))
 
     def _undone(self) -> None:
         try:
@@ -166,7 +151,7 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def text(self) -> str:
         """The session at 72 columns: its trace, and what is mapped and registered now."""
-        return trace_text(self.trace) + "\n" + now_text(*self._state())
+        return trace_text(self.trace) + "\n" + lines_text(now_sheet(self._xen))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live views; for readers without a kernel the picture, the state and the text."""

@@ -1,86 +1,55 @@
-"""A session as it is now: what is registered, and how each buffer is mapped."""
+"""A session as it is now: how each buffer is mapped, and what is registered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from xenexplore.errors import MachineError
-from xenexplore.session.buffer import Buffer
-from xenexplore.session.tlb import RegisteredEntry, VcpuTlb
+from xenexplore.paging import Walk
+from xenexplore.render.views import number_format as spell
+from xenexplore.render.views.session_sheets import sheet_of
+from xenexplore.render.views.sheet import Sheet, SheetTable
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Node
 
-__all__ = ["BufferNow", "TableNow", "buffer_of_step", "buffers_now", "tables_now"]
+__all__ = ["buffer_of_step", "now_sheet"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableNow:
-    """One table of registered buffers.
+def now_sheet(xen: Xen, chosen: str = "") -> Sheet:
+    """Buffers, registered ranges (stale ones marked), and one buffer's page-table entries.
 
-    Attributes:
-        vcpu: whose it is; None: the domain's.
-        capacity: its slots, or None where there is no limit.
-        entries: what is registered now; each says whether it is stale.
+    Args:
+        xen: the session.
+        chosen: name of the buffer whose entries are shown, or ``""``.
     """
-
-    vcpu: int | None
-    capacity: int | None
-    entries: tuple[RegisteredEntry, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BufferNow:
-    """One buffer: where it is, and which registered ranges cover it.
-
-    Attributes:
-        buffer: the buffer.
-        mapped: whether the guest's tables map its first byte now.
-        registered: ``vCPU, slot`` of each entry that covers the whole of it; the vCPU is
-            None for the domain's table.
-        stale: whether one of these translates to a frame that is not the buffer's now.
-    """
-
-    buffer: Buffer
-    mapped: bool
-    registered: tuple[tuple[int | None, int], ...]
-    stale: bool
-
-
-def tables_now(xen: Xen) -> tuple[TableNow, ...]:
-    """The tables of a design that has registered buffers; of one without, none."""
-    if xen.refusal:
-        return ()
+    tables = sheet_of(xen.guest.buffers).tables
     try:
-        tables = tuple(xen.tlb)
-    except MachineError:
-        return ()
-    shown: tuple[VcpuTlb, ...] = tables[:1] if tables[0].shared else tables
-    return tuple(
-        TableNow(
-            vcpu=None if table.shared else table.vcpu,
-            capacity=table.capacity,
-            entries=table.entries,
-        )
-        for table in shown
+        registered = sheet_of(xen.tlb).tables
+    except MachineError:  # a design without registered buffers, or one that refuses the guest
+        registered = ()
+    entries = (_entries(xen, chosen),) if chosen else ()
+    return Sheet(title="The session now", tables=(*tables, *registered, *entries))
+
+
+def _entries(xen: Xen, name: str) -> SheetTable:
+    buffer = xen.guest.buffers[name]
+    # By the guest's own CPU: what its tables say, encrypted or not.
+    walk: Walk = xen.guest.walk(buffer, vcpu=buffer.vcpu, process=buffer.process, by="cpu")
+    rows = tuple(
+        (str(level.number), spell.physical(level.table.value), str(level.index), spell.entry(entry))
+        for level, entry in zip(walk.levels, walk.entries, strict=True)
     )
-
-
-def buffers_now(xen: Xen, tables: tuple[TableNow, ...]) -> Iterator[BufferNow]:
-    """Every buffer, in the order in which they were placed."""
-    domain = xen.guest.domain
-    for name, buffer in xen.guest.buffers.items():
-        held = domain.buffers[name]
-        covering = [
-            (table, entry) for table in tables for entry in table.entries if name in entry.covers
-        ]
-        where = domain.truth(held.va, 1, vcpu=held.vcpu, process=held.process)
-        yield BufferNow(
-            buffer=buffer,
-            mapped=where[0][0] is not None,
-            registered=tuple((table.vcpu, entry.slot) for table, entry in covering),
-            stale=any(page in entry.stale for _, entry in covering for page in held.pages),
-        )
+    if walk.gpa is not None:
+        end = spell.physical(walk.gpa.value)
+    else:
+        end = f"{walk.end.value}, at level {walk.failed_level}"
+    return SheetTable(
+        caption=f"Page-table entries of {name}: {end}",
+        head=("level", "table", "index", "entry"),
+        rows=rows,
+        align="rkrk",
+        bad=frozenset() if walk.ok else frozenset({len(rows) - 1}),
+    )
 
 
 def buffer_of_step(xen: Xen, nodes: Sequence[Node], step: int) -> str:

@@ -14,6 +14,12 @@ __all__ = ["Fields", "SourceText", "nearest"]
 
 S = TypeVar("S", bound=Space)
 
+_EXAMPLES: dict[type[Space], str] = {
+    Gva: "0xffffc90000613b2c",
+    Gpa: "0x6bf7b2c",
+    Gfn: "0x6bf7",
+}
+
 
 def nearest(wanted: object, words: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the word closest to ``wanted``, or ``""``."""
@@ -177,7 +183,7 @@ class Fields:
         return tuple(self._space(key, item, Gfn) for item in value)
 
     def _space(self, key: str, value: object, space: type[S]) -> S:
-        example = {Gva: "0xffffc90000613b2c", Gpa: "0x6bf7b2c"}.get(space, "0x6bf7")
+        example = _EXAMPLES[space]
         if not isinstance(value, str) or not value.startswith("0x"):
             expected = f'hexadecimal in quotes, e.g. "{example}"'
             self.fail(key, expected=expected, got=repr(value))
