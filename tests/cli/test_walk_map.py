@@ -130,6 +130,7 @@ def test_json_of_a_walk_has_every_level(capsys, guest):
     record = json.loads(line)
     levels = record.pop("levels")
     assert record == {
+        "schema": "xenexplore.walk/1",
         "linear": "0x123",
         "gpa": "0x5123",
         "page_size": 4096,
@@ -172,6 +173,7 @@ def test_json_of_a_map(capsys):
     records = [json.loads(line) for line in out.splitlines()]
     assert len(records) == 65_662
     assert records[0] == {
+        "schema": "xenexplore.page-run/1",
         "start": "0x400000",
         "end": "0x401000",
         "page_size": 4096,

@@ -6,9 +6,9 @@ import html
 import re
 from collections.abc import Iterator
 
-import ipywidgets
 import numpy as np
 import pytest
+from live_widgets import live_widgets
 
 import xenexplore
 from xenexplore.errors import RecordingError
@@ -145,7 +145,7 @@ def test_a_call_that_cannot_be_made_is_said(browser: RecordingBrowser) -> None:
 
 
 def test_closing_leaves_nothing(recording: object) -> None:
-    before = len(ipywidgets.widget._instances)
+    before = live_widgets()
     shown = RecordingBrowser(recording)  # type: ignore[arg-type]
     data, _ = shown._repr_mimebundle_()
     assert "41,391 hypercalls" in data["text/plain"]
@@ -153,4 +153,4 @@ def test_closing_leaves_nothing(recording: object) -> None:
     data, _ = shown._repr_mimebundle_()
     assert all(len(line) <= 72 for line in data["text/plain"].splitlines())
     shown.close()
-    assert len(ipywidgets.widget._instances) == before
+    assert live_widgets() == before

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import ipywidgets
 import pytest
 import traitlets
 from browser import made
+from live_widgets import live_widgets
 
 import xenexplore
 from xenexplore.render.svg import svg_of
@@ -30,10 +30,6 @@ from xenexplore.widgets.stepper import Stepper
 
 #: More options than one line of Python holds.
 LONG = ["linear-walk", "flat, checked", "domain-mode", "sg, lists", "tlb, per piece", "bounce"]
-
-
-def alive() -> int:
-    return len(ipywidgets.widget._instances)
 
 
 @pytest.fixture(params=["stepper", "comparison"])
@@ -80,9 +76,9 @@ def test_a_step_past_the_end_is_the_last(wanted: int, got: int) -> None:
 
 
 def test_another_run_in_the_same_view() -> None:
-    before = alive()
+    before = live_widgets()
     stepper, view = Stepper(made.wrong_vcpu(), step=50), ComparisonView(made.options(), step=4)
-    held = alive()
+    held = live_widgets()
     sent: list[str] = []
     stepper.observe(lambda change: sent.append(change["name"]), ["data", "position"])
     for _ in range(100):
@@ -96,10 +92,10 @@ def test_another_run_in_the_same_view() -> None:
     assert stepper.step == len(made.private()) - 1
     view.show(made.options())
     assert view.step == -1
-    assert alive() == held
+    assert live_widgets() == held
     stepper.close()
     view.close()
-    assert alive() == before
+    assert live_widgets() == before
 
 
 def test_a_step_that_cannot_be_changes_nothing() -> None:
@@ -273,16 +269,16 @@ def test_a_closed_view_is_no_live_view(widget: TraceWidget) -> None:
 
 def test_hundreds_of_views_leave_nothing_behind() -> None:
     trace, comparison = made.private(), made.options()
-    before = alive()
+    before = live_widgets()
     for _ in range(300):
         Stepper(trace).close()
     for _ in range(20):
         ComparisonView(comparison).close()
-    assert alive() == before
+    assert live_widgets() == before
     kept = Stepper(trace)
-    assert alive() > before  # the measure measures
+    assert live_widgets() > before  # the measure measures
     kept.close()
-    assert alive() == before
+    assert live_widgets() == before
 
 
 def test_save_html(widget: TraceWidget, tmp_path: Path) -> None:

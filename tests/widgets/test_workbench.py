@@ -6,8 +6,8 @@ import gc
 from collections.abc import Iterator
 from dataclasses import replace
 
-import ipywidgets
 import pytest
+from live_widgets import live_widgets
 
 import xenexplore
 from xenexplore.errors import MachineError
@@ -178,11 +178,11 @@ def test_a_page_offset_that_is_none_is_said(bench: Workbench, typed: str) -> Non
 
 
 def test_choices_that_no_control_can_say_are_refused() -> None:
-    before = len(ipywidgets.widget._instances)
+    before = live_widgets()
     with pytest.raises(MachineError, match="no controls can say"):
         Workbench(choices=Choices(vcpus=100))
     gc.collect()
-    assert len(ipywidgets.widget._instances) == before
+    assert live_widgets() == before
 
 
 def test_a_mistake_is_said_and_the_view_stays(bench: Workbench) -> None:
@@ -238,12 +238,12 @@ def test_readers_without_a_kernel_get_the_picture_and_the_text(bench: Workbench)
 
 
 def test_hundreds_of_changes_leave_no_widget_behind() -> None:
-    before = len(ipywidgets.widget._instances)
+    before = live_widgets()
     shown = Workbench()
     shown._controls.widgets["vcpus"].value = 2
-    settled = len(ipywidgets.widget._instances)
+    settled = live_widgets()
     for turn in range(200):
         shown._controls.widgets["vcpus"].value = 1 + turn % 2
-    assert len(ipywidgets.widget._instances) == settled
+    assert live_widgets() == settled
     shown.close()
-    assert len(ipywidgets.widget._instances) == before
+    assert live_widgets() == before

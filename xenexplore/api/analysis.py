@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
 from os import PathLike
 from typing import TypeAlias
 
@@ -17,10 +15,11 @@ from xenexplore.analysis.sweep import sweep as sweep_points
 from xenexplore.analysis.workload.find_workload import P2M_ORDERS, find_workload, p2m_order
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
+from xenexplore.api.worker_pool import pool_of
 from xenexplore.options.registry import Chosen, with_parameters
 from xenexplore.options.variant import Variant
 
-__all__ = ["pool_of", "replay", "report", "sweep"]
+__all__ = ["replay", "report", "sweep"]
 
 Recorded: TypeAlias = "Workload | str | PathLike[str]"
 """A workload, a recording's file, a built-in's name, or ``"synthetic"`` with assumptions."""
@@ -145,14 +144,3 @@ def sweep(
     names = [recordings] if isinstance(recordings, str) else list(recordings)
     with pool_of(workers) as pool:
         return sweep_points(grid.points(names), pool)
-
-
-def pool_of(workers: int | None) -> Executor:
-    """Processes to measure in; one worker needs none of its own.
-
-    Args:
-        workers: how many; None: one for each CPU.
-    """
-    if workers == 1:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))

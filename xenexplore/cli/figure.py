@@ -75,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
         with writing(args.output), open(args.output, "wb") as file:
             file.write(data)
         if args.json:
-            print_record({"file": args.output, "kind": kind, "view": args.view, "bytes": len(data)})
+            print_record(
+                "file", {"file": args.output, "kind": kind, "view": args.view, "bytes": len(data)}
+            )
     return 0
 
 

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         with writing(args.output):
             save_html(shown, args.output)
         if args.json:
-            print_record({"file": args.output, "bytes": os.path.getsize(args.output)})
+            print_record("file", {"file": args.output, "bytes": os.path.getsize(args.output)})
     return 0
 
 

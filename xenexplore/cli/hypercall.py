@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         entries = [entry for entry in _everything() if _wanted(entry, args)]
         if args.json:
             for entry in entries:
-                print_record(entry_json(entry, caller))
+                print_record("hypercall", entry_json(entry, caller))
         else:
             print_text(list_text(entries), args)
         return 0
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     if caller and caller.handlers not in found.guests:
         raise CatalogueError(f"{found.title} for {args.guest} guests")
     if args.json:
-        print_record(entry_json(found, caller))
+        print_record("hypercall", entry_json(found, caller))
     else:
         print_text(entry_text(found, caller), args)
     return 0

@@ -212,7 +212,7 @@ def run(args: argparse.Namespace) -> int:
     port = 0 if args.copy_only else _checked_port(args.port)
     written, kept = _copied(folder, default=args.dir is None)
     if args.json:
-        print_record({"notebooks": str(folder), "written": written, "kept": kept})
+        print_record("lab", {"notebooks": str(folder), "written": written, "kept": kept})
     else:
         print(f"notebooks: {folder} ({len(written)} written)")
         for name in kept:
@@ -236,7 +236,7 @@ def _serve(folder: Path, port: int, args: argparse.Namespace) -> int:
         if server.wait_until_it_answers(f"http://127.0.0.1:{port}/api"):
             address = f"http://127.0.0.1:{port}/lab/tree/{FIRST}?token={token}"
             if args.json:
-                print_record({"address": address})
+                print_record("lab", {"address": address})
             else:
                 print(f"JupyterLab answers; Ctrl-C stops it.\n{address}")
             sys.stdout.flush()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 
+from xenexplore.cli.documents import as_line
 from xenexplore.cli.image_options import add_image_arguments, error_json, target_of
 from xenexplore.cli.printing import print_text
 from xenexplore.memory.image import Space
@@ -55,12 +55,12 @@ def _json(space: AddressSpace) -> Iterator[str]:
     """An object for each run, then one for each thing that is missing."""
     target = space.target
     for one in space:
-        yield json.dumps(run_json(one, physical=space.physical, space=target.space)) + "\n"
+        yield as_line("page-run", run_json(one, physical=space.physical, space=target.space))
     for error, part in space.missing():
         record = {"first": f"{part.first:#x}", "size": part.size, "error": error_json(error)}
-        yield json.dumps(record) + "\n"
+        yield as_line("page-run", record)
     for error in (*target.image.gaps, *space.damage):
-        yield json.dumps({"error": error_json(error)}) + "\n"
+        yield as_line("page-run", {"error": error_json(error)})
 
 
 def run_json(one: PageRun, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
-from xenexplore.cli.printing import add_printing
+from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.hypervisor.design import Design
 from xenexplore.options.registry import list_options
 
@@ -26,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = list_options(*([] if args.name is None else [args.name]))
     if args.json:
         for option in chosen:
-            print(json.dumps(_record(option), ensure_ascii=False))
+            print_record("design", _record(option))
         return 0
     sys.stdout.write(chosen.text(unicode=args.unicode))
     return 0

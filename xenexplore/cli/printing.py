@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from xenexplore.cli.diagnostics import tell
+from xenexplore.cli.documents import as_line
 from xenexplore.errors import InputError
 from xenexplore.render.text.box import in_boxes
 
@@ -83,9 +83,9 @@ def print_text(text: str, args: argparse.Namespace) -> None:
     sys.stdout.write(in_boxes(text) if args.unicode else text)
 
 
-def print_record(record: object) -> None:
-    """Write one JSON document on a line of its own."""
-    sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+def print_record(document: str, record: Mapping[str, Any]) -> None:
+    """Write one JSON document of :data:`~xenexplore.cli.documents.DOCUMENTS` on its own line."""
+    sys.stdout.write(as_line(document, record))
 
 
 def takes_no_document(args: argparse.Namespace) -> None:

@@ -106,13 +106,14 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.json:
         print_record(
+            "recorded",
             {
                 "written": str(args.out),
                 "hypercalls": calls,
                 "accesses": len(found.recording.accesses),
                 "walks": len(found.recording.walks),
                 "unexplained": found.unexplained,
-            }
+            },
         )
     return 0 if found.ending in (Ending.DONE, Ending.INTERRUPTED) else 1
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from xenexplore.analysis.workload.find_workload import find_symbols
 from xenexplore.cli.diagnostics import tell
@@ -66,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
         from xenexplore.recording.conversion.convert import convert
 
         convert(args.file, args.out, _members(args.header), limit=args.max_size)
-        written = {"written": args.out}
-        _print(written if args.json else f"{args.out}: written\n", args)
+        written = {"file": args.out}
+        _print("file", written if args.json else f"{args.out}: written\n", args)
         return 0
     recording = read_recording(args.file, strict=args.strict, limit=args.max_size)
     status = report_damage(recording)
@@ -77,14 +79,14 @@ def run(args: argparse.Namespace) -> int:
         from xenexplore.render.text.recorded.matching import matching_text
 
         verdicts = match_recording(recording)
-        _print(matching_json(verdicts) if args.json else matching_text(verdicts), args)
+        _print("matching", matching_json(verdicts) if args.json else matching_text(verdicts), args)
         return status
     from xenexplore.recording.contents.summary import summarise
     from xenexplore.recording.contents.summary_json import summary_json
     from xenexplore.render.text.recorded.recording import summary_text
 
     summary = summarise(recording, find_symbols(args.file, args.symbols, limit=args.max_size))
-    _print(summary_json(summary) if args.json else summary_text(summary), args)
+    _print("recording", summary_json(summary) if args.json else summary_text(summary), args)
     return status
 
 
@@ -99,11 +101,11 @@ def _members(name: str) -> dict[str, Json]:
     return found
 
 
-def _print(what: object, args: argparse.Namespace) -> None:
+def _print(document: str, what: str | Mapping[str, Any], args: argparse.Namespace) -> None:
     if isinstance(what, str):
         print_text(what, args)
     else:
-        print_record(what)
+        print_record(document, what)
 
 
 def report_damage(recording: Recording) -> int:

@@ -32,5 +32,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for one in replays:
         name = replays.workload.domains[one.domain].name
-        print_record(replayed_json(one, name))
+        print_record("replay", replayed_json(one, name))
     return 0

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from xenexplore.analysis.findings_json import findings_json
 
-        print_record(findings_json(findings))
+        print_record("report", findings_json(findings))
     else:
         print_text(report_text(findings), args)
     return 0

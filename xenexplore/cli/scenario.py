@@ -111,7 +111,7 @@ def _list(args: argparse.Namespace) -> int:
     scenarios = [load_builtin(name) for name in builtin_names()]
     if args.json:
         for scenario in scenarios:
-            print_record(_summary(scenario))
+            print_record("scenario", _summary(scenario))
         return 0
     from xenexplore.render.text.scenarios import scenarios_text
 
@@ -145,7 +145,7 @@ def _show(args: argparse.Namespace) -> int:
 
 def _print_scenario(scenario: Scenario, text: str, args: argparse.Namespace) -> None:
     if args.json:
-        print_record({**_summary(scenario), "text": text})
+        print_record("scenario", {**_summary(scenario), "text": text})
     else:
         sys.stdout.write(text)
 
@@ -160,7 +160,7 @@ def _check(args: argparse.Namespace) -> int:
         status = max(status, int(bool(failed)))
         name, count = scenario.about.name, len(scenario.expects)
         if args.json:
-            print_record({"name": name, "expectations": count, "failed": list(failed)})
+            print_record("check", {"name": name, "expectations": count, "failed": list(failed)})
         else:
             print_text(check_text(name, count, failed), args)
     return status
@@ -176,7 +176,7 @@ def _matrix(args: argparse.Namespace) -> int:
         return 0
     for question in questions:
         for cell in question.as_json():
-            print_record(cell)
+            print_record("matrix-cell", cell)
     return 0
 
 

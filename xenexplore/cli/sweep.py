@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
 from xenexplore.analysis.workload.find_workload import P2M_ORDERS
-from xenexplore.api.analysis import pool_of
+from xenexplore.api.worker_pool import pool_of
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     add_max_size,
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     if output is None:
         if args.json:
             for row in rows:
-                print_record(asdict(row))
+                print_record("sweep-row", asdict(row))
         else:
             sys.stdout.write(table_text(rows))
         return 0
@@ -93,5 +93,5 @@ def run(args: argparse.Namespace) -> int:
         else:
             write_parquet(rows, output)
     if args.json:
-        print_record({"file": str(output), "rows": len(rows)})
+        print_record("file", {"file": str(output), "rows": len(rows)})
     return 0

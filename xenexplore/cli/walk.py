@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xenexplore.cli.documents import as_line
 from xenexplore.cli.image_options import add_image_arguments, error_json, target_of
 from xenexplore.cli.printing import print_text
 from xenexplore.cli.walk_json import walk_json
@@ -86,16 +86,16 @@ def run(args: argparse.Namespace) -> int:
 def _json(target: ImageTarget, answers: list[_Answer]) -> Iterator[str]:
     """An object for each gap of the file, then one for each address."""
     for gap in target.image.gaps:
-        yield json.dumps({"error": error_json(gap)}) + "\n"
+        yield as_line("walk", {"error": error_json(gap)})
     for answer in answers:
         record: dict[str, object] = {"linear": answer.asked}
         if answer.walk is not None:
             record = walk_json(answer.walk, target)
         if answer.error is not None:
             record["error"] = error_json(answer.error)
-        yield json.dumps(record) + "\n"
+        yield as_line("walk", record)
     for error in target.image.damage:
-        yield json.dumps({"error": error_json(error)}) + "\n"
+        yield as_line("walk", {"error": error_json(error)})
 
 
 def _text(target: ImageTarget, answers: list[_Answer], access: Access | None) -> Iterator[str]:

@@ -42,6 +42,8 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def __init__(self, xen: Xen) -> None:
         if not isinstance(xen, Xen):
+            super().__init__()  # what ipywidgets needs to let go of it
+            super().close()
             raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
         self._xen = xen
         self._quiet = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from xenexplore.errors import MachineError
 from xenexplore.paging import Walk
@@ -55,22 +55,25 @@ def _entries(xen: Xen, name: str) -> SheetTable:
 def buffer_of_step(xen: Xen, nodes: Sequence[Node], step: int) -> str:
     """Name of the buffer that a step is about, or ``""``.
 
-    That of its own address; else of the nearest step around it that has one; else of the
-    first one within it.
+    That of its own address, or of the nearest step around it that has one; else of the first
+    step within it, or within the nearest step around it.
     """
-    around = step
-    while 0 <= around < len(nodes):
-        name = _buffer_at(xen, nodes[around])
-        if name:
-            return name
-        around = nodes[around].parent
-    for node in nodes[step + 1 :]:
-        if node.depth <= nodes[step].depth:
-            break
-        name = _buffer_at(xen, node)
+    around = [step] if 0 <= step < len(nodes) else []
+    while around and nodes[around[-1]].parent >= 0:
+        around.append(nodes[around[-1]].parent)
+    within = ([index, *_within(nodes, index)] for index in around)
+    for index in (*around, *(inner for some in within for inner in some)):
+        name = _buffer_at(xen, nodes[index])
         if name:
             return name
     return ""
+
+
+def _within(nodes: Sequence[Node], step: int) -> Iterator[int]:
+    for node in nodes[step + 1 :]:
+        if node.depth <= nodes[step].depth:
+            break
+        yield node.index
 
 
 def _buffer_at(xen: Xen, node: Node) -> str:

@@ -7,7 +7,6 @@ for (:class:`_Asked`).  Words come from the records' own docstrings.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from xenexplore.scenario.text import loader
 from xenexplore.scenario.text.fields import Fields, SourceText
 from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
+from xenexplore.scenario.text.record_words import attribute_words, first_line
 
 __all__ = ["EXAMPLE", "Key", "Table", "scenario_format"]
 
@@ -143,8 +143,6 @@ _ACTIONS: dict[str, dict[str, object]] = {
     "lookup": {"address": "@op", "size": 4},
 }
 _INNER: dict[str, tuple[type, ...]] = {"place": (BufferSpec, Contents), "write": (Contents,)}
-# Sphinx's markup: ``word``, :class:`~room.Word`.
-_MARKUP = re.compile(r"(?::[a-z]+:)?`+~?(?:[A-Za-z_]+\.)*([^`]*)`+")
 _HELP = {
     "option": "labels of the options that it is about; all of them if not given.",
     "p2m": "size of the pages by which the P2M maps memory.",
@@ -313,7 +311,7 @@ def scenario_format() -> tuple[Table, ...]:
         record = type(read_action(asked, spec, names))
         worded = _worded(asked, record, *_INNER.get(word, ()))
         keys = tuple(_known(key, tables[2].keys) for key in worded if key.name != "do")
-        tables.append(Table("action", word, True, _first_line(record), keys))
+        tables.append(Table("action", word, True, first_line(record), keys))
     for name, option in OPTIONS.items():
         keys = (Key("label", "text", default=name, help="What the scenario calls this use of it."),)
         tables.append(Table("option", name, True, option.title, (*keys, *_parameters(name))))
@@ -363,26 +361,9 @@ def _worded(asked: _Asked, *records: type) -> tuple[Key, ...]:
     """The keys that were asked for, with the words of the records that they become."""
     words: dict[str, str] = {}
     for record in records:
-        words = _attributes(record) | words
+        words = attribute_words(record) | words
     for key in asked.noted.values():
         key.help = (
             key.help or _HELP.get(key.name, "") or words.get(_NAMED.get(key.name, key.name), "")
         )
     return tuple(asked.noted.values())
-
-
-def _attributes(record: type) -> dict[str, str]:
-    """Attribute to its words, from a record's docstring and those of its bases."""
-    found: dict[str, str] = {}
-    for base in reversed(record.__mro__[:-1]):
-        _, _, listed = (base.__doc__ or "").partition("Attributes:\n")
-        listed = listed.split("\n\n", 1)[0]
-        for item in re.split(r"\n {8}(?=\S)", "\n" + listed):
-            name, colon, text = item.strip().partition(":")
-            if colon and name.replace("_", "").isalnum():
-                found[name] = _MARKUP.sub(r"\1", " ".join(text.split()))
-    return found
-
-
-def _first_line(record: type) -> str:
-    return (record.__doc__ or "").split("\n", 1)[0]
