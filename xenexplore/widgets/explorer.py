@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import Any, Self
 
 import ipywidgets as ipw
 
@@ -40,11 +40,14 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         trace: what is on show: everything so far.
     """
 
-    def __init__(self, xen: Xen) -> None:
+    def __new__(cls, xen: object) -> Self:
+        """Refuse what is no session before there is a widget to close."""
         if not isinstance(xen, Xen):
-            super().__init__()  # what ipywidgets needs to let go of it
-            super().close()
             raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+        made: Self = super().__new__(cls)
+        return made
+
+    def __init__(self, xen: Xen) -> None:
         self._xen = xen
         self._quiet = False
         self._open = True
