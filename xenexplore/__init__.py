@@ -11,6 +11,11 @@ At a prompt::
     xe.Stepper(trace)                                   # ... in JupyterLab
     print(trace.text())                                 # ... in a mail; trace.svg() is a picture
 
+    guest = xe.Guest("linux", vcpus=2)                  # or build one, and change it live
+    send = guest.buffer("stack", struct="evtchn_send", port=5)
+    xen = xe.Xen(guest, "software-tlb")                 # what you do is kept, and replays:
+    xen.hypercall("event_channel_op send", arg=send)    # xen.trace, xen.scenario()
+
     xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
     xe.hypercalls.find("evtchn send")                   # the catalogue
     xe.walk("guest.elf", "ffff888000001000")            # a memory image: a walk, or xe.map(...)
@@ -63,6 +68,9 @@ if TYPE_CHECKING:
     from xenexplore.errors import RecordingError as RecordingError
     from xenexplore.errors import ScenarioError as ScenarioError
     from xenexplore.errors import XenexploreError as XenexploreError
+    from xenexplore.exercises import Exercise as Exercise
+    from xenexplore.exercises import exercise as exercise
+    from xenexplore.exercises import exercises as exercises
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.outcome import Outcome as Outcome
@@ -106,10 +114,20 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import compare as compare
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
+    from xenexplore.session.buffer import Buffer as Buffer
+    from xenexplore.session.guest import Guest as Guest
+    from xenexplore.session.page_tables import TableEntry as TableEntry
+    from xenexplore.session.tlb import RegisteredEntry as RegisteredEntry
+    from xenexplore.session.tlb import VcpuTlb as VcpuTlb
+    from xenexplore.session.xen import Xen as Xen
     from xenexplore.steps import Copy as Copy
+    from xenexplore.steps import TlbInsert as TlbInsert
+    from xenexplore.steps import TlbLookup as TlbLookup
+    from xenexplore.steps import TlbPurge as TlbPurge
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
     from xenexplore.widgets.comparison import ComparisonView as ComparisonView
+    from xenexplore.widgets.explorer import Explorer as Explorer
     from xenexplore.widgets.recording_browser import RecordingBrowser as RecordingBrowser
     from xenexplore.widgets.stepper import Stepper as Stepper
     from xenexplore.widgets.workbench import Workbench as Workbench
@@ -124,15 +142,19 @@ __all__ = [
     "Access",
     "AddressError",
     "AddressSpace",
+    "Buffer",
     "CallIndex",
     "CatalogueError",
     "Comparison",
     "ComparisonView",
     "Copy",
     "Domain",
+    "Exercise",
+    "Explorer",
     "Findings",
     "Gfn",
     "Gpa",
+    "Guest",
     "GuestSpec",
     "Gva",
     "ImageError",
@@ -149,6 +171,7 @@ __all__ = [
     "Recording",
     "RecordingBrowser",
     "RecordingError",
+    "RegisteredEntry",
     "Replays",
     "Reply",
     "Scenario",
@@ -157,20 +180,28 @@ __all__ = [
     "Stepper",
     "Summary",
     "SweepTable",
+    "TableEntry",
     "Thread",
     "TlbEntry",
+    "TlbInsert",
+    "TlbLookup",
+    "TlbPurge",
     "TlbTable",
     "Trace",
     "Variant",
+    "VcpuTlb",
     "Walk",
     "Workbench",
     "Workload",
+    "Xen",
     "XenexploreError",
     "__version__",
     "break_even",
     "check",
     "compare",
     "designs",
+    "exercise",
+    "exercises",
     "explain",
     "figures",
     "hypercalls",
@@ -206,16 +237,20 @@ _NAMES = {
     "Access": "paging.access:Access",
     "AddressError": "errors:AddressError",
     "AddressSpace": "paging.batch.address_space:AddressSpace",
+    "Buffer": "session.buffer:Buffer",
     "CallIndex": "recording.contents.call_index:CallIndex",
     "CatalogueError": "errors:CatalogueError",
     "Comparison": "scenario.run.comparison:Comparison",
     "ComparisonView": "widgets.comparison:ComparisonView",
     "Copy": "steps:Copy",
     "Domain": "guest.domain:Domain",
+    "Exercise": "exercises:Exercise",
+    "Explorer": "widgets.explorer:Explorer",
     "FETCH": "paging.access:FETCH",
     "Findings": "analysis.findings:Findings",
     "Gfn": "addr:Gfn",
     "Gpa": "addr:Gpa",
+    "Guest": "session.guest:Guest",
     "GuestSpec": "guest.spec:GuestSpec",
     "Gva": "addr:Gva",
     "ImageError": "errors:ImageError",
@@ -229,10 +264,11 @@ _NAMES = {
     "Outcome": "hypervisor.outcome:Outcome",
     "PlotFigure": "render.plots.figures:PlotFigure",
     "READ": "paging.access:READ",
+    "RecorderError": "errors:RecorderError",
     "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
-    "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
+    "RegisteredEntry": "session.tlb:RegisteredEntry",
     "Replays": "analysis.replay.replays:Replays",
     "Reply": "mail.reply:Reply",
     "Scenario": "scenario.model.scenario:Scenario",
@@ -241,23 +277,31 @@ _NAMES = {
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "TableEntry": "session.page_tables:TableEntry",
     "Thread": "mail.thread:Thread",
     "TlbEntry": "tlb:TlbEntry",
+    "TlbInsert": "steps:TlbInsert",
+    "TlbLookup": "steps:TlbLookup",
+    "TlbPurge": "steps:TlbPurge",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
     "USER_FETCH": "paging.access:USER_FETCH",
     "USER_READ": "paging.access:USER_READ",
     "USER_WRITE": "paging.access:USER_WRITE",
     "Variant": "options.variant:Variant",
+    "VcpuTlb": "session.tlb:VcpuTlb",
     "WRITE": "paging.access:WRITE",
     "Walk": "paging.walk_record:Walk",
     "Workbench": "widgets.workbench:Workbench",
     "Workload": "analysis.workload.tables:Workload",
+    "Xen": "session.xen:Xen",
     "XenexploreError": "errors:XenexploreError",
     "break_even": "analysis.measures.cost:break_even",
     "check": "scenario.run.runner:check",
     "compare": "scenario.run.runner:compare",
     "designs": "options.registry:list_options",
+    "exercise": "exercises:exercise",
+    "exercises": "exercises:exercises",
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
     "load": "mail.source:find_scenario",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.placement.buffers import Buffer
@@ -15,6 +15,7 @@ from xenexplore.guest.placement.placement import Placement, PlacementRequest, to
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.memory import P2mType
+from xenexplore.paging import PageTableEntry
 
 __all__ = ["Domain"]
 
@@ -32,6 +33,12 @@ class Domain(Running):
     def __init__(self, spec: GuestSpec) -> None:
         super().__init__(spec)
         self._buffers: dict[str, Buffer] = {}
+        self._retyped: set[int] = set()
+
+    @property
+    def retyped_frames(self) -> frozenset[int]:
+        """Frames whose P2M type was set one by one (:meth:`set_p2m_type`)."""
+        return frozenset(self._retyped)
 
     @property
     def buffers(self) -> Mapping[str, Buffer]:
@@ -222,6 +229,39 @@ class Domain(Running):
         found = (self._booted.spaces.frame(root, page.value) for page in buffer.pages)
         return tuple(None if gfn is None else Gfn(gfn) for gfn in found)
 
+    def entry(
+        self, va: Gva, level: int, *, vcpu: int = 0, process: str | None = None
+    ) -> tuple[Gpa, PageTableEntry]:
+        """A page-table entry that maps an address, and its guest-physical address.
+
+        Args:
+            va: linear address.
+            level: 1 (the leaf of a 4 KiB page) to 4, or 5 with LA57.
+            vcpu: in the page tables that this vCPU uses.
+            process: in a process's page tables instead.
+
+        Raises:
+            MachineError: the tables have no such level, or end above it.
+        """
+        return self._booted.spaces.entry(self._root(vcpu, process), va.value, level)
+
+    def set_entry(
+        self, va: Gva, level: int, value: int, *, vcpu: int = 0, process: str | None = None
+    ) -> None:
+        """Write a page-table entry as the guest's kernel does: the bits, and nothing else.
+
+        A top-level entry is that of one root: a kernel half that all share differs afterwards.
+
+        Raises:
+            MachineError: as :meth:`entry`; or the guest is PV, whose entries Xen writes.
+        """
+        if not self.spec.has_p2m:
+            raise MachineError(
+                "a PV guest's page tables are read-only to it: Xen validates each entry "
+                "(mmu_update), which this model does not execute"
+            )
+        self._booted.spaces.set_entry(self._root(vcpu, process), va.value, level, value)
+
     def alloc_frames(self, count: int, *, contiguous: bool, align: int = 1) -> tuple[Gfn, ...]:
         """Take free frames: consecutive, first one a multiple of ``align``; or no two consecutive.
 
@@ -289,6 +329,7 @@ class Domain(Running):
         if kind is None:
             raise no_such("P2M type", p2m_type, known)
         self._booted.set_p2m_type(gfn, kind)
+        self._retyped.add(gfn.value)
 
 
 def _consecutive(frames: tuple[Gfn, ...]) -> bool:

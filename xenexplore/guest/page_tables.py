@@ -242,6 +242,30 @@ class AddressSpaces:
             assert found is not None
         self._store(found.entry_at, (found.entry | set_bits) & ~clear_bits)
 
+    def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
+        """The entry of one level that a walk of an address reads, and where it lies.
+
+        Raises:
+            MachineError: the mode has no such level, or the walk ends above it.
+        """
+        read = walk(self._memory, self.state(root), va).levels
+        for one in read:
+            if one.number == level:
+                return one.entry_at, PageTableEntry(one.entry, level, self._mode, self._c_bit)
+        top = self._mode.levels
+        if not 1 <= level <= top or not read:
+            raise MachineError(f"level {level!r}: this guest's page tables have levels {top} to 1")
+        last = read[-1]
+        why = "maps the page itself" if last.entry & 1 else "is not present"
+        raise MachineError(
+            f"no level-{level} entry for {va:#x}: its level-{last.number} entry {why}"
+        )
+
+    def set_entry(self, root: int, va: int, level: int, value: int) -> None:
+        """Write the entry of one level, as the guest's kernel does; see :meth:`entry`."""
+        at, _ = self.entry(root, va, level)
+        self._store(at, value)
+
     def set_writable(self, root: int, va: int, writable: bool) -> None:
         """Set or clear R/W of an address's 4 KiB page."""
         self.change(root, va, **{"set_bits" if writable else "clear_bits": _RW})

@@ -116,7 +116,9 @@ class Running:
         whole = _spanned(found)
         return whole if self.spec.has_p2m else replace(whole, physical=None)
 
-    def paging_state(self, vcpu: int = 0, *, user_access: bool = False) -> PagingState:
+    def paging_state(
+        self, vcpu: int = 0, *, user_access: bool = False, process: str | None = None
+    ) -> PagingState:
         """The control state under which Xen walks for a hypercall of this vCPU.
 
         Ring 0; CR0.WP, EFER.NXE, CR4.SMEP, SMAP and PKE as this kernel sets them.
@@ -127,13 +129,15 @@ class Running:
         Args:
             vcpu: index of the vCPU.
             user_access: EFLAGS.AC, which privcmd raises (stac) around the call.
+            process: with this process's CR3 instead of the vCPU's own.
         """
         kernel = self._booted.kernel
         cr4 = pkru = 0
         if kernel.smep_smap and self.spec.smap and self.spec.has_p2m:
             cr4, pkru = CR4_SMEP | CR4_SMAP | CR4_PKE, _PKRU
+        self._vcpu(vcpu)
         return self._booted.spaces.registers(
-            self._vcpu(vcpu).cr3.value,
+            self._root(vcpu, process),
             cr4=cr4,
             nxe=kernel.nx,
             wp=kernel.wp,

@@ -11,7 +11,7 @@ from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
-from xenexplore.steps import Fault, FaultKind, Note, TlbInsert, mail, xen
+from xenexplore.steps import Fault, FaultKind, Note, TlbInsert, TlbLookup, mail, xen
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
@@ -249,6 +249,18 @@ class RegisteredBuffers:
         step = self.tables.purge_all(vcpu)
         xen.emit(step)
         return step.result
+
+    def lookup(self, xen: Xen, vcpu: int, va: Gva, size: int) -> TlbLookup:
+        """One search of a vCPU's table, outside of any copy; recorded, and counted as use."""
+        found = self.tables.lookup(
+            va,
+            size,
+            asked=vcpu,
+            space=self._space(xen, vcpu),
+            straddle=self.design.text("straddle"),  # type: ignore[arg-type]
+        )
+        xen.emit(found)
+        return found
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""

@@ -11,13 +11,16 @@ from xenexplore.addr import Gpa
 from xenexplore.errors import MachineError
 from xenexplore.paging.plan import ADDRESS_MASK, Mode, unfold_pse36
 
-__all__ = ["PageTableEntry", "entry_flags", "make_entry", "split_large"]
+__all__ = ["ENTRY_BITS", "PageTableEntry", "entry_flags", "make_entry", "split_large"]
 
 P, RW, US, PWT, PCD, A, D, PS, G = (1 << bit for bit in range(9))
 PAT_4K = 1 << 7
 PAT_LARGE = 1 << 12
 NX = 1 << 63
 PKEY_SHIFT = 59
+
+ENTRY_BITS = ("P", "RW", "US", "PWT", "PCD", "A", "D", "PS", "PAT", "G", "NX", "C")
+"""The bits of an entry by name; C is the encryption bit, where the guest has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,27 @@ class PageTableEntry:
     def encrypted(self) -> bool:
         """Whether the encryption bit is set."""
         return self.c_bit is not None and bool(self.value >> self.c_bit & 1)
+
+    def mask(self, name: str) -> int:
+        """The bit of one of :data:`ENTRY_BITS` in this entry.
+
+        Raises:
+            MachineError: the entry has no such bit.
+        """
+        if name not in ENTRY_BITS:
+            raise MachineError(f"no bit {name!r}: expected one of {', '.join(ENTRY_BITS)}")
+        if name == "C" and self.c_bit is None:
+            raise MachineError("no bit 'C': only an encrypted guest's entries have one")
+        if name == "PAT" and not self.leaf:
+            raise MachineError(f"no bit 'PAT': the level-{self.level} entry maps no page")
+        if name == "PS" and self.level == 1:
+            raise MachineError("no bit 'PS' in a level-1 entry: bit 7 is PAT there")
+        known = {
+            "P": P, "RW": RW, "US": US, "PWT": PWT, "PCD": PCD, "A": A, "D": D, "PS": PS,
+            "PAT": PAT_LARGE if self.large else PAT_4K, "G": G, "NX": NX,
+            "C": 1 << (self.c_bit or 0),
+        }  # fmt: skip
+        return known[name]
 
     @property
     def _narrow(self) -> bool:

@@ -34,6 +34,8 @@ class Display:
     draws: bool = False
 
 
+_SHEET = Display("text.sheet:sheet_text", html="web.sheet_html:sheet_html")
+
 DISPLAYS: dict[str, Display] = {
     "scenario.run.trace:Trace": Display(
         "text.run.views:run_text", svg="svg.views:svg_of", draws=True
@@ -65,6 +67,27 @@ DISPLAYS: dict[str, Display] = {
         "text.recorded.report:report_text", svg="plots.figures:figure_svg"
     ),
     "analysis.sweep:SweepTable": Display("text.recorded.replay:sweep_text"),
+    "steps.tlb:TlbInsert": _SHEET,
+    "steps.tlb:TlbLookup": _SHEET,
+    "steps.tlb:TlbPurge": _SHEET,
+    "exercises.attempt:Exercise": Display("text.exercises:exercise_text"),
+    "exercises.attempt:ExerciseList": Display("text.exercises:exercises_text"),
+    "exercises.attempt:Verdict": Display("text.exercises:verdict_text"),
+    "session.guest:Guest": _SHEET,
+    "session.guest:Buffers": _SHEET,
+    "session.buffer:Buffer": _SHEET,
+    "session.regions:Regions": _SHEET,
+    "session.p2m:P2mView": _SHEET,
+    "session.p2m:P2mFrame": _SHEET,
+    "session.page_tables:PageTablesView": _SHEET,
+    "session.page_tables:TableEntry": _SHEET,
+    "session.memory:MemoryView": _SHEET,
+    "session.memory:MemoryBytes": _SHEET,
+    "session.xen:Xen": _SHEET,
+    "session.tlb:VcpuTlbs": _SHEET,
+    "session.tlb:VcpuTlb": _SHEET,
+    "session.tlb:RegisteredEntry": _SHEET,
+    "session.tlb:TlbSteps": _SHEET,
 }
 """Class, as ``module:name`` under ``xenexplore``, to its renderers."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gpa, Gva, Range
+from xenexplore.display import Shown
 from xenexplore.steps.base import Step, counted
 from xenexplore.steps.errnos import errno_name
 from xenexplore.steps.values import PurgeScope
@@ -41,8 +42,8 @@ class TlbSlot:
         return f"slot {self.slot}{name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlbLookup(Step):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TlbLookup(Step, Shown):
     """Xen searched registered buffers for the address of an access.
 
     Attributes:
@@ -94,6 +95,9 @@ class TlbLookup(Step):
     def tally(self) -> Mapping[str, int]:
         return {"tlb_lookups": 1, "tlb_hits": int(self.hit), "tlb_compares": self.compares}
 
+    def __repr__(self) -> str:
+        return f"<TlbLookup: {self.say()}>"
+
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
         about = f" although vCPU {self.subject} is meant" if self.asked != self.subject else ""
@@ -110,8 +114,8 @@ class TlbLookup(Step):
         return f"hit in slot {self.slot}{name}, guest-physical {self.gpa.hex()}{part},"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlbInsert(Step):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TlbInsert(Step, Shown):
     """The guest registered a buffer, or was refused.
 
     Attributes:
@@ -148,6 +152,9 @@ class TlbInsert(Step):
     def tally(self) -> Mapping[str, int]:
         return {"tlb_inserts": 1}
 
+    def __repr__(self) -> str:
+        return f"<TlbInsert: {self.say()}>"
+
     def say(self) -> str:
         name = f" ({self.label})" if self.label else ""
         what = f"{counted(self.size, 'byte')} at {self.va.hex()}{name} as {self.pa.hex()}"
@@ -159,8 +166,8 @@ class TlbInsert(Step):
         return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlbPurge(Step):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TlbPurge(Step, Shown):
     """Entries were removed: on the guest's request, or by a rule of the option.
 
     Attributes:
@@ -191,6 +198,9 @@ class TlbPurge(Step):
 
     def tally(self) -> Mapping[str, int]:
         return {"tlb_purges": 1}
+
+    def __repr__(self) -> str:
+        return f"<TlbPurge: {self.say()}>"
 
     def say(self) -> str:
         table = _table(self.vcpu, self.shared)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gfn
-from xenexplore.scenario.model.values import Pairs
+from xenexplore.scenario.model.action import ActionSpec
+from xenexplore.scenario.model.prompt_actions import (
+    Insert,
+    Lookup,
+    Place,
+    SetEntry,
+    Setup,
+    Write,
+)
+from xenexplore.scenario.model.values import Pairs, Value
 
 __all__ = [
     "ACTIONS",
@@ -15,32 +24,25 @@ __all__ = [
     "CompatCall",
     "HypercallPage",
     "InnerCall",
+    "Insert",
+    "Lookup",
     "Migrate",
     "Multicall",
+    "Place",
     "Protect",
     "Purge",
     "Register",
     "RegisterRunstate",
     "Remap",
+    "SetEntry",
     "SetP2mType",
+    "Setup",
     "Share",
     "Switch",
     "Unmap",
     "UpdateRunstate",
+    "Write",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionSpec:
-    """Base of every action.
-
-    Attributes:
-        line: line of the text, from 1; 0 if it never was text.
-    """
-
-    do: ClassVar[str] = ""
-
-    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ class Switch(ActionSpec):
     """
 
     do: ClassVar[str] = "switch"
+    by_guest: ClassVar[bool] = True
 
     vcpu: int = 0
     process: str
@@ -131,6 +134,7 @@ class Remap(ActionSpec):
     """
 
     do: ClassVar[str] = "remap"
+    by_guest: ClassVar[bool] = True
 
     buffer: str
     frames: tuple[Gfn, ...] = ()
@@ -145,6 +149,7 @@ class Unmap(ActionSpec):
     """
 
     do: ClassVar[str] = "unmap"
+    by_guest: ClassVar[bool] = True
 
     buffer: str
 
@@ -159,6 +164,7 @@ class Protect(ActionSpec):
     """
 
     do: ClassVar[str] = "protect"
+    by_guest: ClassVar[bool] = True
 
     buffer: str
     writable: bool = False
@@ -174,6 +180,7 @@ class SetP2mType(ActionSpec):
     """
 
     do: ClassVar[str] = "p2m"
+    by_guest: ClassVar[bool] = True
 
     buffer: str
     type: str
@@ -189,6 +196,7 @@ class Share(ActionSpec):
     """
 
     do: ClassVar[str] = "share"
+    by_guest: ClassVar[bool] = True
 
     buffer: str
     shared: bool = True
@@ -215,13 +223,17 @@ class Purge(ActionSpec):
 
     Attributes:
         vcpu: from whose table.
-        what: as for :class:`Register`, or ``"all"``.
+        what: as for :class:`Register`, or ``"all"``; ``""`` with ``address``.
+        address: start of an exact linear range instead of ``what``, or None.
+        size: its bytes.
     """
 
     do: ClassVar[str] = "purge"
 
     vcpu: int = 0
-    what: str
+    what: str = ""
+    address: Value | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +351,12 @@ ACTIONS: dict[str, type[ActionSpec]] = {
         HypercallPage,
         Migrate,
         CompatCall,
+        Setup,
+        Place,
+        Write,
+        SetEntry,
+        Insert,
+        Lookup,
     )
 }
 """The text's word to the record."""

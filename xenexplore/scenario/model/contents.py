@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.scenario.model.scenario import Contents
 from xenexplore.scenario.model.values import Pairs, Reference, Value
 
-__all__ = ["contents_bytes", "scalar_bytes"]
+__all__ = ["contents_bytes", "field_writes", "scalar_bytes"]
 
 _BITS = re.compile(r".*:(\d+)@(\d+)")
 
@@ -45,8 +45,24 @@ def _number(value: Value, address_of: AddressOf) -> int:
 
 
 def _struct(struct: str, pairs: Pairs, address_of: AddressOf) -> bytes:
+    data = bytearray(structs_for("x86_64").sizeof(struct))
+    for _ in field_writes(struct, pairs, data, address_of):
+        pass
+    return bytes(data)
+
+
+def field_writes(
+    struct: str, pairs: Pairs, data: bytearray, address_of: AddressOf
+) -> Iterator[tuple[int, bytes]]:
+    """Set fields of a struct in ``data``; yields offset and bytes of each that is written.
+
+    Args:
+        struct: its name.
+        pairs: field path and value.
+        data: the struct as it is before, changed in place.
+        address_of: linear address behind a reference to a buffer.
+    """
     structs = structs_for("x86_64")
-    data = bytearray(structs.sizeof(struct))
     for path, value in pairs:
         field = structs.resolve(struct, path)
         number = _number(value, address_of)
@@ -57,11 +73,11 @@ def _struct(struct: str, pairs: Pairs, address_of: AddressOf) -> bytes:
             unit = int.from_bytes(data[field.offset : end], "little")
             unit = unit & ~(((1 << width) - 1) << shift) | number << shift
             data[field.offset : end] = unit.to_bytes(field.size, "little")
-            continue
-        encoded = scalar_bytes(field.type, number)
-        assert encoded is not None, "the loader has checked it"
-        data[field.offset : end] = encoded
-    return bytes(data)
+        else:
+            encoded = scalar_bytes(field.type, number)
+            assert encoded is not None, "the loader has checked it"
+            data[field.offset : end] = encoded
+        yield field.offset, bytes(data[field.offset : end])
 
 
 def scalar_bytes(kind: str, value: int) -> bytes | None:

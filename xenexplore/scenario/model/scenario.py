@@ -16,7 +16,7 @@ from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
-from xenexplore.scenario.model.action_records import ActionSpec
+from xenexplore.scenario.model.action import ActionSpec
 from xenexplore.scenario.model.values import Elements, Pairs
 from xenexplore.steps import Status
 

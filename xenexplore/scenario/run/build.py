@@ -5,12 +5,13 @@ from __future__ import annotations
 from xenexplore.addr import PAGE_SHIFT, Gfn
 from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
+from xenexplore.guest.spec import no_such
 from xenexplore.scenario.model.contents import contents_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
 from xenexplore.scenario.model.values import Reference, Value
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot, P2mRun, VcpuView
 
-__all__ = ["build_domain", "resolve", "view_of"]
+__all__ = ["build_domain", "fill", "place", "resolve", "view_of"]
 
 
 def build_domain(scenario: Scenario) -> Domain:
@@ -28,20 +29,35 @@ def build_domain(scenario: Scenario) -> Domain:
         ) from None
     for spec in scenario.buffers:
         try:
-            _place(domain, spec)
-            _refuse_remapped(domain, spec)
+            place(domain, spec)
         except (MachineError, AddressError) as error:
             raise _cannot(scenario, spec, error) from None
     for spec in scenario.buffers:
-        data = contents_bytes(spec.contents, lambda ref: resolve(domain, ref))
-        if not data:
-            continue
-        buffer = domain.buffers[spec.name]
-        domain.write(buffer.va + spec.contents.at, data, vcpu=spec.vcpu, process=buffer.process)
+        try:
+            fill(domain, spec)
+        except (MachineError, AddressError) as error:
+            raise _cannot(scenario, spec, error) from None
     return domain
 
 
-def _place(domain: Domain, spec: BufferSpec) -> None:
+def fill(domain: Domain, spec: BufferSpec) -> None:
+    """Write a placed buffer's contents.
+
+    Raises:
+        MachineError: they name a buffer that is not placed.
+    """
+    data = contents_bytes(spec.contents, lambda ref: resolve(domain, ref))
+    if data:
+        buffer = domain.buffers[spec.name]
+        domain.write(buffer.va + spec.contents.at, data, vcpu=spec.vcpu, process=buffer.process)
+
+
+def place(domain: Domain, spec: BufferSpec) -> None:
+    """Put a buffer where its text says; its bytes are zero.
+
+    Raises:
+        MachineError: the guest has no such place, or the buffer cannot be put there.
+    """
     if spec.length > domain.spec.memory:
         raise MachineError(f"{spec.length} bytes, more than the guest has")
     domain.place(
@@ -56,6 +72,7 @@ def _place(domain: Domain, spec: BufferSpec) -> None:
         shared=spec.shared,
         writable=spec.writable,
     )
+    _refuse_remapped(domain, spec)
 
 
 def _refuse_remapped(domain: Domain, spec: BufferSpec) -> None:
@@ -81,8 +98,14 @@ def _cannot(scenario: Scenario, spec: BufferSpec, error: Exception) -> ScenarioE
 
 
 def resolve(domain: Domain, value: Value) -> int:
-    """A value as a number: an address for a reference, modulo 2**64 for what is negative."""
+    """A value as a number: an address for a reference, modulo 2**64 for what is negative.
+
+    Raises:
+        MachineError: it refers to a buffer that is not placed.
+    """
     if isinstance(value, Reference):
+        if value.buffer not in domain.buffers:
+            raise no_such("buffer", value.buffer, domain.buffers)
         return domain.buffers[value.buffer].va.value + value.offset
     return value & ((1 << 64) - 1)
 

@@ -12,18 +12,25 @@ from xenexplore.hypervisor.areas import update_runstate
 from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
-from xenexplore.hypervisor.registered import RegisteredBuffers, ranges_of
+from xenexplore.hypervisor.registered import ranges_of
 from xenexplore.hypervisor.stubs import migrate, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
 from xenexplore.scenario.model.values import Pairs
 from xenexplore.scenario.run.build import resolve
-from xenexplore.steps import Action, Cite, Flip, GuestWrite, Note
+from xenexplore.scenario.run.perform_prompt import (
+    GUEST,
+    PROMPT_DETAILS,
+    PROMPT_DOERS,
+    address_text,
+    registered_buffers,
+)
+from xenexplore.steps import Action, Flip, GuestWrite, Note
 
 __all__ = ["perform"]
 
-_GUEST = Cite("the scenario", "what the guest does")
+_GUEST = GUEST
 _MULTICALL_ENTRY = 64
 _ENTRY_ARGS = 16
 
@@ -172,24 +179,15 @@ def _share(xen: Xen, action: records.Share) -> None:
         xen.emit(Flip(cite=_GUEST, gfn=frame, shared=action.shared))
 
 
-def _buffers(xen: Xen) -> RegisteredBuffers | None:
-    """The option's registered buffers, or None with a note that it has none."""
-    if xen.design.tlb is not None:
-        return xen.design.tlb
-    text = f"The option {xen.design.name} has no registered buffers: nothing happens."
-    xen.emit(Note(cite=_GUEST, text=text))
-    return None
-
-
 def _register(xen: Xen, action: records.Register) -> None:
-    held = _buffers(xen)
+    held = registered_buffers(xen)
     if held is not None:
         for entry in ranges_of(xen, action.what, action.vcpu):
             held.insert(xen, action.vcpu, entry)
 
 
 def _purge(xen: Xen, action: records.Purge) -> None:
-    held = _buffers(xen)
+    held = registered_buffers(xen)
     if held is None:
         return
     if action.what == "all":
@@ -200,7 +198,9 @@ def _purge(xen: Xen, action: records.Purge) -> None:
 
 
 def _ranges(xen: Xen, action: records.Purge) -> list[tuple[Gva, int]]:
-    """Linear ranges of a word; of a buffer as it was placed, mapped or not."""
+    """Linear ranges of a word; of a buffer as it was placed, mapped or not; or an exact one."""
+    if action.address is not None:
+        return [(Gva(resolve(xen.domain, action.address)), action.size)]
     name = action.what.removeprefix("buffer:")
     if name != action.what:
         buffer = xen.domain.buffers[name]
@@ -293,6 +293,7 @@ _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
     records.HypercallPage: _hypercall_page,
     records.Migrate: _migrate,
     records.CompatCall: _compat_call,
+    **PROMPT_DOERS,
 }
 
 
@@ -315,7 +316,11 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
         f"The guest {'shares' if a.shared else 'takes back'} buffer {a.buffer!r}"
     ),
     records.Register: lambda a: f"vCPU {a.vcpu} registers {a.what}",
-    records.Purge: lambda a: f"vCPU {a.vcpu} purges {a.what}",
+    records.Purge: lambda a: (
+        f"vCPU {a.vcpu} purges {a.what}"
+        if a.address is None
+        else f"vCPU {a.vcpu} purges {a.size} bytes at {address_text(a.address)}"
+    ),
     records.RegisterRunstate: lambda a: (
         f"vCPU {a.vcpu} registers the runstate area of vCPU {a.subject}"
     ),
@@ -330,4 +335,5 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
         f"A 32-bit caller on vCPU {a.vcpu} calls populate_physmap; Xen tests for its own area "
         + ("first" if a.test_first else "too late")
     ),
+    **PROMPT_DETAILS,
 }

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
-from xenexplore.errors import AddressError, MachineError, ScenarioError
-from xenexplore.hypervisor.design import Design
-from xenexplore.hypervisor.outcome import outcome_of
-from xenexplore.hypervisor.xen import Xen
+from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
 from xenexplore.options.variant import Variant
-from xenexplore.scenario.library.builtin import is_builtin
+from xenexplore.scenario.model.action_records import Setup
 from xenexplore.scenario.model.scenario import Scenario
-from xenexplore.scenario.run.build import build_domain, view_of
 from xenexplore.scenario.run.comparison import Comparison, ComparisonRow
 from xenexplore.scenario.run.differences import first_difference
 from xenexplore.scenario.run.expectations import unmet
-from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
-from xenexplore.scenario.run.perform import perform
-from xenexplore.scenario.run.trace import OptionView, Trace
-from xenexplore.steps import Phase, PhaseName, Refusal
+from xenexplore.scenario.run.live import LiveRun
+from xenexplore.scenario.run.trace import Trace
 
 __all__ = ["check", "compare", "options_of", "run"]
 
@@ -161,67 +154,10 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
 
 
 def _run(scenario: Scenario, option: Variant) -> Trace:
-    domain = build_domain(scenario)
-    before = view_of(domain)
-    design = option.make()
-    xen = Xen(domain, design)
-    reason = design.refuses(xen)
-    if reason:
-        xen.emit(Refusal(cite=design.asked, reason=reason))
-    else:
-        _carry_out(scenario, option, xen)
-    return Trace(
-        about=scenario.about,
-        option=_option_view(option, design),
-        machine=_with_added(before, xen),
-        steps=xen.nodes,
-        outcome=outcome_of(xen.nodes),
-        builtin=is_builtin(scenario),
-    )
-
-
-def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
-    design = xen.design
-    once = f"Set-up, once: what {option.use} asks of the guest."
-    setup = Phase(cite=design.asked, name=PhaseName.SETUP, who="guest", detail=once)
-    try:
-        with xen.record.headed(setup):
-            design.setup(xen)
-    except MachineError as error:
-        raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None
-    for number, action in enumerate(scenario.actions, 1):
-        try:
-            perform(xen, action)
-        except (MachineError, AddressError) as error:
-            what = f"action {number} ({action.do})"
-            raise _impossible(scenario, action.line, what, error) from None
-
-
-def _impossible(scenario: Scenario, line: int, what: str, error: Exception) -> ScenarioError:
-    place = f"line {line}, {what}" if line else what
-    expected = "what this guest can do"
-    return ScenarioError(scenario.source, place, expected=expected, got=str(error))
-
-
-def _with_added(before: GuestSnapshot, xen: Xen) -> GuestSnapshot:
-    """The picture from before, with the buffers that the option placed for itself."""
-    known = {buffer.name for buffer in before.buffers}
-    added = [b for name, b in xen.domain.buffers.items() if name not in known]
-    return replace(before, buffers=(*before.buffers, *added))
-
-
-def _option_view(option: Variant, design: Design) -> OptionView:
-    return OptionView(
-        ident=design.ident,
-        name=design.name,
-        label=option.label,
-        title=design.title,
-        asked=design.asked,
-        given=option.values,
-        values=tuple(_values(design)),
-    )
-
-
-def _values(design: Design) -> Iterator[tuple[str, object]]:
-    for parameter in design.parameters:
-        yield parameter.name, design.values[parameter.name]
+    live = LiveRun(scenario, option)
+    if not live.refusal:
+        if not any(isinstance(action, Setup) for action in scenario.actions):
+            live.start()
+        for number, action in enumerate(scenario.actions, 1):
+            live.perform(action, number)
+    return live.trace(scenario)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from xenexplore.addr import Gfn, Gva
+from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
@@ -135,8 +135,14 @@ _ACTIONS: dict[str, dict[str, object]] = {
     "hypercall-page": {"buffer": "list", "hypercall": "event_channel_op send"},
     "migrate": {"hypercall": "event_channel_op send", "offset": 0},
     "compat-call": {"buffer": "op"},
+    "setup": {},
+    "place": {"name": "later", "place": "vmalloc", "size": 64},
+    "write": {"buffer": "op", "struct": "evtchn_send", "fields": {"port": 7}},
+    "entry": {"address": "@op", "level": 1, "set_bits": ["US"], "clear_bits": ["RW"]},
+    "insert": {"address": "@op", "gpa": "0x6bf7b2c", "size": 4},
+    "lookup": {"address": "@op", "size": 4},
 }
-# Sphinx's markup: ``word``, :class:`~room.Word`.
+_INNER: dict[str, tuple[type, ...]] = {"place": (BufferSpec, Contents), "write": (Contents,)}
 _HELP = {
     "option": "labels of the options that it is about; all of them if not given.",
     "p2m": "size of the pages by which the P2M maps memory.",
@@ -270,6 +276,10 @@ class _Asked(Fields):
         self.note(key, "address")
         return super().address(key)
 
+    def physical(self, key: str) -> Gpa | None:
+        self.note(key, "address")
+        return super().physical(key)
+
     def frames(self, key: str) -> tuple[Gfn, ...]:
         self.note(key, "list of frames")
         return super().frames(key)
@@ -299,7 +309,8 @@ def scenario_format() -> tuple[Table, ...]:
         given = next((a for a in text["action"] if a["do"] == word), None)
         asked = _Asked(given or {"do": word, **_ACTIONS[word]}, names, ("action", 0))
         record = type(read_action(asked, spec, names))
-        keys = tuple(key for key in _worded(asked, record) if key.name != "do")
+        worded = _worded(asked, record, *_INNER.get(word, ()))
+        keys = tuple(_known(key, tables[2].keys) for key in worded if key.name != "do")
         tables.append(Table("action", word, True, first_line(record), keys))
     for name, option in OPTIONS.items():
         keys = (Key("label", "text", default=name, help="What the scenario calls this use of it."),)
@@ -308,6 +319,13 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_expect(expect, ("registered",))
     tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
     return tuple(tables)
+
+
+def _known(key: Key, buffer: tuple[Key, ...]) -> Key:
+    """A key whose kind no example shows, as the buffer's table has it."""
+    if key.kind != "value":
+        return key
+    return next((known for known in buffer if known.name == key.name), key)
 
 
 def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:

@@ -10,11 +10,12 @@ from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.registered import registrable
 from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
+from xenexplore.paging.entries import ENTRY_BITS
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
-from xenexplore.scenario.model.values import Pairs
+from xenexplore.scenario.model.values import Pairs, Value, parse_value
 from xenexplore.scenario.text.fields import Fields, nearest
-from xenexplore.scenario.text.load_buffers import read_value
+from xenexplore.scenario.text.load_buffers import read_buffer, read_contents, read_value
 
 __all__ = ["ACTION_WORDS", "read_action"]
 
@@ -72,6 +73,30 @@ class _Reader:
         """A range: a region's word, or a buffer."""
         words = (*registrable(self.names), *extra)
         return self.fields.word(key, default, words=words)
+
+    def address(self, *, required: bool = True) -> Value | None:
+        """A linear address: a number, or a buffer's."""
+        raw = self.fields.raw("address")
+        if raw is None:
+            if required:
+                self.fields.missing("address", '"0x...", "@buffer" or "@buffer+8"')
+            return None
+        value = read_value(self.fields, "address", raw, self.names)
+        if isinstance(value, int) and value < 0:
+            self.fields.fail("address", expected="an address from 0", got=repr(raw))
+        return value
+
+    def size(self, low: int = 1, default: int | None = None) -> int:
+        return self.fields.number("size", default, low=low, high=(1 << 63) - 1)
+
+    def bits(self, key: str) -> tuple[str, ...]:
+        found = self.fields.words(key)
+        for name in found:
+            if name not in ENTRY_BITS:
+                known = ", ".join(ENTRY_BITS)
+                hint = nearest(name, ENTRY_BITS)
+                self.fields.fail(key, expected=f"bits, of {known}", got=repr(name), hint=hint)
+        return found
 
     @property
     def line(self) -> int:
@@ -161,7 +186,87 @@ def _register(reader: _Reader) -> records.Register:
 
 
 def _purge(reader: _Reader) -> records.Purge:
-    return records.Purge(vcpu=reader.vcpu(), what=reader.what(("all",)), line=reader.line)
+    address = reader.address(required=False)
+    if address is None:
+        return records.Purge(vcpu=reader.vcpu(), what=reader.what(("all",)), line=reader.line)
+    if "what" in reader.fields:
+        reader.fields.fail("what", expected="what, or address and size", got="both")
+    return records.Purge(vcpu=reader.vcpu(), address=address, size=reader.size(), line=reader.line)
+
+
+def _setup(reader: _Reader) -> records.Setup:
+    return records.Setup(line=reader.line)
+
+
+def _place(reader: _Reader) -> records.Place:
+    buffer = read_buffer(reader.fields, reader.guest, reader.names)
+    return records.Place(buffer=buffer, line=reader.line)
+
+
+def _write(reader: _Reader) -> records.Write:
+    fields = reader.fields
+    gpa = fields.physical("gpa")
+    if gpa is not None and "buffer" in fields:
+        fields.fail("gpa", expected="a buffer or a gpa", got="both")
+    contents = read_contents(fields, reader.names)
+    if not contents.size:
+        fields.fail("", expected="something to write", got="none", hint="add e.g. bytes")
+    if contents.struct and not contents.fields and not contents.array:
+        fields.missing("fields", "the fields that are written")
+    return records.Write(
+        vcpu=reader.vcpu(),
+        buffer="" if gpa is not None else reader.buffer(),
+        gpa=gpa,
+        contents=contents,
+        line=reader.line,
+    )
+
+
+def _entry(reader: _Reader) -> records.SetEntry:
+    fields = reader.fields
+    address = reader.address()
+    assert address is not None
+    value = parse_value(fields.raw("value")) if "value" in fields else None
+    if "value" in fields and (not isinstance(value, int) or value < 0):
+        fields.fail("value", expected='64 bits, e.g. "0x6bf7063"', got=repr(fields.raw("value")))
+    bits = tuple(reader.bits(key) for key in ("set_bits", "clear_bits"))
+    if (value is None) != any(bits):
+        fields.fail("", expected="set_bits and clear_bits, or value", got="neither or both")
+    return records.SetEntry(
+        vcpu=reader.vcpu(),
+        process=fields.word("process", ""),
+        address=address,
+        level=fields.number("level", 1, low=1, high=5),
+        set_bits=bits[0],
+        clear_bits=bits[1],
+        value=value if isinstance(value, int) else None,
+        line=reader.line,
+    )
+
+
+def _insert(reader: _Reader) -> records.Insert:
+    fields = reader.fields
+    address = reader.address()
+    gpa = fields.physical("gpa")
+    if address is None or gpa is None:
+        fields.missing("gpa", 'a guest-physical address, e.g. "0x6bf7b2c"')
+    return records.Insert(
+        vcpu=reader.vcpu(),
+        address=address,
+        gpa=gpa,
+        size=reader.size(0),
+        is_global=fields.flag("is_global", False),
+        label=fields.word("label", ""),
+        line=reader.line,
+    )
+
+
+def _lookup(reader: _Reader) -> records.Lookup:
+    address = reader.address()
+    assert address is not None
+    return records.Lookup(
+        vcpu=reader.vcpu(), address=address, size=reader.size(1, 1), line=reader.line
+    )
 
 
 def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
@@ -245,6 +350,12 @@ _READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {
     "hypercall-page": _hypercall_page,
     "migrate": _migrate,
     "compat-call": _compat_call,
+    "setup": _setup,
+    "place": _place,
+    "write": _write,
+    "entry": _entry,
+    "insert": _insert,
+    "lookup": _lookup,
 }
 
 ACTION_WORDS = tuple(_READERS)

@@ -13,7 +13,7 @@ from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import CONSTANTS, Pairs, Reference, Value, parse_value
 from xenexplore.scenario.text.fields import Fields, nearest
 
-__all__ = ["read_buffer", "read_value"]
+__all__ = ["read_buffer", "read_contents", "read_value"]
 
 _WAYS = ("fields", "array", "text", "bytes")
 _LARGEST = 1 << 40
@@ -27,7 +27,7 @@ def read_buffer(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> Buf
         guest: what the machine is built from.
         names: every buffer of the scenario.
     """
-    contents = _contents(fields, names)
+    contents = read_contents(fields, names)
     spec = BufferSpec(
         name=fields.word("name"),
         place=fields.word("place", words=KINDS),
@@ -54,7 +54,8 @@ def read_buffer(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> Buf
     return spec
 
 
-def _contents(fields: Fields, names: tuple[str, ...]) -> Contents:
+def read_contents(fields: Fields, names: tuple[str, ...]) -> Contents:
+    """What lies in a buffer, or is written into one: ``struct``, ``text`` or ``bytes``, ``at``."""
     given = [way for way in _WAYS if way in fields]
     if len(given) > 1:
         fields.fail(given[1], expected=f"one of {', '.join(_WAYS)}", got=" and ".join(given))

@@ -22,7 +22,7 @@ from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
-from xenexplore.scenario.model.action_records import ActionSpec
+from xenexplore.scenario.model.action_records import ActionSpec, Place, Setup
 from xenexplore.scenario.model.scenario import Expectation, Scenario
 from xenexplore.scenario.text.fields import Fields, SourceText, nearest
 from xenexplore.scenario.text.load_actions import read_action
@@ -33,6 +33,7 @@ __all__ = [
     "STATUSES",
     "load_scenario",
     "parse_scenario",
+    "parse_size",
     "read_about",
     "read_expect",
     "read_guest",
@@ -112,7 +113,7 @@ def parse_scenario(
     top.finish()
     names = _names(found["buffer"])
     buffers = tuple(read_buffer(fields, guest, names) for fields in found["buffer"])
-    actions = tuple(_action(fields, guest, names) for fields in found["action"])
+    actions = _actions(found["action"], guest, names)
     options = _options(found["option"])
     labels = tuple(option.label for option in options)
     expects = tuple(read_expect(fields, labels) for fields in found["expect"])
@@ -217,17 +218,23 @@ def _memory(fields: Fields) -> int:
     value = fields.raw("memory")
     if value is None:
         return GuestSpec().memory
+    found = parse_size(value)
+    if found is None:
+        fields.fail("memory", expected='a size, e.g. "768M" or "4G"', got=repr(value))
+    return found
+
+
+def parse_size(value: object) -> int | None:
+    """A size in bytes: a number, ``"768M"``, ``"768 MiB"``, ``"4G"``; None where it is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if not found:
-        fields.fail("memory", expected='a size, e.g. "768M" or "4G"', got=repr(value))
-    return int(found[1]) << _SHIFT[found[2]]
+    return int(found[1]) << _SHIFT[found[2]] if found else None
 
 
-def _names(buffers: list[Fields]) -> tuple[str, ...]:
+def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Every buffer's name, before any buffer is read: contents may point forwards."""
-    names: list[str] = []
+    names = list(known)
     for fields in buffers:
         name = fields.word("name")
         if not _NAME.fullmatch(name):
@@ -238,10 +245,32 @@ def _names(buffers: list[Fields]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> ActionSpec:
-    action = read_action(fields, guest, names)
-    fields.finish()
-    return action
+def _actions(
+    tables: list[Fields], guest: GuestSpec, names: tuple[str, ...]
+) -> tuple[ActionSpec, ...]:
+    """Every action; one that places a buffer makes its name known to those after it."""
+    actions: list[ActionSpec] = []
+    for fields in tables:
+        placed = _names([fields], names) if fields.raw("do") == Place.do else names
+        action = read_action(fields, guest, placed)
+        fields.finish()
+        if isinstance(action, Setup):
+            _check_setup(fields, actions)
+        actions.append(action)
+        names = placed
+    return tuple(actions)
+
+
+def _check_setup(fields: Fields, before: list[ActionSpec]) -> None:
+    """The set-up comes once, and after nothing that needs the design."""
+    for action in before:
+        if isinstance(action, Setup):
+            fields.fail("do", expected="one setup", got=f"another at line {action.line}")
+        if not action.by_guest:
+            fields.fail(
+                "do", expected="nothing but the guest's own actions before setup",
+                got=f"{action.do!r} at line {action.line}",
+            )  # fmt: skip
 
 
 def _options(tables: list[Fields]) -> tuple[Variant, ...]:

@@ -7,6 +7,7 @@ import re
 
 __all__ = ["attribute_words", "first_line"]
 
+# Sphinx's markup: ``word``, :class:`~room.Word`.
 _MARKUP = re.compile(r"(?::[a-z]+:)?`+~?(?:[A-Za-z_]+\.)*([^`]*)`+")
 
 

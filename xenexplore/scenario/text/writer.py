@@ -99,6 +99,12 @@ def _action(action: ActionSpec) -> list[str]:
             lines += _pairs("with", value)
         elif field.name == "entries":
             lines += _long("entries", [_inner_call(entry) for entry in value])
+        elif isinstance(value, BufferSpec):
+            lines += _buffer(value)
+        elif isinstance(value, Contents):
+            lines += _contents(value)
+        elif field.name == "address" or (field.name == "value" and isinstance(value, int)):
+            lines.append(f"{field.name} = {_address(value)}")
         else:
             lines += _field(field.name, value)
     return lines
@@ -197,6 +203,11 @@ def _value(value: Value) -> str:
     """A number that may be an address, or the address of a buffer."""
     shown = value_text(value)
     return str(shown) if isinstance(shown, int) else f'"{shown}"'
+
+
+def _address(value: Value) -> str:
+    """A linear address or an entry: always hexadecimal, or a buffer's address."""
+    return f'"{value:#x}"' if isinstance(value, int) else f'"{value}"'
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,165 @@
+# %% [markdown]
+# # At the prompt: a guest, its tables, and a design to try
+#
+# The other notebooks play scenarios. Here a guest is built by hand, looked at, changed while Xen runs under it, and
+# the session is written out as a scenario that replays it. Half an hour; every cell can be changed and run again.
+#
+# **Question:** what does it take to make a registered buffer wrong, and to make it right again?
+#
+# ## Build a guest, place a buffer
+#
+# A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct of Xen's
+# public headers; its fields are attributes, in guest memory.
+
+# %%
+import xenexplore as xe
+
+guest = xe.Guest("linux", vcpus=2)
+send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+guest, send, send.va, send.port
+
+# %% [markdown]
+# The buffer is on a kernel stack, in the vmalloc area. Where the areas of this kernel are:
+
+# %%
+guest.regions
+
+# %% [markdown]
+# ## Walk its page tables
+#
+# `guest.walk` is Xen's software walk (`guest_walk_tables()`, `xen/arch/x86/mm/guest_walk.c`). It changes nothing, and is not part of the
+# session. It ends at a guest-physical address, or says at which level it failed.
+
+# %%
+walk = guest.walk(send)
+assert walk.ok and walk.gpa == send.gpa
+walk
+
+# %% [markdown]
+# An entry can be changed, bit by bit; a walk afterwards shows the effect. Level 2 is the page directory:
+
+# %%
+entry = guest.page_tables.entry(send, level=2)
+entry.present = False
+broken = guest.walk(send)
+assert not broken.ok and broken.failed_level == 2
+entry.present = True
+assert guest.walk(send).ok
+print(broken.text())
+
+# %% [markdown]
+# ## Xen as it is today
+#
+# `xe.Xen(guest)` puts today's Xen under the guest. A hypercall returns its own trace; `send` stands for its linear
+# address.
+
+# %%
+xen = xe.Xen(guest)
+call = xen.hypercall("event_channel_op send", arg=send)
+assert (call.outcome.status, call.outcome.calls.walks) == ("right", 1)
+call
+
+# %% [markdown]
+# ## A design with registered buffers
+#
+# The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
+# later cells do: the map, the registered ranges, each buffer's translation. Going to a step selects its buffer.
+
+# %%
+xen = xe.Xen(guest, design="software-tlb", entries=8)
+explorer = xe.Explorer(xen)
+xen.tlb[0].register(send)
+explorer
+
+# %%
+hit = xen.hypercall("event_channel_op send", arg=send)
+assert (hit.outcome.calls.tlb_hits, hit.outcome.calls.walks) == (1, 0)
+xen.tlb[0]
+
+# %% [markdown]
+# ## Break it
+#
+# The guest maps another frame at the same address: a stack that was freed and allocated again. Xen is not told. The
+# entry is stale, the call succeeds, and Xen has read the frame that was there before.
+
+# %%
+guest.remap(send)
+send.port = 7
+wrong = xen.hypercall("event_channel_op send", arg=send)
+assert (wrong.outcome.status, wrong.outcome.result) == ("wrong", 0)
+assert xen.tlb[0][0].stale == (send.va.page,)
+print(xen.tlb[0].text())
+
+# %% [markdown]
+# ## Mend it
+#
+# Whoever remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
+
+# %%
+xen.tlb[0].purge(send)
+missed = xen.hypercall("event_channel_op send", arg=send)
+xen.tlb[0].register(send)
+right = xen.hypercall("event_channel_op send", arg=send)
+assert (missed.outcome.status, missed.outcome.calls.walks) == ("right", 1)
+assert (right.outcome.status, right.outcome.calls.walks) == ("right", 0)
+print(f"after the purge {missed.outcome.calls.walks} walk, registered again {right.outcome.calls.walks}")
+
+# %% [markdown]
+# And on the other vCPU, whose table is empty:
+
+# %%
+other = xen.hypercall("event_channel_op send", arg=send, vcpu=1)
+assert (other.outcome.calls.tlb_hits, other.outcome.calls.walks) == (0, 1)
+xen.tlb
+
+# %% [markdown]
+# ## The session is text
+#
+# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, to the byte.
+
+# %%
+text = xen.scenario(name="stale-stack", title="A stack buffer, remapped").text()
+assert xe.run(xe.parse(text), xen.design).to_json() == xen.trace.to_json()
+print(text)
+
+# %% [markdown]
+# The other way round, any scenario is a guest to go on with, and so is any recorded hypercall:
+
+# %%
+dom0 = xe.Guest.from_recording("pvh", call=2621)
+real = xe.Xen(dom0)
+real.replay()
+assert real.outcome.status == "right"
+dom0, dom0.buffers
+
+# %% [markdown]
+# ## Exercises
+#
+# Each begins with a session of its own, and checks an answer by asking the model. What was shown above is enough for the first
+# four. `e.hint()` helps; `e.reset()` begins again.
+
+# %%
+xe.exercises()
+
+# %%
+e = xe.exercise("find-the-frame")
+e
+
+# %% [markdown]
+# A wrong answer is told, without the right one:
+
+# %%
+verdict = e.check(e.guest.buffers["send"].va.value >> 12)
+assert not verdict.ok
+verdict
+
+# %% [markdown]
+# ## Conclusion
+#
+# Registering takes a walk away. In exchange the guest owes Xen a purge for each remap of what is registered, on each vCPU that
+# registered it: one that is forgotten is silent, since the call still succeeds.
+#
+# ## What would change this conclusion
+#
+# * A buffer that is never remapped, such as one in the directmap, cannot go stale.
+# * A design that walks (today's), or that takes physical addresses, has no entry to go stale.

@@ -1,0 +1,8 @@
+"""Exercises at the prompt, with answers that check themselves."""
+
+from __future__ import annotations
+
+from xenexplore.exercises.attempt import Exercise, ExerciseList, Verdict
+from xenexplore.exercises.registry import TASKS, exercise, exercises
+
+__all__ = ["TASKS", "Exercise", "ExerciseList", "Verdict", "exercise", "exercises"]

@@ -1,0 +1,140 @@
+"""Exercises on designs: encrypted guests, and a proposal made to lose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xenexplore.errors import MachineError
+from xenexplore.exercises.task import SEND, Judged, Task, probe
+from xenexplore.session.guest import Guest
+from xenexplore.session.xen import Xen
+from xenexplore.steps import Move, Status
+
+__all__ = ["TASKS"]
+
+
+def _encrypted() -> Xen:
+    guest = Guest("linux", encryption="snp")
+    guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    return Xen(guest)
+
+
+def _right(xen: Xen, _answer: object) -> Judged:
+    if xen.refusal:
+        return Judged(ok=False, says=f"{xen.design} refuses this guest: {xen.refusal}")
+    try:
+        outcome, _ = probe(xen)
+    except MachineError as error:
+        return Judged(ok=False, says=str(error))
+    if outcome.status is Status.RIGHT:
+        return Judged(ok=True, says=f"under {xen.design} the call moves the right bytes")
+    why = {
+        Status.ERROR: "Xen cannot read what it needs",
+        Status.WRONG: "Xen reads other bytes than the guest wrote",
+        Status.REFUSED: "the design refuses",
+    }[outcome.status]
+    return Judged(ok=False, says=f"under {xen.design}: {why}")
+
+
+def _gross() -> Xen:
+    guest = Guest("linux")
+    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    xen = Xen(guest, design="software-tlb")
+    xen.tlb[0].register(send)
+    return xen
+
+
+def _is_proposal(xen: Xen) -> bool:
+    return xen.design.startswith("software-tlb")
+
+
+def _loses(xen: Xen, _answer: object) -> Judged:
+    if not _is_proposal(xen):
+        return Judged(ok=False, says=f"this is {xen.design}, not the software TLB")
+    outcome, _ = probe(xen)
+    if outcome.status is Status.WRONG and outcome.result is not None and outcome.result >= 0:
+        says = f"it returns {outcome.result}, and {outcome.wrong_bytes} bytes are wrong"
+        return Judged(ok=True, says=says)
+    return Judged(ok=False, says=f"a call is {outcome.status.value}; it is to succeed and be wrong")
+
+
+def _lost_before(xen: Xen) -> bool:
+    """Whether some call of the session moved wrong bytes."""
+    moves = (node.step for node in xen.trace.steps if isinstance(node.step, Move))
+    return any(not move.right for move in moves)
+
+
+def _cured(xen: Xen, _answer: object) -> Judged:
+    if not _is_proposal(xen):
+        return Judged(ok=False, says=f"this is {xen.design}, not the software TLB")
+    if not _lost_before(xen):
+        return Judged(ok=False, says="no call of this session has moved wrong bytes yet")
+    outcome, counts = probe(xen)
+    if outcome.status is not Status.RIGHT:
+        return Judged(ok=False, says=f"it is not cured: a call is {outcome.status.value}")
+    if counts.walks:
+        return Judged(ok=False, says="a call is right, but by a walk: register the buffer again")
+    return Judged(ok=True, says="it lost, and a call is right again without a walk")
+
+
+TASKS: Final = (
+    Task(
+        name="encrypted-guest",
+        title="A hypercall of a guest whose memory is encrypted",
+        asks=(
+            "The guest's memory is encrypted (SEV-SNP): Xen reads its page tables as ciphertext, "
+            "and today's walk fails. Choose a design, and do in the guest what it needs, so that "
+            f"{SEND} with guest.buffers['send'] moves the right bytes. Put the new Xen into the "
+            "exercise: e.xen = xe.Xen(guest, ...).  check()"
+        ),
+        hints=(
+            "xe.Xen(guest, 'software-tlb') needs no page tables for what is registered.",
+            "Xen reads the buffer itself as ciphertext, too, while its page is private.",
+            "guest.share(guest.buffers['send']), then register it.",
+        ),
+        solution=(
+            "xen = xe.Xen(guest, 'software-tlb')\n"
+            "guest.share(guest.buffers['send'])\n"
+            "xen.tlb[0].register(guest.buffers['send'])"
+        ),
+        begin=_encrypted,
+        judge=_right,
+    ),
+    Task(
+        name="make-it-lose",
+        title="Make Gross's proposal lose",
+        asks=(
+            "guest.buffers['send'] is registered (software-tlb). Do something in the guest, "
+            f"after which {SEND} returns success and Xen has read the wrong bytes.  check()"
+        ),
+        hints=(
+            "An entry says which frame an address had. When does that stop being true?",
+            "guest.remap(...)",
+        ),
+        solution="guest.remap(guest.buffers['send'])",
+        begin=_gross,
+        judge=_loses,
+    ),
+    Task(
+        name="lose-and-cure",
+        title="Make Gross's proposal lose, then cure it",
+        asks=(
+            "As before: bring the software TLB to move wrong bytes in a call of yours. Then do "
+            "what the guest would have had to do, so that the next call is right, and needs "
+            "no walk.  check()"
+        ),
+        hints=(
+            f"Remap, then make the call: xen.hypercall('{SEND}', arg=guest.buffers['send']).",
+            "What is purged no longer hits; what is not registered is walked.",
+        ),
+        solution=(
+            "send = guest.buffers['send']\n"
+            "guest.remap(send)\n"
+            f"xen.hypercall('{SEND}', arg=send)\n"
+            "xen.tlb[0].purge(send)\n"
+            "xen.tlb[0].register(send)"
+        ),
+        begin=_gross,
+        judge=_cured,
+    ),
+)

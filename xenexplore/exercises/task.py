@@ -1,0 +1,71 @@
+"""What an exercise is made of: words, the session it begins with, a judge of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xenexplore.hypervisor.outcome import Counts, Outcome
+from xenexplore.session.xen import Xen
+
+__all__ = ["SEND", "Judged", "Task", "probe", "same_number"]
+
+SEND = "event_channel_op send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What came of an answer.
+
+    Attributes:
+        ok: whether it is right.
+        says: why, in a sentence.
+    """
+
+    ok: bool
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One exercise.
+
+    Attributes:
+        name: as ``xe.exercise`` takes it.
+        title: one line.
+        asks: what is asked, in plain text.
+        hints: from a nudge to almost the answer.
+        solution: Python that solves it, given ``guest`` and ``xen``: what is asked for as a
+            value is left in ``answer``; a Xen made anew is left in ``xen``.
+        begin: makes the session.
+        judge: judges an answer (None where the session itself is the answer), asking the
+            model, not a list of right answers.
+        answer: what kind of value is asked for, or ``""``.
+    """
+
+    name: str
+    title: str
+    asks: str
+    hints: tuple[str, ...]
+    solution: str
+    begin: Callable[[], Xen]
+    judge: Callable[[Xen, Any], Judged]
+    answer: str = ""
+
+
+def probe(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> tuple[Outcome, Counts]:
+    """What EVTCHNOP_send with a buffer would come to now; the call is taken back.
+
+    Raises:
+        MachineError: the design refuses the guest.
+    """
+    trace = xen.hypercall(SEND, arg=xen.guest.buffers[buffer], vcpu=vcpu)
+    xen.undo()
+    return trace.outcome, trace.outcome.calls
+
+
+def same_number(answer: object, right: int) -> bool:
+    """Whether an answer is this number, as an int or as an address or frame of any space."""
+    value = getattr(answer, "value", answer)
+    return isinstance(value, int) and not isinstance(value, bool) and value == right

@@ -1,0 +1,43 @@
+"""A sheet: what an object at the prompt shows of itself, before it is text or HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Sheet", "SheetTable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetTable:
+    """A table of a sheet.
+
+    Attributes:
+        head: the columns' names.
+        rows: cells as text, as many as ``head`` has.
+        align: for each column ``l`` (left), ``r`` (right), or ``k``: left, and never cut.
+        caption: what it shows, or ``""``.
+        bad: rows, from 0, that show something wrong: they say so in a cell, too.
+    """
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    align: str
+    caption: str = ""
+    bad: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """What an object shows.
+
+    Attributes:
+        title: one line.
+        facts: label and text.
+        tables: in order.
+        notes: sentences at the end.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    tables: tuple[SheetTable, ...] = ()
+    notes: tuple[str, ...] = ()

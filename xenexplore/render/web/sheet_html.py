@@ -1,0 +1,67 @@
+"""An object at the prompt as HTML: tables in the page's own colours, light or dark."""
+
+from __future__ import annotations
+
+from html import escape
+
+from xenexplore.render.text.sheet import sheet_text
+from xenexplore.render.views.session_sheets import sheet_of
+from xenexplore.render.views.sheet import Sheet, SheetTable
+from xenexplore.render.web.page import folded_html
+
+__all__ = ["sheet_html", "tables_html"]
+
+_MOST_ROWS = 200
+_CELL = "padding:2px 10px 2px 0;vertical-align:top;white-space:nowrap"
+#: Jupyter's own colours where there is Jupyter; what suits white and black pages alike elsewhere.
+_BAD = "color:var(--jp-error-color1,#d8463a)"
+_MONO = "font-family:var(--jp-code-font-family,monospace)"
+
+
+def sheet_html(shown: object) -> str:
+    """What :func:`sheet_of` says of an object: its facts and tables, its text folded away."""
+    return tables_html(sheet_of(shown)) + folded_html(sheet_text(shown))
+
+
+def tables_html(sheet: Sheet) -> str:
+    """A sheet's title, facts and tables."""
+    parts = [f"<p><b>{escape(sheet.title)}</b></p>"]
+    if sheet.facts:
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left;{_CELL}">{escape(label)}</th>'
+            f'<td style="text-align:left;{_CELL};white-space:normal">{escape(text)}</td></tr>'
+            for label, text in sheet.facts
+        )
+        parts.append(f"<table>{rows}</table>")
+    parts += map(_table, sheet.tables)
+    parts += (f"<p>{escape(note)}</p>" for note in sheet.notes)
+    return "".join(parts)
+
+
+def _table(one: SheetTable) -> str:
+    sides = ["right" if letter == "r" else "left" for letter in one.align]
+    head = "".join(
+        f'<th scope="col" style="text-align:{side};{_CELL}">{escape(name)}</th>'
+        for name, side in zip(one.head, sides, strict=True)
+    )
+    body = "".join(_row(one, number, row, sides) for number, row in enumerate(_shown(one)))
+    caption = (
+        f'<caption style="text-align:left">{escape(one.caption)}</caption>' if one.caption else ""
+    )
+    left = len(one.rows) - len(_shown(one))
+    more = f"<p>... and {left} more</p>" if left else ""
+    top = f"<tr>{head}</tr>" if any(one.head) else ""
+    return f"<table>{caption}{top}{body}</table>{more}"
+
+
+def _shown(one: SheetTable) -> tuple[tuple[str, ...], ...]:
+    return one.rows[:_MOST_ROWS]
+
+
+def _row(one: SheetTable, number: int, row: tuple[str, ...], sides: list[str]) -> str:
+    bad = f";{_BAD}" if number in one.bad else ""
+    cells = "".join(
+        f'<td style="text-align:{side};{_CELL};{_MONO}{bad}">{escape(text)}</td>'
+        for text, side in zip(row, sides, strict=True)
+    )
+    return f"<tr>{cells}</tr>"

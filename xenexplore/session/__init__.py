@@ -1,0 +1,3 @@
+"""Objects at the prompt: a guest, its buffers, and Xen under a design, as one live session."""
+
+from __future__ import annotations

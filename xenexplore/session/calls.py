@@ -1,0 +1,168 @@
+"""``xen.hypercall``: makes a hypercall; its attributes are the catalogue's names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from xenexplore.errors import CatalogueError, MachineError
+from xenexplore.guest.spec import no_such
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families
+from xenexplore.scenario.model.action_records import CallAction
+from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
+from xenexplore.scenario.model.values import Pairs
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.session.buffer import Buffer
+from xenexplore.session.values import as_value
+
+if TYPE_CHECKING:
+    from xenexplore.session.xen import Xen
+
+__all__ = ["Calls", "named_call"]
+
+
+def named_call(
+    name: str, arguments: Mapping[str, object], buffers: Iterable[str]
+) -> tuple[str, Pairs]:
+    """A hypercall's name and arguments, each checked against the catalogue.
+
+    Raises:
+        MachineError: no such hypercall or argument; the nearest is named.
+    """
+    try:
+        family, op = find_call(name)
+    except CatalogueError as error:
+        raise MachineError(str(error)) from None
+    selector = op_argument(family)
+    known = [argument.name for argument in family.args if argument.name != selector]
+    for key in arguments:
+        if key not in known:
+            raise no_such(f"argument of {canonical_name(family, op)}", key, known)
+    pairs = tuple((key, as_value(value, buffers)) for key, value in arguments.items())
+    return canonical_name(family, op), pairs
+
+
+class _Named:
+    """One hypercall, ready to be made: ``xen.hypercall.event_channel_op.send``."""
+
+    def __init__(self, call: Callable[..., Trace], family: Family, op: SubOp | None) -> None:
+        self._call = functools.partial(call, canonical_name(family, op))
+        self._family = family
+        self._op = op
+        self.__doc__ = _about(family, op)
+
+    def __call__(self, **how: object) -> Trace:
+        return self._call(**how)
+
+    def __getattr__(self, name: str) -> _Named:
+        if name.startswith("_") or self._op is not None:
+            raise AttributeError(name)
+        for op in self._family.ops.values():
+            if name == op.name:
+                return _Named(self._call.func, self._family, op)
+        raise AttributeError(f"{self._family.name} has no sub-op {name!r}: {', '.join(dir(self))}")
+
+    def __dir__(self) -> list[str]:
+        if self._op is not None:
+            return []
+        return [op.name for op in self._family.ops.values() if op.name.isidentifier()]
+
+    def __repr__(self) -> str:
+        name = canonical_name(self._family, self._op)
+        if self._op is None and self._family.ops:
+            return f"<{name}: {len(self._family.ops)} sub-ops>"
+        selector = op_argument(self._family)
+        takes = ", ".join(a.name for a in self._family.args if a.name != selector)
+        return f"<{name}({takes})>"
+
+
+def _about(family: Family, op: SubOp | None) -> str:
+    selector = op_argument(family)
+    takes = ", ".join(a.name for a in family.args if a.name != selector)
+    return f"{canonical_name(family, op)}: hypercall {family.number}; arguments: {takes or 'none'}"
+
+
+class Calls:
+    """Makes hypercalls of one guest.
+
+    ``xen.hypercall("event_channel_op send", arg=send)``; tab after ``xen.hypercall.`` lists the
+    hypercalls, and after those their sub-ops: ``xen.hypercall.event_channel_op.send(arg=send)``.
+    """
+
+    __slots__ = ("_xen",)
+
+    def __init__(self, xen: Xen) -> None:
+        self._xen = xen
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        vcpu: int = 0,
+        user: bool | None = None,
+        cpl: int = 0,
+        preempt: Iterable[int] = (),
+        purge_between: str = "",
+        **arguments: object,
+    ) -> Trace:
+        """Make one hypercall and give its own trace.
+
+        Args:
+            name: hypercall and sub-op, ``"event_channel_op send"``.
+            vcpu: which vCPU makes it.
+            user: it comes from a process through privcmd (EFLAGS.AC is set); by default where
+                an argument is a process's buffer.
+            cpl: the ring it is made from.
+            preempt: which of the points where Xen may preempt it are taken, from 1.
+            purge_between: what the next vCPU purges at each preemption: ``"all"``,
+                ``"stack"``, ``"buffer:NAME"``, ...
+            **arguments: arguments by the catalogue's names: numbers, buffers, addresses, text
+                like ``"@buffer+8"``; others are 0.
+
+        Returns:
+            The trace of this call alone; ``xen.trace`` is everything.
+
+        Raises:
+            MachineError: no such hypercall, argument or vCPU, or the model has no copy plan
+                for it.
+        """
+        xen = self._xen
+        title, given = named_call(name, arguments, xen.guest.domain.buffers)
+        if user is None:
+            user = any(isinstance(v, Buffer) and v.process for v in arguments.values())
+        if cpl not in range(4):
+            raise MachineError(f"ring {cpl!r}: expected 0 to 3")
+        action = CallAction(
+            vcpu=xen._checked_vcpu(vcpu),
+            hypercall=title,
+            given=given,
+            user=bool(user),
+            cpl=cpl,
+            preempt=_points(preempt),
+            purge_between=xen._checked_what(purge_between, "all") if purge_between else "",
+        )
+        return xen._perform(action, f"vCPU {vcpu} calls {title}")
+
+    def __dir__(self) -> list[str]:
+        return [family.name for family in families() if family.name.isidentifier()]
+
+    def __getattr__(self, name: str) -> _Named:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for family in families():
+            if family.name == name:
+                return _Named(self.__call__, family, None)
+        raise AttributeError(str(no_such("hypercall", name, dir(self))))
+
+    def __repr__(self) -> str:
+        return '<xen.hypercall("event_channel_op send", arg=..., vcpu=0)>'
+
+
+def _points(preempt: Iterable[int]) -> tuple[int, ...]:
+    points = tuple(preempt)
+    if any(type(point) is not int or point < 1 for point in points) or sorted(set(points)) != list(
+        points
+    ):
+        raise MachineError(f"preempt={points!r}: expected ascending numbers from 1")
+    return points

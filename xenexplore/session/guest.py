@@ -1,0 +1,398 @@
+"""A guest at the prompt."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, replace
+from os import PathLike, fspath
+from typing import Any
+
+from xenexplore.addr import Gva
+from xenexplore.display import Shown
+from xenexplore.errors import MachineError
+from xenexplore.guest.domain import Domain
+from xenexplore.guest.spec import GuestSpec, no_such
+from xenexplore.guest.vcpus import Process, Vcpu
+from xenexplore.paging import READ, Access, Manner, Walk, walk
+from xenexplore.recording.conversion.to_scenario import find_row, to_scenario
+from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.reader import read_recording
+from xenexplore.scenario.library.builtin import find_scenario
+from xenexplore.scenario.model import action_records as records
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.action_records import ActionSpec
+from xenexplore.scenario.model.scenario import BufferSpec, Scenario
+from xenexplore.scenario.text.loader import parse_scenario, parse_size
+from xenexplore.session.buffer import Buffer
+from xenexplore.session.machine import SessionMachine
+from xenexplore.session.memory import MemoryView
+from xenexplore.session.p2m import P2mView
+from xenexplore.session.page_tables import PageTablesView
+from xenexplore.session.places import Places
+from xenexplore.session.regions import Regions
+from xenexplore.session.values import as_frames, as_value
+
+__all__ = ["Buffers", "Guest"]
+
+_ABOUT = About(name="session", title="A session at the prompt")
+
+
+class Buffers(Mapping[str, Buffer], Shown):
+    """A guest's buffers by name, in the order in which they were placed."""
+
+    __slots__ = ("_guest",)
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+
+    def __getitem__(self, name: str) -> Buffer:
+        if name not in self._guest.domain.buffers:
+            raise no_such("buffer", name, self._guest.domain.buffers)
+        return Buffer(self._guest, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._guest.domain.buffers))
+
+    def __len__(self) -> int:
+        return len(self._guest.domain.buffers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._guest.domain.buffers
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def __repr__(self) -> str:
+        return f"<Buffers: {', '.join(self) or 'none yet'}>"
+
+
+class Guest(Shown):
+    """A guest: its memory, page tables, P2M, vCPUs and buffers, to look at and to change.
+
+    What is done to it is kept, so that the session can be written as a scenario and mailed.
+    :class:`Xen` puts a hypervisor and a design under it.
+
+    Args:
+        kernel: whose address-space layout it has: ``"linux"``, ``"freebsd"``,
+            ``"unikernel"``, ...
+        **choices: any field of :class:`GuestSpec`: ``type``, ``memory`` (bytes, or
+            ``"768 MiB"``), ``vcpus``, ``encryption``, ``p2m_order``, ``la57``, ...
+
+    Raises:
+        MachineError: no such choice, or two of them exclude each other.
+
+    >>> guest = Guest("linux", memory="1 GiB", vcpus=2)
+    >>> guest
+    <Guest: pvh, linux, 1024 MiB, 2 vCPUs, 0 buffers>
+    >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
+    >>> guest.walk(send).ok, guest.walk(send).gpa == send.gpa
+    (True, True)
+    >>> Guest("linux", memry="1 GiB")
+    Traceback (most recent call last):
+    ...
+    xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of type, memory, \
+vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'?
+    """
+
+    def __init__(self, kernel: str | GuestSpec = "linux", **choices: Any) -> None:
+        spec = kernel if isinstance(kernel, GuestSpec) else _spec(kernel, choices)
+        if isinstance(kernel, GuestSpec) and choices:
+            spec = replace(kernel, **_checked(choices))
+        self._begin(Scenario(about=_ABOUT, guest=spec))
+
+    def _begin(self, scenario: Scenario) -> None:
+        self._machine = SessionMachine(scenario)
+        self.pending: tuple[ActionSpec, ...] = ()
+        actions = scenario.actions
+        if any(isinstance(action, records.Setup) for action in actions):
+            first = next(n for n, a in enumerate(actions) if isinstance(a, records.Setup))
+            for action in actions[:first]:
+                self._machine.do(action)
+            actions = actions[first + 1 :]
+        self.pending = actions
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario | str) -> Guest:
+        """The guest of a scenario, its buffers placed; its actions wait for :meth:`Xen.replay`.
+
+        Args:
+            scenario: a scenario, its text, a built-in's name, or a file.
+
+        Raises:
+            ScenarioError: there is none, or the machine cannot be built.
+
+        >>> guest = Guest.from_scenario("evtchn-send-from-stack")
+        >>> list(guest.buffers), len(guest.pending)
+        (['op'], 1)
+        """
+        if isinstance(scenario, str):
+            is_text = "\n" in scenario
+            scenario = parse_scenario(scenario) if is_text else find_scenario(scenario)
+        guest = cls.__new__(cls)
+        guest._begin(scenario)
+        return guest
+
+    @classmethod
+    def from_recording(
+        cls,
+        recording: Recording | str | PathLike[str],
+        call: int | None = None,
+        *,
+        domain: str | None = None,
+        row: int | None = None,
+    ) -> Guest:
+        """The guest of a recorded hypercall, with the memory that the call touched.
+
+        The call waits for :meth:`Xen.replay`.
+
+        Args:
+            recording: a recording, its file, or a built-in's name (``"pvh"``).
+            call: the hypercall's sequence number; with ``domain`` its index there.
+            domain: ``"dom0"``, ``"dom1"``, ...
+            row: instead of ``call``, its row in ``recording.calls``.
+
+        Raises:
+            RecordingError: there is no such hypercall, or the catalogue does not explain it.
+            OSError: the file cannot be read.
+        """
+        if (call is None) == (row is None):
+            raise MachineError("from_recording() takes the hypercall's number (call=), or its row=")
+        read = recording if isinstance(recording, Recording) else read_recording(fspath(recording))
+        if row is None:
+            assert call is not None
+            row = find_row(read, call, domain=domain)
+        return cls.from_scenario(to_scenario(read, row))
+
+    @property
+    def domain(self) -> Domain:
+        """The model's own guest object, as it is now."""
+        return self._machine.domain
+
+    @property
+    def spec(self) -> GuestSpec:
+        """What it was built from."""
+        return self.domain.spec
+
+    @property
+    def buffer(self) -> Places:
+        """Place a buffer: ``guest.buffer("stack", struct="evtchn_send", port=5)``."""
+        return Places(self)
+
+    @property
+    def buffers(self) -> Buffers:
+        """Its buffers by name."""
+        return Buffers(self)
+
+    @property
+    def regions(self) -> Regions:
+        """Its kernel's linear address space."""
+        return Regions(self.domain.layout)
+
+    @property
+    def p2m(self) -> P2mView:
+        """Guest frames to machine frames; a PV guest has none that a look-up goes through."""
+        return P2mView(self)
+
+    @property
+    def page_tables(self) -> PageTablesView:
+        """Its page tables, entry by entry, to read and to change."""
+        return PageTablesView(self)
+
+    @property
+    def memory(self) -> MemoryView:
+        """Its memory by guest-physical address; ``guest.memory.as_xen`` is what Xen reads."""
+        return MemoryView(self)
+
+    @property
+    def vcpus(self) -> tuple[Vcpu, ...]:
+        """Its vCPUs, as they are now."""
+        return tuple(self.domain.vcpus)
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """Its processes made so far, by name; :meth:`run_on` makes one."""
+        return self.domain.processes
+
+    def walk(
+        self,
+        target: Buffer | Gva | int | str,
+        access: Access = READ,
+        *,
+        vcpu: int = 0,
+        process: str | None = None,
+        by: str = "xen",
+        user: bool | None = None,
+    ) -> Walk:
+        """Walk the page tables for an address; nothing is changed or recorded.
+
+        Args:
+            target: a buffer (its first byte), or a linear address.
+            access: what is asked: ``xe.READ``, ``xe.WRITE``, ``xe.USER_READ``, ...
+            vcpu: under whose CR3 and control registers.
+            process: with this process's CR3 instead.
+            by: ``"xen"``: Xen's software walk, through the P2M (an encrypted guest's tables
+                read as ciphertext); ``"cpu"``: the guest's own CPU.
+            user: EFLAGS.AC as privcmd raises it; by default where the buffer is a process's.
+
+        Raises:
+            MachineError: no such vCPU, buffer or walker.
+        """
+        if by not in ("xen", "cpu"):
+            raise no_such("walker", by, ("xen", "cpu"))
+        buffer = target if isinstance(target, Buffer) else None
+        va = buffer.va if buffer is not None else self._linear(target)
+        if user is None:
+            user = buffer is not None and buffer.process is not None
+        if process is not None and process not in self.processes:
+            raise no_such("process", process, self.processes)
+        state = self.domain.paging_state(vcpu, user_access=user, process=process)
+        memory = self.domain.memory
+        through = by == "xen" and self.spec.has_p2m
+        reader = memory.hypervisor if through else memory.guest
+        return walk(reader, state, va, access, Manner.XEN if by == "xen" else Manner.CPU)
+
+    def _linear(self, target: object) -> Gva:
+        value = as_value(target, self.domain.buffers)
+        if isinstance(value, int):
+            return Gva(value)
+        return self.domain.buffers[value.buffer].va + value.offset
+
+    def remap(self, buffer: Buffer | str, frames: Any = None) -> Buffer:
+        """Map other frames at a buffer's address; nothing is copied, and Xen is not told.
+
+        Args:
+            buffer: which.
+            frames: the new frames, one per page; by default free ones.
+
+        Raises:
+            MachineError: no kernel remaps what lies there, or not one frame per page.
+        """
+        return self._on(buffer, lambda name: records.Remap(buffer=name, frames=as_frames(frames)))
+
+    def unmap(self, buffer: Buffer | str) -> Buffer:
+        """Make a buffer's pages not present."""
+        return self._on(buffer, lambda name: records.Unmap(buffer=name))
+
+    def protect(self, buffer: Buffer | str, writable: bool = False) -> Buffer:
+        """Map a buffer's pages read-only, or writable again.
+
+        Args:
+            buffer: which.
+            writable: what they are afterwards.
+        """
+        return self._on(buffer, lambda name: records.Protect(buffer=name, writable=bool(writable)))
+
+    def share(self, buffer: Buffer | str, shared: bool = True) -> Buffer:
+        """Encrypted guests: share a buffer's frames with Xen, or take them back.
+
+        Args:
+            buffer: which.
+            shared: what its frames are afterwards.
+
+        Raises:
+            MachineError: the guest is not encrypted.
+        """
+        if not self.spec.encrypted:
+            raise MachineError(
+                "this guest's memory is not encrypted: all of it is open to Xen "
+                '(xe.Guest(..., encryption="snp") has private pages)'
+            )
+        return self._on(buffer, lambda name: records.Share(buffer=name, shared=bool(shared)))
+
+    def set_p2m_type(self, buffer: Buffer | str, type: str) -> Buffer:  # noqa: A002 - Xen's word
+        """Change the P2M type of a buffer's frames.
+
+        Args:
+            buffer: whose frames.
+            type: Xen's name: ``"p2m_ram_ro"``, ``"p2m_ram_paged"``, ...
+
+        Raises:
+            MachineError: no such type, or a PV guest.
+        """
+        return self._on(buffer, lambda name: records.SetP2mType(buffer=name, type=str(type)))
+
+    def run_on(self, vcpu: int, process: str) -> None:
+        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not told.
+
+        Args:
+            vcpu: which.
+            process: its name; made at its first use.
+
+        Raises:
+            MachineError: no such vCPU, or a kernel without processes.
+        """
+        self._do(records.Switch(vcpu=vcpu, process=process))
+
+    def snapshot(self) -> Any:
+        """A frozen picture of it as it is now."""
+        return self._machine.snapshot()
+
+    def _do(self, action: ActionSpec) -> None:
+        self._machine.do(action)
+
+    def _on(self, buffer: Buffer | str, action: Any) -> Buffer:
+        name = buffer.name if isinstance(buffer, Buffer) else buffer
+        if name not in self.domain.buffers:
+            raise no_such("buffer", name, self.domain.buffers)
+        self._do(action(name))
+        return Buffer(self, name)
+
+    def _spec_of(self, name: str) -> BufferSpec:
+        for spec in self._machine.base.buffers:
+            if spec.name == name:
+                return spec
+        for action in self._machine.actions:
+            if isinstance(action, records.Place) and action.buffer.name == name:
+                return action.buffer
+        placed = self.domain.buffers.get(name)
+        if placed is None:
+            raise MachineError(f"buffer {name!r} is not placed any more: it was undone")
+        return BufferSpec(name=name, place=placed.kind, size=placed.size)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        private = f", {spec.encryption}" if spec.encrypted else ""
+        vcpus = f"{spec.vcpus} vCPU{'' if spec.vcpus == 1 else 's'}"
+        count = len(self.buffers)
+        buffers = f"{count} buffer{'' if count == 1 else 's'}"
+        size = f"{spec.memory >> 20} MiB"
+        return f"<Guest: {spec.type}, {spec.kernel}{private}, {size}, {vcpus}, {buffers}>"
+
+
+def _checked(choices: Mapping[str, object]) -> dict[str, Any]:
+    known = [field.name for field in fields(GuestSpec) if field.name != "kernel"]
+    given = dict(choices)
+    for name in given:
+        if name not in known:
+            raise no_such("choice of a guest", name, known)
+    if "memory" in given:
+        size = parse_size(given["memory"])
+        if size is None:
+            raise MachineError(f"memory={given['memory']!r}: expected bytes, or e.g. '768 MiB'")
+        given["memory"] = size
+    return given
+
+
+def _spec(kernel: str, choices: Mapping[str, object]) -> GuestSpec:
+    return GuestSpec(kernel=kernel, **_checked(choices))
+
+
+def _signature() -> inspect.Signature:
+    """The fields of a GuestSpec as keywords, for tab completion and help."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first = inspect.Parameter(
+        "kernel", inspect.Parameter.POSITIONAL_OR_KEYWORD, default="linux", annotation=str
+    )
+    others = [
+        inspect.Parameter(field.name, keyword, default=field.default, annotation=field.type)
+        for field in fields(GuestSpec)
+        if field.name != "kernel" and field.default is not MISSING
+    ]
+    return inspect.Signature([first, *others])
+
+
+Guest.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -1,0 +1,339 @@
+"""Xen under a design at the prompt."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from xenexplore.display import Shown
+from xenexplore.errors import MachineError
+from xenexplore.guest.spec import no_such
+from xenexplore.hypervisor.outcome import Outcome
+from xenexplore.hypervisor.registered import RegisteredBuffers, registrable
+from xenexplore.options.registry import Chosen, variant
+from xenexplore.options.variant import Variant
+from xenexplore.scenario.model import action_records as records
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.action_records import ActionSpec
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.session.buffer import Buffer
+from xenexplore.session.calls import Calls, named_call
+from xenexplore.session.guest import Guest
+from xenexplore.session.machine import SessionMachine
+from xenexplore.session.tlb import VcpuTlbs
+from xenexplore.steps import Node
+
+__all__ = ["Xen"]
+
+_ENTRY = 64
+
+
+class Xen(Shown):
+    """Xen under one of the designs, with a guest that is running on it.
+
+    Making one boots the guest anew: its buffers are placed, and what it did by itself so far is
+    done again, before the design is set up.  What hypercalls under an earlier Xen wrote into its
+    memory is not there any more.  An earlier Xen of the same guest no longer runs it.
+
+    Args:
+        guest: the guest.
+        design: a design's name or number (``"software-tlb"``, ``"O7"``), with parameters
+            after a colon, or a subclass of Design; by default that of the guest's
+            scenario, or Xen as it is today.
+        **parameters: the design's parameters by name: ``entries=8``, ``policy="lru"``.
+
+    Raises:
+        MachineError: no such design or parameter.
+
+    >>> guest = Guest("linux", vcpus=2)
+    >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
+    >>> xen = Xen(guest, design="software-tlb", entries=8, policy="lru")
+    >>> xen.tlb[0].register(send).ok
+    True
+    >>> xen.hypercall("event_channel_op send", arg=send)
+    <Trace call-2 under software-tlb: entries=8, policy=lru: 7 steps, right>
+    >>> print(xen.scenario().text().splitlines()[0])
+    name = "session"
+    """
+
+    def __init__(self, guest: Guest, design: Chosen | None = None, **parameters: object) -> None:
+        if not isinstance(guest, Guest):
+            raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
+        self.guest = guest
+        past = guest._machine
+        chosen = _design(design, past.base, parameters)
+        done = tuple(action for action in past.actions if action.by_guest)
+        self._machine = SessionMachine(past.base, chosen, done)
+        guest._machine = self._machine
+
+    @property
+    def design(self) -> str:
+        """The design and its parameters, as everything else takes them."""
+        assert self._machine.option is not None
+        return self._machine.option.label
+
+    @property
+    def refusal(self) -> str:
+        """Why the design cannot be used with this guest at all, or ``""``."""
+        return self._machine.run.refusal
+
+    @property
+    def hypercall(self) -> Calls:
+        """Make a hypercall: ``xen.hypercall("event_channel_op send", arg=send)``."""
+        return Calls(self)
+
+    def multicall(
+        self,
+        entries: Sequence[tuple[str, Mapping[str, object]]],
+        *,
+        list: Buffer | None = None,  # noqa: A002 - as the hypercall's argument
+        vcpu: int = 0,
+        outer: str = "as-option",
+        inner: str = "as-option",
+        preempt: Iterable[int] = (),
+    ) -> Trace:
+        """Make a multicall: several hypercalls in one.
+
+        Args:
+            entries: hypercall and arguments of each, ``("event_channel_op send",
+                {"arg": send})``.
+            list: the buffer that takes the entries, 64 bytes each; by default a new one in
+                per-CPU memory, or on the stack.
+            vcpu: which vCPU makes it.
+            outer: whether the list is passed as the design does (``"as-option"``) or by
+                its linear address (``"linear"``).
+            inner: the same for the buffers of the entries.
+            preempt: which points of preemption are taken, from 1.
+
+        Raises:
+            MachineError: no such hypercall or argument, or they do not fit in the list.
+        """
+        for what, word in (("outer", outer), ("inner", inner)):
+            if word not in ("as-option", "linear"):
+                raise no_such(f"form of {what}", word, ("as-option", "linear"))
+        if not entries:
+            raise MachineError("a multicall of no entries: expected (hypercall, {argument: value})")
+        names = self.guest.domain.buffers
+        calls = tuple(
+            records.InnerCall(hypercall=title, given=given)
+            for title, given in (named_call(name, given, names) for name, given in entries)
+        )
+        self._checked_vcpu(vcpu)
+        held = list
+        if held is None:
+            place = "percpu" if "percpu" in self.guest.domain.kinds else "stack"
+            held = self.guest.buffer(place, len(calls) * _ENTRY, name=self._free(), vcpu=vcpu)
+        action = records.Multicall(
+            vcpu=vcpu, list=self._named(held), entries=calls, outer=outer, inner=inner,
+            preempt=tuple(preempt),
+        )  # fmt: skip
+        return self._perform(action, f"vCPU {vcpu} makes a multicall of {len(calls)}")
+
+    def _free(self) -> str:
+        taken, number = self.guest.domain.buffers, 1
+        while (name := f"multicall-{number}") in taken:
+            number += 1
+        return name
+
+    def register_runstate(
+        self, area: Buffer, argument: Buffer, *, subject: int = 0, vcpu: int = 0
+    ) -> Trace:
+        """VCPUOP_register_runstate_memory_area, or what the design has in its place.
+
+        Args:
+            area: the runstate area, 48 bytes.
+            argument: the buffer that holds the argument struct, 8 bytes.
+            subject: the vCPU whose area it is.
+            vcpu: the caller.
+        """
+        action = records.RegisterRunstate(
+            vcpu=self._checked_vcpu(vcpu), subject=self._checked_vcpu(subject),
+            buffer=self._named(area), argument=self._named(argument),
+        )  # fmt: skip
+        return self._perform(action, f"vCPU {vcpu} registers the runstate area of vCPU {subject}")
+
+    def update_runstate(self, subject: int = 0) -> Trace:
+        """Xen updates a vCPU's registered runstate area, at a context switch.
+
+        Args:
+            subject: the vCPU whose area it is.
+        """
+        action = records.UpdateRunstate(subject=self._checked_vcpu(subject))
+        return self._perform(action, f"Xen updates the runstate area of vCPU {subject}")
+
+    def compat_call(self, buffer: Buffer, *, vcpu: int = 0, test_first: bool = True) -> Trace:
+        """A 32-bit caller's XENMEM_populate_physmap, through the translation area.
+
+        Args:
+            buffer: its struct compat_memory_reservation, 20 bytes.
+            vcpu: the caller.
+            test_first: whether Xen tests for its own area before it takes the handle in the
+                design's way.
+        """
+        action = records.CompatCall(
+            vcpu=self._checked_vcpu(vcpu), buffer=self._named(buffer), test_first=test_first
+        )
+        return self._perform(action, "a 32-bit caller calls populate_physmap")
+
+    def replay(self, count: int | None = None) -> Trace:
+        """Do what the guest's scenario or recording has not done yet.
+
+        Args:
+            count: how many actions; None: all.
+
+        Returns:
+            Everything so far.
+        """
+        for _ in range(len(self.guest.pending) if count is None else count):
+            if not self.guest.pending:
+                break
+            self._act(self.guest.pending[0])
+            self.guest.pending = self.guest.pending[1:]
+        return self.trace
+
+    def undo(self) -> ActionSpec | None:
+        """Take the last action back, whoever did it; returns it, or None."""
+        return self._live().undo()
+
+    def watch(self, told: Callable[[int], None]) -> None:
+        """Call a method after each operation, with the number of steps there were before it.
+
+        The method's object is not kept alive by this.
+
+        Args:
+            told: a bound method.
+        """
+        self._machine.watch(told)
+
+    @property
+    def tlb(self) -> VcpuTlbs:
+        """Registered buffers, by vCPU: ``xen.tlb[0]``.
+
+        Raises:
+            MachineError: the design has none.
+        """
+        self._registered()
+        return VcpuTlbs(self)
+
+    @property
+    def trace(self) -> Trace:
+        """Everything so far: set-up, registrations, calls, what the guest did meanwhile."""
+        return self._machine.trace()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict over everything so far."""
+        return self.trace.outcome
+
+    def scenario(self, name: str = "", title: str = "") -> Scenario:
+        """The session as a scenario; its text replays it, byte for byte the same trace.
+
+        Args:
+            name: what to call it from now on: small letters, digits, dashes.
+            title: its title from now on.
+        """
+        if name or title:
+            about = self._machine.base.about
+            changed = replace(about, name=name or about.name, title=title or about.title)
+            self._machine.rename(_checked_about(changed))
+        return self._machine.scenario()
+
+    @property
+    def actions(self) -> tuple[ActionSpec, ...]:
+        """What has been done so far, as the scenario has it."""
+        return tuple(self._machine.actions)
+
+    @property
+    def _nodes(self) -> tuple[Node, ...]:
+        return self._machine.run.xen.nodes
+
+    def _registered(self) -> RegisteredBuffers:
+        held = self._machine.run.xen.design.tlb
+        if self.refusal:
+            raise MachineError(f"{self.design} refuses this guest: {self.refusal}")
+        if held is None:
+            raise MachineError(
+                f"the design {self.design} has no registered buffers: "
+                'xe.Xen(guest, design="software-tlb") has'
+            )
+        return held
+
+    def _live(self) -> SessionMachine:
+        if self.guest._machine is not self._machine:
+            raise MachineError(
+                "this Xen no longer runs the guest: a later xe.Xen(guest, ...) does; its trace "
+                "and scenario() are still there"
+            )
+        return self._machine
+
+    def _act(self, action: ActionSpec) -> tuple[Node, ...]:
+        machine = self._live()
+        first = len(machine.run.xen.record)
+        machine.do(action)
+        return machine.run.xen.nodes[first:]
+
+    def _perform(self, action: ActionSpec, title: str) -> Trace:
+        machine = self._live()
+        about = About(name=f"call-{len(machine.actions) + 1}", title=title)
+        trace = machine.do(action, about)
+        assert trace is not None
+        return trace
+
+    def _checked_vcpu(self, vcpu: int) -> int:
+        count = self.guest.spec.vcpus
+        if type(vcpu) is not int or not 0 <= vcpu < count:
+            raise MachineError(f"no vCPU {vcpu!r}: the guest has {count}, from 0")
+        return vcpu
+
+    def _checked_what(self, what: object, *extra: str) -> str:
+        names = self.guest.domain.buffers
+        word = f"buffer:{what.name}" if isinstance(what, Buffer) else what
+        if isinstance(word, str) and word in names:
+            word = f"buffer:{word}"
+        known = (*registrable(names), *extra)
+        if word not in known:
+            raise no_such("range", word, known)
+        return str(word)
+
+    def _named(self, buffer: Buffer | str) -> str:
+        name = buffer.name if isinstance(buffer, Buffer) else buffer
+        if name not in self.guest.domain.buffers:
+            raise no_such("buffer", name, self.guest.domain.buffers)
+        return name
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
+    def __repr__(self) -> str:
+        if self.refusal:
+            return f"<Xen, {self.design}: refuses this guest: {self.refusal}>"
+        count = len(self.actions)
+        what = f"{count} action{'' if count == 1 else 's'}"
+        return f"<Xen, {self.design}: {what}, {len(self._nodes)} steps>"
+
+
+def _design(design: Chosen | None, base: Scenario, parameters: Mapping[str, Any]) -> Variant:
+    if design is None and base.options:
+        chosen = base.options[0]
+    elif isinstance(design, str):
+        labelled = {option.label: option for option in base.options}
+        chosen = labelled.get(design) or variant(design)
+    else:
+        chosen = variant("linear-walk" if design is None else design)
+    if not parameters:
+        return chosen
+    given = {key: list(v) if isinstance(v, tuple) else v for key, v in parameters.items()}
+    changed = variant(chosen, given)
+    return variant(changed, label=changed.text)
+
+
+def _checked_about(about: About) -> About:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", about.name):
+        raise MachineError(f"name {about.name!r}: expected small letters, digits, dashes, dots")
+    if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in about.title):
+        raise MachineError(f"title {about.title!r}: expected one line, no control characters")
+    return about

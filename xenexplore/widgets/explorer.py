@@ -1,0 +1,183 @@
+"""The explorer: linked views of a session, which follow its objects as cells run."""
+
+from __future__ import annotations
+
+import html
+from typing import Any, Self
+
+import ipywidgets as ipw
+
+from xenexplore.errors import MachineError
+from xenexplore.render.text.run.trace import trace_text
+from xenexplore.render.text.sheet import lines_text
+from xenexplore.render.views.session_now import buffer_of_step, now_sheet
+from xenexplore.render.web.page import text_html
+from xenexplore.render.web.sheet_html import tables_html
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.session.xen import Xen
+from xenexplore.widgets.form import close_whole
+from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
+from xenexplore.widgets.stepper import Stepper
+
+__all__ = ["Explorer"]
+
+_NONE = "no buffer"
+
+
+class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
+
+    Each operation on the guest or on Xen shows here when its cell has run: a hypercall
+    at its first step, a registration on the map and in its table, a remapped buffer with
+    its entries marked stale.  Going to a step selects the buffer that it is about; choosing a
+    buffer shows its page-table entries.  The explorer holds records of the session, and is
+    let go of by it when it is closed.
+
+    Args:
+        xen: the session.
+
+    Attributes:
+        trace: what is on show: everything so far.
+    """
+
+    def __new__(cls, xen: object) -> Self:
+        """Refuse what is no session before there is a widget to close."""
+        if not isinstance(xen, Xen):
+            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+        made: Self = super().__new__(cls)
+        return made
+
+    def __init__(self, xen: Xen) -> None:
+        self._xen = xen
+        self._quiet = False
+        self._open = True
+        self._head = ipw.HTML()
+        self._choice = ipw.Dropdown(
+            options=[_NONE], description="Buffer",
+            tooltip="whose page-table entries and registered ranges are marked below",
+        )  # fmt: skip
+        undo = ipw.Button(description="Undo", tooltip="take the last operation back")
+        text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
+        bar = ipw.HBox([self._choice, undo, text], layout=ipw.Layout(flex_flow="row wrap"))
+        self._said = ipw.HTML()
+        self._now = ipw.HTML()
+        self._stepper: Stepper | None = None
+        self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
+        super().__init__([self._head, bar, self._said, self._shown, self._now, KeepKeys()])
+        self.add_class(FORM_CLASS)
+        undo.on_click(lambda _: self._undone())
+        text.on_click(lambda _: self._say_or_hide(xen.scenario().text()))
+        self._choice.observe(lambda _: self._chosen(), "value")
+        xen.watch(self._changed)
+        self._changed(0)
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that the session has recorded so far."""
+        return self._xen.trace if self._stepper is None else self._stepper.trace
+
+    @property
+    def step(self) -> int | None:
+        """The step on show, from 0, or None while there is none; set it to move the view."""
+        return None if self._stepper is None else int(self._stepper.step)
+
+    @step.setter
+    def step(self, step: int) -> None:
+        if self._stepper is None:
+            raise MachineError("nothing has been recorded yet: there is no step to go to")
+        self._stepper.step = step
+
+    @property
+    def buffer(self) -> str:
+        """Name of the buffer that is selected, or ``""``; set it to select another."""
+        return "" if self._choice.value == _NONE else str(self._choice.value)
+
+    @buffer.setter
+    def buffer(self, name: str) -> None:
+        if name and name not in self._xen.guest.domain.buffers:
+            raise MachineError(f"no buffer {name!r}")
+        self._choice.value = name or _NONE
+
+    def _changed(self, before: int) -> None:
+        """The session has done something: show it from its first step."""
+        if not self._open:
+            return
+        self._put(self._xen.trace, before)
+        self._show()
+
+    def _put(self, trace: Trace, step: int) -> None:
+        """Show a trace from a step on, in the view that is there; one without steps has none."""
+        view, step = self._stepper, min(step, len(trace) - 1)
+        if view is not None and len(trace):
+            view.show(trace, step=step)
+            return
+        self._stepper = None
+        if len(trace):
+            self._stepper = Stepper(trace, step=step)
+            self._stepper.observe(lambda _: self._stepped(), "step")
+        self._shown.children = () if self._stepper is None else (self._stepper,)
+        if view is not None:
+            view.close()
+
+    def _show(self) -> None:
+        self._head.value = f"<code>{html.escape(repr(self._xen))}</code>"
+        names = [_NONE, *self._xen.guest.domain.buffers]
+        if list(self._choice.options) != names:
+            held, self._quiet = self._choice.value, True
+            self._choice.options = names
+            self._choice.value = held if held in names else _NONE
+            self._quiet = False
+        self._stepped()
+        self._paint()
+
+    def _stepped(self) -> None:
+        if self._stepper is None:
+            return
+        name = buffer_of_step(self._xen, self._stepper.trace.steps, self._stepper.step)
+        if name:
+            self._choice.value = name
+
+    def _chosen(self) -> None:
+        if not self._quiet:
+            self._paint()
+
+    def _paint(self) -> None:
+        self._now.value = tables_html(now_sheet(self._xen, self.buffer))
+
+    def _undone(self) -> None:
+        try:
+            self._xen.undo()
+        except MachineError as error:
+            self._say_or_hide(str(error))
+
+    def _say_or_hide(self, message: str) -> None:
+        said = f"<pre role='status'>{html.escape(message)}</pre>"
+        self._said.value = "" if self._said.value == said else said
+
+    def text(self) -> str:
+        """The session at 72 columns: its trace, and what is mapped and registered now."""
+        return trace_text(self.trace) + "\n" + lines_text(now_sheet(self._xen))
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live views; for readers without a kernel the picture, the state and the text."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        text = self.text()
+        still = "" if self._stepper is None else self._stepper.still()
+        return {**data, "text/plain": text, "text/html": still + text_html(text)}, metadata
+
+    def __repr__(self) -> str:
+        return f"<Explorer of {self._xen!r}>"
+
+    def close(self) -> None:
+        """End the views; the session goes on without them."""
+        self._open = False
+        layout = self.layout
+        if self._stepper is not None:
+            self._stepper.close()
+            self._stepper = None
+            self._shown.children = ()
+        for child in self.children:
+            close_whole(child)
+        super().close()
+        layout.close()
