@@ -13,9 +13,21 @@ from typing import TYPE_CHECKING, Literal
 from xenexplore.addr import Gpa, Gva, Mfn
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.calls import RegisteredArea, linear_of
+from xenexplore.hypervisor.remembered import vtlb_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
-from xenexplore.steps import Cite, Exit, Fault, FaultKind, Node, Recorder, Spoilt, Step, xen
+from xenexplore.steps import (
+    Cite,
+    Exit,
+    Fault,
+    FaultKind,
+    FlushCause,
+    Node,
+    Recorder,
+    Spoilt,
+    Step,
+    xen,
+)
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
@@ -48,6 +60,7 @@ class Xen:
         record: the recorder; its nodes are the path.
         copy_helper: whose failure semantics copies have, ``"x86"`` or ``"arm"``.
         areas: registered runstate areas, by vCPU.
+        vtlb: shadow paging's caches of walks; None under HAP, and of a PV guest.
         user_access: EFLAGS.AC, as privcmd raises it (stac) around its hypercalls.
     """
 
@@ -60,6 +73,7 @@ class Xen:
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False
         self.areas: dict[int, RegisteredArea] = {}
+        self.vtlb = vtlb_of(domain.spec.paging, domain.spec.vcpus)
         self._rewritten: list[tuple[Gva, bytes, bytes, int]] = []
 
     @property
@@ -95,6 +109,25 @@ class Xen:
         result.record_on(self.record)
         apply_updates(result, memory.hypervisor)
         return result
+
+    def loaded_cr3(self, vcpu: int) -> None:
+        """A vCPU has loaded CR3: shadow paging intercepts that, HAP does not.
+
+        Source: construct_vmcs(), xen/arch/x86/hvm/vmx/vmcs.c, and construct_vmcb(),
+        xen/arch/x86/hvm/svm/vmcb.c.
+        """
+        if self.vtlb is not None:
+            self.vtlb.flush(self, vcpu, FlushCause.CR3_WRITE)
+
+    def invalidated(self) -> None:
+        """The guest has changed a mapping: each vCPU executes INVLPG, which HAP does not intercept.
+
+        Kernels that ask Xen to flush instead call HVMOP_flush_tlbs or Viridian's, and reach
+        shadow_flush_tlb(), xen/arch/x86/mm/shadow/common.c: the same end.
+        """
+        if self.vtlb is not None:
+            for vcpu in range(self.domain.spec.vcpus):
+                self.vtlb.flush(self, vcpu, FlushCause.INVLPG)
 
     def touch(
         self, gpa: Gpa, size: int, data: bytes | None, *, mapped: bool = False

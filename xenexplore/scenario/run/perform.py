@@ -135,6 +135,7 @@ def _switch(xen: Xen, action: records.Switch) -> None:
     xen.domain.switch(action.vcpu, action.process)
     root = xen.domain.vcpus[action.vcpu].cr3.hex()
     xen.emit(Note(cite=_GUEST, text=f"vCPU {action.vcpu} loads CR3 {root}."))
+    xen.loaded_cr3(action.vcpu)
     xen.design.switched(xen, action.vcpu)
 
 
@@ -146,14 +147,17 @@ def _remap(xen: Xen, action: records.Remap) -> None:
             cite=_GUEST, text=f"{buffer.va.hex()} is now mapped to frame {frames}; Xen is not told."
         )
     )
+    xen.invalidated()
 
 
 def _unmap(xen: Xen, action: records.Unmap) -> None:
     xen.domain.unmap(action.buffer)
+    xen.invalidated()
 
 
 def _protect(xen: Xen, action: records.Protect) -> None:
     xen.domain.set_writable(action.buffer, action.writable)
+    xen.invalidated()
 
 
 def _p2m(xen: Xen, action: records.SetP2mType) -> None:
