@@ -168,6 +168,9 @@ class Design:
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
 
+    def descheduled(self, xen: Xen, vcpu: int) -> None:
+        """Xen switches a vCPU out, of its own accord."""
+
     def register_area(
         self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva
     ) -> bool:

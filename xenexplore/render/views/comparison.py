@@ -34,6 +34,7 @@ from xenexplore.steps import (
     Status,
     Step,
     TlbLookup,
+    WalkCacheLookup,
 )
 
 __all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
@@ -270,10 +271,15 @@ def _word(tree: StepTree, node: Node) -> str:
     step = node.step
     if isinstance(step, TlbLookup):
         return f"TLB {'hit' if step.hit else 'miss'}"
+    if isinstance(step, WalkCacheLookup):
+        return f"cache {'hit' if step.hit else 'miss'}"
     if isinstance(step, ListRead):
         return "list read"
     if isinstance(step, Piece):
-        levels = [n.step for n in tree.inside(node.index) if isinstance(n.step, PteRead)]
+        inside = [n.step for n in tree.inside(node.index)]
+        if any(isinstance(one, WalkCacheLookup) and one.hit for one in inside):
+            return ""
+        levels = [one for one in inside if isinstance(one, PteRead)]
         return f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
     return ""
 

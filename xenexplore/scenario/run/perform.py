@@ -142,11 +142,9 @@ def _switch(xen: Xen, action: records.Switch) -> None:
 def _remap(xen: Xen, action: records.Remap) -> None:
     buffer = xen.domain.remap(action.buffer, frames=action.frames or None)
     frames = ", ".join(frame.hex() for frame in buffer.frames)
-    xen.emit(
-        Note(
-            cite=_GUEST, text=f"{buffer.va.hex()} is now mapped to frame {frames}; Xen is not told."
-        )
-    )
+    told = "Xen is not told" if xen.vtlb is None else "the guest executes INVLPG"
+    text = f"{buffer.va.hex()} is now mapped to frame {frames}; {told}."
+    xen.emit(Note(cite=_GUEST, text=text))
     xen.invalidated()
 
 
@@ -231,6 +229,7 @@ def _register_runstate(xen: Xen, action: records.RegisterRunstate) -> None:
 
 
 def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
+    xen.design.descheduled(xen, action.subject)
     area = xen.areas.get(action.subject)
     if area is None:
         text = f"vCPU {action.subject} has no registered area: nothing is written."
