@@ -272,15 +272,17 @@ def _word(tree: StepTree, node: Node) -> str:
     if isinstance(step, TlbLookup):
         return f"TLB {'hit' if step.hit else 'miss'}"
     if isinstance(step, WalkCacheLookup):
-        return f"cache {'hit' if step.hit else 'miss'}"
+        return "cache hit" if step.hit else ""
     if isinstance(step, ListRead):
         return "list read"
     if isinstance(step, Piece):
         inside = [n.step for n in tree.inside(node.index)]
-        if any(isinstance(one, WalkCacheLookup) and one.hit for one in inside):
+        lookup = next((one for one in inside if isinstance(one, WalkCacheLookup)), None)
+        if lookup is not None and lookup.hit:
             return ""
+        missed = "" if lookup is None else "cache miss, "
         levels = [one for one in inside if isinstance(one, PteRead)]
-        return f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
+        return f"{missed}walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
     return ""
 
 

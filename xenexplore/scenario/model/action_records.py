@@ -252,11 +252,14 @@ class UpdateRunstate(ActionSpec):
 
     Attributes:
         subject: the vCPU whose area it is.
+        user_mode: the vCPU left the guest while a process ran in user mode, on the tables
+            that user mode has.
     """
 
     do: ClassVar[str] = "update-runstate"
 
     subject: int
+    user_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
@@ -19,11 +20,12 @@ from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
 from xenexplore.scenario.model.values import Pairs
 from xenexplore.scenario.run.build import resolve
-from xenexplore.steps import Action, Cite, Flip, GuestWrite, Note
+from xenexplore.steps import Action, Cite, Flip, GuestWrite, Note, xen
 
 __all__ = ["perform"]
 
 _GUEST = Cite("the scenario", "what the guest does")
+_EXITED = xen("xen/arch/x86/hvm/vmx/vmx.c", "vmx_vmexit_handler")
 _MULTICALL_ENTRY = 64
 _ENTRY_ARGS = 16
 
@@ -235,7 +237,31 @@ def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
         text = f"vCPU {action.subject} has no registered area: nothing is written."
         xen.emit(Note(cite=_GUEST, text=text))
         return
-    update_runstate(xen, area, action.subject)
+    with _user_mode(xen, action.subject) if action.user_mode else nullcontext():
+        update_runstate(xen, area, action.subject)
+
+
+@contextmanager
+def _user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
+    """A vCPU leaves the guest in user mode: CR3 as it is then is what Xen finds.
+
+    Source: vmx_vmexit_handler(), xen/arch/x86/hvm/vmx/vmx.c, and svm_vmexit_handler(),
+    xen/arch/x86/hvm/svm/svm.c: guest_cr[3] is read back at every exit.
+    """
+    kernel = xen.domain.vcpus[vcpu].cr3
+    xen.domain.enter_user(vcpu)
+    now = xen.domain.vcpus[vcpu].cr3
+    if now != kernel:
+        xen.loaded_cr3(vcpu)
+    whose = "the tables of user mode" if now != kernel else "the same tables as in the kernel"
+    text = f"vCPU {vcpu} is in user mode: its CR3 is {now.hex()}, {whose}."
+    xen.emit(Note(cite=_EXITED, text=text))
+    try:
+        yield
+    finally:
+        xen.domain.enter_kernel(vcpu)
+        if now != kernel:
+            xen.loaded_cr3(vcpu)
 
 
 def _without_page(xen: Xen) -> bool:
@@ -324,6 +350,7 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     ),
     records.UpdateRunstate: lambda a: (
         f"Xen updates the runstate area of vCPU {a.subject} at a context switch"
+        + (" out of user mode" * a.user_mode)
     ),
     records.HypercallPage: lambda a: f"vCPU {a.vcpu} asks for the hypercall page",
     records.Migrate: lambda a: (

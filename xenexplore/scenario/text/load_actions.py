@@ -175,7 +175,11 @@ def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
 
 
 def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
-    return records.UpdateRunstate(subject=reader.vcpu("subject", None), line=reader.line)
+    return records.UpdateRunstate(
+        subject=reader.vcpu("subject", None),
+        user_mode=reader.fields.flag("user_mode", False),
+        line=reader.line,
+    )
 
 
 def _named(reader: _Reader) -> str:
