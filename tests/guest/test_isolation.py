@@ -42,7 +42,7 @@ def test_what_is_mapped_later_is_in_user_modes_tables_when_it_runs_again() -> No
     for number in range(2):
         name = f"buffer-{number}"
         found = domain.place(
-            name, "user", 64, process="init", address=Gva(0x7F00_0000_0000 << number)
+            name, "user", 64, process="init", address=Gva(0x3F00_0000_0000 << number)
         )
         domain.enter_user(0)
         assert at(domain, found.va).ok

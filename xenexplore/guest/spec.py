@@ -192,6 +192,11 @@ class GuestSpec:
         return self.type != "pv"
 
     @property
+    def hides_registers(self) -> bool:
+        """Whether Xen does not see the vCPU's registers at an exit: SEV-ES, of which SNP is one."""
+        return self.encryption == "snp"
+
+    @property
     def encrypted(self) -> bool:
         """Whether RAM is private to the guest unless it shares a page."""
         return self.encryption != "none"

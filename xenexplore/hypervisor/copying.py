@@ -84,7 +84,8 @@ def _move(
         if lost is not None:
             xen.emit(lost)
     chunk = None if data is None else data[offset : offset + found.size]
-    outcome = xen.touch(found.gpa, found.size, chunk, mapped=access.physical_area)
+    kept = access.physical_area or found.mapped
+    outcome = xen.touch(found.gpa, found.size, chunk, mapped=kept)
     if outcome is None:
         return None
     where = found.gpa

@@ -23,6 +23,7 @@ from xenexplore.steps import (
     FaultKind,
     FlushCause,
     Node,
+    Note,
     Recorder,
     Spoilt,
     Step,
@@ -38,6 +39,11 @@ __all__ = ["CopyHelper", "Touched", "Xen"]
 
 CopyHelper = Literal["x86", "arm"]
 
+_GHCB = Cite("AMD, SEV-ES GHCB specification (56421)", "exit code 0x81, VMMCALL")
+_IN_GHCB = (
+    "VMMCALL raises #VC. The handler puts RAX, CPL and the call's own registers into the GHCB, a "
+    "shared page, and executes VMGEXIT: Xen sees these, and no other register."
+)
 _TRANSLATE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
 _SPOILT = {Stored.DAMAGED: Spoilt.GARBAGE, Stored.DISCARDED: Spoilt.DROPPED}
 
@@ -82,8 +88,15 @@ class Xen:
         return self.record.nodes
 
     def leave(self, cite: Cite, vcpu: int) -> None:
-        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not."""
+        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not.
+
+        With SEV-ES, so with SNP, VMMCALL raises #VC in the guest, and what exits is the
+        handler's VMGEXIT: Xen sees what the handler has put into the GHCB.
+        """
         instruction = "vmmcall" if self.domain.spec.has_p2m else "syscall"
+        if self.domain.spec.hides_registers:
+            self.emit(Note(cite=_GHCB, text=_IN_GHCB))
+            instruction = "vmgexit"
         self.emit(Exit(cite=cite, vcpu=vcpu, instruction=instruction))
 
     def emit(self, step: Step) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.plan.predict import PlanChoice
-from xenexplore.hypervisor.areas import update_runstate
+from xenexplore.hypervisor.areas import out_of_user_mode, update_runstate
 from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
@@ -20,12 +20,12 @@ from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
 from xenexplore.scenario.model.values import Pairs
 from xenexplore.scenario.run.build import resolve
-from xenexplore.steps import Action, Cite, Flip, GuestWrite, Note, xen
+from xenexplore.steps import Action, Check, Cite, Flip, GuestWrite, Note
 
 __all__ = ["perform"]
 
 _GUEST = Cite("the scenario", "what the guest does")
-_EXITED = xen("xen/arch/x86/hvm/vmx/vmx.c", "vmx_vmexit_handler")
+_VC = Cite("AMD APM vol. 2", "15.35.5 VMM Communication Exception (#VC)")
 _MULTICALL_ENTRY = 64
 _ENTRY_ARGS = 16
 
@@ -80,6 +80,10 @@ def _preempted(
 
 
 def _call(xen: Xen, action: records.CallAction) -> None:
+    if xen.domain.spec.hides_registers and not action.vc_handler:
+        detail = "the CPU raises #VC in the guest, and no exit is made"
+        xen.emit(Check(cite=_VC, name="VMMCALL finds a #VC handler", passed=False, detail=detail))
+        return
     number, args = _registers(xen, action.hypercall, action.given)
     call = GuestCall(
         vcpu=action.vcpu,
@@ -99,7 +103,8 @@ def _call(xen: Xen, action: records.CallAction) -> None:
     between = purge if action.purge_between else None
     xen.user_access = action.user
     try:
-        hypercall(xen, call, preempt=_preempted(action.preempt, between))
+        preempt = _preempted(action.preempt, between)
+        hypercall(xen, call, preempt=preempt, converted=action.converted)
     finally:
         xen.user_access = False
 
@@ -237,31 +242,8 @@ def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
         text = f"vCPU {action.subject} has no registered area: nothing is written."
         xen.emit(Note(cite=_GUEST, text=text))
         return
-    with _user_mode(xen, action.subject) if action.user_mode else nullcontext():
+    with out_of_user_mode(xen, action.subject) if action.user_mode else nullcontext():
         update_runstate(xen, area, action.subject)
-
-
-@contextmanager
-def _user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
-    """A vCPU leaves the guest in user mode: CR3 as it is then is what Xen finds.
-
-    Source: vmx_vmexit_handler(), xen/arch/x86/hvm/vmx/vmx.c, and svm_vmexit_handler(),
-    xen/arch/x86/hvm/svm/svm.c: guest_cr[3] is read back at every exit.
-    """
-    kernel = xen.domain.vcpus[vcpu].cr3
-    xen.domain.enter_user(vcpu)
-    now = xen.domain.vcpus[vcpu].cr3
-    if now != kernel:
-        xen.loaded_cr3(vcpu)
-    whose = "the tables of user mode" if now != kernel else "the same tables as in the kernel"
-    text = f"vCPU {vcpu} is in user mode: its CR3 is {now.hex()}, {whose}."
-    xen.emit(Note(cite=_EXITED, text=text))
-    try:
-        yield
-    finally:
-        xen.domain.enter_kernel(vcpu)
-        if now != kernel:
-            xen.loaded_cr3(vcpu)
 
 
 def _without_page(xen: Xen) -> bool:
@@ -327,7 +309,9 @@ _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
 
 _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     records.CallAction: lambda a: (
-        f"vCPU {a.vcpu} calls {a.hypercall}" + (" for a process" * a.user)
+        f"vCPU {a.vcpu} calls {a.hypercall}"
+        + (" for a process" * a.user)
+        + (" from code that does not know the design" * (not a.converted))
     ),
     records.Multicall: lambda a: (
         f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} "

@@ -101,6 +101,8 @@ def _call(reader: _Reader) -> records.CallAction:
         cpl=fields.number("cpl", 0, high=3),
         preempt=reader.preempt(),
         purge_between=reader.what(("all",), "purge_between", ""),
+        converted=fields.flag("converted", True),
+        vc_handler=fields.flag("vc_handler", True),
         line=reader.line,
     )
 
