@@ -58,7 +58,11 @@ def _takes_pv(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
-    """A guest, as a scenario's text describes it.
+    """A guest, as a scenario's text describes it: 64-bit x86.
+
+    Not modelled: Arm guests (of Arm, the copy helper's failures are), 32-bit guests (a 32-bit
+    caller's handles and Xen's translation of them are: the action ``compat-call``), and nested
+    guests.
 
     Attributes:
         type: ``"pvh"`` and ``"hvm"`` have a P2M; ``"pv"`` has none: its page

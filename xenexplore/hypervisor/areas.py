@@ -3,6 +3,10 @@
 Runstate and time areas are registered per vCPU; Xen writes them at context
 switches and time updates.  The copy goes through ``current``, whatever vCPU the
 area belongs to: the case that made the thread's prerequisite.
+
+Not modelled: nested guests.  While a vCPU runs an L2 guest, copies by linear address would
+go to L2's tables; update_guest_memory_policy() (xen/arch/x86/domain.c) leaves that mode around
+an area's update, one more guard of this kind.
 """
 
 from __future__ import annotations

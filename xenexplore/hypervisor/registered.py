@@ -121,6 +121,9 @@ One for the host, and shared with ioremap().  Each run of pages takes one more, 
 it (vm_alloc(), xen/common/vmap.c).  That an entry is mapped as one run is ours; page by page, as
 map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's, it would take twice its
 pages.  That function costs nothing in a build without debugging, where the directmap reaches.
+
+A page kept mapped has one reference more, so that it cannot be shared meanwhile
+(page_make_sharable(), xen/arch/x86/mm/mem_sharing.c: -E2BIG).
 """
 
 _MAP_GLOBAL = xen("xen/arch/x86/domain_page.c", "map_domain_page_global")

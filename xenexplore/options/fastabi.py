@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.addr import Gva
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
@@ -20,7 +20,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail
+from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypercalls.structs import StructLayout
@@ -133,6 +133,15 @@ class FastAbi(Design):
             choices=(64, 32),
             help="The caller's width. The series is for 64-bit callers; the 32-bit map, five "
             "registers of 32 bits for values, is ours.",
+        ),
+    )
+    precedents: ClassVar[tuple[Precedent, ...]] = (
+        Precedent(
+            what="Viridian's fast calls (bit 16 of the input value): the registers that would hold "
+            "the addresses of input and output hold 16 bytes of input instead. Of Xen's calls "
+            "HVCALL_SEND_IPI alone takes that form; the flushes, and the forms with a set of "
+            "vCPUs, answer HV_STATUS_INVALID_PARAMETER.",
+            cite=xen("xen/arch/x86/hvm/viridian/viridian.c", "hvcall_ipi"),
         ),
     )
     replay: ClassVar[type[ReplayModel]] = _Replay

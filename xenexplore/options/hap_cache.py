@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.addr import PAGE_SHIFT, Gva, split_pages
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear, walk_piece
 from xenexplore.hypervisor.remembered import RememberedWalks
 from xenexplore.hypervisor.replay_model import (
@@ -49,7 +49,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.steps import Cite, Fault, FlushCause, WalkCacheKind
+from xenexplore.steps import Cite, Fault, FlushCause, WalkCacheKind, xen
 from xenexplore.tlb.walk_cache import VTLB_ENTRIES
 
 if TYPE_CHECKING:
@@ -138,9 +138,20 @@ class HapCache(Design):
             "switches the vCPU out; unsound, to show why.",
         ),
     )
+    precedents: ClassVar[tuple[Precedent, ...]] = (
+        Precedent(
+            what="Shadow paging's vTLB, which lives until the guest flushes its own TLB: Xen "
+            "intercepts CR3 loads and INVLPG there. Scenario shadow-vtlb.",
+            cite=xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup"),
+        ),
+    )
     replay: ClassVar[type[ReplayModel]] = _Replay
     unanswered: ClassVar[Mapping[str, str]] = {
+        "Q14": "Arm's tables are not modelled",
         "Q15": "not for encrypted guests",
+        "Q19": "a matter of plans, not of a call's path",
+        "Q23": "uses the registers of today's interface",
+        "Q29": "no call, no buffer",
         "Q30": "not for encrypted guests",
         "else": "handles are linear addresses, walked at least once in each call: as O0",
     }
