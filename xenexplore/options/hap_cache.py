@@ -9,18 +9,23 @@ life between two entries to the guest, and the argument for it is that of a hard
 * The guest's own CPU does not run, so it can neither load CR3 nor execute INVLPG.
 * Another vCPU that changes a table must have this one invalidate before it may rely on the
   change, and asks by an interrupt (Intel SDM vol. 3, 4.10.5, propagation of paging-structure
-  changes to multiple processors; Linux flush_tlb_mm_range(), arch/x86/mm/tlb.c, waits until
-  every CPU asked has answered).  A vCPU in Xen takes no guest interrupt: the answer waits for
-  its next entry.
-* No hypercall is descheduled in its midst: process_pending_softirqs(), xen/common/softirq.c,
-  does not enter the scheduler.  A call that is preempted returns to the guest first.
+  changes to multiple processors; Linux flush_tlb_kernel_range() and flush_tlb_mm_range(),
+  arch/x86/mm/tlb.c, wait until every CPU asked has answered; CPUs in lazy mode, which the latter
+  does not ask, run kernel threads).  A vCPU in Xen takes no guest interrupt: the answer waits
+  for its next entry.
+* A call that is preempted returns to the guest, and ends the life of a walk with it; short of
+  that process_pending_softirqs(), xen/common/softirq.c, does not enter the scheduler.  Where a
+  call does sleep in its midst (prepare_to_wait(), xen/common/wait.c, for a full ring of
+  vm_event), the vCPU has still not run the guest.
+* A call that has Xen write into the guest's page tables does nothing to a CPU's TLB, either.
 * INVLPGB, which flushes other CPUs without an interrupt (AMD APM vol. 3), works in a guest only
   if the VMCB says so, and Xen sets no such bit.
 
 One case is left, and it needs code: flush hypercalls.  HVMOP_flush_tlbs and Viridian's
-reach flush_tlb(), xen/arch/x86/mm/hap/hap.c, which marks the other vCPUs' ASIDs and does not
-wait for a vCPU that is in Xen: it would have to drop that vCPU's remembered walks, too, under a
-lock, as vtlb_flush(), xen/arch/x86/mm/shadow/private.h, has one.  (Its own comment speaks of a
+reach flush_tlb(), xen/arch/x86/mm/hap/hap.c, which gives the other vCPUs new ASIDs and interrupts
+their CPUs; a CPU that runs Xen takes that interrupt in the midst of a hypercall, and goes on.
+It would have to drop that vCPU's remembered walks, too, under a lock, as vtlb_flush(),
+xen/arch/x86/mm/shadow/private.h, has one.  (Its own comment speaks of a
 "va->gfn cache" already.)  Not modelled: two vCPUs do not run at once here.
 
 Remembered is linear page to guest frame alone.  The frame is looked up in the P2M by each copy,
