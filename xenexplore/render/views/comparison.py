@@ -75,7 +75,7 @@ _MEASURES = (
     Measure(head=("P2M", "looks"), what="P2M look-ups", value=lambda o: o.calls.p2m_lookups),
     Measure(head=("P2M", "reads"), what="P2M entries read for them",
             value=lambda o: o.calls.p2m_entry_reads),
-    Measure(head=("TLB", "hits"), 
+    Measure(head=("TLB", "hits"),
             what="look-ups of registered buffers or kept walks that hit, of how many",
             value=lambda o: o.calls.tlb_hits, of=lambda o: o.calls.tlb_lookups),
     Measure(head=("TLB", "comps"), what="entries compared",
