@@ -83,7 +83,7 @@ for label, outcome in outcomes.items():
 #
 # Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees
 # neither: a walk may be kept while the vCPU stays in Xen, no longer. Kept until Xen switches the vCPU out, it goes stale like an entry
-# that nobody purges, but here the guest was never asked to. How much each serves: [11_findings](11_findings.ipynb).
+# that is not purged, but here the guest was never asked to. How much each serves: [11_findings](11_findings.ipynb).
 
 # %%
 kept = xe.compare(xe.load("remembered-walks"))

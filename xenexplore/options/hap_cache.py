@@ -1,4 +1,4 @@
-"""O13: shadow paging's cache of walks, for HAP.  Ours: nobody in the thread proposed it.
+"""O13: shadow paging's cache of walks, for HAP.  Ours: the thread does not propose it.
 
 Under HAP every copy walks.  Shadow paging looks a vTLB up first (sh_gva_to_gfn(),
 xen/arch/x86/mm/shadow/multi.c), which it can keep for long, because it intercepts what
@@ -127,7 +127,7 @@ class HapCache(Design):
         "until Xen switches the vCPU out, and is unsound. A longer life that is sound needs the "
         "guest's word, which is what registration is."
     )
-    asked: ClassVar[Cite] = Cite("ours, after shadow paging's vTLB (asked for by nobody)")
+    asked: ClassVar[Cite] = Cite("ours, after shadow paging's vTLB")
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="entries",

@@ -83,7 +83,7 @@ class ScatterGatherPolicy(Design):
             default="buffer",
             choices=("buffer", "copy"),
             help="What by-size compares in Xen: the whole buffer's size, which every helper is "
-            "then told, or that of the copy at hand, which is all that today's helpers know.",
+            "then told, or that of the copy that it makes, which is all that today's know.",
         ),
         LAYOUT,
     )
