@@ -104,7 +104,8 @@ xe.Stepper(straddle)
 #
 # ## What would change this conclusion
 #
-# * Nothing is cached between copies of one hypercall today (`hvm_hypercall()` disables the emulator's cache).
+# * Under HAP nothing is cached between copies of one hypercall (`hvm_hypercall()` disables the emulator's cache); shadow paging
+#   has its vTLB there (*shadow-vtlb*).
 #   A one-entry cache of the last walk would save what [11_findings](11_findings.ipynb) counts: 36.5% of one guest's walks, none of
 #   the other's. A read's walk cannot serve a write, which needs RW tested and Dirty set.
 # * Counts are not times: page-table entries that are in the CPU's cache are cheap to read.

@@ -79,6 +79,20 @@ for label, outcome in outcomes.items():
     print(f"{outcome.wrong_bytes} bytes in the wrong frame")
 
 # %% [markdown]
+# ## Without registration: a cache that Xen fills (ours)
+#
+# Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees
+# neither: a walk may be kept while the vCPU stays in Xen, no longer. Kept until Xen switches the vCPU out, it goes stale like an entry
+# that is not purged, but here the guest was never asked to. How much each serves: [11_findings](11_findings.ipynb).
+
+# %%
+kept = xe.compare(xe.load("remembered-walks"))
+hits = {label: (outcome.status, outcome.calls.tlb_hits) for label, outcome in kept.outcomes.items()}
+assert hits["hap-cache"] == hits["one slot"] == ("right", 4)
+assert hits["kept until a switch"] == ("wrong", 7)
+xe.ComparisonView(kept)
+
+# %% [markdown]
 # ## Checks that are no longer made
 #
 # A hit does not consult the guest's page tables. So it neither checks what they allow, nor sets Accessed and Dirty.

@@ -48,6 +48,12 @@ def ask(domain, va, access=READ, *, vcpu=0, user_access=False):
         ({"type": "pv", "la57": True}, "four-level tables"),
         ({"type": "pv", "memory": 5 * GIB}, "up to 0x100000000 .4 GiB."),
         ({"kernel": "unikernel", "la57": True}, "no five-level layout"),
+        ({"paging": "shadows"}, "no paging kind 'shadows': .*did you mean 'shadow'"),
+        ({"type": "pv", "paging": "shadow"}, "not modelled; leave paging out"),
+        ({"encryption": "sev", "paging": "shadow"}, "encrypted guests need nested paging"),
+        ({"p2m_order": 18, "paging": "shadow"}, "Xen makes those for HAP only"),
+        ({"type": "pv", "pti": True}, "Linux turns it off under PV"),
+        ({"kernel": "freebsd", "pti": True}, "no page-table isolation for kernel 'freebsd'"),
     ],
 )
 def test_specs_that_cannot_be(spec, message):

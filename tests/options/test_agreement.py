@@ -93,6 +93,7 @@ def _run(
     order=st.sampled_from((0, 9, 18)),
     seed=st.integers(0, 3),
     writable=st.booleans(),
+    shadow=st.booleans(),
 )
 def test_random_guests_buffers_and_calls_agree(
     what: Variant,
@@ -102,10 +103,13 @@ def test_random_guests_buffers_and_calls_agree(
     order: int,
     seed: int,
     writable: bool,
+    shadow: bool,
 ) -> None:
     if kind in ("stack", "percpu", "static") and offset is not None:
         offset = min(offset, 4095)
     spec = GuestSpec(seed=seed, p2m_order=order)
+    if shadow:
+        spec = GuestSpec(seed=seed, p2m_order=min(order, 9), paging="shadow")
     where = Where(kind, offset=offset, writable=writable)
     user = kind == "user"
     try:

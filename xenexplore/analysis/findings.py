@@ -9,6 +9,7 @@ from xenexplore.analysis.measures.buffer_sizes import Sizes, sizes
 from xenexplore.analysis.measures.cost import BreakEven, CostTable, break_even
 from xenexplore.analysis.measures.coverage import Coverage, coverage
 from xenexplore.analysis.measures.entries_needed import EntriesNeeded, entries_needed
+from xenexplore.analysis.measures.kept_walks import KeptWalks, kept_walks
 from xenexplore.analysis.measures.locality import Locality, locality, pieces_of
 from xenexplore.analysis.measures.miss_curve import Curve, miss_curve
 from xenexplore.analysis.measures.register_coverage import FastCoverage, fast_coverage
@@ -28,12 +29,16 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class DomainFindings:
-    """One domain; see the modules named by the fields' types."""
+    """One domain; see the modules named by the fields' types.
+
+    ``kept``: walks kept until Xen switches a vCPU, which under HAP is too long.
+    """
 
     coverage: Coverage
     entries: tuple[EntriesNeeded, ...]
     curves: tuple[Curve, ...]
     locality: Locality
+    kept: KeptWalks
     sizes: Sizes
     fast: FastCoverage
     replays: tuple[Replayed, ...]
@@ -124,6 +129,7 @@ def _domain(
             for policy in ("lru", "fifo", "refuse")
         ),
         locality=locality(workload, index),
+        kept=kept_walks(workload, index, until_switch=True),
         sizes=sizes(workload, index),
         fast=fast_coverage(workload, index),
         replays=tuple(replay(workload, what, index, shape) for what in designs),

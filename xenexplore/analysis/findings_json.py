@@ -92,6 +92,7 @@ def _domain(one: DomainFindings, costs: CostTable) -> dict[str, Json]:
         "entries": plain(one.entries),
         "curves": plain(one.curves),
         "locality": plain(one.locality),
+        "walks_kept_until_switch": plain(one.kept),
         "sizes": plain(one.sizes),
         REGISTERS_ONLY.name: plain(one.fast),
         "designs": [replayed_json(replay, cover.name, costs) for replay in one.replays],

@@ -199,11 +199,21 @@ class BootedGuest:
                 known.append((root, at))
         self._protect_tables()
 
-    def new_root(self) -> int:
-        """A top-level table for one more process."""
-        root = self.spaces.new_root()
+    def new_root(self) -> tuple[int, int | None]:
+        """A top-level table for one more process, and that of its user mode if it has its own.
+
+        Under page-table isolation the two are neighbours, so that one bit of CR3
+        tells them apart (PGD_ALLOCATION_ORDER, Linux arch/x86/include/asm/pgalloc.h).
+        """
+        user = None
+        if self.spec.pti:
+            pair = self.frames.take_run(2, 2)
+            root = self.spaces.new_root(self.to_gfn(pair))
+            user = self.spaces.new_user_root(self.to_gfn(pair + 1))
+        else:
+            root = self.spaces.new_root()
         self._protect_tables()
-        return root
+        return root, user
 
     def aliases(self, gfn: int) -> list[tuple[int, int]]:
         """Every (root, address) that maps a frame now, boot mappings among them."""

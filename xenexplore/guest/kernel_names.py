@@ -17,11 +17,13 @@ class KernelFacts:
     Attributes:
         pv: it has a layout as a PV guest.
         la57: it has a layout with five-level paging.
+        pti: it can keep user and kernel page tables apart.
         owner: the class that it is, spelled out.
     """
 
     pv: bool
     la57: bool
+    pti: bool
     owner: str
 
 

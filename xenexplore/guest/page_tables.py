@@ -133,22 +133,40 @@ class AddressSpaces:
         self._nx = nx
         self._pv = pv
         self._built: dict[int, PageTables] = {}
+        self._user: list[Gfn] = []
         self.kernel = self._new(root)
 
     @property
     def table_frames(self) -> tuple[Gfn, ...]:
         """Frames that hold tables, those of the kernel's own first."""
-        return tuple(frame for built in self._built.values() for frame in built.table_frames)
+        own = (frame for built in self._built.values() for frame in built.table_frames)
+        return (*own, *self._user)
 
     def finish_boot(self) -> None:
         """Write the boot tables to the guest's memory; what comes later is written at once."""
         self._memory.finish()
 
-    def new_root(self) -> int:
-        """A top-level table with an empty lower half and the kernel's upper half."""
-        root = self._new(None)
+    def new_root(self, frame: Gfn | None = None) -> int:
+        """A top-level table with an empty lower half and the kernel's upper half.
+
+        Args:
+            frame: where; None: in the next free frame for tables.
+        """
+        root = self._new(frame)
         self._share(root)
         return root
+
+    def new_user_root(self, frame: Gfn) -> int:
+        """A top-level table with no upper half; :meth:`sync_user` gives it the lower one."""
+        self._user.append(frame)
+        self._memory.write(frame.value << PAGE_SHIFT, bytes(PAGE_SIZE))
+        return frame.value << PAGE_SHIFT
+
+    def sync_user(self, root: int, user_root: int) -> None:
+        """Put a root's lower half into the table that user mode runs on."""
+        half = self._memory.read(root, PAGE_SIZE // 2)
+        assert half is not None
+        self._memory.write(user_root, half)
 
     def _new(self, root: Gfn | None) -> int:
         first = () if root is None else (root,)

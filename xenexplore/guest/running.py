@@ -121,7 +121,8 @@ class Running:
     ) -> PagingState:
         """The control state under which Xen walks for a hypercall of this vCPU.
 
-        Ring 0; CR0.WP, EFER.NXE, CR4.SMEP, SMAP and PKE as this kernel sets them.
+        Ring 0; CR0.WP, EFER.NXE, CR4.SMEP, SMAP and PKE as this kernel sets them
+        (protection keys are shown under HAP only: PKU in cpufeatureset.h).
         An encrypted guest's has the C-bit's position and CR3 with the C-bit, as
         a Xen that knows of encryption would: what such a walk reads is
         ciphertext all the same.  PV: what Xen's own accesses meet, SMAP lifted.
@@ -134,18 +135,26 @@ class Running:
         kernel = self._booted.kernel
         cr4 = pkru = 0
         if kernel.smep_smap and self.spec.smap and self.spec.has_p2m:
-            cr4, pkru = CR4_SMEP | CR4_SMAP | CR4_PKE, _PKRU
-        self._vcpu(vcpu)
-        return self._booted.spaces.registers(
-            self._root(vcpu, process),
+            cr4 = CR4_SMEP | CR4_SMAP
+            if self.spec.paging == "hap":
+                cr4, pkru = cr4 | CR4_PKE, _PKRU
+        runs = self._vcpu(vcpu)
+        root = self._root(vcpu, process)
+        state = self._booted.spaces.registers(
+            root,
             cr4=cr4,
             nxe=kernel.nx,
             wp=kernel.wp,
             eflags=2 | (EFLAGS_AC if user_access else 0),
             pkru=pkru,
-            page1gb=self.spec.gib_pages,
+            page1gb=self.spec.has_gib_pages,
             amd=self.spec.encrypted,
+            shadow=self.spec.paging == "shadow",
         )
+        if process is not None:
+            return state
+        # Another table of the same process: user mode's, under page-table isolation.
+        return replace(state, cr3=state.cr3 + runs.cr3.value - root)
 
     @property
     def processes(self) -> Mapping[str, Process]:
@@ -161,17 +170,44 @@ class Running:
         if name not in self._processes:
             if not self._booted.kernel.processes:
                 raise no_such("process", name, self._processes, "this kernel has one address space")
-            root = Gpa(self._booted.new_root())
-            self._processes[name] = Process(name=name, pid=len(self._processes), root=root)
+            root, user = self._booted.new_root()
+            self._processes[name] = Process(
+                name=name,
+                pid=len(self._processes),
+                root=Gpa(root),
+                user_root=None if user is None else Gpa(user),
+            )
         return self._processes[name]
 
     def switch(self, vcpu: int, process: str) -> None:
         """Let a vCPU run a process: its CR3, its thread's kernel stack.  Xen is not notified."""
         runs = self._vcpu(vcpu)
         runs.cr3 = self.process(process).root
+        runs.cpl = 0
         runs.process = process
         runs.kernel_stack = Gva(self._stack_of(process, vcpu))
         runs.registers["rsp"] = runs.kernel_stack.value + self.stack_size - 0x200
+
+    def enter_user(self, vcpu: int) -> None:
+        """Let a vCPU's process run in user mode; under page-table isolation on its own CR3.
+
+        Raises:
+            MachineError: the vCPU runs the kernel's own address space.
+        """
+        runs = self._vcpu(vcpu)
+        process = self._processes[runs.process]
+        if process.pid == 0:
+            raise MachineError(f"vCPU {vcpu} runs no process: it has no user mode to enter")
+        if process.user_root is not None:
+            self._booted.spaces.sync_user(process.root.value, process.user_root.value)
+            runs.cr3 = process.user_root
+        runs.cpl = 3
+
+    def enter_kernel(self, vcpu: int) -> None:
+        """Let a vCPU run its process' kernel side again."""
+        runs = self._vcpu(vcpu)
+        runs.cr3 = self._processes[runs.process].root
+        runs.cpl = 0
 
     def _vcpu(self, index: int) -> Vcpu:
         if not 0 <= index < self.spec.vcpus:
@@ -191,7 +227,7 @@ class Running:
     def _root(self, vcpu: int | None, process: str | None) -> int:
         if process is not None:
             return self.process(process).root.value
-        return self._vcpu(vcpu or 0).cr3.value
+        return self._processes[self._vcpu(vcpu or 0).process].root.value
 
     def _mapped_pfn(self, va: int, process: str) -> int | None:
         gfn = self._booted.spaces.frame(self.process(process).root.value, va)

@@ -15,10 +15,12 @@ __all__ = [
     "ENCRYPTIONS",
     "GUEST_TYPES",
     "MAX_VCPUS",
+    "PAGING_KINDS",
     "Encryption",
     "GuestSpec",
     "GuestType",
     "KernelName",
+    "PagingKind",
     "no_such",
 ]
 
@@ -26,9 +28,11 @@ GuestType: TypeAlias = Literal["pvh", "hvm", "pv"]
 KernelName: TypeAlias = str
 """One of :func:`~xenexplore.guest.kernel_names.kernel_names`."""
 Encryption: TypeAlias = Literal["none", "sev", "snp"]
+PagingKind: TypeAlias = Literal["hap", "shadow"]
 
 GUEST_TYPES: tuple[GuestType, ...] = ("pvh", "hvm", "pv")
 ENCRYPTIONS: tuple[Encryption, ...] = ("none", "sev", "snp")
+PAGING_KINDS: tuple[PagingKind, ...] = ("hap", "shadow")
 
 MIB = 1 << 20
 MIN_MEMORY = 96 * MIB
@@ -54,11 +58,18 @@ def _takes_pv(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSpec:
-    """A guest, as a scenario's text describes it.
+    """A guest, as a scenario's text describes it: 64-bit x86.
+
+    Not modelled: Arm guests (of Arm, the copy helper's failures are), 32-bit guests (a 32-bit
+    caller's handles and Xen's translation of them are: the action ``compat-call``), and nested
+    guests.
 
     Attributes:
-        type: ``"pvh"`` and ``"hvm"`` have a P2M (HAP); ``"pv"`` has none: its page
+        type: ``"pvh"`` and ``"hvm"`` have a P2M; ``"pv"`` has none: its page
             tables hold machine frames.
+        paging: ``"hap"``: the CPU walks the guest's own tables and the P2M; ``"shadow"``: it
+            walks tables that Xen derives from them, so that Xen sees each change of CR3 and each
+            INVLPG.  Says nothing of a PV guest, whose tables the CPU walks as they are.
         kernel: which kernel's address-space layout it has.
         memory: bytes of RAM, a multiple of 2 MiB, at least 96 MiB.
         vcpus: how many, 1 to 128.
@@ -67,9 +78,11 @@ class GuestSpec:
         la57: five-level paging, where the kernel has a layout for it.  No Xen
             up to 2026 offers it to guests: a layout to look at, not a guest of today.
         gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
-            shows them to the guest.
+            shows them to the guest; see :attr:`has_gib_pages`.
         smap: the CPU has SMEP and SMAP and the kernel uses them (no effect on
             the unikernel, which does not).
+        pti: the kernel keeps user and kernel page tables apart (KPTI), where this model
+            has such a kernel: in user mode a vCPU's CR3 names tables without the kernel's data.
         seed: what scattered frames are drawn from; same seed, same machine.
 
     Raises:
@@ -85,6 +98,8 @@ class GuestSpec:
     la57: bool = False
     gib_pages: bool = True
     smap: bool = True
+    pti: bool = False
+    paging: PagingKind = "hap"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -92,6 +107,7 @@ class GuestSpec:
             ("guest type", self.type, GUEST_TYPES),
             ("guest kernel", self.kernel, kernel_names()),
             ("memory encryption", self.encryption, ENCRYPTIONS),
+            ("paging kind", self.paging, PAGING_KINDS),
         ):
             if word not in words:
                 raise no_such(what, word, words)
@@ -116,6 +132,14 @@ class GuestSpec:
     def _validate_pairs(self) -> None:
         kernel = kernel_facts(self.kernel)
         assert kernel is not None, "validated before"
+        if self.paging == "shadow":
+            self._validate_shadow()
+        if self.pti and (self.type == "pv" or not kernel.pti):
+            raise MachineError(
+                f"no page-table isolation for kernel {self.kernel!r} as a {self.type} guest: "
+                "this model has it for Linux as PVH or HVM guest (Linux turns it off under PV: "
+                "pti_check_boottime_disable(), arch/x86/mm/pti.c)"
+            )
         if self.type == "pv":
             if self.encryption != "none":
                 raise MachineError(
@@ -135,10 +159,46 @@ class GuestSpec:
         if self.la57 and not kernel.la57:
             raise MachineError(f"kernel {self.kernel!r} has no five-level layout in this model")
 
+    def _validate_shadow(self) -> None:
+        """Shadow paging: what Xen, or a CPU, does not combine with it.
+
+        A PV guest gets shadows only while its dirty pages are logged, or as the
+        mitigation of L1TF (pv_l1tf_check_pte(), xen/arch/x86/include/asm/shadow.h): not
+        modelled, and no copy of its hypercalls walks.
+        """
+        if self.type == "pv":
+            raise MachineError(
+                "a PV guest runs on its own page tables, and the CPU walks them for Xen's copies: "
+                "shadows of them (log-dirty mode, L1TF) are not modelled; leave paging out"
+            )
+        if self.encryption != "none":
+            raise MachineError(
+                f"shadow paging with {self.encryption}: encrypted guests need nested paging "
+                "(AMD APM vol. 2, 15.34), and Xen could not read the tables that it shadows"
+            )
+        if self.p2m_order == 18:
+            raise MachineError(
+                "shadow paging with 1 GiB P2M entries: Xen makes those for HAP only "
+                "(p2m_set_entry(), xen/arch/x86/mm/p2m.c)"
+            )
+
+    @property
+    def has_gib_pages(self) -> bool:
+        """Whether the guest sees and Xen's walk honours 1 GiB pages: never with shadow paging.
+
+        Source: guest_can_use_l3_superpages(), xen/arch/x86/include/asm/guest_pt.h.
+        """
+        return self.gib_pages and self.paging == "hap"
+
     @property
     def has_p2m(self) -> bool:
         """Whether guest frames go through a P2M (HVM and PVH)."""
         return self.type != "pv"
+
+    @property
+    def hides_registers(self) -> bool:
+        """Whether Xen does not see the vCPU's registers at an exit: SEV-ES, of which SNP is one."""
+        return self.encryption == "snp"
 
     @property
     def encrypted(self) -> bool:

@@ -27,11 +27,13 @@ class Process:
         name: what the scenario calls it.
         pid: small number, in order of creation; 0 is the kernel's own space.
         root: guest-physical address of its top-level table (without C-bit).
+        user_root: the one that user mode runs on, under page-table isolation; None: ``root``.
     """
 
     name: str
     pid: int
     root: Gpa
+    user_root: Gpa | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Vcpu:
         kernel_stack: lowest address of the running thread's kernel stack.
         percpu: base of its per-CPU area (Linux: GS base in the kernel).
         cpl: current privilege level: 0, as a hypercall needs it (a PV kernel runs
-            in ring 3; Xen tells it from user mode by TF_kernel_mode).
+            in ring 3; Xen tells it from user mode by TF_kernel_mode); 3 in user mode.
         registers: general registers, RIP and RFLAGS by lower-case name.
     """
 

@@ -3,10 +3,16 @@
 Runstate and time areas are registered per vCPU; Xen writes them at context
 switches and time updates.  The copy goes through ``current``, whatever vCPU the
 area belongs to: the case that made the thread's prerequisite.
+
+Not modelled: nested guests.  While a vCPU runs an L2 guest, copies by linear address would
+go to L2's tables; update_guest_memory_policy() (xen/arch/x86/domain.c) leaves that mode around
+an area's update, one more guard of this kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RUNSTATE_BYTES",
     "deferred_to",
+    "out_of_user_mode",
     "register_physical",
     "register_runstate_physical",
     "update_runstate",
@@ -55,6 +62,7 @@ _UNREGISTER = (1 << 64) - 1
 _TWIN = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
 _MAP = xen("xen/common/domain.c", "map_guest_area", "4.18")
 _GET_PAGE = xen("xen/common/memory.c", "check_get_page_from_gfn", "4.18")
+_EXITED = xen("xen/arch/x86/hvm/vmx/vmx.c", "vmx_vmexit_handler")
 _DEFER = mail("Pau Monne", "29 Sep 2022", "YzWDZcsziR0SDGBf@MacBook-Air-de-Roger.local")
 
 
@@ -219,6 +227,29 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
         )
         done = copy_to_guest(xen, access, answer_bytes(role, size), stored) and done
     return done
+
+
+@contextmanager
+def out_of_user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
+    """A vCPU leaves the guest in user mode: CR3 as it is then is what Xen finds.
+
+    Source: vmx_vmexit_handler(), xen/arch/x86/hvm/vmx/vmx.c, and svm_vmexit_handler(),
+    xen/arch/x86/hvm/svm/svm.c: guest_cr[3] is read back at every exit.
+    """
+    kernel = xen.domain.vcpus[vcpu].cr3
+    xen.domain.enter_user(vcpu)
+    now = xen.domain.vcpus[vcpu].cr3
+    if now != kernel:
+        xen.loaded_cr3(vcpu)
+    whose = "the tables of user mode" if now != kernel else "the same tables as in the kernel"
+    text = f"vCPU {vcpu} is in user mode: its CR3 is {now.hex()}, {whose}."
+    xen.emit(Note(cite=_EXITED, text=text))
+    try:
+        yield
+    finally:
+        xen.domain.enter_kernel(vcpu)
+        if now != kernel:
+            xen.loaded_cr3(vcpu)
 
 
 def _stored(xen: Xen, area: RegisteredArea, current: int) -> GuestCall | None:

@@ -144,11 +144,15 @@ class RegisteredArea:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A piece of an access, located in guest-physical memory; never crosses a 4 KiB page."""
+    """A piece of an access, located in guest-physical memory; never crosses a 4 KiB page.
+
+    ``checked``: by a walk; ``mapped``: Xen keeps the page mapped, and looks nothing up.
+    """
 
     gpa: Gpa
     size: int
     checked: bool
+    mapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

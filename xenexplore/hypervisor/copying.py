@@ -5,6 +5,11 @@ x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
 earlier chunks have moved (xen/arch/x86/hvm/hvm.c).  Arm: ``copy_guest()``
 returns what remains (xen/arch/arm/guestcopy.c).
 
+The frame is that of the domain's own P2M: get_page_from_gfn() (xen/arch/x86/include/asm/p2m.h)
+takes the host P2M whatever altp2m view a vCPU has, so that a view that remaps or protects a page
+changes no copy, by linear or by physical address.  A write unshares a shared page first
+(P2M_UNSHARE in hvm_translate_get_page(), xen/arch/x86/hvm/hvm.c).
+
 A monitor's mem_access restrictions play no part: ``__hvm_copy()`` asks
 ``hvm_monitor_check_p2m()`` only while ``send_event`` is set, which is so only while
 ``p2m_mem_access_check()`` emulates an instruction (xen/arch/x86/mm/mem_access.c).
@@ -84,7 +89,8 @@ def _move(
         if lost is not None:
             xen.emit(lost)
     chunk = None if data is None else data[offset : offset + found.size]
-    outcome = xen.touch(found.gpa, found.size, chunk, mapped=access.physical_area)
+    kept = access.physical_area or found.mapped
+    outcome = xen.touch(found.gpa, found.size, chunk, mapped=kept)
     if outcome is None:
         return None
     where = found.gpa

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.replay_model import ReplayModel
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["Design", "Parameter"]
+__all__ = ["Design", "Parameter", "Precedent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,19 @@ class Parameter:
     source: str = "ours"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precedent:
+    """What does the like of an option already, in Xen or beside it.
+
+    Attributes:
+        what: what it is, and by which rules.
+        cite: where.
+    """
+
+    what: str
+    cite: Cite
+
+
 class Design:
     """Base of every option.  Subclasses fill in the class attributes and the hooks they need.
 
@@ -61,6 +74,7 @@ class Design:
             because an inherited one need not hold for a changed mechanism.
         unanswered: why no built-in scenario answers a question of the thread for
             this option, by question (``"Q1"``); ``"else"`` for all others.
+        precedents: what does the like already, in Xen or beside it, each with its source.
         without_page: why its kernels have no hypercall page, or ``""``.
 
     Attributes:
@@ -77,6 +91,7 @@ class Design:
     specified: ClassVar[bool] = True
     replay: ClassVar[type[ReplayModel] | None] = None
     unanswered: ClassVar[Mapping[str, str]] = {}
+    precedents: ClassVar[tuple[Precedent, ...]] = ()
     without_page: ClassVar[str] = ""
 
     tlb: RegisteredBuffers | None = None
@@ -167,6 +182,9 @@ class Design:
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""
+
+    def descheduled(self, xen: Xen, vcpu: int) -> None:
+        """Xen switches a vCPU out, of its own accord."""
 
     def register_area(
         self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva

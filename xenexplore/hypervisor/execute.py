@@ -47,13 +47,20 @@ _MULTICALL = xen("xen/common/multicall.c", "do_multicall")
 _MAX_LEGS = 1024
 
 
-def hypercall(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
+def hypercall(
+    xen: Xen, call: GuestCall, *, preempt: Preempt | None = None, converted: bool = True
+) -> int:
     """One hypercall from the guest's preparation to its finish; returns RAX, signed.
+
+    ``converted``: the calling code knows the design; else it makes today's call, and the
+    guest's side of the design has no part in it.
 
     A refusal by the option is recorded and counts as ``-EOPNOTSUPP``: the
     call is not made.  What the guest cannot do for the option, before the call
     or after it, is a refusal too: other options may not need it.
     """
+    if not converted:
+        return make_call(xen, call, preempt=preempt)
     with xen.record.headed(
         Phase(
             cite=xen.design.asked, name=PhaseName.PREPARE, who="guest", detail="The guest prepares."

@@ -1,4 +1,8 @@
-"""Today's resolution: each piece of a linear address is walked through the guest's tables."""
+"""Today's resolution: each piece of a linear address is walked through the guest's tables.
+
+Under shadow paging the vTLB is searched first, and a walk that succeeds is remembered
+there (:mod:`xenexplore.hypervisor.remembered`); under HAP nothing is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.steps import Fault, Piece, xen
 
 if TYPE_CHECKING:
+    from xenexplore.hypervisor.remembered import RememberedWalks
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["locate_linear", "walk_piece"]
@@ -30,11 +35,34 @@ def locate_linear(
         yield walk_piece(xen, va, size, write=access.writes, vcpu=walker)
 
 
-def walk_piece(xen: Xen, va: Gva, size: int, *, write: bool, vcpu: int) -> Located | Fault:
-    """Walk for one piece; the walk's steps are recorded under it."""
+def walk_piece(
+    xen: Xen,
+    va: Gva,
+    size: int,
+    *,
+    write: bool,
+    vcpu: int,
+    remembered: RememberedWalks | None = None,
+) -> Located | Fault:
+    """Walk for one piece, or recall a walk; its steps are recorded under the piece.
+
+    Args:
+        xen: the domain under a design.
+        va: linear address; ``size`` bytes from it lie in one page.
+        size: bytes.
+        write: whether Xen writes.
+        vcpu: whose tables, and whose cache of walks.
+        remembered: a design's cache of walks; None: shadow paging's, where the guest has it.
+    """
+    cache = xen.vtlb if remembered is None else remembered
     with xen.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):
-        result = xen.walk(vcpu, va, write=write)
-    if result.fault is not None:
-        return result.fault
-    assert result.gpa is not None
-    return Located(result.gpa, size, checked=True)
+        found = None if cache is None else cache.find(xen, vcpu, va, write=write)
+        if found is None:
+            result = xen.walk(vcpu, va, write=write)
+            if result.fault is not None:
+                return result.fault
+            assert result.gpa is not None
+            found = result.gpa
+            if cache is not None:
+                cache.keep(xen, vcpu, va, found, write=write)
+    return Located(found, size, checked=True)

@@ -11,7 +11,18 @@ from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
-from xenexplore.steps import Fault, FaultKind, Note, TlbInsert, TlbLookup, mail, xen
+from xenexplore.steps import (
+    ERRNOS,
+    Check,
+    Fault,
+    FaultKind,
+    Note,
+    TlbInsert,
+    TlbLookup,
+    TlbSlot,
+    mail,
+    xen,
+)
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = [
+    "MAP_AREA_PAGES",
     "REGISTRABLE",
     "TLB_PARAMETERS",
     "RegisteredBuffers",
@@ -104,7 +116,28 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
         choices=("keep", "purge", "tag"),
         help="When CR3 changes: keep entries, purge the non-global, or tag them by CR3.",
     ),
+    Parameter(
+        name="keep_mapped",
+        default=False,
+        help="Xen keeps each entry's pages mapped, as it does a twin's (O12): a hit needs no P2M "
+        "look-up, and each entry takes its pages and one more of Xen's map area.",
+        source="Beulich, 19 Oct 2022 (of areas)",
+    ),
 )
+
+MAP_AREA_PAGES = (64 << 30) // PAGE_SIZE
+"""Xen's vmap area: VMAP_VIRT_START to VMAP_VIRT_END, xen/arch/x86/include/asm/config.h: 64 GiB.
+
+One for the host, and shared with ioremap().  Each run of pages takes one more, unmapped, before
+it (vm_alloc(), xen/common/vmap.c).  That an entry is mapped as one run is ours; page by page, as
+map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's, it would take twice its
+pages.  That function costs nothing in a build without debugging, where the directmap reaches.
+
+A page kept mapped has one reference more, so that it cannot be shared meanwhile
+(page_make_sharable(), xen/arch/x86/mm/mem_sharing.c: -E2BIG).
+"""
+
+_MAP_GLOBAL = xen("xen/arch/x86/domain_page.c", "map_domain_page_global")
 
 
 def ranges_of(xen: Xen, word: str, vcpu: int) -> tuple[TlbEntry, ...]:
@@ -226,7 +259,7 @@ class RegisteredBuffers:
 
     def insert_quietly(self, xen: Xen, vcpu: int, entry: TlbEntry) -> TlbInsert:
         """One insertion, without an exit of its own (a table passed in one call)."""
-        step = self.tables.insert(vcpu, entry)
+        step = self._unmappable(xen, vcpu, entry) or self.tables.insert(vcpu, entry)
         xen.emit(step)
         if not step.result and (hole := hole_bytes(xen, entry.pa, entry.size)):
             text = (
@@ -235,6 +268,26 @@ class RegisteredBuffers:
             )
             xen.emit(Note(cite=_GET_PAGE, text=text))
         return step
+
+    def _unmappable(self, xen: Xen, vcpu: int, entry: TlbEntry) -> TlbInsert | None:
+        """The refusal, where pages are to be kept mapped and cannot be; None: they can."""
+        if not self.design.values["keep_mapped"]:
+            return None
+        runs = [(one.va, one.size) for table in self._filled() for one in table]
+        taken = sum(_pages(va, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
+        hole = hole_bytes(xen, entry.pa, entry.size)
+        fits = not hole and taken <= MAP_AREA_PAGES
+        detail = f"{hole:,} bytes are no RAM" if hole else f"{taken:,} of {MAP_AREA_PAGES:,} pages"
+        name = "Xen can keep its pages mapped"
+        xen.emit(Check(cite=_MAP_GLOBAL, name=name, passed=fits, detail=detail))
+        if fits:
+            return None
+        result = -ERRNOS["EINVAL" if hole else "ENOMEM"]
+        return self.tables.refused(vcpu, entry, result, f"it cannot be kept mapped: {detail}")
+
+    def _filled(self) -> Iterator[tuple[TlbSlot, ...]]:
+        """The entries of each table; one that serves the whole domain once."""
+        return map(self.tables.entries, self.owners)
 
     def purge(self, xen: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
@@ -284,7 +337,8 @@ class RegisteredBuffers:
             xen.emit(found)
             if found.gpa is not None:
                 for gpa, size in split_pages(found.gpa, found.covered):
-                    yield Located(gpa, size, checked=False)
+                    kept = bool(self.design.values["keep_mapped"])
+                    yield Located(gpa, size, checked=False, mapped=kept)
                 done += found.covered
                 continue
             if not self.walks:
@@ -306,6 +360,11 @@ class RegisteredBuffers:
                 if isinstance(located, Fault):
                     return
                 done += size
+
+
+def _pages(va: Gva, size: int) -> int:
+    """Pages that a range touches."""
+    return (va.offset + size + PAGE_SIZE - 1) // PAGE_SIZE
 
 
 def to_page_end(va: Gva) -> int:

@@ -87,6 +87,9 @@ class RecordedAccesses:
         call: int64: number of the hypercall; equal within one.
         writes: bool: Xen writes guest memory.
         user: bool: the hypercall was made from user space (privcmd).
+        vcpu: int32: the vCPU that made the hypercall.
+        switches: int64: areas' updates outside hypercalls that the domain had seen before, as
+            Xen makes them when it switches a vCPU in or out: equal between two switches.
     """
 
     address: NDArray[np.uint64]
@@ -95,6 +98,8 @@ class RecordedAccesses:
     call: NDArray[np.int64]
     writes: NDArray[np.bool_]
     user: NDArray[np.bool_]
+    vcpu: NDArray[np.int32]
+    switches: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +206,14 @@ class ReplayModel:
     def walks(self, accesses: RecordedAccesses) -> NDArray[np.int64]:
         """Pages walked, for each access that is walked."""
         return accesses.pages
+
+    def recalls(self, accesses: RecordedAccesses) -> NDArray[np.int64] | None:
+        """Pages of each access whose walk Xen remembers; None: it remembers none.
+
+        Of a design with :attr:`Resolution.WALK`; each page is then looked up once, in one
+        compare, and those that are remembered are not walked.
+        """
+        return None
 
     def registers(self) -> tuple[str, ...]:
         """What is registered before the first call."""

@@ -13,9 +13,22 @@ from typing import TYPE_CHECKING, Literal
 from xenexplore.addr import Gpa, Gva, Mfn
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.calls import RegisteredArea, linear_of
+from xenexplore.hypervisor.remembered import vtlb_of
 from xenexplore.memory import CopyResult, Stored
 from xenexplore.paging import READ, WRITE, PagingState, Walk, apply_updates, walk
-from xenexplore.steps import Cite, Exit, Fault, FaultKind, Node, Recorder, Spoilt, Step, xen
+from xenexplore.steps import (
+    Cite,
+    Exit,
+    Fault,
+    FaultKind,
+    FlushCause,
+    Node,
+    Note,
+    Recorder,
+    Spoilt,
+    Step,
+    xen,
+)
 
 if TYPE_CHECKING:
     from xenexplore.guest.domain import Domain
@@ -26,6 +39,11 @@ __all__ = ["CopyHelper", "Touched", "Xen"]
 
 CopyHelper = Literal["x86", "arm"]
 
+_GHCB = Cite("AMD, SEV-ES GHCB specification (56421)", "exit code 0x81, VMMCALL")
+_IN_GHCB = (
+    "VMMCALL raises #VC. The handler puts RAX, CPL and the call's own registers into the GHCB, a "
+    "shared page, and executes VMGEXIT: Xen sees these, and no other register."
+)
 _TRANSLATE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
 _SPOILT = {Stored.DAMAGED: Spoilt.GARBAGE, Stored.DISCARDED: Spoilt.DROPPED}
 
@@ -48,6 +66,7 @@ class Xen:
         record: the recorder; its nodes are the path.
         copy_helper: whose failure semantics copies have, ``"x86"`` or ``"arm"``.
         areas: registered runstate areas, by vCPU.
+        vtlb: shadow paging's caches of walks; None under HAP, and of a PV guest.
         user_access: EFLAGS.AC, as privcmd raises it (stac) around its hypercalls.
     """
 
@@ -60,6 +79,7 @@ class Xen:
         self.copy_helper: CopyHelper = copy_helper
         self.user_access = False
         self.areas: dict[int, RegisteredArea] = {}
+        self.vtlb = vtlb_of(domain.spec.paging, domain.spec.vcpus)
         self._rewritten: list[tuple[Gva, bytes, bytes, int]] = []
 
     @property
@@ -68,8 +88,15 @@ class Xen:
         return self.record.nodes
 
     def leave(self, cite: Cite, vcpu: int) -> None:
-        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not."""
+        """The guest makes one exit: by SYSCALL if it is PV, by VMMCALL (AMD) if it is not.
+
+        With SEV-ES, so with SNP, VMMCALL raises #VC in the guest, and what exits is the
+        handler's VMGEXIT: Xen sees what the handler has put into the GHCB.
+        """
         instruction = "vmmcall" if self.domain.spec.has_p2m else "syscall"
+        if self.domain.spec.hides_registers:
+            self.emit(Note(cite=_GHCB, text=_IN_GHCB))
+            instruction = "vmgexit"
         self.emit(Exit(cite=cite, vcpu=vcpu, instruction=instruction))
 
     def emit(self, step: Step) -> None:
@@ -95,6 +122,25 @@ class Xen:
         result.record_on(self.record)
         apply_updates(result, memory.hypervisor)
         return result
+
+    def loaded_cr3(self, vcpu: int) -> None:
+        """A vCPU has loaded CR3: shadow paging intercepts that, HAP does not.
+
+        Source: construct_vmcs(), xen/arch/x86/hvm/vmx/vmcs.c, and construct_vmcb(),
+        xen/arch/x86/hvm/svm/vmcb.c.
+        """
+        if self.vtlb is not None:
+            self.vtlb.flush(self, vcpu, FlushCause.CR3_WRITE)
+
+    def invalidated(self) -> None:
+        """The guest has changed a mapping: each vCPU executes INVLPG, which HAP does not intercept.
+
+        Kernels that ask Xen to flush instead call HVMOP_flush_tlbs or Viridian's, and reach
+        shadow_flush_tlb(), xen/arch/x86/mm/shadow/common.c: the same end.
+        """
+        if self.vtlb is not None:
+            for vcpu in range(self.domain.spec.vcpus):
+                self.vtlb.flush(self, vcpu, FlushCause.INVLPG)
 
     def touch(
         self, gpa: Gpa, size: int, data: bytes | None, *, mapped: bool = False

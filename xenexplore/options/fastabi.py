@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.addr import Gva
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design
+from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.passed_buffers import BufferUse, passed_buffers, unmapped
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
@@ -20,7 +20,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail
+from xenexplore.steps import Cite, Direction, Fault, RegisterPass, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypercalls.structs import StructLayout
@@ -31,6 +31,11 @@ __all__ = ["VALUE_REGISTERS", "FastAbi", "fits"]
 VALUE_REGISTERS = ("rsi", "r8", "r9", "r10", "r11", "r12")
 """reg2 to reg7: what is left for values; RAX is number and result, RDI the sub-op."""
 
+_MAPS = {64: VALUE_REGISTERS, 32: ("ecx", "edx", "esi", "edi", "ebp")}
+"""Value registers by the caller's width.  The series leaves 32-bit callers out; theirs are ours:
+all general registers but ESP, EAX the number and result, EBX the sub-op as in today's
+32-bit interface (docs/guest-guide/x86/hypercall-abi.rst)."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Passed:
@@ -38,8 +43,13 @@ class _Passed:
     data: bytes
 
 
-def fits(family: Family, op: SubOp | None) -> str:
+def fits(family: Family, op: SubOp | None, bits: int = 64) -> str:
     """Why a call cannot be made with registers alone, or ``""`` if it can.
+
+    Args:
+        family: the hypercall.
+        op: its sub-op, if it has any.
+        bits: the caller's width, 64 or 32: how many value registers of what size.
 
     The rule is ours, from what the proposal's example shows: one struct of
     fixed size, no handle inside, one field per register, six value registers
@@ -61,19 +71,19 @@ def fits(family: Family, op: SubOp | None) -> str:
         return ""
     if any("handle(" in field.type for field in layout.fields):
         return f"{name} has a guest handle inside its struct"
-    words = _words(layout)
-    if words > len(VALUE_REGISTERS):
-        return f"{name} has {words} words of fields, and {len(VALUE_REGISTERS)} registers are left"
+    words, left = _words(layout, bits), len(_MAPS[bits])
+    if words > left:
+        return f"{name} has {words} words of fields, and {left} registers are left"
     return ""
 
 
-def _words(layout: StructLayout) -> int:
+def _words(layout: StructLayout, bits: int) -> int:
     """Registers that a struct takes: one for each field, more for a long one."""
-    return sum(-(-field.size // 8) for field in layout.fields)
+    return sum(-(-field.size * 8 // bits) for field in layout.fields)
 
 
 @cache
-def _refuses_call(number: int, sub_op: int, user: bool) -> str:
+def _refuses_call(number: int, sub_op: int, user: bool, bits: int) -> str:
     if user:
         return "from user space (privcmd): out of the series' scope"
     family = family_of(number)
@@ -84,14 +94,16 @@ def _refuses_call(number: int, sub_op: int, user: bool) -> str:
         return f"{family.name} sub-op {sub_op} is not in the catalogue"
     if family.ops and sub_op < 0:
         return f"{family.name} keeps its sub-op in memory"
-    return fits(family, op)
+    return fits(family, op, bits)
 
 
 class _Replay(ReplayModel):
     """Calls whose kind fits are passed in registers, whole."""
 
+    follows = frozenset({"bits"})
+
     def refuses_call(self, number: int, sub_op: int, *, user: bool) -> str:
-        return _refuses_call(number, sub_op, user)
+        return _refuses_call(number, sub_op, user, self.option.number("bits"))
 
     def prepares(self, buffers: RecordedBuffers) -> Preparation:
         return Preparation(loaded=True)
@@ -113,6 +125,24 @@ class FastAbi(Design):
     )
     asked: ClassVar[Cite] = mail(
         "Astie", "21 Aug 2025", "cover.1755785258.git.teddy.astie@vates.tech"
+    )
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter(
+            name="bits",
+            default=64,
+            choices=(64, 32),
+            help="The caller's width. The series is for 64-bit callers; the 32-bit map, five "
+            "registers of 32 bits for values, is ours.",
+        ),
+    )
+    precedents: ClassVar[tuple[Precedent, ...]] = (
+        Precedent(
+            what="Viridian's fast calls (bit 16 of the input value): the registers that would hold "
+            "the addresses of input and output hold 16 bytes of input instead. Of Xen's calls "
+            "HVCALL_SEND_IPI alone takes that form; the flushes, and the forms with a set of "
+            "vCPUs, answer HV_STATUS_INVALID_PARAMETER.",
+            cite=xen("xen/arch/x86/hvm/viridian/viridian.c", "hvcall_ipi"),
+        ),
     )
     replay: ClassVar[type[ReplayModel]] = _Replay
     without_page: ClassVar[str] = (
@@ -137,11 +167,11 @@ class FastAbi(Design):
         if family is None:
             return Refused(f"hypercall {call.number} has no register map")
         op = family.ops.get(call.args[0]) if family.ops else None
-        reason = fits(family, op)
+        reason = fits(family, op, self.number("bits"))
         if reason:
             return Refused(reason)
         layout = op.layout() if op is not None else None
-        self.words = _words(layout) if layout is not None else 0
+        self.words = _words(layout, self.number("bits")) if layout is not None else 0
         uses = passed_buffers(xen.domain, call)
         missing = unmapped(xen.domain, uses, call.vcpu)
         if missing:
@@ -157,13 +187,13 @@ class FastAbi(Design):
         return replace(call, number=call.number | PHYSICAL_BIT)
 
     def _pass(self, use: BufferUse, direction: Direction) -> RegisterPass:
-        words = self.words or -(-use.size // 8)
+        words = self.words or -(-use.size * 8 // self.number("bits"))
         # Values follow what the call passes besides (a vCPU's number); results restart.
         first = (use.register or 1) - 1 if not direction.writes else 0
         return RegisterPass(
             cite=self.asked,
             direction=direction,
-            registers=VALUE_REGISTERS[first : first + words],
+            registers=_MAPS[self.number("bits")][first : first + words],
             size=use.size,
             role=use.role,
         )

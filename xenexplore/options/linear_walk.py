@@ -26,8 +26,9 @@ class LinearWalk(Design):
     summary: ClassVar[str] = (
         "The guest passes linear addresses. For each piece of each copy Xen reads the guest's "
         "page tables, checks permissions as the CPU would, sets Accessed and Dirty bits, and "
-        "looks every table and the final frame up in the P2M. Nothing is cached between copies. "
-        "Impossible when the tables are encrypted."
+        "looks every table and the final frame up in the P2M. Under HAP nothing is cached between "
+        "copies; shadow paging searches its vTLB first and remembers each walk there. Impossible "
+        "when the tables are encrypted."
     )
     asked: ClassVar[Cite] = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
     parameters: ClassVar[tuple[Parameter, ...]] = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
 from xenexplore.hypervisor.replay_model import (
@@ -18,7 +18,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.steps import Cite, Fault, mail
+from xenexplore.steps import Cite, Fault, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -82,6 +82,16 @@ class NumberBit(Design):
             choices=("linear", "physical"),
             help="Calls from user space stay linear, or the kernel translates them too.",
             source="Beulich, 28 Sep 2022",
+        ),
+    )
+    precedents: ClassVar[tuple[Precedent, ...]] = (
+        Precedent(
+            what="Viridian (Hyper-V's interface, for guests given it): bit 31 of EAX selects "
+            "it; RCX says which call, RDX and R8 hold the guest-physical addresses of input and "
+            "output (32-bit callers: EDX:EAX, EBX:ECX, EDI:ESI). Xen reads the input with "
+            "hvm_copy_from_guest_phys(), no walk. Microsoft's TLFS wants parameters aligned to 8 "
+            "bytes and within a page; Xen tests neither. No call there has an output in memory.",
+            cite=xen("xen/arch/x86/hvm/viridian/viridian.c", "viridian_hypercall"),
         ),
     )
     replay: ClassVar[type[ReplayModel]] = _Replay

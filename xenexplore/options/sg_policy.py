@@ -27,7 +27,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
-from xenexplore.steps import Cite, Fault, Note, mail
+from xenexplore.steps import Cite, Fault, Hazard, Note, mail
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -77,6 +77,13 @@ class ScatterGatherPolicy(Design):
             choices=tuple(_POLICIES),
             help="What the number's bits say.",
             source="Beulich, 28 Sep 2022",
+        ),
+        Parameter(
+            name="sized_by",
+            default="buffer",
+            choices=("buffer", "copy"),
+            help="What by-size compares in Xen: the whole buffer's size, which every helper is "
+            "then told, or that of the copy that it makes, which is all that today's know.",
         ),
         LAYOUT,
     )
@@ -144,9 +151,22 @@ class ScatterGatherPolicy(Design):
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None or not access.number & PHYSICAL_BIT:
             return locate_linear(xen, access)
-        if self.lists.find(access.handle) is not None:
-            return self.lists.locate(xen, access)
-        return locate_physical(access)
+        if self.lists.find(access.handle) is None:
+            return locate_physical(access)
+        if self._looks_flat(access):
+            detail = (
+                f"a helper that sees {access.size} bytes at {access.handle:#x} takes them for a "
+                "flat buffer; they are a list of a larger one"
+            )
+            xen.emit(Hazard(cite=self.asked, name="total size not known", detail=detail))
+            return locate_physical(access)
+        return self.lists.locate(xen, access)
+
+    def _looks_flat(self, access: HandleAccess) -> bool:
+        """Whether levels follow from this copy's own size, and it fits in a page."""
+        if self.text("policy") != "by-size" or self.text("sized_by") != "copy":
+            return False
+        return access.handle % PAGE_SIZE + access.size <= PAGE_SIZE
 
     def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
         return replace(call, number=number | (call.number & _MASK))

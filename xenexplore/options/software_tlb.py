@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE, Gpa
 from xenexplore.hypervisor.calls import HandleAccess, Located
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.registered import (
     TLB_PARAMETERS,
     RegisteredBuffers,
@@ -15,7 +15,7 @@ from xenexplore.hypervisor.registered import (
     ranges_of,
 )
 from xenexplore.hypervisor.replay_model import TABLE_PARAMETERS, ReplayModel, Resolution
-from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, ListWord, mail
+from xenexplore.steps import Cite, Fault, GuestWrite, ListRead, ListWord, mail, xen
 
 if TYPE_CHECKING:
     from xenexplore.hypervisor.xen import Xen
@@ -68,6 +68,13 @@ class SoftwareTlb(Design):
             "stack, buffer:NAME.",
         ),
         *TLB_PARAMETERS,
+    )
+    precedents: ClassVar[tuple[Precedent, ...]] = (
+        Precedent(
+            what="Shadow paging's vTLB: 13 walks that each vCPU remembers, on the path of these "
+            "copies; filled by Xen, flushed with the guest's own TLB. Scenario shadow-vtlb.",
+            cite=xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup"),
+        ),
     )
     replay: ClassVar[type[ReplayModel]] = _Replay
 

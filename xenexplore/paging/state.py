@@ -88,6 +88,8 @@ class PagingState:
         page1gb: whether 1 GiB pages work (HAP on a CPU with them; never with shadow paging).
         pse36: whether 32-bit 4 MiB pages reach past 4 GiB (HAP on a CPU with PSE36).
         amd: an AMD CPU: bit 8 of a level-4 entry is reserved.
+        shadow: the guest has shadow paging: the frame that CR3 names has been known since CR3
+            was loaded, and the frame that a walk finds is not looked up (see :func:`walk`).
         c_bit: position of the encryption bit in entries and in CR3, or None.  None is what
             released Xen knows: the bit is then part of the address.
 
@@ -106,6 +108,7 @@ class PagingState:
     page1gb: bool = True
     pse36: bool = True
     amd: bool = False
+    shadow: bool = False
     c_bit: int | None = None
     plan: Plan = field(init=False, repr=False, compare=False)
     rules: dict[int, RightsRules] = field(init=False, repr=False, compare=False)

@@ -3,8 +3,10 @@
 Source: guest_walk_tables(), xen/arch/x86/mm/guest_walk.c; around it, where a
 P2M is given, hap_p2m_ga_to_gfn(), xen/arch/x86/mm/hap/guest_walk.c: one P2M
 look-up for the table that CR3 names, one for each lower table, one for the
-frame found.  Xen 4.17 and the newer tree agree but for supervisor protection
-keys, which no guest of 4.17 can enable.
+frame found.  Under shadow paging, sh_walk_guest_tables(), xen/arch/x86/mm/shadow/multi.c:
+neither CR3's table, whose frame hvm_set_cr3(), xen/arch/x86/hvm/hvm.c, has looked up, nor
+the frame found is looked up, lower tables are.  Xen 4.17 and the newer tree agree but for
+supervisor protection keys, which no guest of 4.17 can enable.
 """
 
 from __future__ import annotations
@@ -147,7 +149,7 @@ def walk(
             if is_large and plan.entry_size == 4:
                 entry = unfold_pse36(entry)
             gpa = entry & address_mask & ~inside | va & inside
-            if resolve is not None:
+            if resolve is not None and not state.shadow:
                 lookups.append(resolve(gpa >> PAGE_SHIFT)[0])
                 blocked = _BLOCKED.get(lookups[-1].type)
                 if blocked is not None:

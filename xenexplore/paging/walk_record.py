@@ -174,9 +174,13 @@ class Walk(NamedTuple):
                 entry_at=Gpa(table + offset),
                 entry=entry,
                 flags=entry_flags(entry, number, plan.mode, self.state.c_bit),
-                lookup=self._table_lookup(place) if self.lookups else None,
+                lookup=self._table_lookup(place) if self._looked_up(place) else None,
             )
             table = entry & plan.address_mask
+
+    def _looked_up(self, place: int) -> bool:
+        """Whether the P2M was asked for a table: under shadow paging not for CR3's."""
+        return bool(self.lookups) and not (self.state.shadow and place == 0)
 
     def _table_lookup(self, place: int) -> P2mLookup:
         number = self.state.plan.numbers[place]

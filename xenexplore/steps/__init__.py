@@ -39,6 +39,7 @@ from xenexplore.steps.values import (
     Direction,
     Ending,
     FaultKind,
+    FlushCause,
     ListWord,
     PhaseName,
     PlanVerdict,
@@ -47,7 +48,9 @@ from xenexplore.steps.values import (
     Spoilt,
     Status,
     Translation,
+    WalkCacheKind,
 )
+from xenexplore.steps.walk_cache import WalkCacheFlush, WalkCacheInsert, WalkCacheLookup
 
 __all__ = [
     "ERRNOS",
@@ -62,6 +65,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "Flip",
+    "FlushCause",
     "GuestCopy",
     "GuestTranslate",
     "GuestWrite",
@@ -95,6 +99,10 @@ __all__ = [
     "TlbSlot",
     "Translation",
     "UncheckedAccess",
+    "WalkCacheFlush",
+    "WalkCacheInsert",
+    "WalkCacheKind",
+    "WalkCacheLookup",
     "counted",
     "errno_name",
     "field_json",

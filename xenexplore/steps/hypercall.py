@@ -99,7 +99,7 @@ class Exit(Step):
 
     Attributes:
         vcpu: the vCPU that leaves the guest.
-        instruction: ``"vmmcall"``, ``"vmcall"`` or ``"syscall"``.
+        instruction: ``"vmmcall"``, ``"vmcall"``, ``"vmgexit"`` or ``"syscall"``.
     """
 
     kind: ClassVar[str] = "exit"

@@ -12,6 +12,7 @@ __all__ = [
     "Direction",
     "Ending",
     "FaultKind",
+    "FlushCause",
     "ListWord",
     "PhaseName",
     "PlanVerdict",
@@ -20,6 +21,7 @@ __all__ = [
     "Spoilt",
     "Status",
     "Translation",
+    "WalkCacheKind",
 ]
 
 
@@ -136,3 +138,22 @@ class Translation(StrEnum):
 
     ARITHMETIC = "arithmetic"
     TABLE_WALK = "table walk"
+
+
+class WalkCacheKind(StrEnum):
+    """Which cache of walks; the value is what it is called in a sentence."""
+
+    VTLB = "the vTLB"
+    """Shadow paging's."""
+    HAP = "the HAP cache"
+    """Of a design that gives HAP the same; ours."""
+
+
+class FlushCause(StrEnum):
+    """What makes Xen forget remembered walks."""
+
+    CR3_WRITE = "cr3-write"
+    INVLPG = "invlpg"
+    ENTRY = "entry"
+    PREEMPTED = "preempted"
+    SWITCHED_OUT = "switched-out"

@@ -87,6 +87,24 @@ class TlbTables:
             reason=done.reason,
         )
 
+    def refused(self, vcpu: int, entry: TlbEntry, result: int, reason: str) -> TlbInsert:
+        """An insertion that is refused for a reason outside the tables."""
+        return TlbInsert(
+            cite=VCPUOPS,
+            vcpu=vcpu,
+            shared=self.shared,
+            va=entry.va,
+            pa=entry.pa,
+            size=entry.size,
+            is_global=entry.is_global,
+            space=entry.space,
+            label=entry.label,
+            slot=None,
+            replaced=(),
+            result=result,
+            reason=reason,
+        )
+
     def purge(
         self, vcpu: int, va: Gva, size: int, *, space: int | None = None, cite: Cite = VCPUOPS
     ) -> TlbPurge:

@@ -38,6 +38,8 @@ def test_a_page_holds_everything_the_option_says_of_itself(option):
         assert f"  {parameter.name} = " in text
         assert f"{parameter.help} [{parameter.source}]" in flat(text)
         assert all(str(choice) in text for choice in parameter.choices)
+    for one in option.precedents:
+        assert f"{one.what} [{one.cite}]" in flat(text)
     assert ("not specified" in text.splitlines()[0]) is not option.specified
 
 

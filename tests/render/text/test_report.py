@@ -67,7 +67,7 @@ def test_a_synthetic_workload_says_so_on_every_view() -> None:
 
 def test_the_page_fits_a_mail() -> None:
     lines = report_text(findings("pvh")).splitlines()
-    assert len(lines) <= 84
+    assert len(lines) <= 86
     assert max(map(len, lines)) <= 72
     assert all(ord(char) < 128 for line in lines for char in line)
 

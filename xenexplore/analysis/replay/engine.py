@@ -50,6 +50,7 @@ class _Found:
     hits: NDArray[np.int64]
     pieces: NDArray[np.int64]
     list_reads: NDArray[np.int64]
+    recalled: NDArray[np.int64]
 
 
 def replay(
@@ -130,6 +131,8 @@ class _Run:
             call=accesses.call[rows],
             writes=accesses.way[rows] != 0,
             user=self.workload.calls.user[accesses.call[rows]],
+            vcpu=self.workload.calls.vcpu[accesses.call[rows]],
+            switches=np.cumsum((accesses.domain == self.domain) & ~accesses.inside)[rows],
         )
 
 
@@ -139,7 +142,15 @@ def _nothing(count: int) -> _Found:
 
     none = np.full(count, -1, np.int32)
     return _Found(
-        np.zeros(count, np.uint8), none, zeros(), zeros(), zeros(), zeros(), zeros(), zeros()
+        np.zeros(count, np.uint8),
+        none,
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
+        zeros(),
     )
 
 
@@ -169,6 +180,12 @@ def _plain(run: _Run, found: _Found, resolution: Resolution) -> None:
     found.verdict[walked] = Verdict.FAIL if run.encrypted else Verdict.WALK
     found.pieces[walked] = pages
     found.walks[walked] = 0 if run.encrypted else run.model.walks(accesses)[walked]
+    recalled = None if run.encrypted else run.model.recalls(accesses)
+    if recalled is not None:
+        found.recalled[:] = found.hits[:] = recalled
+        found.lookups[:] = found.compares[:] = accesses.pages
+        found.walks -= recalled
+        found.verdict[found.walks == 0] = Verdict.HIT
 
 
 def _table(run: _Run) -> StaticTable:
@@ -292,7 +309,7 @@ def _counts(
     by_memory = found.verdict[done] != Verdict.REGISTER
     failed = found.verdict[done] == Verdict.FAIL
     moved = by_memory & ~failed
-    unchecked = found.pieces[done].sum() - walks.sum()
+    unchecked = found.pieces[done].sum() - walks.sum() - found.recalled[done].sum()
     return Counts(
         exits=run.calls - len(prepared.refused),
         copies=int(done.sum()),

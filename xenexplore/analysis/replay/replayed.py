@@ -20,7 +20,7 @@ class Verdict(enum.IntEnum):
 
     DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
     WALK = 1  # the guest's tables are walked for some of it
-    HIT = 2  # registered buffers serve all of it
+    HIT = 2  # registered buffers, or remembered walks, serve all of it
     FAIL = 3  # a miss that must not be walked
     PHYSICAL = 4  # by guest-physical address
     LIST = 5  # by a list of frames

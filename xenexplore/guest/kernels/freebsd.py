@@ -80,7 +80,7 @@ class FreeBsd(Kernel):
     def boot_mappings(self) -> Iterator[BootMapping]:
         whole = self.physical.top << PAGE_SHIFT
         end = max(4 * GIB, -(-whole // GIB) * GIB)
-        gibs = whole // GIB if self.spec.gib_pages else 0
+        gibs = whole // GIB if self.spec.has_gib_pages else 0
         # With 1 GiB pages, the GiB that holds the kernel is mapped by 2 MiB pages
         # after all, and its text and rodata are read-only there too.
         protected = gibs > 0

@@ -108,6 +108,7 @@ class Kernel(ABC):
         stack_pages: pages of a kernel stack.
         pv: whether it has a layout as a PV guest.
         la57: whether it has a layout with five-level paging.
+        pti: whether it can keep user and kernel page tables apart.
 
     Attributes:
         spec: the guest's spec.
@@ -124,6 +125,7 @@ class Kernel(ABC):
     stack_pages: ClassVar[int] = 4
     pv: ClassVar[bool] = False
     la57: ClassVar[bool] = False
+    pti: ClassVar[bool] = False
     wp: ClassVar[bool] = True
     smep_smap: ClassVar[bool] = True
     nx: ClassVar[bool] = True
@@ -136,7 +138,7 @@ class Kernel(ABC):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         owner = f"{cls.__module__}.{cls.__name__}"
-        enter_kernel(cls.name, KernelFacts(cls.pv, cls.la57, owner))
+        enter_kernel(cls.name, KernelFacts(cls.pv, cls.la57, cls.pti, owner))
         _KERNELS[cls.name] = cls
 
     def __init__(self, spec: GuestSpec, physical: Physical) -> None:
@@ -148,7 +150,7 @@ class Kernel(ABC):
     @property
     def largest(self) -> int:
         """Order of the largest page that the kernel's directmap uses."""
-        return 18 if self.spec.gib_pages else 9
+        return 18 if self.spec.has_gib_pages else 9
 
     @abstractmethod
     def boot_mappings(self) -> Iterator[BootMapping]:

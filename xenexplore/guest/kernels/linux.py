@@ -70,7 +70,14 @@ _OWN = frozenset({RegionKind.HOLE, RegionKind.DIRECTMAP, RegionKind.IMAGE, Regio
 
 
 class Linux(Kernel):
-    """Linux 6.1 on x86-64, without KASLR and without page-table isolation.
+    """Linux 6.1 on x86-64, without KASLR.
+
+    With page-table isolation (``GuestSpec.pti``) a process' top-level table is the
+    first of two pages, and in user mode CR3 names the second (SWITCH_TO_USER_CR3 and
+    SWITCH_TO_KERNEL_CR3, arch/x86/entry/calling.h, set bit 12, PTI_USER_PGTABLE_BIT).
+    It has the user half and, of the kernel's, cpu_entry_area, entry text and ESPFIX
+    (pti_clone_user_shared(), pti_clone_entry_text(), pti_setup_espfix64(),
+    arch/x86/mm/pti.c), of which the model maps none: no directmap, so no per-CPU data.
 
     Per-CPU variables live in the first chunk, which setup_per_cpu_areas() embeds in
     the directmap, one 2 MiB group for as many CPUs as fit
@@ -85,6 +92,7 @@ class Linux(Kernel):
     name: ClassVar[str] = "linux"
     pv: ClassVar[bool] = True
     la57: ClassVar[bool] = True
+    pti: ClassVar[bool] = True
     title: ClassVar[str] = "Linux 6.1 x86-64, no KASLR"
 
     def __init__(self, spec: GuestSpec, physical: Physical) -> None:

@@ -4,6 +4,13 @@ After 64-bit Windows before address randomisation: Windows Internals, 6th ed., p
 chapter 10, "x64 virtual address space layouts" (system PTEs, paged and
 nonpaged pool, initial loader mappings), whose areas these are.  It is a model
 of such a kernel, not of one build: sizes inside the areas are ours.
+
+So a PV driver for Windows sees memory.  Known, from Microsoft's documentation of drivers:
+nonpaged pool is resident and contiguous in addresses only; a kernel stack is resident while
+its thread runs; MmGetPhysicalAddress() translates one address at a time, and there is no
+__pa(); MmAllocateContiguousMemory() gives frames in a row.  Not known here: which of these
+the Windows PV drivers pass to Xen, call by call (no Windows guest was recorded), and where
+the areas lie in builds that randomise them (Windows 10 1607 and later).
 """
 
 from __future__ import annotations

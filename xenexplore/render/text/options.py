@@ -47,6 +47,10 @@ def option_text(option: type[Design], *, unicode: bool = False) -> str:
     lines += ink.paragraph(option.title)
     lines += [ink.rule(), *ink.paragraph(option.summary), ""]
     lines += ink.paragraph(str(option.asked), "source: ")
+    if option.precedents:
+        lines += ["", "precedents"]
+    for one in option.precedents:
+        lines += ink.paragraph(f"{one.what} [{one.cite}]", "  ", "      ")
     if option.parameters:
         lines += ["", "parameters"]
         for parameter in option.parameters:

@@ -34,6 +34,7 @@ from xenexplore.steps import (
     Status,
     Step,
     TlbLookup,
+    WalkCacheLookup,
 )
 
 __all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
@@ -74,7 +75,8 @@ _MEASURES = (
     Measure(head=("P2M", "looks"), what="P2M look-ups", value=lambda o: o.calls.p2m_lookups),
     Measure(head=("P2M", "reads"), what="P2M entries read for them",
             value=lambda o: o.calls.p2m_entry_reads),
-    Measure(head=("TLB", "hits"), what="look-ups of registered buffers that hit, of how many",
+    Measure(head=("TLB", "hits"),
+            what="look-ups of registered buffers or kept walks that hit, of how many",
             value=lambda o: o.calls.tlb_hits, of=lambda o: o.calls.tlb_lookups),
     Measure(head=("TLB", "comps"), what="entries compared",
             value=lambda o: o.calls.tlb_compares),
@@ -270,11 +272,18 @@ def _word(tree: StepTree, node: Node) -> str:
     step = node.step
     if isinstance(step, TlbLookup):
         return f"TLB {'hit' if step.hit else 'miss'}"
+    if isinstance(step, WalkCacheLookup):
+        return "cache hit" if step.hit else ""
     if isinstance(step, ListRead):
         return "list read"
     if isinstance(step, Piece):
-        levels = [n.step for n in tree.inside(node.index) if isinstance(n.step, PteRead)]
-        return f"walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
+        inside = [n.step for n in tree.inside(node.index)]
+        lookup = next((one for one in inside if isinstance(one, WalkCacheLookup)), None)
+        if lookup is not None and lookup.hit:
+            return ""
+        missed = "" if lookup is None else "cache miss, "
+        levels = [one for one in inside if isinstance(one, PteRead)]
+        return f"{missed}walk L{levels[0].level}-L{levels[-1].level}" if levels else "dereference"
     return ""
 
 

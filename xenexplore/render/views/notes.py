@@ -24,6 +24,7 @@ from xenexplore.steps import (
     Return,
     Spoilt,
     TlbLookup,
+    WalkCacheLookup,
 )
 
 __all__ = ["notes_at", "overrun_note"]
@@ -229,6 +230,8 @@ def _again(tree: StepTree, done: list[Node]) -> Iterator[str]:
     walk = next((n for n in reversed(done) if isinstance(n.step, Piece)), None)
     if walk is None or not _walked(tree, walk.index):
         return
+    if any(isinstance(node.step, WalkCacheLookup) for node in done):
+        return  # walks are remembered: the look-up says why this one was made again
     assert isinstance(walk.step, Piece)
     page, root = walk.step.handle >> 12, _root(tree, walk.index)
     before = sum(

@@ -17,6 +17,7 @@ _GUESTS = (
     ("PV guest", GuestSpec(memory=_MEMORY, type="pv")),
     ("encrypted guest", GuestSpec(memory=_MEMORY, encryption="sev")),
     ("kernel with no directmap", GuestSpec(memory=_MEMORY, kernel="no-directmap")),
+    ("guest with shadow paging", GuestSpec(memory=_MEMORY, paging="shadow")),
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.steps import P2mLookup, Piece, PteRead, PteUpdate, Step
+from xenexplore.steps import P2mLookup, Piece, PteRead, PteUpdate, Step, WalkCacheLookup
 
 __all__ = ["StepRow", "rows_of", "siblings", "updates_of"]
 
@@ -120,8 +120,10 @@ def siblings(tree: StepTree, children: Sequence[int], depth: int) -> Iterator[St
             joined = _joined(tree, children, at)
         if joined == 1:
             words = step_label(step)
-            if isinstance(step, Piece) and tree.children(index):
-                words = replace(words, label="walk")
+            if isinstance(step, Piece) and (inside := tree.children(index)):
+                last = tree.steps[inside[-1]].step
+                recalled = isinstance(last, WalkCacheLookup) and last.hit
+                words = replace(words, label="recall" if recalled else "walk")
         elif isinstance(step, PteUpdate):
             words = updates_of([tree.steps[child].step for child in children[at : at + joined]])
         else:

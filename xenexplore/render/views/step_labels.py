@@ -163,6 +163,42 @@ def _purge(step: s.TlbPurge) -> StepLabel:
     )
 
 
+def _cache(kind: s.WalkCacheKind, vcpu: int) -> str:
+    return f"{'vTLB' if kind is s.WalkCacheKind.VTLB else 'cache'} v{vcpu}"
+
+
+@draws(s.WalkCacheLookup, "down", short=lambda step: _cache(step.cache, step.vcpu))
+def _cache_lookup(step: s.WalkCacheLookup) -> StepLabel:
+    asked = f"[{step.slot}] {spell.linear(step.va.value)} {'write' if step.write else 'read'}"
+    label = _cache(step.cache, step.vcpu)
+    if step.gfn is not None:
+        return StepLabel(
+            label=label, main=asked, side=f"hit, gfn {spell.frame(step.gfn.value)}", tone="good"
+        )
+    more: tuple[str, ...] = ()
+    if step.held is not None:
+        reads = step.held == step.va - step.va.offset
+        more = ("holds a read's walk" if reads else f"holds {spell.linear(step.held.value)}",)
+    return StepLabel(label=label, main=asked, side="MISS", more=more, tone="miss")
+
+
+@draws(s.WalkCacheInsert, "down", short=lambda _: "keep")
+def _cache_insert(step: s.WalkCacheInsert) -> StepLabel:
+    main = f"[{step.slot}] {spell.linear(step.page.value)} -> gfn {spell.frame(step.gfn.value)}"
+    gone = step.replaced
+    more = () if gone is None else (f"replaces {spell.linear(gone.value)}",)
+    return StepLabel(
+        label="keep", main=main, side="read, write" if step.write else "read", more=more
+    )
+
+
+@draws(s.WalkCacheFlush, "down", short=lambda _: "flush")
+def _cache_flush(step: s.WalkCacheFlush) -> StepLabel:
+    gone = s.counted(len(step.removed), "walk")
+    main = f"{gone} of {_cache(step.cache, step.vcpu)}"
+    return StepLabel(label="flush", main=main, side=step.cause)
+
+
 @draws(s.PteRead, "circle", short=lambda step: f"L{step.level}")
 def _pte(step: s.PteRead) -> StepLabel:
     return StepLabel(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.graph_nodes import GraphNode, NodeKey, NodePosition, NodeRole
+from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.steps import (
     Copy,
@@ -28,6 +29,7 @@ from xenexplore.steps import (
     Refusal,
     RegisterPass,
     TlbLookup,
+    WalkCacheLookup,
 )
 
 if TYPE_CHECKING:
@@ -167,6 +169,8 @@ class _Graph:
         step = self.tree.steps[index].step
         if isinstance(step, TlbLookup):
             self._look_up(index, step)
+        elif isinstance(step, WalkCacheLookup):
+            self._recall(index, step)
         elif isinstance(step, PteRead):
             self.depth += 1
             key = NodeKey(NodeRole.ENTRY, step.entry_at.value, self.depth, step.level)
@@ -212,6 +216,19 @@ class _Graph:
         self.way = "hit" if hit else "miss"
         if step.gpa is not None:
             self._guest_frame(index, step.gpa.value >> 12)
+
+    def _recall(self, index: int, step: WalkCacheLookup) -> None:
+        """A walk that is remembered leads to its frame; one that is not has no place."""
+        if step.gfn is None:
+            return
+        self.at, self.depth, self.way, self.frame = _HANDLE, 1, "", None
+        words = step_label(step)
+        self._reach(NodeKey(NodeRole.LOOKUP, index), GraphNode(
+            kind=step.kind, label=words.label, main=f"[{step.slot}] of {step.slots}", side="hit",
+            first=index, tone="good",
+        ))  # fmt: skip
+        self.way = "hit"
+        self._guest_frame(index, step.gfn.value)
 
     def _p2m(self, index: int, step: P2mLookup) -> None:
         following = self.tree.steps[index + 1 : index + 2]

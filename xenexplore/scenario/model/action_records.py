@@ -58,6 +58,10 @@ class CallAction(ActionSpec):
         preempt: which of the points where Xen may preempt are taken, counted
             from 1 over the whole call.
         purge_between: what the next vCPU purges at each preemption, or ``""``.
+        converted: the calling code knows the design; false: it was written for today's
+            interface, and passes linear addresses (firmware, a loader, an older kernel).
+        vc_handler: the caller has a handler for #VC; where encryption hides registers
+            (SEV-ES, so SNP), no call leaves the guest without one.
     """
 
     do: ClassVar[str] = "call"
@@ -69,6 +73,8 @@ class CallAction(ActionSpec):
     cpl: int = 0
     preempt: tuple[int, ...] = ()
     purge_between: str = ""
+    converted: bool = True
+    vc_handler: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +270,14 @@ class UpdateRunstate(ActionSpec):
 
     Attributes:
         subject: the vCPU whose area it is.
+        user_mode: the vCPU left the guest while a process ran in user mode, on the tables
+            that user mode has.
     """
 
     do: ClassVar[str] = "update-runstate"
 
     subject: int
+    user_mode: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ def matrix(
         ScenarioError: a cell has neither a scenario nor a reason.
 
     >>> matrix(run=False)
-    <Matrix: 30 questions, 13 options>
+    <Matrix: 30 questions, 14 options>
     """
     text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from xenexplore.addr import PAGE_SHIFT, Gpa, Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypercalls.plan.predict import PlanChoice
-from xenexplore.hypervisor.areas import update_runstate
+from xenexplore.hypervisor.areas import out_of_user_mode, update_runstate
 from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
@@ -26,11 +27,12 @@ from xenexplore.scenario.run.perform_prompt import (
     address_text,
     registered_buffers,
 )
-from xenexplore.steps import Action, Flip, GuestWrite, Note
+from xenexplore.steps import Action, Check, Cite, Flip, GuestWrite, Note
 
 __all__ = ["perform"]
 
 _GUEST = GUEST
+_VC = Cite("AMD APM vol. 2", "15.35.5 VMM Communication Exception (#VC)")
 _MULTICALL_ENTRY = 64
 _ENTRY_ARGS = 16
 
@@ -85,6 +87,10 @@ def _preempted(
 
 
 def _call(xen: Xen, action: records.CallAction) -> None:
+    if xen.domain.spec.hides_registers and not action.vc_handler:
+        detail = "the CPU raises #VC in the guest, and no exit is made"
+        xen.emit(Check(cite=_VC, name="VMMCALL finds a #VC handler", passed=False, detail=detail))
+        return
     number, args = _registers(xen, action.hypercall, action.given)
     call = GuestCall(
         vcpu=action.vcpu,
@@ -104,7 +110,8 @@ def _call(xen: Xen, action: records.CallAction) -> None:
     between = purge if action.purge_between else None
     xen.user_access = action.user
     try:
-        hypercall(xen, call, preempt=_preempted(action.preempt, between))
+        preempt = _preempted(action.preempt, between)
+        hypercall(xen, call, preempt=preempt, converted=action.converted)
     finally:
         xen.user_access = False
 
@@ -142,25 +149,27 @@ def _switch(xen: Xen, action: records.Switch) -> None:
     xen.domain.switch(action.vcpu, action.process)
     root = xen.domain.vcpus[action.vcpu].cr3.hex()
     xen.emit(Note(cite=_GUEST, text=f"vCPU {action.vcpu} loads CR3 {root}."))
+    xen.loaded_cr3(action.vcpu)
     xen.design.switched(xen, action.vcpu)
 
 
 def _remap(xen: Xen, action: records.Remap) -> None:
     buffer = xen.domain.remap(action.buffer, frames=action.frames or None)
     frames = ", ".join(frame.hex() for frame in buffer.frames)
-    xen.emit(
-        Note(
-            cite=_GUEST, text=f"{buffer.va.hex()} is now mapped to frame {frames}; Xen is not told."
-        )
-    )
+    told = "Xen is not told" if xen.vtlb is None else "the guest executes INVLPG"
+    text = f"{buffer.va.hex()} is now mapped to frame {frames}; {told}."
+    xen.emit(Note(cite=_GUEST, text=text))
+    xen.invalidated()
 
 
 def _unmap(xen: Xen, action: records.Unmap) -> None:
     xen.domain.unmap(action.buffer)
+    xen.invalidated()
 
 
 def _protect(xen: Xen, action: records.Protect) -> None:
     xen.domain.set_writable(action.buffer, action.writable)
+    xen.invalidated()
 
 
 def _p2m(xen: Xen, action: records.SetP2mType) -> None:
@@ -227,12 +236,14 @@ def _register_runstate(xen: Xen, action: records.RegisterRunstate) -> None:
 
 
 def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
+    xen.design.descheduled(xen, action.subject)
     area = xen.areas.get(action.subject)
     if area is None:
         text = f"vCPU {action.subject} has no registered area: nothing is written."
         xen.emit(Note(cite=_GUEST, text=text))
         return
-    update_runstate(xen, area, action.subject)
+    with out_of_user_mode(xen, action.subject) if action.user_mode else nullcontext():
+        update_runstate(xen, area, action.subject)
 
 
 def _without_page(xen: Xen) -> bool:
@@ -299,7 +310,9 @@ _DOERS: Mapping[type[records.ActionSpec], Callable[[Xen, Any], None]] = {
 
 _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     records.CallAction: lambda a: (
-        f"vCPU {a.vcpu} calls {a.hypercall}" + (" for a process" * a.user)
+        f"vCPU {a.vcpu} calls {a.hypercall}"
+        + (" for a process" * a.user)
+        + (" from code that does not know the design" * (not a.converted))
     ),
     records.Multicall: lambda a: (
         f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} "
@@ -326,6 +339,7 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     ),
     records.UpdateRunstate: lambda a: (
         f"Xen updates the runstate area of vCPU {a.subject} at a context switch"
+        + (" out of user mode" * a.user_mode)
     ),
     records.HypercallPage: lambda a: f"vCPU {a.vcpu} asks for the hypercall page",
     records.Migrate: lambda a: (

@@ -44,6 +44,8 @@ p2m = "4K"
 la57 = false
 gib_pages = true
 smap = true
+pti = false
+paging = "hap"
 seed = 1
 
 [[buffer]]

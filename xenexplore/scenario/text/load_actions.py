@@ -126,6 +126,8 @@ def _call(reader: _Reader) -> records.CallAction:
         cpl=fields.number("cpl", 0, high=3),
         preempt=reader.preempt(),
         purge_between=reader.what(("all",), "purge_between", ""),
+        converted=fields.flag("converted", True),
+        vc_handler=fields.flag("vc_handler", True),
         line=reader.line,
     )
 
@@ -280,7 +282,11 @@ def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
 
 
 def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
-    return records.UpdateRunstate(subject=reader.vcpu("subject", None), line=reader.line)
+    return records.UpdateRunstate(
+        subject=reader.vcpu("subject", None),
+        user_mode=reader.fields.flag("user_mode", False),
+        line=reader.line,
+    )
 
 
 def _named(reader: _Reader) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.kernel_names import kernel_names
-from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, GuestSpec
+from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, PAGING_KINDS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -205,6 +205,8 @@ def read_guest(fields: Fields) -> GuestSpec:
         "la57": fields.flag("la57", False),
         "gib_pages": fields.flag("gib_pages", True),
         "smap": fields.flag("smap", True),
+        "pti": fields.flag("pti", False),
+        "paging": fields.word("paging", "hap", PAGING_KINDS),
         "seed": fields.number("seed", 0, high=(1 << 63) - 1),
     }
     fields.finish()

@@ -18,7 +18,7 @@ _SHOWN = (
     ("pte_reads", "guest entries read"),
     ("p2m_lookups", "P2M look-ups"),
     ("p2m_entry_reads", "P2M entries read"),
-    ("tlb_lookups", "searches of registered buffers"),
+    ("tlb_lookups", "searches of registered buffers or kept walks"),
     ("tlb_hits", "  that hit"),
     ("tlb_compares", "  entries compared"),
     ("list_reads", "list elements read"),

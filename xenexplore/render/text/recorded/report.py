@@ -163,6 +163,11 @@ def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
     rows = [["accesses as 4 KiB pieces, buffers, calls"] + [d.coverage.name for d in shown]]
     near = [percent(d.locality.saved, d.locality.pieces) for d in shown]
     rows.append(_row("  pieces that the last walk would serve", near))
+    kept = [
+        f"{percent(d.kept.served, d.kept.pieces)}, {_n(d.kept.stale) if d.kept.checked else '?'}"
+        for d in shown
+    ]
+    rows.append(_row("  kept until a switch: served, stale", kept))
     crossing = [f"{d.sizes.crossing} of {_n(d.sizes.buffers)}" for d in shown]
     rows.append(_row("  buffers that cross a page", crossing))
     rows.append(_row("  bytes of a call: 99% / most", [
