@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from xenexplore.errors import AddressError, MachineError, ScenarioError
+from xenexplore.errors import AddressError, MachineError, ScenarioError, UnsaidError
 from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
@@ -187,6 +187,9 @@ def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
     try:
         with xen.record.headed(setup):
             design.setup(xen)
+    except UnsaidError as error:
+        xen.emit(Refusal(cite=design.asked, reason=str(error)))
+        return
     except MachineError as error:
         raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None
     for number, action in enumerate(scenario.actions, 1):

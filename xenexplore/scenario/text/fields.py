@@ -6,13 +6,17 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
-from xenexplore.addr import Gfn, Gva, Space, parse_address
+from xenexplore.addr import Gfn, Gpa, Gva, Space, parse_address
 from xenexplore.errors import AddressError, ScenarioError
 from xenexplore.scenario.text.key_lines import KeyLines
 
 __all__ = ["Fields", "SourceText", "nearest"]
 
 S = TypeVar("S", bound=Space)
+
+_EXAMPLES: dict[type[Space], str] = {
+    Gva: "0xffffc90000613b2c", Gpa: "0x6bf7000", Gfn: "0x6bf7",
+}  # fmt: skip
 
 
 def nearest(wanted: object, words: Iterable[str]) -> str:
@@ -162,6 +166,11 @@ class Fields:
         value = self.raw(key)
         return None if value is None else self._space(key, value, Gva)
 
+    def physical(self, key: str) -> Gpa | None:
+        """A guest-physical address as text, or None."""
+        value = self.raw(key)
+        return None if value is None else self._space(key, value, Gpa)
+
     def frames(self, key: str) -> tuple[Gfn, ...]:
         """A list of guest frames as text; empty by default."""
         value = self.raw(key)
@@ -172,7 +181,7 @@ class Fields:
         return tuple(self._space(key, item, Gfn) for item in value)
 
     def _space(self, key: str, value: object, space: type[S]) -> S:
-        example = "0xffffc90000613b2c" if space is Gva else "0x6bf7"
+        example = _EXAMPLES[space]
         if not isinstance(value, str) or not value.startswith("0x"):
             expected = f'hexadecimal in quotes, e.g. "{example}"'
             self.fail(key, expected=expected, got=repr(value))

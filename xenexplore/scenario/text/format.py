@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from xenexplore.addr import Gfn, Gva
+from xenexplore.addr import Gfn, Gpa, Gva
+from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
@@ -120,6 +121,21 @@ setup = { exits = 1 }
 """
 """A text with every key of every table, and the two actions that have the most."""
 
+# A guest that is a memory image, with every key of such a one.
+_IMAGE: dict[str, object] = {
+    "image": "core.elf",
+    "cr3": "0x1000",
+    "vcpu": 0,
+    "registers": "registers.txt",
+    "raw": False,
+    "mode": "4",
+    "c_bit": 47,
+    "pkru": 0x55555554,
+    "maxphyaddr": 48,
+    "directmap": "0xffff888000000000",
+    "spare": "0xffff888003a00000",
+    "spare_pages": 16,
+}
 # The least that each other action needs.
 _ACTIONS: dict[str, dict[str, object]] = {
     "switch": {"process": "console"},
@@ -144,7 +160,7 @@ _HELP = {
     "preempt_after": "one such point, instead of preempt.",
 }
 _VCPUS = ("vcpu", "subject")
-_NAMED = {"with": "given", "bytes": "data", "p2m": "p2m_order"}
+_NAMED = {"with": "given", "image": "file", "bytes": "data", "p2m": "p2m_order"}
 
 
 @dataclass(slots=True)
@@ -271,6 +287,10 @@ class _Asked(Fields):
         self.note(key, "address")
         return super().address(key)
 
+    def physical(self, key: str) -> Gpa | None:
+        self.note(key, "address")
+        return super().physical(key)
+
     def frames(self, key: str) -> tuple[Gfn, ...]:
         self.note(key, "list of frames")
         return super().frames(key)
@@ -291,9 +311,11 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_about(top)
     guest = _Asked(text["guest"], names)
     spec = loader.read_guest(guest)
+    dumped = _Asked(dict(_IMAGE), names)
+    loader.read_guest(dumped)
     tables = [
         Table("", "", False, "What the scenario is.", _worded(top, About)),
-        Table("guest", "", False, "The guest; at most one.", _worded(guest, GuestSpec)),
+        Table("guest", "", False, "The guest; at most one.", _guest(guest, dumped)),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
@@ -309,6 +331,14 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_expect(expect, ("registered",))
     tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
     return tuple(tables)
+
+
+def _guest(built: _Asked, dumped: _Asked) -> tuple[Key, ...]:
+    """The keys of a guest that is built, then those of one that is a memory image."""
+    keys = {key.name: key for key in _worded(dumped, GuestSpec, ImageSource)}
+    known = {key.name: key for key in _worded(built, GuestSpec, ImageSource)}
+    own = {name: known[name] for name in known if name not in _IMAGE}
+    return (*own.values(), *(keys[name] for name in _IMAGE))
 
 
 def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:

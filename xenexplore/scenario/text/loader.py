@@ -11,12 +11,19 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.kernel_names import kernel_names
-from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, GuestSpec
+from xenexplore.guest.spec import (
+    DUMPED_KERNEL,
+    ENCRYPTIONS,
+    GUEST_TYPES,
+    MAX_VCPUS,
+    GuestSpec,
+)
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -26,6 +33,7 @@ from xenexplore.scenario.model.scenario import Expectation, Scenario
 from xenexplore.scenario.text.fields import Fields, SourceText, nearest
 from xenexplore.scenario.text.load_actions import read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
+from xenexplore.scenario.text.load_image import read_image
 from xenexplore.steps import ERRNOS, Status
 
 __all__ = [
@@ -60,7 +68,9 @@ def load_scenario(source: str, *, limit: int | None = None) -> Scenario:
         OSError: the file cannot be read.
     """
     text = scenario_text(source, limit=limit)
-    return parse_scenario(text, "standard input" if source == "-" else source)
+    if source == "-":
+        return parse_scenario(text, "standard input")
+    return parse_scenario(text, source, folder=str(Path(source).parent))
 
 
 def scenario_text(source: str, *, limit: int | None = None) -> str:
@@ -74,12 +84,13 @@ def scenario_text(source: str, *, limit: int | None = None) -> str:
     return read_text(source, most, what="a scenario", error=ScenarioError)
 
 
-def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
+def parse_scenario(text: str, source: str = "a scenario", *, folder: str = "") -> Scenario:
     r"""Read a scenario from its text.
 
     Args:
         text: the TOML text.
         source: what it is called in messages.
+        folder: where relative names of files in it begin; ``""``: the working directory.
 
     Raises:
         ScenarioError: it is malformed; names line and field, and the nearest
@@ -99,7 +110,7 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     reading = SourceText(source, text)
     top = Fields(reading, tables, (), "")
     about = read_about(top)
-    guest = read_guest(_table(reading, top, "guest"))
+    guest = read_guest(_table(reading, top, "guest"), folder)
     found = {name: _tables(reading, top, name) for name in _TABLES}
     top.finish()
     names = _names(found["buffer"])
@@ -183,11 +194,12 @@ def read_about(top: Fields) -> About:
     )
 
 
-def read_guest(fields: Fields) -> GuestSpec:
-    """The table ``[guest]``."""
+def read_guest(fields: Fields, folder: str = "") -> GuestSpec:
+    """The table ``[guest]``; relative names of files in it begin at ``folder``."""
+    image = read_image(fields, folder)
     given: dict[str, Any] = {
         "type": fields.word("type", "pvh", GUEST_TYPES),
-        "kernel": fields.word("kernel", "linux", kernel_names()),
+        "kernel": DUMPED_KERNEL if image else fields.word("kernel", "linux", kernel_names()),
         "memory": _memory(fields),
         "vcpus": fields.number("vcpus", 1, low=1, high=MAX_VCPUS),
         "encryption": fields.word("encryption", "none", ENCRYPTIONS),
@@ -196,6 +208,7 @@ def read_guest(fields: Fields) -> GuestSpec:
         "gib_pages": fields.flag("gib_pages", True),
         "smap": fields.flag("smap", True),
         "seed": fields.number("seed", 0, high=(1 << 63) - 1),
+        "image": image,
     }
     fields.finish()
     try:

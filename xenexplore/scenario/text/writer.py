@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 
-from xenexplore.addr import Space
-from xenexplore.guest.spec import GuestSpec
+from xenexplore.addr import Gpa, Space
+from xenexplore.guest.image_source import ImageSource
+from xenexplore.guest.spec import DUMPED_KERNEL, GuestSpec
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
@@ -51,15 +52,25 @@ def _guest(guest: GuestSpec) -> list[str]:
     lines = []
     for field in fields(GuestSpec):
         value = getattr(guest, field.name)
-        if value == getattr(default, field.name):
+        if value == getattr(default, field.name) or value == DUMPED_KERNEL:
             continue
-        if field.name == "memory":
+        if field.name == "image":
+            lines += _image(value)
+        elif field.name == "memory":
             lines.append(f'memory = "{value // _MIB}M"')
         elif field.name == "p2m_order":
             lines.append(f'p2m = "{_ORDERS[value]}"')
         else:
             lines.append(f"{field.name} = {_inline(value)}")
     return ["", "[guest]", *lines] if lines else []
+
+
+def _image(image: ImageSource) -> list[str]:
+    lines = []
+    for key, value in image.said().items():
+        shown = Gpa(value) if key == "cr3" and isinstance(value, int) else value
+        lines += _field("image" if key == "file" else key, shown)
+    return lines
 
 
 def _buffer(buffer: BufferSpec) -> list[str]:
