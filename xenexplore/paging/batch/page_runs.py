@@ -108,6 +108,13 @@ class PageRuns:
         return _run(*self.table[index].tolist())
 
     @property
+    def user_keys(self) -> frozenset[int]:
+        """The protection keys of user pages."""
+        rights = self.table["rights"]
+        keys = (rights[(rights & np.uint16(U_BIT)) != 0] & np.uint16(KEY_MASK)) >> KEY_SHIFT
+        return frozenset(np.unique(keys).tolist())
+
+    @property
     def mapped_bytes(self) -> int:
         """Bytes of linear address space that are mapped."""
         return int(self.table["size"].sum())
