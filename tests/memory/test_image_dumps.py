@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -286,3 +288,29 @@ def test_every_foreign_format_is_named_with_a_way_out(tmp_path):
         assert foreign.name in str(caught.value)
         assert caught.value.hint
         assert "say so (--raw)" not in str(caught.value)
+
+
+def test_the_printed_commands_unpack_what_they_are_printed_for(tmp_path):
+    """Each with the tool that this machine has; a file's name need not end in the tool's suffix."""
+    tried = []
+    for tool in ("gzip", "bzip2", "xz", "lz4", "lzop"):
+        if shutil.which(tool) is None:
+            continue
+        packed = tmp_path / f"packed-{tool}"
+        packed.write_bytes(
+            subprocess.run([tool, "-c"], input=REAL, capture_output=True, check=True).stdout
+        )
+        with pytest.raises(ImageError) as caught:
+            open_image(packed)
+        subprocess.run(caught.value.hint, shell=True, cwd=tmp_path, check=True)
+        assert target(open_image(tmp_path / "image"), cr3=CR3) == TARGET
+        tried.append(tool)
+    assert tried
+
+
+def test_a_command_that_was_not_tried_says_so():
+    from xenexplore.memory.image_formats import FOREIGN
+
+    unsure = [one.name for one in FOREIGN if "not tried by us" in one.way]
+    assert len(unsure) == 10
+    assert "a QEMU migration stream" not in unsure

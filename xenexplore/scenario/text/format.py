@@ -136,6 +136,11 @@ _IMAGE: dict[str, object] = {
     "spare": "0xffff888003a00000",
     "spare_pages": 16,
 }
+_GUEST = (
+    "The guest; at most one. It is built, or it is a memory image (image, and the keys after it): "
+    "then type, vcpus and p2m alone are said besides, and buffers are given by address (place "
+    '"fixed").'
+)
 # The least that each other action needs.
 _ACTIONS: dict[str, dict[str, object]] = {
     "switch": {"process": "console"},
@@ -315,7 +320,7 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_guest(dumped)
     tables = [
         Table("", "", False, "What the scenario is.", _worded(top, About)),
-        Table("guest", "", False, "The guest; at most one.", _guest(guest, dumped)),
+        Table("guest", "", False, _GUEST, _guest(guest, dumped)),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
