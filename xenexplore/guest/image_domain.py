@@ -83,16 +83,16 @@ class ImageDomain(Domain):
         self._processes = {}
         self.vcpus = []
         for index, state in enumerate(self._states):
+            number = source.first_vcpu + index
             if state.mode is not first.state.mode:
                 raise MachineError(
-                    f"vCPU {source.vcpu + index} of {self._name} uses {MODE_NAMES[state.mode]}, "
-                    f"vCPU {source.vcpu} {MODE_NAMES[first.state.mode]}: expected one mode; "
-                    "take fewer vCPUs"
+                    f"vCPU {number} of {self._name} uses {MODE_NAMES[state.mode]}, the first one "
+                    f"{MODE_NAMES[first.state.mode]}: expected one mode; take fewer vCPUs"
                 )
             root = Gpa(state.cr3 & state.plan.top_mask)
             name = f"vcpu{index}"
             self._processes[name] = Process(name=name, pid=index, root=root)
-            self.vcpus.append(image_vcpu(index, name, root, first.image, source.vcpu + index))
+            self.vcpus.append(image_vcpu(index, name, root, first.image, number))
         runs = held_frames(first.image)
         self.kinds = ("fixed",)
         self.gpa_regions = tuple(held_regions(runs, spec.has_p2m))

@@ -74,7 +74,7 @@ def image_spec(
     source = ImageSource(
         file=fspath(file),
         cr3=None if keywords.get("cr3") is None else target.state.cr3,
-        vcpu=first,
+        first_vcpu=first,
         registers=None if registers is None else fspath(registers),
         raw=bool(keywords.get("raw")),
         mode=None if mode is None else names.get(mode, mode.value),
@@ -99,7 +99,7 @@ def image_spec(
 
 def _alike(source: ImageSource, target: ImageTarget) -> int:
     """How many vCPUs from the first on are in its paging mode."""
-    count = max(len(target.image.vcpus) - source.vcpu, 1)
+    count = max(len(target.image.vcpus) - source.first_vcpu, 1)
     states = vcpu_states(source, target, count)
     return sum(1 for _ in takewhile(lambda one: one.state.mode is target.state.mode, states))
 
@@ -123,7 +123,7 @@ def _opened(source: ImageSource, folder: str, version: tuple[int, int, int]) -> 
     return open_target(
         source.path(source.file),
         cr3=source.cr3,
-        vcpu=source.vcpu or None,
+        vcpu=source.first_vcpu or None,
         raw=source.raw,
         registers=None if source.registers is None else source.path(source.registers),
         mode=None if source.mode is None else IMAGE_MODES[source.mode],
@@ -149,7 +149,7 @@ def vcpu_states(source: ImageSource, target: ImageTarget, count: int) -> Iterato
         pkru=source.pkru,
         maxphyaddr=source.maxphyaddr,
     )
-    for number in range(source.vcpu + 1, source.vcpu + count):
+    for number in range(source.first_vcpu + 1, source.first_vcpu + count):
         yield image_state(target.image, target.image.vcpu(number), told)
 
 

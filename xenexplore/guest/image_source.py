@@ -27,7 +27,7 @@ class ImageSource:
         folder: where a relative name begins; ``""`` for the working directory.
         cr3: page tables of every vCPU, instead of those that the image says; a
             guest-physical (PV: machine) address.
-        vcpu: which of the image's vCPUs is the guest's vCPU 0; the next ones follow.
+        first_vcpu: which of the image's vCPUs is the guest's vCPU 0; the next ones follow.
         registers: a file with what QEMU's ``info registers`` or ``xenctx`` printed.
         raw: the file is raw memory, from address 0.
         mode: levels of its page tables, where the image does not say: ``"4"`` or ``"5"``.
@@ -46,7 +46,7 @@ class ImageSource:
     file: str
     folder: str = field(default="", compare=False)
     cr3: int | None = None
-    vcpu: int = 0
+    first_vcpu: int = 0
     registers: str | None = None
     raw: bool = False
     mode: str | None = None

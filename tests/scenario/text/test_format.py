@@ -23,6 +23,13 @@ def test_the_example_is_a_scenario_and_fits_the_schema():
     jsonschema.validate(tomllib.loads(EXAMPLE), scenario_schema())
 
 
+def test_a_guest_that_is_an_image_fits_the_schema():
+    text = EXAMPLE.partition("[[buffer]]")[0].partition("[guest]")[0]
+    text += '[guest]\nimage = "core.elf"\ncr3 = "0x1000"\nspare = "0x2000"\nspare_pages = 1\n'
+    parse_scenario(text)
+    jsonschema.validate(tomllib.loads(text), scenario_schema())
+
+
 def test_every_action_and_option_has_a_table():
     words = [(table.name, table.word) for table in scenario_format()]
     assert [word for name, word in words if name == "action"] == list(ACTION_WORDS)
@@ -48,6 +55,7 @@ def test_every_built_in_scenario_fits_the_schema(name):
     ("right", "wrong"),
     [
         ("vcpus = 2", "vcpu = 2"),
+        ("vcpus = 2", 'vcpus = 2\ncr3 = "0x1000"'),
         ('place = "percpu"', 'place = "per-cpu"'),
         ('do = "multicall"', 'do = "multi"'),
         ("register = [", "registers = ["),

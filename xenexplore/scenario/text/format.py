@@ -125,7 +125,7 @@ setup = { exits = 1 }
 _IMAGE: dict[str, object] = {
     "image": "core.elf",
     "cr3": "0x1000",
-    "vcpu": 0,
+    "first_vcpu": 0,
     "registers": "registers.txt",
     "raw": False,
     "mode": "4",
@@ -164,7 +164,7 @@ _HELP = {
     "p2m": "size of the pages by which the P2M maps memory.",
     "preempt_after": "one such point, instead of preempt.",
 }
-_VCPUS = ("vcpu", "subject")
+_VCPUS = ("vcpu", "subject", "first_vcpu")
 _NAMED = {"with": "given", "image": "file", "bytes": "data", "p2m": "p2m_order"}
 
 

@@ -10,7 +10,7 @@ from xenexplore.scenario.text.fields import Fields
 __all__ = ["IMAGE_KEYS", "read_image"]
 
 IMAGE_KEYS = (
-    "cr3", "vcpu", "registers", "raw", "mode", "c_bit", "pkru", "maxphyaddr", "directmap",
+    "cr3", "first_vcpu", "registers", "raw", "mode", "c_bit", "pkru", "maxphyaddr", "directmap",
     "spare", "spare_pages",
 )  # fmt: skip
 _OWN = ("kernel", "memory", "encryption", "la57", "gib_pages", "smap", "seed")
@@ -40,7 +40,7 @@ def read_image(fields: Fields, folder: str = "") -> ImageSource | None:
             file=fields.word("image"),
             folder=folder,
             cr3=None if cr3 is None else cr3.value,
-            vcpu=fields.number("vcpu", 0, high=MAX_VCPUS * 64),
+            first_vcpu=fields.number("first_vcpu", 0, high=MAX_VCPUS * 64),
             registers=fields.optional_word("registers"),
             raw=fields.flag("raw", False),
             mode=fields.word("mode", words=IMAGE_MODES) if "mode" in fields else None,

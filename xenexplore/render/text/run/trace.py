@@ -85,7 +85,7 @@ def assumed_line(trace: Trace) -> str:
     if spec.has_p2m:
         order = {0: "4 KiB", 9: "2 MiB", 18: "1 GiB"}[spec.p2m_order]
         known.append(f"a P2M of plain RAM in {order} entries, mfn = gfn")
-    return f"assumed: the call is made at ring 0; {'; '.join(known)}"
+    return f"assumed: the call is made in kernel mode; {'; '.join(known)}"
 
 
 def option_line(option: OptionView) -> str:
