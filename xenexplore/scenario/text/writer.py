@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from xenexplore.addr import Gpa, Space
 from xenexplore.guest.image_source import ImageSource
-from xenexplore.guest.spec import DUMPED_KERNEL, GuestSpec
+from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
@@ -22,6 +22,8 @@ _WIDTH = 72
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ORDERS = {0: "4K", 9: "2M", 18: "1G"}
 _MIB = 1 << 20
+# What a guest that is a memory image has from it, and no text says.
+_OF_THE_IMAGE = ("kernel", "memory", "la57")
 
 
 def write_scenario(scenario: Scenario) -> str:
@@ -52,7 +54,9 @@ def _guest(guest: GuestSpec) -> list[str]:
     lines = []
     for field in fields(GuestSpec):
         value = getattr(guest, field.name)
-        if value == getattr(default, field.name) or value == DUMPED_KERNEL:
+        if value == getattr(default, field.name):
+            continue
+        if guest.image is not None and field.name in _OF_THE_IMAGE:
             continue
         if field.name == "image":
             lines += _image(value)
