@@ -15,6 +15,7 @@ __all__ = [
     "RecorderError",
     "RecordingError",
     "ScenarioError",
+    "UnsaidError",
     "XenexploreError",
 ]
 
@@ -100,3 +101,7 @@ class CatalogueError(XenexploreError, LookupError):
 
 class MachineError(XenexploreError, ValueError):
     """A machine (guest, P2M, page tables, registered buffer) cannot be built as asked."""
+
+
+class UnsaidError(MachineError):
+    """A memory image that serves as a guest does not say what is needed of it."""

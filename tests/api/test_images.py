@@ -21,7 +21,7 @@ def test_the_map_and_the_command_say_the_same(capsys: pytest.CaptureFixture[str]
     assert len(space) == len(list(space))
     assert space[0].start < space[0].end
     assert main(["map", str(KASLR), "--physical", "--json"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    _, *lines = capsys.readouterr().out.splitlines()
     physical = xe.map(xe.open_image(KASLR), physical=True)
     assert [int(json.loads(line)["start"], 16) for line in lines] == [run.start for run in physical]
 

@@ -45,7 +45,7 @@ def best(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 def ours(folder: Path, spec: dict) -> dict:
     from xenexplore.memory.image import Kind, open_image
     from xenexplore.paging import READ, Manner, PagingState, walk
-    from xenexplore.paging.batch.page_runs import find_page_runs
+    from xenexplore.paging.batch.page_runs import Join, find_page_runs
     from xenexplore.paging.batch.table_arrays import read_tables
     from xenexplore.paging.batch.translate import translate_batch
     from xenexplore.paging.image_state import rights_aside, state_from_registers
@@ -59,15 +59,18 @@ def ours(folder: Path, spec: dict) -> dict:
     many = np.load(folder / "many.npy")
     singles = few.tolist()
     alone = best(lambda: [walk(image, state, a, READ, Manner.CPU).gpa_value for a in singles], 3)
-    runs_alone = best(lambda: find_page_runs(read_tables(image, state)))
+    runs_alone = best(lambda: find_page_runs(read_tables(image, state)), 15)
+    pieces_alone = best(lambda: find_page_runs(read_tables(image, state), Join.PHYSICAL), 15)
     peak = peak_mib()
     tables = read_tables(image, state)
+    np.save(folder / "ours-pieces.npy", pieces_of(find_page_runs(tables, Join.PHYSICAL).table))
     np.save(folder / "ours.npy", translate_batch(tables, few).gpa)
     batch = best(lambda: translate_batch(tables, many))
     return {
         "batch": len(many) / batch,
         "single": len(singles) / alone,
         "space": runs_alone,
+        "pieces": pieces_alone,
         "space_found": len(find_page_runs(tables)),
         "peak": peak_mib(),
         "peak_before_numba": peak,
@@ -105,7 +108,9 @@ def volatility(folder: Path, spec: dict) -> dict:
     def enumerate_all() -> None:
         pieces[:] = layer.mapping(0, 1 << 48, ignore_errors=True)
 
-    space = best(enumerate_all, 1)
+    space = best(enumerate_all, 3)
+    table = np.array([(piece[0], piece[1], piece[2]) for piece in pieces], np.uint64)
+    np.save(folder / "volatility-pieces.npy", table)
     return {
         "single": len(addresses) / seconds,
         "space": space,
@@ -114,11 +119,35 @@ def volatility(folder: Path, spec: dict) -> dict:
     }
 
 
-def drgn(folder: Path, spec: dict) -> dict:
-    import drgn as library
+def pieces_of(runs: np.ndarray) -> np.ndarray:
+    """Our runs as Volatility has them: linear address in 48 bits, bytes, place; rights left out."""
+    start = runs["start"] & np.uint64((1 << 48) - 1)
+    size, gpa = runs["size"], runs["gpa"]
+    begins = np.ones(len(runs), np.bool_)
+    begins[1:] = (start[:-1] + size[:-1] != start[1:]) | (gpa[:-1] + size[:-1] != gpa[1:])
+    first = np.flatnonzero(begins)
+    return np.column_stack([start[first], np.add.reduceat(size, first), gpa[first]])
 
-    program = library.Program()
+
+def compared_pieces(folder: Path) -> str:
+    """How many pieces are the same, and the bytes of those that are not."""
+    ours, theirs = (
+        {tuple(row) for row in np.load(folder / f"{name}-pieces.npy").tolist()}
+        for name in ("ours", "volatility")
+    )
+    mine, alien = ours - theirs, theirs - ours
+    return (
+        f"pieces (rights aside): {len(ours & theirs):,} the same, {len(mine):,} only ours"
+        f" ({sum(piece[1] for piece in mine):,} bytes), {len(alien):,} only Volatility's"
+        f" ({sum(piece[1] for piece in alien):,} bytes)"
+    )
+
+
+def drgn(folder: Path, spec: dict) -> dict:
     try:
+        import drgn as library
+
+        program = library.Program()
         program.set_core_dump(spec["image"] if spec["raw"] else str(folder / "plain"))
         start = time.process_time()
         count = 0
@@ -218,6 +247,9 @@ def report(folder: Path, spec: dict) -> None:
     space = (mine["space"] * 1e3, peer["space"] * 1e3)
     row("whole address space", *space, space[1] / space[0], "ms")
     print(f"{'  pieces found':34}{mine['space_found']:>14,}{peer['space_found']:>14,}")
+    same = (mine["pieces"] * 1e3, peer["space"] * 1e3)
+    row("  the same pieces as Volatility's", *same, same[1] / same[0], "ms")
+    print(compared_pieces(folder))
     row("peak memory", mine["peak"], peer["peak"], peer["peak"] / mine["peak"], "MiB")
     print(f"{'  before the batch (no numba)':34}{mine['peak_before_numba']:>14,.0f}")
     a, b = np.load(folder / "ours.npy"), np.load(folder / "volatility.npy")

@@ -11,6 +11,8 @@ from dumps import LINEAR, PAGE, tables
 from elf_cores import Cpu, core
 
 from xenexplore.cli.main import main
+from xenexplore.errors import ImageError
+from xenexplore.memory.image import Kind, open_image
 
 ADDRESS = f"{LINEAR:x}"
 REGISTERS = "CPU#0\nCR0=80050033 CR2=0 CR3=0000000000001000 CR4=000006f0\nEFER=d01\n"
@@ -101,6 +103,71 @@ def test_a_verdict_that_pkru_decides_says_so(capsys, tmp_path):
     assert (denied["error_code"], "depends_on" in denied) == (0x25, False)
     granted = json.loads(run(capsys, *words, "--json", "--pkru", "0")[1])
     assert (granted["gpa"], "depends_on" in granted) == ("0x9000", False)
+    said = " ".join(run(capsys, "map", path)[1].split())
+    assert "protection key 5: whether PKRU denies data accesses is not known" in said
+    head, first, *_ = map(json.loads, run(capsys, "map", path, "--json")[1].splitlines())
+    assert "PKRU unknown" in head["assumed"]
+    assert first["depends_on"] == record["depends_on"]
+    told = " ".join(run(capsys, "map", path, "--pkru", "55555554")[1].split())
+    assert "protection key 5: PKRU 55555554 denies" in told
+    head, first, *_ = map(
+        json.loads, run(capsys, "map", path, "--json", "--pkru", "0")[1].splitlines()
+    )
+    assert (head["pkru"], "depends_on" in first) == ("0x0", False)
+
+
+XENCTX = """\
+vcpu0:
+rip: ffffffff81000000 startup_64
+flags: 00000246 i z p
+rsp: ffffffff82e03e98
+rax: 0000000000000000\trcx: 0000000000000000\trdx: 0000000000000000
+ cs: {cs}\t ss: 0018\t ds: 0000\t es: 0000
+ fs: 0000 @ 0000000000000000
+ gs: 0000 @ ffff888007c00000/0000000000000000
+
+cr0: 0000000080050033
+cr2: 0000000000000000
+cr3: 0000000000001000 idle_pg_table
+cr4: 00000000000006f0
+
+vcpu1 offline
+
+"""
+
+
+def test_xenctx_gives_registers(capsys, tmp_path):
+    path = written(tmp_path, tables())
+    beside = tmp_path / "xenctx.txt"
+    beside.write_text(XENCTX.format(cs="0010"))
+    words = ("walk", path, "--raw", "--registers", beside, ADDRESS)
+    status, out = run(capsys, *words)
+    assert (status, "gpa    0000000000009010" in out) == (0, True)
+    assert "EFER: NX on" in out
+    assert "2 vCPUs" in out
+    first, second = open_image(path, Kind.RAW, registers=beside).vcpus
+    assert second.cr0 == 0
+    assert (first.rip, first.rsp, first.gs_base) == (
+        0xFFFFFFFF81000000, 0xFFFFFFFF82E03E98, 0xFFFF888007C00000,
+    )  # fmt: skip
+    narrow = "cs:eip: 0010:c1000000\nss:esp: 0018:c1001000\ncr0: 80050033\ncr3: 00001000\n"
+    beside.write_text(narrow + "cr4: 000006b0\n")
+    (only,) = open_image(path, Kind.RAW, registers=beside).vcpus
+    assert (only.rip, only.rsp, only.efer) == (0xC1000000, 0xC1001000, 1 << 11)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("rip: ffffffff81000000\ncr3: 0000000000001000\n", "xenctx prints them with -a"),
+        ("vcpu1:\nrip: 0000000000000000\n", "numbered from 0"),
+    ],
+)
+def test_xenctx_without_what_is_needed_is_refused(tmp_path, text, message):
+    (tmp_path / "registers").write_text(text)
+    path = written(tmp_path, tables())
+    with pytest.raises(ImageError, match=message):
+        open_image(path, Kind.RAW, registers=tmp_path / "registers")
 
 
 def test_tags_of_lam_are_not_part_of_the_address(capsys, tmp_path):
@@ -147,7 +214,8 @@ def test_a_missing_table_hides_what_is_behind_it_and_no_more(capsys, tmp_path):
     assert "ffffc90000001000 ffffc90000002000" in said
     assert "1 table not in the image, hiding 1 GiB" in said
     assert "from ffffc90040000000: " in said
-    records = [json.loads(line) for line in run(capsys, "map", path, "--json")[1].splitlines()]
+    head, *records = map(json.loads, run(capsys, "map", path, "--json")[1].splitlines())
+    assert not head["complete"]
     assert records[0]["start"] == "0xffffc90000001000"
     assert (records[1]["first"], records[1]["size"]) == ("0xffffc90040000000", 1 << 30)
     status, out = run(capsys, "walk", path, "ffffc90040000000", ADDRESS, "--json")

@@ -170,7 +170,11 @@ def test_rights_are_checked_when_an_access_is_named(capsys, guest, options, code
 
 def test_json_of_a_map(capsys):
     out = answer(capsys, "map", "--json", KASLR)
-    records = [json.loads(line) for line in out.splitlines()]
+    head, *records = [json.loads(line) for line in out.splitlines()]
+    assert (head["schema"], head["mode"]) == ("xenexplore.address-space/1", "4-level paging")
+    assert (head["assumed"], head["pkru"], head["complete"]) == (
+        ["MAXPHYADDR 52"], None, True,
+    )  # fmt: skip
     assert len(records) == 65_662
     assert records[0] == {
         "schema": "xenexplore.page-run/1",
@@ -180,7 +184,7 @@ def test_json_of_a_map(capsys):
         "permissions": "r--u",
         "protection_key": 0,
     }
-    physical = answer(capsys, "map", "--json", "--physical", KASLR).splitlines()
+    _, *physical = answer(capsys, "map", "--json", "--physical", KASLR).splitlines()
     assert len(physical) == 65_758
     assert json.loads(physical[0])["gpa"] == "0x5ea0000"
 
@@ -202,7 +206,8 @@ def test_the_end_of_the_address_space_has_17_digits(capsys, guest):
 def test_an_empty_address_space_is_an_answer(capsys, guest):
     path = guest(bytes(0x1000))
     assert answer(capsys, "map", path).endswith("\n\nNothing is mapped.\n")
-    assert answer(capsys, "map", "--json", path) == ""
+    (line,) = answer(capsys, "map", "--json", path).splitlines()
+    assert json.loads(line)["assumed"]
 
 
 # What the image knows and what must be said.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import zlib
+from array import array
 from pathlib import Path
 
 import cramjam
@@ -11,8 +14,11 @@ import lzallright
 import pytest
 import zstandard
 from dumps import CR3, LINEAR, PAGE, TARGET, tables
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xenexplore.errors import ImageError
+from xenexplore.memory import image_xen
 from xenexplore.memory.image import Kind, Space, open_image
 from xenexplore.memory.image_contents import ZEROES, GuestOs, Segment, Skip
 from xenexplore.paging import Manner, Mode, walk
@@ -286,3 +292,58 @@ def test_every_foreign_format_is_named_with_a_way_out(tmp_path):
         assert foreign.name in str(caught.value)
         assert caught.value.hint
         assert "say so (--raw)" not in str(caught.value)
+
+
+def test_the_printed_commands_unpack_what_they_are_printed_for(tmp_path):
+    """Each with the tool that this machine has; a file's name need not end in the tool's suffix."""
+    tried = []
+    for tool in ("gzip", "bzip2", "xz", "lz4", "lzop"):
+        if shutil.which(tool) is None:
+            continue
+        packed = tmp_path / f"packed-{tool}"
+        packed.write_bytes(
+            subprocess.run([tool, "-c"], input=REAL, capture_output=True, check=True).stdout
+        )
+        with pytest.raises(ImageError) as caught:
+            open_image(packed)
+        subprocess.run(caught.value.hint, shell=True, cwd=tmp_path, check=True)
+        assert target(open_image(tmp_path / "image"), cr3=CR3) == TARGET
+        tried.append(tool)
+    assert tried
+
+
+def test_a_command_that_was_not_tried_says_so():
+    from xenexplore.memory.image_formats import FOREIGN
+
+    unsure = [one.name for one in FOREIGN if "not tried by us" in one.way]
+    assert len(unsure) == 10
+    assert "a QEMU migration stream" not in unsure
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(0, 40),
+            st.sampled_from([(1 << 64) - 1, (1 << 64) - 2, (1 << 40) - 1, 1 << 40]),
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 5),
+)
+def test_frames_in_a_row_are_runs_however_they_are_cut(numbers, at_once):
+    """Against a loop over single frames; ``at_once``: how many are compared in one go."""
+    wanted: list[list[int]] = []
+    for place, number in enumerate(numbers):
+        last = wanted[-1] if wanted else [-1, -1, 0]
+        if number >= 1 << 40:
+            continue
+        if last[1] + last[2] == place and last[0] + last[2] == number:
+            last[2] += 1
+        else:
+            wanted.append([number, place, 1])
+    table = memoryview(array("Q", numbers).tobytes()).cast("Q")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_xen, "_AT_ONCE", at_once)
+        found, invalid = image_xen._runs(table)
+    assert [list(run) for run in found] == wanted
+    assert invalid == sum(number >= 1 << 40 for number in numbers)

@@ -16,6 +16,7 @@ import pdoc
 import pdoc.render
 
 import xenexplore
+import xenexplore.render.text.scenario_format as format_page
 
 _EXPECTED = (
     # An alias that is text at run time ("bool | None") stays text on the page.
@@ -31,6 +32,12 @@ def modules() -> list[str]:
     return ["xenexplore", *sorted(m.name for m in found if not m.name.endswith("__main__"))]
 
 
+def with_formats() -> str:
+    """The docstring of the page about formats, with the reference that the command prints."""
+    head, _, _ = (format_page.__doc__ or "").partition("\n\n```")
+    return f"{head}\n\n```text\n{''.join(format_page.format_text())}```\n"
+
+
 def make(folder: Path, names: list[str]) -> None:
     """Write the pages of some modules; an unexpected warning is an error.
 
@@ -42,6 +49,7 @@ def make(folder: Path, names: list[str]) -> None:
         setattr(xenexplore, name, getattr(xenexplore, name))
     for name in names:
         importlib.import_module(name)
+    format_page.__doc__ = with_formats()
     pdoc.render.configure(docformat="google")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

@@ -1,4 +1,7 @@
-"""Fuzz the image readers, walk and map: ``python tests/tools/fuzz_images.py SECONDS [SEED]``.
+"""Fuzz the image readers, walk, map and images as guests.
+
+``python tests/tools/fuzz_images.py SECONDS [SEED]``, or ``INPUTSx [SEED]`` for a number of
+inputs.  An input may take 10 seconds, and the process 6 GiB of address space.
 
 Every input is a small valid image, damaged: bytes changed, words replaced by
 extreme ones, pieces cut, doubled or swapped; plain, compressed, or damaged
@@ -9,8 +12,10 @@ error (exit status 2); anything else stops the run with the input kept.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import random
+import resource
 import struct
 import sys
 import tempfile
@@ -22,6 +27,7 @@ import cramjam
 import dumps
 import zstandard
 
+from xenexplore.cli import main as command
 from xenexplore.cli.main import main
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -29,6 +35,37 @@ from elf_cores import Cpu, core
 
 EXTREMES = (0, 1, 7, 0xFF, 0xFFF, 0x1000, 0xFFFF, 1 << 31, (1 << 32) - 1, 1 << 52, 1 << 63,
             (1 << 64) - 1, (1 << 64) - 0x1000)  # fmt: skip
+
+
+XENCTX = b"""vcpu0:
+rip: ffffffff81000000 text
+flags: 00000246 i z p
+rsp: ffffffff82e03e98
+ cs: 0010\t ss: 0018
+ gs: 0000 @ ffff888007c00000/0000000000000000
+
+cr0: 0000000080050033
+cr3: 0000000000001000
+cr4: 00000000000006f0
+
+vcpu1 offline
+"""
+SCENARIO = """name = "x"
+title = "x"
+[guest]
+image = "{}"
+[[buffer]]
+name = "op"
+place = "fixed"
+address = "{:#x}"
+size = 4
+[[action]]
+do = "call"
+hypercall = "event_channel_op send"
+with = {{ arg = "@op" }}
+"""
+MOST_SECONDS = 10
+MOST_MEMORY = 6 << 30
 
 
 def seeds() -> list[tuple[str, bytes]]:
@@ -126,6 +163,14 @@ def try_one(folder: Path, rng: random.Random, all_seeds: list[tuple[str, bytes]]
             ["--raw", "--cr3", "0"],
         )
     )
+    chance = rng.random()
+    if chance < 0.1:
+        (folder / "xenctx.txt").write_bytes(damage(rng, XENCTX) if chance < 0.09 else XENCTX)
+        words += ["--registers", str(folder / "xenctx.txt")]
+    elif chance < 0.2:
+        address = rng.choice((dumps.LINEAR, 0, 0xFFFF_8000_0000_0000, dumps.LINEAR + 0x1000))
+        (folder / "x.toml").write_text(SCENARIO.format(target, address))
+        words = ["run", str(folder / "x.toml")]
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = main(words)
@@ -139,16 +184,21 @@ def try_one(folder: Path, rng: random.Random, all_seeds: list[tuple[str, bytes]]
     return f"{words[0]}: refused"
 
 
-def run(seconds: float, seed: int) -> Counter[str]:
-    """Fuzz for a while; returns how many inputs ended in which way."""
+def run(seconds: float, inputs: float, seed: int) -> Counter[str]:
+    """Fuzz for a while or for a number of inputs; returns how many ended in which way."""
+    command.build_parser = functools.cache(command.build_parser)  # most of an input's time
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     rng = random.Random(seed)
     ends: Counter[str] = Counter()
     all_seeds = seeds()
     stop = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as name:
-        while time.monotonic() < stop:
+        while time.monotonic() < stop and ends.total() < inputs:
+            start = time.monotonic()
             try:
                 ends[try_one(Path(name), rng, all_seeds)] += 1
+                took = time.monotonic() - start
+                assert took < MOST_SECONDS, f"{took:.1f} s"
             except BaseException:
                 print(f"input {ends.total()} of seed {seed}", file=sys.stderr)
                 raise
@@ -156,5 +206,13 @@ def run(seconds: float, seed: int) -> Counter[str]:
 
 
 if __name__ == "__main__":
-    found = run(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    most = sys.argv[1]
+    counted = most.endswith("x")
+    found = run(
+        float("inf") if counted else float(most),
+        float(most[:-1]) if counted else float("inf"),
+        int(sys.argv[2]) if len(sys.argv) > 2 else 1,
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     print(f"{found.total():,} inputs: " + ", ".join(f"{k} {n:,}" for k, n in sorted(found.items())))
+    print(f"peak memory: {peak} MiB")

@@ -15,6 +15,7 @@ __all__ = ["DOCUMENTS", "as_line"]
 
 DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
     {
+        "address-space": 1,  # whose page tables `map` lists, and what is assumed
         "check": 1,  # a scenario's expectations, and those that do not hold
         "comparison": 1,  # xenexplore.scenario.run.comparison
         "design": 1,

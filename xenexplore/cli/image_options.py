@@ -40,7 +40,8 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     told.add_argument(
         "--registers",
         metavar="FILE",
-        help="what QEMU's 'info registers' printed (default: info_registers.txt beside the image)",
+        help="what QEMU's 'info registers' or 'xenctx -a' printed (default: info_registers.txt"
+        " beside the image)",
     )
     told.add_argument("--mode", choices=MODES, help="the paging mode: 32-bit, PAE, 4 or 5 levels")
     told.add_argument(

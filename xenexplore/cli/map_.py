@@ -12,6 +12,7 @@ from xenexplore.cli.printing import print_text
 from xenexplore.memory.image import Space
 from xenexplore.paging.batch.address_space import AddressSpace, map_target
 from xenexplore.paging.batch.page_runs import PageRun
+from xenexplore.paging.image_target import MODE_NAMES
 from xenexplore.render.text.runs import address_space_lines
 
 __all__ = ["add_arguments", "run"]
@@ -52,15 +53,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _json(space: AddressSpace) -> Iterator[str]:
-    """An object for each run, then one for each thing that is missing."""
+    """Whose page tables they are; an object for each run; one for each thing that is missing."""
     target = space.target
+    yield as_line("address-space", space_json(space))
+    keys = space.keys_in_question()
     for one in space:
-        yield as_line("page-run", run_json(one, physical=space.physical, space=target.space))
+        record = run_json(one, physical=space.physical, space=target.space)
+        if one.user and one.key in keys:
+            record["depends_on"] = {"pkru": {"key": one.key, "linux_default_denies": True}}
+        yield as_line("page-run", record)
     for error, part in space.missing():
         record = {"first": f"{part.first:#x}", "size": part.size, "error": error_json(error)}
         yield as_line("page-run", record)
     for error in (*target.image.gaps, *space.damage):
         yield as_line("page-run", {"error": error_json(error)})
+
+
+def space_json(space: AddressSpace) -> dict[str, object]:
+    """Whose page tables are listed, under which registers, and what of that is assumed."""
+    target, known = space.target, space.target.known
+    return {
+        "image": target.image.name,
+        "vcpu": target.vcpu,
+        "cr3": f"{target.state.cr3:#x}",
+        "mode": MODE_NAMES[target.state.mode],
+        "c_bit": target.state.c_bit,
+        "pkru": f"{target.state.pkru:#x}" if known.pkru_known else None,
+        "assumed": [assumption.value for assumption in known.assumed],
+        "complete": space.complete,
+    }
 
 
 def run_json(one: PageRun, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:

@@ -17,13 +17,13 @@ from xenexplore.guest.spec import GuestSpec
 from xenexplore.memory import GuestMemory, P2mLike, P2mType, Technology
 from xenexplore.paging import Mode
 
-__all__ = ["C_BITS", "BootedGuest"]
+__all__ = ["C_BITS", "FRAMELESS", "BootedGuest"]
 
 #: Position of the C-bit, CPUID 0x8000001f EBX[5:0]: 47 on the first SEV
 #: processors (EPYC 7001 and 7002), 51 from EPYC 7003, the first with SNP, on.
 C_BITS = {"none": None, "sev": 47, "snp": 51}
 #: P2M types that stand for a frame that is not there.
-_FRAMELESS = frozenset(
+FRAMELESS = frozenset(
     {
         P2mType.p2m_invalid,
         P2mType.p2m_mmio_dm,
@@ -174,7 +174,7 @@ class BootedGuest:
         if held is not None:
             self._hidden[gfn.value] = held
         mfn = self._hidden.get(gfn.value)
-        if kind in _FRAMELESS:
+        if kind in FRAMELESS:
             self._p2m.map(gfn, None, 0, kind)
         elif mfn is None:
             raise MachineError(f"no machine frame behind gfn {gfn.hex()} to give type {kind.name}")

@@ -212,13 +212,13 @@ class Domain(Running):
         """Make a buffer's pages not present.  The buffer keeps its name and record."""
         buffer = self._buffer(name)
         for page in buffer.pages:
-            self._booted.spaces.unmap(self._root(None, buffer.process), page.value)
+            self._tables.unmap(self._root(None, buffer.process), page.value)
 
     def set_writable(self, name: str, writable: bool) -> Buffer:
         """Map a buffer's pages read-only or writable."""
         buffer = self._buffer(name)
         for page in buffer.pages:
-            self._booted.spaces.set_writable(self._root(None, buffer.process), page.value, writable)
+            self._tables.set_writable(self._root(None, buffer.process), page.value, writable)
         self._buffers[name] = replace(buffer, writable=writable)
         return self._buffers[name]
 
@@ -226,7 +226,7 @@ class Domain(Running):
         """The frames that the page tables map for a buffer now, one per page."""
         buffer = self._buffer(name)
         root = self._root(None, buffer.process)
-        found = (self._booted.spaces.frame(root, page.value) for page in buffer.pages)
+        found = (self._tables.frame(root, page.value) for page in buffer.pages)
         return tuple(None if gfn is None else Gfn(gfn) for gfn in found)
 
     def entry(
@@ -328,6 +328,9 @@ class Domain(Running):
         kind = p2m_type if isinstance(p2m_type, P2mType) else known.get(p2m_type)
         if kind is None:
             raise no_such("P2M type", p2m_type, known)
+        self._set_type(gfn, kind)
+
+    def _set_type(self, gfn: Gfn, kind: P2mType) -> None:
         self._booted.set_p2m_type(gfn, kind)
         self._retyped.add(gfn.value)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from xenexplore.paging import (
     walk,
 )
 
-__all__ = ["AddressSpaces", "MappingRights"]
+__all__ = ["AddressSpaces", "MappingRights", "PageMappings"]
 
 _RW, _A, _D, _G = 0x2, 0x20, 0x40, 0x100
 #: _PAGE_GUEST_KERNEL, bit 12 of Xen's packed flags: an entry's bit 52
@@ -54,6 +54,26 @@ class MappingRights(NamedTuple):
     global_: bool = True
     private: bool = True
     touched: bool = True
+
+
+class PageMappings(Protocol):
+    """What a running guest asks of its page tables, built or found; roots by address."""
+
+    def frame(self, root: int, va: int) -> int | None:
+        """The frame that an address is mapped to, or None."""
+        ...
+
+    def unmap(self, root: int, va: int) -> None:
+        """Make the 4 KiB page of an address not present."""
+        ...
+
+    def set_writable(self, root: int, va: int, writable: bool) -> None:
+        """Set or clear R/W of an address's 4 KiB page."""
+        ...
+
+    def mark_touched(self, root: int, va: int, *, written: bool) -> None:
+        """Set A, and D if written, in an address's leaf, as the guest's CPU does."""
+        ...
 
 
 _POINTER = 0x60

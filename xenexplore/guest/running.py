@@ -19,13 +19,14 @@ from xenexplore.addr import (
 from xenexplore.errors import MachineError
 from xenexplore.guest.booted import BootedGuest
 from xenexplore.guest.layout.regions import Layout, Region
-from xenexplore.guest.page_tables import MappingRights
+from xenexplore.guest.page_tables import MappingRights, PageMappings
 from xenexplore.guest.physical import GpaRegion
 from xenexplore.guest.placement.placer import Placer
 from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.guest.vcpus import KERNEL_SPACE, Process, Vcpu
 from xenexplore.memory import GuestMemory
 from xenexplore.paging import PagingState
+from xenexplore.paging.image_state import Assumption
 from xenexplore.paging.state import CR4_PKE, CR4_SMAP, CR4_SMEP, EFLAGS_AC
 
 __all__ = ["Running"]
@@ -46,11 +47,13 @@ class Running:
         ram: guest-physical ranges that are RAM; empty for a PV guest, which has no
             guest-physical address space of its own.
         kinds: the kinds of place that its kernel has.
+        assumed: of a guest that is a memory image: what nothing says of it.
     """
 
     def __init__(self, spec: GuestSpec) -> None:
         self.spec = spec
         self._booted = BootedGuest(spec)
+        self._tables: PageMappings = self._booted.spaces
         kernel, physical = self._booted.kernel, self._booted.physical
         self._parts = kernel.parts()
         self.layout: Layout = kernel.layout()
@@ -62,6 +65,7 @@ class Running:
                 for start, end in physical.ram
             )
         self.kinds: tuple[str, ...] = tuple(kernel.kinds)
+        self.assumed: tuple[Assumption, ...] = ()
         self._stacks: dict[tuple[str, int], int] = {}
         self._placer = Placer(kernel, self._booted.frames, self._stack_of, self._mapped_pfn)
         root = Gpa(self._booted.spaces.kernel)
@@ -115,6 +119,10 @@ class Running:
             return None
         whole = _spanned(found)
         return whole if self.spec.has_p2m else replace(whole, physical=None)
+
+    def lacks_region(self, word: str) -> str:
+        """Why there is no such linear region, or none in one piece, for messages."""
+        return f"kernel {self.spec.kernel!r} has no {word}"
 
     def paging_state(
         self, vcpu: int = 0, *, user_access: bool = False, process: str | None = None
@@ -251,7 +259,7 @@ class Running:
         for at, size in split_pages(va, length):
             gfn = None
             if self._is_canonical(at.value):
-                gfn = self._booted.spaces.frame(root, at.value)
+                gfn = self._tables.frame(root, at.value)
             pieces.append((None if gfn is None else gfn_to_gpa(Gfn(gfn)) + at.offset, size))
         return tuple(pieces)
 
@@ -288,7 +296,7 @@ class Running:
         for gpa, size in self.truth(va, len(data), vcpu=vcpu, process=process):
             if gpa is None or not self.memory.guest.write(gpa.value, data[done : done + size]):
                 raise MachineError(f"the guest cannot write {len(data)} bytes at {va.hex()}")
-            self._booted.spaces.mark_touched(root, va.value + done, written=True)
+            self._tables.mark_touched(root, va.value + done, written=True)
             done += size
 
 

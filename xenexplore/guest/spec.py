@@ -9,9 +9,11 @@ from typing import Literal, TypeAlias
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.errors import MachineError
+from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.kernel_names import kernel_facts, kernel_names
 
 __all__ = [
+    "DUMPED_KERNEL",
     "ENCRYPTIONS",
     "GUEST_TYPES",
     "MAX_VCPUS",
@@ -33,6 +35,9 @@ PagingKind: TypeAlias = Literal["hap", "shadow"]
 GUEST_TYPES: tuple[GuestType, ...] = ("pvh", "hvm", "pv")
 ENCRYPTIONS: tuple[Encryption, ...] = ("none", "sev", "snp")
 PAGING_KINDS: tuple[PagingKind, ...] = ("hap", "shadow")
+
+DUMPED_KERNEL = "dumped"
+"""Stands for the kernel of a guest that is a memory image: whichever was running there."""
 
 MIB = 1 << 20
 MIN_MEMORY = 96 * MIB
@@ -84,6 +89,10 @@ class GuestSpec:
         pti: the kernel keeps user and kernel page tables apart (KPTI), where this model
             has such a kernel: in user mode a vCPU's CR3 names tables without the kernel's data.
         seed: what scattered frames are drawn from; same seed, same machine.
+        image: the memory image that the guest is, with its own page tables; None: it
+            is built.  An image has a kernel (:data:`DUMPED_KERNEL`), paging mode and
+            control registers of its own; ``memory`` is then the bytes that it holds, and
+            ``vcpus`` how many of its vCPUs take part, from vCPU 0 on.
 
     Raises:
         MachineError: a word is unknown, or two choices exclude each other.
@@ -101,20 +110,29 @@ class GuestSpec:
     pti: bool = False
     paging: PagingKind = "hap"
     seed: int = 0
+    image: ImageSource | None = None
 
     def __post_init__(self) -> None:
+        kernels = kernel_names() if self.image is None else (DUMPED_KERNEL,)
         for what, word, words in (
             ("guest type", self.type, GUEST_TYPES),
-            ("guest kernel", self.kernel, kernel_names()),
+            ("guest kernel", self.kernel, kernels),
             ("memory encryption", self.encryption, ENCRYPTIONS),
             ("paging kind", self.paging, PAGING_KINDS),
         ):
             if word not in words:
                 raise no_such(what, word, words)
         self._validate_numbers()
-        self._validate_pairs()
+        if self.image is None:
+            self._validate_memory()
+            self._validate_pairs()
+        elif self.encryption != "none":
+            raise MachineError(
+                "a guest that is a memory image cannot be encrypted: the image is walked as it "
+                "reads, in plaintext"
+            )
 
-    def _validate_numbers(self) -> None:
+    def _validate_memory(self) -> None:
         if type(self.memory) is not int or self.memory % (512 * PAGE_SIZE) != 0:
             raise MachineError(f"memory of {self.memory!r} bytes: expected a multiple of 2 MiB")
         if not MIN_MEMORY <= self.memory <= MAX_MEMORY:
@@ -122,6 +140,8 @@ class GuestSpec:
                 f"memory of {self.memory:#x} bytes: expected {MIN_MEMORY:#x} (96 MiB) "
                 f"to {MAX_MEMORY:#x} (1 TiB)"
             )
+
+    def _validate_numbers(self) -> None:
         if type(self.vcpus) is not int or not 1 <= self.vcpus <= MAX_VCPUS:
             raise MachineError(f"{self.vcpus!r} vCPUs: expected 1 to {MAX_VCPUS}")
         if self.p2m_order not in (0, 9, 18):

@@ -168,7 +168,7 @@ def ranges_of(xen: Xen, word: str, vcpu: int) -> tuple[TlbEntry, ...]:
         return _pieces(xen, start, domain.stack_size, vcpu, "stack")
     region = domain.linear_region(word)
     if region is None or region.physical is None:
-        raise MachineError(f"cannot register {word!r}: kernel {domain.spec.kernel!r} has none")
+        raise MachineError(f"cannot register {word!r}: {domain.lacks_region(word)}")
     return (TlbEntry(region.start, region.physical, region.size, True, None, word),)
 
 
@@ -183,7 +183,7 @@ def lacking(xen: Xen, words: Iterable[str]) -> str:
     for word in words:
         region = xen.domain.linear_region(word) if word in _REGIONS else None
         if word in _REGIONS and (region is None or region.physical is None):
-            return f"kernel {xen.domain.spec.kernel!r} has no {word} to register"
+            return f"{xen.domain.lacks_region(word)} to register"
     return ""
 
 

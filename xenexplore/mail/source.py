@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xenexplore.errors import ScenarioError
@@ -29,11 +29,13 @@ class ScenarioSource:
         text: TOML; comments of an answering person are TOML comments in it.
         source: what it is called in messages.
         posting: where it stands in a mail; None: it is a file's or a built-in's whole text.
+        folder: where relative names of files in it begin; ``""``: the working directory.
     """
 
     text: str
     source: str
     posting: Posting | None = None
+    folder: str = ""
 
     def scenario(self) -> Scenario:
         """What it says.
@@ -43,7 +45,7 @@ class ScenarioSource:
         """
         if self.posting is not None:
             return self.posting.scenario()
-        return parse_scenario(self.text, self.source)
+        return parse_scenario(self.text, self.source, folder=self.folder)
 
 
 def find_source(word: str, *, limit: int | None = None) -> ScenarioSource:
@@ -53,7 +55,9 @@ def find_source(word: str, *, limit: int | None = None) -> ScenarioSource:
         return ScenarioSource(text=builtin_text(word), source=f"{word}.toml")
     source = "standard input" if base == "-" else base
     most = TEXT_LIMIT if limit is None else limit
-    return _source_in(read_bytes(base, most, what=_WHAT, error=ScenarioError), source, which)
+    raw = read_bytes(base, most, what=_WHAT, error=ScenarioError)
+    found = _source_in(raw, source, which)
+    return found if base == "-" else replace(found, folder=str(Path(base).parent))
 
 
 def _chosen(word: str) -> tuple[str, str | None]:

@@ -1,7 +1,8 @@
 """What a file is by how it begins: a format that is read, or one with a way to convert it.
 
-The commands are those of the tools' own documentation; ``FILE`` stands for the
-file.  What is told by its first bytes is never taken for raw memory.
+``FILE`` stands for the file.  Commands were tried with Debian 12's tools; one that we
+had no machine or tool to try with says that it is the manual's.  What is told by its
+first bytes is never taken for raw memory.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class Foreign(NamedTuple):
     at: int = 0
 
 
-_VIRSH = "virsh restore FILE, then virsh dump DOMAIN core.elf --memory-only"
-_XL = "xl restore -p FILE, then xl dump-core DOMAIN core"
+_MANUAL = " (by the tool's manual; not tried by us)"
+_VIRSH = "virsh restore FILE --paused, then virsh dump DOMAIN core.elf --memory-only" + _MANUAL
+_XL = "xl restore -p FILE, then xl dump-core DOMAIN core" + _MANUAL
 _INCOMING = (
     "start the machine that wrote it with -S -incoming 'exec:cat FILE', then in its monitor:"
     " dump-guest-memory core.elf"
@@ -39,7 +41,7 @@ _INCOMING = (
 _MINIDUMP = "it holds parts of one process, and no page tables"
 _HIBERNATION = (
     "Hibr2Bin.exe /PLATFORM X64 /MAJOR 10 /MINOR 0 /INPUT FILE /OUTPUT memory.raw, then --raw on"
-    " memory.raw"
+    " memory.raw" + _MANUAL
 )
 _NO_WAY = "no tool that converts it is known to us; dump the machine again as an ELF core or LiME"
 
@@ -59,7 +61,7 @@ FOREIGN: Final = (
     Foreign(
         b"\x7fVirtualBox SavedState",
         "a saved state of VirtualBox",
-        "start the machine, then VBoxManage debugvm VM dumpvmcore --filename=core.elf",
+        "start the machine, then VBoxManage debugvm VM dumpvmcore --filename=core.elf" + _MANUAL,
     ),
     Foreign(b"hibr", "a Windows hibernation file", _HIBERNATION),
     Foreign(b"HIBR", "a Windows hibernation file", _HIBERNATION),
@@ -70,13 +72,17 @@ FOREIGN: Final = (
     Foreign(b"\xcf\xfa\xed\xfe", "a Mach-O file", _NO_WAY),
     Foreign(b"\xce\xfa\xed\xfe", "a Mach-O file", _NO_WAY),
     Foreign(b"\xed\x23\x8f\x61\x73\x01\x19\xa8", "an LKCD dump", _NO_WAY),
-    Foreign(b"EVF\x09\x0d\x0a\xff\x00", "an EnCase image (EWF)", "ewfexport -t FILE -f raw FILE"),
-    Foreign(b"\x1f\x8b", "gzip data", "gzip -d FILE"),
-    Foreign(b"\xfd7zXZ\0", "xz data", "xz -d FILE"),
-    Foreign(b"BZh", "bzip2 data", "bzip2 -d FILE"),
-    Foreign(b"\x04\x22\x4d\x18", "lz4 data", "lz4 -d FILE"),
-    Foreign(b"\x02\x21\x4c\x18", "lz4 data (legacy frames)", "lz4 -d FILE"),
-    Foreign(b"\x89LZO\0\r\n\x1a\n", "lzop data", "lzop -d FILE"),
+    Foreign(
+        b"EVF\x09\x0d\x0a\xff\x00",
+        "an EnCase image (EWF)",
+        "ewfexport -u -f raw -t image FILE, then --raw on image.raw",
+    ),
+    Foreign(b"\x1f\x8b", "gzip data", "gzip -dc FILE > image"),
+    Foreign(b"\xfd7zXZ\0", "xz data", "xz -dc FILE > image"),
+    Foreign(b"BZh", "bzip2 data", "bzip2 -dc FILE > image"),
+    Foreign(b"\x04\x22\x4d\x18", "lz4 data", "lz4 -dc FILE > image"),
+    Foreign(b"\x02\x21\x4c\x18", "lz4 data (legacy frames)", "lz4 -dc FILE > image"),
+    Foreign(b"\x89LZO\0\r\n\x1a\n", "lzop data", "lzop -dc FILE > image"),
     Foreign(b"PK\x03\x04", "a zip archive", "unzip FILE"),
     Foreign(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z x FILE"),
     Foreign(b"ustar", "a tar archive", "tar -xf FILE", 257),

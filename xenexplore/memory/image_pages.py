@@ -15,6 +15,7 @@ from xenexplore.addr import PAGE_MASK, PAGE_SIZE
 from xenexplore.errors import ImageError
 from xenexplore.memory.image_contents import Bytes, Segment
 from xenexplore.memory.image_registers import Registers, registers_from_text
+from xenexplore.memory.image_xenctx import looks_like_xenctx, registers_from_xenctx
 
 __all__ = [
     "PAGES_NAME",
@@ -96,7 +97,7 @@ def registers_beside(path: Path) -> tuple[Registers, ...]:
 
 
 def read_registers(path: Path) -> tuple[Registers, ...]:
-    """The vCPUs in the text that ``info registers`` printed.
+    """The vCPUs in the text that QEMU's ``info registers`` or Xen's ``xenctx -a`` printed.
 
     Raises:
         ImageError: the text is something else.
@@ -104,4 +105,7 @@ def read_registers(path: Path) -> tuple[Registers, ...]:
     """
     with path.open("rb") as file:
         text = file.read(_MAX_REGISTERS)
-    return registers_from_text(path, text.decode("utf-8", "replace"))
+    words = text.decode("utf-8", "replace")
+    if looks_like_xenctx(words):
+        return registers_from_xenctx(path, words)
+    return registers_from_text(path, words)

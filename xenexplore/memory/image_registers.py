@@ -14,13 +14,22 @@ from typing import Final
 
 from xenexplore.errors import ImageError
 
-__all__ = ["Registers", "registers_from_note", "registers_from_text"]
+__all__ = [
+    "CR0_PG",
+    "CR4_PAE",
+    "EFER_LMA",
+    "EFER_LME",
+    "EFER_NXE",
+    "Registers",
+    "registers_from_note",
+    "registers_from_text",
+]
 
-_CR0_PG: Final = 1 << 31
-_CR4_PAE: Final = 1 << 5
-_EFER_LME: Final = 1 << 8
-_EFER_LMA: Final = 1 << 10
-_EFER_NXE: Final = 1 << 11
+CR0_PG: Final = 1 << 31
+CR4_PAE: Final = 1 << 5
+EFER_LME: Final = 1 << 8
+EFER_LMA: Final = 1 << 10
+EFER_NXE: Final = 1 << 11
 _CS_L: Final = 1 << 21
 
 
@@ -109,10 +118,10 @@ def registers_from_note(
     gs_base: int = _SEGMENT.unpack_from(segments, 4 * _SEGMENT.size)[4]
     stack = _SEGMENT.unpack_from(segments, 5 * _SEGMENT.size)
     efer = 0
-    if cr0 & _CR0_PG and cr4 & _CR4_PAE:
-        efer = _EFER_NXE
+    if cr0 & CR0_PG and cr4 & CR4_PAE:
+        efer = EFER_NXE
         if long_mode or code[2] & _CS_L:
-            efer |= _EFER_LME | _EFER_LMA
+            efer |= EFER_LME | EFER_LMA
     kernel_gs = None
     if size >= _NOTE_WITH_GS:
         (kernel_gs,) = struct.unpack_from("<Q", desc, _NOTE.size)

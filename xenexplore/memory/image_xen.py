@@ -36,9 +36,9 @@ _NOTE: Final = ".note.Xen"
 _HEADER_NOTE: Final = 0x2000001  # XEN_ELFNOTE_DUMPCORE_HEADER, xen/include/public/elfnote.h
 _MAGIC_PV: Final = 0xF00FEBED  # XC_CORE_MAGIC, tools/include/xenctrl.h
 _MAGIC_HVM: Final = 0xF00FEBEE  # XC_CORE_MAGIC_HVM
-_INVALID: Final = (1 << 64) - 1
 _LAST_FRAME: Final = 1 << 40
 _MOST_VCPUS: Final = 8192
+_AT_ONCE: Final = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,50 +174,30 @@ def _header(
 def _runs(numbers: memoryview) -> tuple[Runs, int]:
     """``(frame, position, length)`` of frames in a row, and how many numbers are invalid.
 
-    In the format's order (ascending) a run's end is found by bisection: a
-    domain of 64 GiB takes no longer than its holes.
+    A domain of 64 GiB has 16 million of them: they are compared piece by piece, as arrays.
     """
+    import numpy as np
+
+    frames = np.asarray(numbers)
+    count = len(frames)
+    breaks: list[int] = []
+    for low in range(1, count, _AT_ONCE):
+        high = min(low + _AT_ONCE, count)
+        before, after = frames[low - 1 : high - 1], frames[low:high]
+        valid = after < _LAST_FRAME
+        apart = (before < _LAST_FRAME) != valid
+        apart |= valid & (after != before + np.uint64(1))
+        breaks += (np.flatnonzero(apart) + low).tolist()
+    starts = [0, *breaks] if count else []
     found: Runs = []
-    at, end, invalid = 0, len(numbers), 0
-    while at < end:
-        frame = numbers[at]
-        length = _in_a_row(numbers, at, end)
-        if frame + length > _LAST_FRAME:
-            invalid += length
+    invalid = 0
+    for first, end in zip(starts, [*breaks, count], strict=bool(count)):
+        frame = int(frames[first])
+        if frame < _LAST_FRAME:
+            found.append((frame, first, end - first))
         else:
-            found.append((frame, at, length))
-        at += length
+            invalid += end - first
     return found, invalid
-
-
-def _in_a_row(numbers: memoryview, at: int, end: int) -> int:
-    """How many numbers from ``at`` on follow each other, looking further ahead each time.
-
-    Numbers that are no frames count as a row of their own.
-    """
-    frame = numbers[at]
-    if frame == _INVALID:
-        return next((n for n in range(1, end - at) if numbers[at + n] != _INVALID), end - at)
-    good, step = 1, 1
-    while at + good + step <= end and _ascends(numbers, at + good - 1, step):
-        good += step
-        step *= 2
-    while step:
-        if at + good + step <= end and _ascends(numbers, at + good - 1, step):
-            good += step
-        step //= 2
-    return good
-
-
-def _ascends(numbers: memoryview, at: int, step: int) -> bool:
-    """Whether each of the next ``step`` numbers is one more than that before."""
-    first: int = numbers[at]
-    if numbers[at + step] != first + step:
-        return False
-    # Equal ends do not prove what lies between unless the numbers ascend; compare them all,
-    # as bytes, which costs next to nothing.
-    wanted = range(first, first + step + 1)
-    return numbers[at : at + step + 1].tolist() == list(wanted)
 
 
 def _vcpus(

@@ -40,6 +40,7 @@ __all__ = [
     "Told",
     "depends_on_pkru",
     "image_state",
+    "pkru_is_open",
     "rights_aside",
     "state_from_registers",
 ]
@@ -226,6 +227,13 @@ def rights_aside(state: PagingState) -> PagingState:
     return replace(state, cr4=state.cr4 & ~(CR4_SMAP | CR4_PKE | CR4_PKS))
 
 
+def pkru_is_open(known: ImageState) -> bool:
+    """Whether PKRU has a say in data accesses to user pages, or may have, and is not known."""
+    if known.pkru_known or known.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
+        return False
+    return not known.keys_known or bool(known.state.cr4 & CR4_PKE)
+
+
 def depends_on_pkru(one: Walk, known: ImageState) -> bool:
     """Whether PKRU, which is not known, decides if data accesses to the page found are permitted.
 
@@ -234,12 +242,7 @@ def depends_on_pkru(one: Walk, known: ImageState) -> bool:
 
     Source: Intel SDM vol. 3, 4.6.2; the key's place: table 4-20.
     """
-    if known.pkru_known or not one.reached_leaf:
-        return False
-    state = known.state
-    if state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
-        return False
-    if known.keys_known and not state.cr4 & CR4_PKE:
+    if not pkru_is_open(known) or not one.reached_leaf:
         return False
     of_user = all(entry & 4 for entry in one.entries)
     return of_user and bool(one.entries[-1] >> 59 & 15) and not one.access.fetch

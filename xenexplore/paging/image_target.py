@@ -159,7 +159,7 @@ def open_target(
         cr3: physical address of other page tables than the vCPU's own: a number, or hex.
         vcpu: whose registers; default: 0.
         raw: the file is raw memory, from address 0.
-        registers: file with what QEMU's ``info registers`` printed; default:
+        registers: file with what QEMU's ``info registers`` or ``xenctx -a`` printed; default:
             ``info_registers.txt`` beside the image.
         mode: the paging mode, whatever the image says.
         la57: 5-level paging or not, where the image cannot tell.

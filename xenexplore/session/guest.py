@@ -23,7 +23,8 @@ from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
-from xenexplore.scenario.text.loader import parse_scenario, parse_size
+from xenexplore.scenario.text.load_guest import parse_size
+from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.memory import MemoryView

@@ -64,11 +64,12 @@ class SessionMachine:
 
     def _replayed(self) -> LiveRun:
         run = LiveRun(self.base, self.option)
-        if run.refusal:
-            return run
-        if self.option is not None and not any(isinstance(a, Setup) for a in self.actions):
+        set_up = self.option is None or any(isinstance(a, Setup) for a in self.actions)
+        if not run.refusal and not set_up:
             run.start()
         for number, action in enumerate(self.actions, 1):
+            if run.refusal:
+                break
             run.perform(action, number)
         return run
 

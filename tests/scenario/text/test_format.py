@@ -12,7 +12,8 @@ from xenexplore.cli.main import main
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.scenario_format import format_text
 from xenexplore.scenario.library.builtin import builtin_names, builtin_text
-from xenexplore.scenario.text.format import EXAMPLE, scenario_format
+from xenexplore.scenario.text.format import scenario_format
+from xenexplore.scenario.text.format_example import EXAMPLE
 from xenexplore.scenario.text.load_actions import ACTION_WORDS
 from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.scenario.text.schema import scenario_schema
@@ -21,6 +22,13 @@ from xenexplore.scenario.text.schema import scenario_schema
 def test_the_example_is_a_scenario_and_fits_the_schema():
     parse_scenario(EXAMPLE)
     jsonschema.validate(tomllib.loads(EXAMPLE), scenario_schema())
+
+
+def test_a_guest_that_is_an_image_fits_the_schema():
+    text = EXAMPLE.partition("[[buffer]]")[0].partition("[guest]")[0]
+    text += '[guest]\nimage = "core.elf"\ncr3 = "0x1000"\nspare = "0x2000"\nspare_pages = 1\n'
+    parse_scenario(text)
+    jsonschema.validate(tomllib.loads(text), scenario_schema())
 
 
 def test_every_action_and_option_has_a_table():
@@ -48,6 +56,7 @@ def test_every_built_in_scenario_fits_the_schema(name):
     ("right", "wrong"),
     [
         ("vcpus = 2", "vcpu = 2"),
+        ("vcpus = 2", 'vcpus = 2\ncr3 = "0x1000"'),
         ('place = "percpu"', 'place = "per-cpu"'),
         ('do = "multicall"', 'do = "multi"'),
         ("register = [", "registers = ["),

@@ -10,7 +10,9 @@ from xenexplore.errors import ImageError
 from xenexplore.paging.batch.hidden import Hidden, hidden_parts
 from xenexplore.paging.batch.page_runs import Join, PageRun, PageRuns, find_page_runs
 from xenexplore.paging.batch.table_arrays import read_tables
+from xenexplore.paging.image_state import pkru_is_open
 from xenexplore.paging.image_target import ImageTarget
+from xenexplore.paging.state import CR4_PKE
 
 __all__ = ["AddressSpace", "map_target"]
 
@@ -58,6 +60,22 @@ class AddressSpace(Shown):
         """Each missing table's error, and what it hides."""
         for part in self.hidden:
             yield self.target.missing_table(*part.missing), part
+
+    def keys_in_question(self) -> tuple[int, ...]:
+        """Protection keys of user pages where PKRU decides, and is not known; ascending.
+
+        Key 0 is none of them: Linux never denies it.
+        """
+        if not pkru_is_open(self.target.known):
+            return ()
+        return tuple(sorted({key for key in self.runs.user_keys if key}))
+
+    def denied_keys(self) -> tuple[int, ...]:
+        """Protection keys of user pages to which PKRU, which is known, denies any data access."""
+        known = self.target.known
+        if not known.pkru_known or not known.state.cr4 & CR4_PKE:
+            return ()
+        return tuple(sorted(k for k in self.runs.user_keys if known.state.pkru >> 2 * k & 1))
 
     def text(self, *, unicode: bool = False, fold: bool = True) -> str:
         """The runs as text of 72 columns.

@@ -8,13 +8,14 @@ shifted into each table above it and joined where they meet.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from xenexplore.addr import PAGE_SHIFT
 from xenexplore.errors import MachineError
 from xenexplore.paging.batch.table_arrays import (
     FRAME_MASK,
@@ -45,7 +46,6 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 _MAX_RUNS = 1 << 24
 _SIZE_SHIFT: Final = np.uint64(16)
 _RIGHTS_OF_KIND: Final = np.uint64(0xFFFF)
-_IS_USED: Final = np.array([kind in (TABLE, LEAF) for kind in range(KIND_MASK + 1)])
 
 
 class Join(enum.Enum):
@@ -108,6 +108,13 @@ class PageRuns:
         return _run(*self.table[index].tolist())
 
     @property
+    def user_keys(self) -> frozenset[int]:
+        """The protection keys of user pages."""
+        rights = self.table["rights"]
+        keys = (rights[(rights & np.uint16(U_BIT)) != 0] & np.uint16(KEY_MASK)) >> KEY_SHIFT
+        return frozenset(np.unique(keys).tolist())
+
+    @property
     def mapped_bytes(self) -> int:
         """Bytes of linear address space that are mapped."""
         return int(self.table["size"].sum())
@@ -147,8 +154,12 @@ def find_page_runs(
     bits = plan.mode.linear_bits
     below = _Level.empty()
     half = 0
+    which: npt.NDArray[np.int64] = np.empty(0, np.int64)
     for position, first_node, cooked in reversed(list(tables.by_level())):
-        raw = _gather(cooked, plan.page_shifts[position], below, first_node, max_runs)
+        next_node = first_node + len(cooked)
+        cooked, same = _distinct(cooked, _in_order(tables) if position == 1 else ())
+        raw = _gather(cooked, plan.page_shifts[position], below, next_node, which, max_runs)
+        which = same
         # The two canonical halves meet in the top table, but not in the address space.
         half = 1 << (bits - 1) if position == 0 and bits > 32 else 0
         below = raw if join is Join.NEVER else _joined(raw, join, half)
@@ -185,52 +196,96 @@ class _Level(NamedTuple):
         return rows
 
 
+def _in_order(tables: TableArrays) -> list[int]:
+    """The root's tables, from 0 on, in its order: what they map is then in its place already."""
+    root = tables.cooked[0]
+    links = root[root & np.uint64(KIND_MASK) == TABLE] & np.uint64(FRAME_MASK)
+    return ((links >> np.uint64(PAGE_SHIFT)) - np.uint64(1)).tolist()  # type: ignore[no-any-return]
+
+
+def _distinct(cooked: Words, order: Iterable[int] = ()) -> tuple[Words, npt.NDArray[np.int64]]:
+    """The nodes that differ, those of ``order`` first, and which of them each node is like."""
+    known: dict[bytes, int] = {}
+    pages = [row.tobytes() for row in cooked]
+    for number in order:
+        known.setdefault(pages[number], len(known))
+    same = [known.setdefault(page, len(known)) for page in pages]
+    rows = np.frombuffer(b"".join(known), np.uint64).reshape(len(known), -1)
+    return rows, np.array(same)
+
+
 def _gather(
-    cooked: npt.NDArray[np.uint64], shift: int, below: _Level, first_node: int, max_runs: int
+    cooked: Words,
+    shift: int,
+    below: _Level,
+    next_node: int,
+    which: npt.NDArray[np.int64],
+    max_runs: int,
 ) -> _Level:
     """The runs of a level's nodes, not joined: its own leaves, and the runs of the level below.
 
-    ``start`` is relative to the node's own first address.
+    ``start`` is relative to the node's own first address.  Nodes below have numbers from
+    ``next_node`` on; node ``n`` has the runs of ``below``'s ``which[n]``.
     """
-    nodes, entries = cooked.shape
+    entries = cooked.shape[1]
     words = cooked.reshape(-1)
-    used = np.flatnonzero(_IS_USED[(words & np.uint64(KIND_MASK)).view(np.int64)])
-    words = words[used]
-    node = used >> (entries.bit_length() - 1)
+    kinds = words & np.uint64(KIND_MASK)
+    is_table = kinds == TABLE
+    used = np.flatnonzero(is_table | (kinds == LEAF))
+    if len(used) != len(words):
+        words, is_table = words[used], is_table[used]
+    bounds = np.searchsorted(used, np.arange(0, len(kinds) + 1, entries))
     start = (used & entries - 1).astype(np.uint64) << np.uint64(shift)
     # No entry above level 3 maps memory: what stands there comes from below.
     page = np.uint64(1 << min(shift, 30)) << _SIZE_SHIFT
     kind = words & np.uint64(RIGHTS_MASK | KEY_MASK) | page
-    size = np.full(len(used), 1 << shift, np.uint64)
-    gpa = words & np.uint64(FRAME_MASK)
-    is_table = words & np.uint64(KIND_MASK) == TABLE
-    if not is_table.any():
+    size = np.uint64(1 << shift)
+    tables = int(np.count_nonzero(is_table))
+    if not tables:
         if len(used) > max_runs:
             raise _too_many(max_runs)
-        return _Level(start, size, gpa, kind, np.searchsorted(node, np.arange(nodes + 1)))
-    child = np.where(is_table, (gpa >> np.uint64(12)).astype(np.int64) - first_node - nodes, -1)
+        gpa = words & np.uint64(FRAME_MASK)
+        return _Level(start, np.full(len(used), size), gpa, kind, bounds)
+    frame = words & np.uint64(FRAME_MASK)
+    child = (frame >> np.uint64(PAGE_SHIFT)).astype(np.int64) - next_node
+    if tables < len(used):
+        child = np.where(is_table, which[np.where(is_table, child, 0)], -1)
+    else:
+        child = which[child]
     lengths = np.append(np.diff(below.offsets), 1)  # a leaf, child -1, is one run
     counts = lengths[child]
-    total = int(counts.sum())
+    ends = np.cumsum(counts)
+    total = int(ends[-1])
     if total > max_runs:
         raise _too_many(max_runs)
-    owner = np.repeat(np.arange(len(used)), counts)
-    inner = np.flatnonzero(is_table[owner])
-    ends = np.cumsum(counts)
-    own = owner[inner]
-    source = (below.offsets[child] - (ends - counts))[own] + inner
-    grants = kind[own] | np.uint64(KEY_MASK) | ~_RIGHTS_OF_KIND
-    if len(inner) == total:  # no leaf among them: every column comes from below
-        start = start[owner] + below.start[source]
-        size, gpa, kind = below.size[source], below.gpa[source], below.kind[source] & grants
-    else:
-        start, size, gpa, kind = start[owner], size[owner], gpa[owner], kind[owner]
-        start[inner] += below.start[source]
-        size[inner] = below.size[source]
-        gpa[inner] = below.gpa[source]
-        kind[inner] = below.kind[source] & grants
-    bounds = np.searchsorted(node, np.arange(nodes + 1))
-    return _Level(start, size, gpa, kind, np.append(0, ends)[bounds])
+    moved = below.offsets[child] - (ends - counts)
+    start = np.repeat(start, counts)
+    grants = np.repeat(kind | np.uint64(KEY_MASK) | ~_RIGHTS_OF_KIND, counts)
+    offsets = np.append(0, ends)[bounds]
+    if tables == len(used) and total == len(below.start) and not moved[counts > 0].any():
+        # Every table below is used once, in their order.
+        start += below.start
+        grants &= below.kind
+        return _Level(start, below.size, below.gpa, grants, offsets)
+    source = np.repeat(moved, counts)
+    source += np.arange(total)
+    if tables == len(used):  # no leaf among them: every column comes from below
+        start += below.start[source]
+        grants &= below.kind[source]
+        return _Level(start, below.size[source], below.gpa[source], grants, offsets)
+    leaves = np.flatnonzero(~is_table)
+    own = (ends - counts)[leaves]  # where the leaves' runs are
+    if not len(below.start):
+        return _Level(start[own], np.full(len(own), size), frame[leaves], kind[leaves], offsets)
+    source[own] = 0
+    inner, sizes = below.start[source], below.size[source]
+    inner[own], sizes[own] = 0, size
+    start += inner
+    gpa = below.gpa[source]
+    gpa[own] = frame[leaves]
+    grants &= below.kind[source]
+    grants[own] = kind[leaves]
+    return _Level(start, sizes, gpa, grants, offsets)
 
 
 def _too_many(max_runs: int) -> MachineError:
@@ -242,21 +297,28 @@ def _too_many(max_runs: int) -> MachineError:
 def _joined(level: _Level, join: Join, half: int) -> _Level:
     """Neighbours of the same node made one, but not across ``half`` (if not 0)."""
     start, size, gpa, kind, offsets = level
-    if not len(start):
+    if len(start) < 2:
         return level
-    end = start + size
-    begins = np.empty(len(start), np.bool_)
-    begins[0] = True
-    np.not_equal(end[:-1], start[1:], out=begins[1:])
-    begins[1:] |= kind[:-1] != kind[1:]
+    meets = start[:-1] + size[:-1] == start[1:]
+    meets &= kind[:-1] == kind[1:]
     if join is Join.PHYSICAL:
-        begins[1:] |= gpa[:-1] + size[:-1] != gpa[1:]
+        meets &= gpa[:-1] + size[:-1] == gpa[1:]
     if half:
-        begins |= start == half
-    begins[offsets[:-1][offsets[:-1] < len(start)]] = True
+        meets &= start[1:] != half
+    edges = offsets[1:-1]
+    meets[edges[(edges > 0) & (edges < len(start))] - 1] = False
+    joined = np.flatnonzero(meets)
+    if not len(joined):
+        return level
+    begins = np.ones(len(start), np.bool_)
+    begins[1:] = ~meets
     first = np.flatnonzero(begins)
     last = np.append(first[1:], len(start)) - 1
-    start = start[first]
+    begin = start[first]
     return _Level(
-        start, end[last] - start, gpa[first], kind[first], np.searchsorted(first, offsets)
+        begin,
+        start[last] + size[last] - begin,
+        gpa[first],
+        kind[first],
+        np.searchsorted(first, offsets),
     )

@@ -139,9 +139,8 @@ def _read_below(
     missing: list[MissingTable] = []
     pages = [page]
     for position, level in enumerate(plan.levels):
-        raw = _words(pages, plan)
+        raw, first_of, same = _distinct(pages, plan)
         words, is_table = _cook(raw, plan, position, level)
-        cooked.append(words)
         targets = raw[is_table] & np.uint64(plan.address_mask)
         wanted, which = np.unique(targets, return_inverse=True)
         if first[-1] + len(wanted) > max_tables:
@@ -154,7 +153,9 @@ def _read_below(
         number = (np.cumsum(there) - 1 + first[-1]).astype(np.uint64) << np.uint64(PAGE_SHIFT)
         links = np.where(there, number | np.uint64(TABLE), np.uint64(MISSING))
         words[is_table] |= links[which]
-        missing += _first_to_miss(plan, position, gpas[-1], raw, is_table, wanted[~there])
+        cooked.append(words[same])
+        at = gpas[-1][first_of]
+        missing += _first_to_miss(plan, position, at, raw, is_table, wanted[~there])
         pages = [one for one in found if one is not None]
         if not pages:
             break
@@ -177,10 +178,16 @@ def _read_root(memory: Reader, root: int, plan: Plan) -> bytes | None:
     return None if entries is None else entries.ljust(PAGE_SIZE, b"\0")
 
 
-def _words(pages: list[bytes], plan: Plan) -> Words:
-    """The pages' raw entries, shape ``(pages, entries)``."""
-    raw: Words = np.frombuffer(b"".join(pages), f"<u{plan.entry_size}").astype(np.uint64)
-    return raw.reshape(len(pages), -1)
+def _distinct(pages: list[bytes], plan: Plan) -> tuple[Words, list[int], list[int]]:
+    """Raw entries of the pages that differ, the first page of each, and which each page is.
+
+    Kernels fill whole ranges with tables that are alike (Linux's espfix area).
+    """
+    known: dict[bytes, int] = {}
+    same = [known.setdefault(page, len(known)) for page in pages]
+    first_of = [same.index(number) for number in range(len(known))] if known else []
+    raw: Words = np.frombuffer(b"".join(known), f"<u{plan.entry_size}").astype(np.uint64)
+    return raw.reshape(len(known), -1), first_of, same
 
 
 def _cook(raw: Words, plan: Plan, position: int, level: LevelPlan) -> tuple[Words, Flags]:

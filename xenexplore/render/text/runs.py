@@ -40,6 +40,7 @@ def address_space_lines(space: AddressSpace, *, fold: bool = True) -> Iterator[s
     word = space.target.space.value
     yield f"{target_text(space.target)}\n"
     yield from runs_text(space.runs, physical=space.physical, fold=fold, space=word)
+    yield from _keyed(space)
     yield from _hidden(list(space.missing()))
     for error in space.damage:
         yield "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
@@ -77,6 +78,25 @@ def runs_text(
             yield "\n".join(paragraph(f"... {more}", 2, 4)) + "\n"
     total = amount_text(runs.mapped_bytes)
     yield f"\n{grouped(len(runs))} run{'s' if len(runs) > 1 else ''}, {total} mapped\n"
+
+
+def _keyed(space: AddressSpace) -> Iterator[str]:
+    """What protection keys take from the rights that are listed."""
+    open_keys, denied = space.keys_in_question(), space.denied_keys()
+    if open_keys:
+        text = (
+            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is not "
+            "known (Linux's default denies them); --pkru says it"
+        )
+        yield "\n".join(paragraph(text, 0, 2)) + "\n"
+    if denied:
+        pkru = f"{space.target.state.pkru:08x}"
+        text = f"User pages with {_keys(denied)}: PKRU {pkru} denies data accesses"
+        yield "\n".join(paragraph(text, 0, 2)) + "\n"
+
+
+def _keys(keys: Sequence[int]) -> str:
+    return f"protection key{'s' if len(keys) > 1 else ''} {', '.join(map(str, keys))}"
 
 
 def _hidden(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from xenexplore.memory.image_pages import PAGES_NAME, RECORD_SIZE, REGISTERS_NAME
 from xenexplore.render.text.table import heading, paragraph
-from xenexplore.scenario.text.format import EXAMPLE, Key, Table, scenario_format
+from xenexplore.scenario.text.format import Key, Table, scenario_format
+from xenexplore.scenario.text.format_example import EXAMPLE
 
 __all__ = ["format_text"]
 

@@ -114,4 +114,5 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     >>> find_scenario("straddle").about.title
     '48 bytes at page offset 4080: two pages, two unrelated frames'
     """
-    return parse_scenario(*find_text(word, limit=limit))
+    text, source = find_text(word, limit=limit)
+    return parse_scenario(text, source, folder=str(Path(source).parent))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from xenexplore.addr import PAGE_SHIFT, Gfn
 from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.spec import no_such
+from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.scenario.model.contents import contents_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
 from xenexplore.scenario.model.values import Reference, Value
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot, P2mRun, VcpuView
 
-__all__ = ["build_domain", "fill", "place", "resolve", "view_of"]
+__all__ = ["build_domain", "domain_of", "fill", "place", "resolve", "view_of"]
 
 
 def build_domain(scenario: Scenario) -> Domain:
@@ -22,10 +22,15 @@ def build_domain(scenario: Scenario) -> Domain:
             where the text says; names the buffer's line.
     """
     try:
-        domain = Domain(scenario.guest)
-    except MachineError as error:
+        domain = domain_of(scenario.guest)
+    except (MachineError, AddressError) as error:
         raise ScenarioError(
             scenario.source, "guest", expected="a guest that can be built", got=str(error)
+        ) from None
+    except OSError as error:
+        got = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise ScenarioError(
+            scenario.source, "guest", expected="an image that can be opened", got=got
         ) from None
     for spec in scenario.buffers:
         try:
@@ -38,6 +43,21 @@ def build_domain(scenario: Scenario) -> Domain:
         except (MachineError, AddressError) as error:
             raise _cannot(scenario, spec, error) from None
     return domain
+
+
+def domain_of(spec: GuestSpec) -> Domain:
+    """The guest that a spec describes: built, or a memory image.
+
+    Raises:
+        ImageError: the image cannot be read, or does not say where its page tables are.
+        MachineError: the spec and the image, or a kernel and its parts, do not go together.
+        OSError: the image cannot be opened.
+    """
+    if spec.image is None:
+        return Domain(spec)
+    from xenexplore.guest.image_domain import ImageDomain
+
+    return ImageDomain(spec)
 
 
 def fill(domain: Domain, spec: BufferSpec) -> None:
@@ -131,6 +151,7 @@ def view_of(domain: Domain) -> GuestSnapshot:
         ),
         processes=tuple(domain.processes.values()),
         table_frames=domain.table_frames,
+        assumed=domain.assumed,
     )
 
 

@@ -10,6 +10,7 @@ from xenexplore.guest.physical import GpaRegion
 from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.guest.vcpus import Process
+from xenexplore.paging.image_state import Assumption
 from xenexplore.steps import Json, field_json
 
 __all__ = ["GuestSnapshot", "P2mRun", "VcpuView"]
@@ -23,8 +24,8 @@ class VcpuView:
         index: from 0.
         process: name of the process that runs on it.
         cr3: root of its page tables (guest-physical; PV: machine).
-        kernel_stack: lowest address of the running task's kernel stack.
-        percpu: base of its per-CPU area; 0 where the kernel has none.
+        kernel_stack: lowest address of the running task's kernel stack; 0 if not known.
+        percpu: base of its per-CPU area; 0 where the kernel has none, or it is not known.
     """
 
     index: int
@@ -69,6 +70,8 @@ class GuestSnapshot:
         vcpus: its vCPUs, by index.
         processes: its processes, by order of creation.
         table_frames: guest frames that hold its page tables, in order of creation.
+        assumed: of a guest that is a memory image: what nothing says, and is taken for
+            granted.
     """
 
     spec: GuestSpec
@@ -80,6 +83,7 @@ class GuestSnapshot:
     vcpus: tuple[VcpuView, ...]
     processes: tuple[Process, ...]
     table_frames: tuple[Gfn, ...]
+    assumed: tuple[Assumption, ...] = ()
 
     def buffer(self, name: str) -> Buffer | None:
         """The buffer of that name, or None."""
@@ -94,6 +98,8 @@ class GuestSnapshot:
         spec = {
             field.name: field_json(getattr(self.spec, field.name)) for field in fields(self.spec)
         }
+        if self.spec.image is not None:
+            spec["image"] = field_json(self.spec.image.said())
         return {
             "guest": spec,
             "regions": [_region(region) for region in self.regions],
@@ -104,6 +110,7 @@ class GuestSnapshot:
             "vcpus": [field_json(vcpu) for vcpu in self.vcpus],
             "processes": [field_json(process) for process in self.processes],
             "table_frames": [frame.hex() for frame in self.table_frames],
+            "assumed": [one.value for one in self.assumed],
         }
 
 

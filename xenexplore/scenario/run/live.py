@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xenexplore.errors import AddressError, MachineError, ScenarioError
+from xenexplore.errors import AddressError, MachineError, ScenarioError, UnsaidError
 from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
@@ -79,6 +79,10 @@ class LiveRun:
         try:
             with self.xen.record.headed(setup):
                 design.setup(self.xen)
+        except UnsaidError as error:
+            self.refusal = str(error)
+            self.xen.emit(Refusal(cite=design.asked, reason=self.refusal))
+            return
         except MachineError as error:
             what = f"option {self.option.label!r}"
             raise _impossible(self.scenario, self.option.line, what, error) from None

@@ -155,9 +155,10 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
 
 def _run(scenario: Scenario, option: Variant) -> Trace:
     live = LiveRun(scenario, option)
-    if not live.refusal:
-        if not any(isinstance(action, Setup) for action in scenario.actions):
-            live.start()
-        for number, action in enumerate(scenario.actions, 1):
-            live.perform(action, number)
+    if not live.refusal and not any(isinstance(one, Setup) for one in scenario.actions):
+        live.start()
+    for number, action in enumerate(scenario.actions, 1):
+        if live.refusal:
+            break
+        live.perform(action, number)
     return live.trace(scenario)

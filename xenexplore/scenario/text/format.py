@@ -14,144 +14,34 @@ from functools import cache
 from typing import Any
 
 from xenexplore.addr import Gfn, Gpa, Gva
+from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
 from xenexplore.scenario.text import loader
 from xenexplore.scenario.text.fields import Fields, SourceText
+from xenexplore.scenario.text.format_example import (
+    EXAMPLE,
+    GUEST_WORDS,
+    IMAGE_KEYS,
+    LEAST_ACTIONS,
+)
 from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
+from xenexplore.scenario.text.load_guest import read_guest
 from xenexplore.scenario.text.record_words import attribute_words, first_line
 
-__all__ = ["EXAMPLE", "Key", "Table", "scenario_format"]
+__all__ = ["Key", "Table", "scenario_format"]
 
-EXAMPLE = """\
-name = "every-key"
-title = "A scenario that uses every table and action"
-question = ["Q1"]
-asked = "name, date, Message-ID"
-ours = "that it is an example"
-text = "Prose."
-
-[guest]
-type = "pvh"
-kernel = "linux"
-memory = "768M"
-vcpus = 2
-encryption = "none"
-p2m = "4K"
-la57 = false
-gib_pages = true
-smap = true
-pti = false
-paging = "hap"
-seed = 1
-
-[[buffer]]
-name = "op"
-place = "kmalloc"
-struct = "evtchn_send"
-fields = { port = 5 }
-size = 64
-at = 0
-offset = 128
-vcpu = 0
-shared = true
-writable = true
-
-[[buffer]]
-name = "list"
-place = "percpu"
-size = 512
-
-[[buffer]]
-name = "frames"
-place = "vmalloc"
-struct = "xen_pfn_t"
-array = ["0x1000", "0x1001"]
-
-[[buffer]]
-name = "line"
-place = "user"
-process = "console"
-text = "hello"
-
-[[buffer]]
-name = "raw"
-place = "fixed"
-bytes = "00 01"
-address = "0xffffc90000613b2c"
-frames = ["0x6bf7"]
-
-[[action]]
-do = "call"
-hypercall = "event_channel_op send"
-with = { arg = "@op" }
-vcpu = 0
-user = false
-cpl = 0
-preempt = [1]
-purge_between = "all"
-
-[[action]]
-do = "multicall"
-list = "list"
-entries = [
-  { hypercall = "event_channel_op send", with = { arg = "@op" } },
-]
-outer = "as-option"
-inner = "linear"
-
-[[option]]
-use = "software-tlb"
-label = "registered"
-register = ["directmap"]
-
-[[expect]]
-option = "registered"
-status = "right"
-result = 0
-right_bytes = 4
-wrong_bytes = 0
-lost_checks = 0
-hazards = ["stale entry"]
-reason = "why"
-counts = { exits = 1 }
-setup = { exits = 1 }
-"""
-"""A text with every key of every table, and the two actions that have the most."""
-
-# The least that each other action needs.
-_ACTIONS: dict[str, dict[str, object]] = {
-    "switch": {"process": "console"},
-    "remap": {"buffer": "op", "frames": ["0x6bf7"]},
-    "unmap": {"buffer": "op"},
-    "protect": {"buffer": "op"},
-    "p2m": {"buffer": "op", "type": "p2m_ram_ro"},
-    "share": {"buffer": "op"},
-    "register": {"what": "directmap"},
-    "purge": {"what": "all"},
-    "register-runstate": {"subject": 1, "buffer": "list", "argument": "op"},
-    "update-runstate": {"subject": 1},
-    "hypercall-page": {"buffer": "list", "hypercall": "event_channel_op send"},
-    "migrate": {"hypercall": "event_channel_op send", "offset": 0},
-    "compat-call": {"buffer": "op"},
-    "setup": {},
-    "place": {"name": "later", "place": "vmalloc", "size": 64},
-    "write": {"buffer": "op", "struct": "evtchn_send", "fields": {"port": 7}},
-    "entry": {"address": "@op", "level": 1, "set_bits": ["US"], "clear_bits": ["RW"]},
-    "insert": {"address": "@op", "gpa": "0x6bf7b2c", "size": 4},
-    "lookup": {"address": "@op", "size": 4},
-}
 _INNER: dict[str, tuple[type, ...]] = {"place": (BufferSpec, Contents), "write": (Contents,)}
 _HELP = {
     "option": "labels of the options that it is about; all of them if not given.",
     "p2m": "size of the pages by which the P2M maps memory.",
     "preempt_after": "one such point, instead of preempt.",
 }
-_VCPUS = ("vcpu", "subject")
-_NAMED = {"with": "given", "bytes": "data", "p2m": "p2m_order"}
+_VCPUS = ("vcpu", "subject", "first_vcpu")
+_NAMED = {"with": "given", "image": "file", "bytes": "data", "p2m": "p2m_order"}
 
 
 @dataclass(slots=True)
@@ -301,15 +191,17 @@ def scenario_format() -> tuple[Table, ...]:
     top = _Asked({k: v for k, v in text.items() if isinstance(v, str) or k == "question"}, names)
     loader.read_about(top)
     guest = _Asked(text["guest"], names)
-    spec = loader.read_guest(guest)
+    spec = read_guest(guest)
+    dumped = _Asked(dict(IMAGE_KEYS), names)
+    read_guest(dumped)
     tables = [
         Table("", "", False, "What the scenario is.", _worded(top, About)),
-        Table("guest", "", False, "The guest; at most one.", _worded(guest, GuestSpec)),
+        Table("guest", "", False, GUEST_WORDS, _guest(guest, dumped)),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
         given = next((a for a in text["action"] if a["do"] == word), None)
-        asked = _Asked(given or {"do": word, **_ACTIONS[word]}, names, ("action", 0))
+        asked = _Asked(given or {"do": word, **LEAST_ACTIONS[word]}, names, ("action", 0))
         record = type(read_action(asked, spec, names))
         worded = _worded(asked, record, *_INNER.get(word, ()))
         keys = tuple(_known(key, tables[2].keys) for key in worded if key.name != "do")
@@ -328,6 +220,14 @@ def _known(key: Key, buffer: tuple[Key, ...]) -> Key:
     if key.kind != "value":
         return key
     return next((known for known in buffer if known.name == key.name), key)
+
+
+def _guest(built: _Asked, dumped: _Asked) -> tuple[Key, ...]:
+    """The keys of a guest that is built, then those of one that is a memory image."""
+    keys = {key.name: key for key in _worded(dumped, GuestSpec, ImageSource)}
+    known = {key.name: key for key in _worded(built, GuestSpec, ImageSource)}
+    own = {name: known[name] for name in known if name not in IMAGE_KEYS}
+    return (*own.values(), *(keys[name] for name in IMAGE_KEYS))
 
 
 def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:

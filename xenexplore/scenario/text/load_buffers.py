@@ -49,7 +49,13 @@ def read_buffer(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> Buf
         fields.fail("size", expected=f"at least {contents.size}", got=str(spec.size))
     if spec.offset is not None and spec.address is not None:
         fields.fail("offset", expected="an address or an offset", got="both")
-    if spec.place == "fixed" and (spec.address is None or not spec.frames):
+    if guest.image is not None:
+        if spec.place != "fixed" or spec.address is None:
+            fields.fail(
+                "place", expected="place fixed and an address", got=spec.place,
+                hint="the guest is a memory image, which has its buffers somewhere already",
+            )  # fmt: skip
+    elif spec.place == "fixed" and (spec.address is None or not spec.frames):
         fields.fail("place", expected="address and frames with place fixed", got="not both")
     return spec
 

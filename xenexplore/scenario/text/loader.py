@@ -12,12 +12,12 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
-from xenexplore.guest.kernel_names import kernel_names
-from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, PAGING_KINDS, GuestSpec
+from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -27,25 +27,21 @@ from xenexplore.scenario.model.scenario import Expectation, Scenario
 from xenexplore.scenario.text.fields import Fields, SourceText, nearest
 from xenexplore.scenario.text.load_actions import read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
+from xenexplore.scenario.text.load_guest import read_guest
 from xenexplore.steps import ERRNOS, Status
 
 __all__ = [
     "STATUSES",
     "load_scenario",
     "parse_scenario",
-    "parse_size",
     "read_about",
     "read_expect",
-    "read_guest",
     "scenario_text",
 ]
 
 STATUSES = tuple(Status)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
-_SIZE = re.compile(r"([0-9]+) ?([KMG])(?:iB)?")
-_SHIFT = {"K": 10, "M": 20, "G": 30}
-_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
 _COUNTS = tuple(Counts.__dataclass_fields__)
 _TABLES = ("buffer", "action", "option", "expect")
 
@@ -62,7 +58,9 @@ def load_scenario(source: str, *, limit: int | None = None) -> Scenario:
         OSError: the file cannot be read.
     """
     text = scenario_text(source, limit=limit)
-    return parse_scenario(text, "standard input" if source == "-" else source)
+    if source == "-":
+        return parse_scenario(text, "standard input")
+    return parse_scenario(text, source, folder=str(Path(source).parent))
 
 
 def scenario_text(source: str, *, limit: int | None = None) -> str:
@@ -77,7 +75,7 @@ def scenario_text(source: str, *, limit: int | None = None) -> str:
 
 
 def parse_scenario(
-    text: str, source: str = "a scenario", *, numbers: Sequence[int] = ()
+    text: str, source: str = "a scenario", *, numbers: Sequence[int] = (), folder: str = ""
 ) -> Scenario:
     r"""Read a scenario from its text.
 
@@ -86,6 +84,7 @@ def parse_scenario(
         source: what it is called in messages.
         numbers: what each line is called in messages, where the text was taken out of a
             longer one (a mail); default: from 1.
+        folder: where relative names of files in it begin; ``""``: the working directory.
 
     Raises:
         ScenarioError: it is malformed; names line and field, and the nearest
@@ -108,7 +107,7 @@ def parse_scenario(
     reading = SourceText(source, text, numbers)
     top = Fields(reading, tables, (), "")
     about = read_about(top)
-    guest = read_guest(_table(reading, top, "guest"))
+    guest = read_guest(_table(reading, top, "guest"), folder)
     found = {name: _tables(reading, top, name) for name in _TABLES}
     top.finish()
     names = _names(found["buffer"])
@@ -191,47 +190,6 @@ def read_about(top: Fields) -> About:
         ours=top.word("ours", "").strip("\n"),
         text=top.word("text", "").strip("\n"),
     )
-
-
-def read_guest(fields: Fields) -> GuestSpec:
-    """The table ``[guest]``."""
-    given: dict[str, Any] = {
-        "type": fields.word("type", "pvh", GUEST_TYPES),
-        "kernel": fields.word("kernel", "linux", kernel_names()),
-        "memory": _memory(fields),
-        "vcpus": fields.number("vcpus", 1, low=1, high=MAX_VCPUS),
-        "encryption": fields.word("encryption", "none", ENCRYPTIONS),
-        "p2m_order": _ORDERS[fields.word("p2m", "4K", _ORDERS)],
-        "la57": fields.flag("la57", False),
-        "gib_pages": fields.flag("gib_pages", True),
-        "smap": fields.flag("smap", True),
-        "pti": fields.flag("pti", False),
-        "paging": fields.word("paging", "hap", PAGING_KINDS),
-        "seed": fields.number("seed", 0, high=(1 << 63) - 1),
-    }
-    fields.finish()
-    try:
-        return GuestSpec(**given)
-    except MachineError as error:
-        fields.fail("", expected="a guest that can be built", got=str(error))
-
-
-def _memory(fields: Fields) -> int:
-    value = fields.raw("memory")
-    if value is None:
-        return GuestSpec().memory
-    found = parse_size(value)
-    if found is None:
-        fields.fail("memory", expected='a size, e.g. "768M" or "4G"', got=repr(value))
-    return found
-
-
-def parse_size(value: object) -> int | None:
-    """A size in bytes: a number, ``"768M"``, ``"768 MiB"``, ``"4G"``; None where it is none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    return int(found[1]) << _SHIFT[found[2]] if found else None
 
 
 def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xenexplore.scenario.text.format import Key, Table, scenario_format
+from xenexplore.scenario.text.load_image import IMAGE_KEYS
 
 __all__ = ["scenario_schema"]
 
@@ -32,6 +33,8 @@ def scenario_schema() -> dict[str, Any]:
     for name in dict.fromkeys(table.name for table in tables if table.name):
         own = [table for table in tables if table.name == name]
         one = _object(own[0]) if len(own) == 1 and not own[0].word else _either(own)
+        if name == "guest":
+            one["dependentRequired"] = {key: ["image"] for key in IMAGE_KEYS}
         properties[name] = {"type": "array", "items": one} if own[0].many else one
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 
-from xenexplore.addr import Space
+from xenexplore.addr import Gpa, Space
+from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import ActionSpec, InnerCall
@@ -21,6 +22,8 @@ _WIDTH = 72
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ORDERS = {0: "4K", 9: "2M", 18: "1G"}
 _MIB = 1 << 20
+# What a guest that is a memory image has from it, and no text says.
+_OF_THE_IMAGE = ("kernel", "memory", "la57")
 
 
 def write_scenario(scenario: Scenario) -> str:
@@ -53,13 +56,25 @@ def _guest(guest: GuestSpec) -> list[str]:
         value = getattr(guest, field.name)
         if value == getattr(default, field.name):
             continue
-        if field.name == "memory":
+        if guest.image is not None and field.name in _OF_THE_IMAGE:
+            continue
+        if field.name == "image":
+            lines += _image(value)
+        elif field.name == "memory":
             lines.append(f'memory = "{value // _MIB}M"')
         elif field.name == "p2m_order":
             lines.append(f'p2m = "{_ORDERS[value]}"')
         else:
             lines.append(f"{field.name} = {_inline(value)}")
     return ["", "[guest]", *lines] if lines else []
+
+
+def _image(image: ImageSource) -> list[str]:
+    lines = []
+    for key, value in image.said().items():
+        shown = Gpa(value) if key == "cr3" and isinstance(value, int) else value
+        lines += _field("image" if key == "file" else key, shown)
+    return lines
 
 
 def _buffer(buffer: BufferSpec) -> list[str]:

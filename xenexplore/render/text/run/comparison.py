@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xenexplore.render.text.box import Ink
-from xenexplore.render.text.run.trace import guest_line
+from xenexplore.render.text.run.trace import assumed_line, guest_line
 from xenexplore.render.text.table import WIDTH
 from xenexplore.render.views.comparison import Measure, Side, measures_of, sides_of
 from xenexplore.scenario.run.comparison import Comparison
@@ -48,6 +48,8 @@ def comparison_text(comparison: Comparison, *, unicode: bool = False) -> str:
     guest = guest_line(comparison.rows[0].trace) if comparison.rows else ""
     lines = ink.ends(about.name, guest)
     lines += ink.paragraph(about.title)
+    if comparison.rows and comparison.rows[0].trace.machine.spec.image is not None:
+        lines += ink.paragraph(assumed_line(comparison.rows[0].trace), hanging="    ")
     lines += [ink.rule()]
     sides = sides_of(comparison)
     measures = measures_of(comparison)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from xenexplore.options.variant import variant_text
 from xenexplore.render.text.box import Ink
@@ -14,7 +15,14 @@ from xenexplore.scenario.run.overruns import overruns
 from xenexplore.scenario.run.trace import OptionView, Trace
 from xenexplore.steps import Move
 
-__all__ = ["guest_line", "option_line", "option_name", "trace_text", "verdict_lines"]
+__all__ = [
+    "assumed_line",
+    "guest_line",
+    "option_line",
+    "option_name",
+    "trace_text",
+    "verdict_lines",
+]
 
 _DEEPEST = 8
 _STATUS = {
@@ -37,6 +45,8 @@ def trace_text(trace: Trace, *, unicode: bool = False, folded: bool = True) -> s
     lines = ink.ends(trace.about.name, guest_line(trace))
     lines += ink.paragraph(trace.about.title)
     lines += ink.paragraph(option_line(trace.option), hanging="    ")
+    if trace.machine.spec.image is not None:
+        lines += ink.paragraph(assumed_line(trace), hanging="    ")
     lines += [ink.rule()]
     digits = len(str(max(len(trace.steps) - 1, 0)))
     rows = rows_of(StepTree(trace.steps), folded=folded)
@@ -61,10 +71,21 @@ def guest_line(trace: Trace) -> str:
     """The guest in a few words: ``PVH guest, Linux, 768 MiB, 2 vCPUs, SEV``."""
     spec = trace.machine.spec
     vcpus = "1 vCPU" if spec.vcpus == 1 else f"{spec.vcpus} vCPUs"
-    parts = [f"{spec.type.upper()} {spec.kernel}", spell.size(spec.memory), vcpus]
+    what = spec.kernel if spec.image is None else Path(spec.image.file).name
+    parts = [f"{spec.type.upper()} {what}", spell.size(spec.memory), vcpus]
     if spec.encrypted:
         parts.append(spec.encryption.upper())
     return ", ".join(parts)
+
+
+def assumed_line(trace: Trace) -> str:
+    """What is taken for granted of a guest that is a memory image."""
+    spec = trace.machine.spec
+    known = [one.value for one in trace.machine.assumed]
+    if spec.has_p2m:
+        order = {0: "4 KiB", 9: "2 MiB", 18: "1 GiB"}[spec.p2m_order]
+        known.append(f"a P2M of plain RAM in {order} entries, mfn = gfn")
+    return f"assumed: the call is made in kernel mode; {'; '.join(known)}"
 
 
 def option_line(option: OptionView) -> str:
