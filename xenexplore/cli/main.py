@@ -32,6 +32,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("compare", "compare", "A scenario under each of its options, side by side."),
     ("figure", "figure", "A view of a scenario as SVG, PNG or PDF."),
     ("html", "html", "One offline file that steps through a scenario in any browser."),
+    ("site", "site", "A static site: every scenario, stepped through in a browser."),
     ("options", "options", "The proposed designs: summary, parameters, unsupported guests."),
     ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
     ("map", "map_", "A whole address space as runs of equal pages with equal rights."),
