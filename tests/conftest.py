@@ -50,3 +50,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path == path or path in item.path.parents for path in fast):
             item.add_marker(pytest.mark.fast)
+
+
+#: What the tests' site holds: few scenarios, one with parameters and commas in its labels.
+SITE_SCENARIOS = ("evtchn-send-from-stack", "straddle", "wrong-vcpu")
+
+
+@pytest.fixture(scope="session")
+def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of three built-ins and one of the reader's own; made once."""
+    from xenexplore.scenario.library.builtin import builtin_text
+    from xenexplore.site.build import build_site
+
+    place = tmp_path_factory.mktemp("site")
+    own = place / "own.toml"
+    own.write_text(
+        builtin_text("straddle").replace('name = "straddle"', 'name = "my.own"'), "utf-8"
+    )
+    build_site(place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=())
+    return place / "made"

@@ -34,6 +34,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("html", "html", "One offline file that steps through a scenario in any browser."),
     ("reply", "reply", "An answer to a scenario in a mail, ready to be pasted or sent."),
     ("thread", "thread", "The scenarios of a mail thread: who posted each, and what still holds."),
+    ("site", "site", "A static site: every scenario, stepped through in a browser."),
     ("options", "options", "The proposed designs: summary, parameters, unsupported guests."),
     ("walk", "walk", "Where linear addresses lie, with every page-table entry on the way."),
     ("map", "map_", "A whole address space as runs of equal pages with equal rights."),

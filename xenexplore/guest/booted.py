@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Mfn
 from xenexplore.errors import MachineError
 from xenexplore.guest.host_frames import GuestP2m, PvFrames, PvP2m
@@ -112,8 +110,8 @@ class BootedGuest:
             if self._pv is None:
                 self.spaces.map_run(root, part.va, part.pfn, part.frames, rights, part.order)
             else:
-                pfns = np.arange(part.pfn, part.pfn + part.frames, dtype=np.uint64)
-                self.spaces.map_frames(root, part.va, self._pv.to_mfns(pfns), rights)
+                mfns = self._pv.to_mfns(range(part.pfn, part.pfn + part.frames))
+                self.spaces.map_frames(root, part.va, mfns, rights)
         self._protect_tables()
         self.spaces.finish_boot()
 
@@ -133,7 +131,7 @@ class BootedGuest:
             for part in self._boot:
                 low, high = max(first, part.pfn), min(end, part.pfn + part.frames)
                 if low < high:
-                    held = self._pv.to_mfns(np.arange(low, high, dtype=np.uint64))
+                    held = self._pv.to_mfns(range(low, high))
                     va = part.va + (low - part.pfn << PAGE_SHIFT)
                     self.spaces.map_frames(
                         self.spaces.kernel, va, held, MappingRights(writable=False)
@@ -191,9 +189,7 @@ class BootedGuest:
             if self.spaces.frame(root, at) == gfn and self.boot_mapped(at):
                 continue
             private = self.spec.encrypted and self.memory.is_private(Gfn(gfn))
-            self.spaces.map_frames(
-                root, at, np.array([gfn], np.uint64), rights._replace(private=private)
-            )
+            self.spaces.map_frames(root, at, [gfn], rights._replace(private=private))
             known = self._aliases.setdefault(gfn, [])
             if (root, at) not in known:
                 known.append((root, at))

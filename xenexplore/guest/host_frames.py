@@ -7,10 +7,7 @@ is computed from the guest's layout until it is changed.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable, Iterator
 
 from xenexplore.addr import Gfn, Mfn
 from xenexplore.guest.physical import SPECIAL, Physical
@@ -47,9 +44,9 @@ class _Permutation:
     def forward(self, index: int) -> int:
         return index * self._odd + self._shift & self.mask
 
-    def forward_all(self, indices: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        # Products wrap at 2**64, which the mask makes harmless.
-        return indices * np.uint64(self._odd) + np.uint64(self._shift) & np.uint64(self.mask)
+    def forward_all(self, indices: Iterable[int], base: int) -> list[int]:
+        odd, shift, mask = self._odd, self._shift, self.mask
+        return [base + (index * odd + shift & mask) for index in indices]
 
     def backward(self, image: int) -> int:
         return (image - self._shift) * self._inverse & self.mask
@@ -201,9 +198,9 @@ class PvFrames:
         """The machine frame of a PFN."""
         return _HOST_BASE + self._permutation.forward(pfn)
 
-    def to_mfns(self, pfns: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The machine frames of many PFNs."""
-        return np.uint64(_HOST_BASE) + self._permutation.forward_all(pfns)
+    def to_mfns(self, pfns: Iterable[int]) -> list[int]:
+        """The machine frames of many PFNs, in their order."""
+        return self._permutation.forward_all(pfns, _HOST_BASE)
 
     def to_pfn(self, mfn: int) -> int | None:
         """The PFN of a machine frame, or None if the guest does not own it."""

@@ -7,11 +7,9 @@ an encrypted guest are ciphertext to all others.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
@@ -222,22 +220,20 @@ class AddressSpaces:
         )
         self._spread(va, top)
 
-    def map_frames(
-        self, root: int, va: int, gfns: NDArray[np.uint64], rights: MappingRights
-    ) -> None:
+    def map_frames(self, root: int, va: int, gfns: Sequence[int], rights: MappingRights) -> None:
         """Map frames one by one, in 4 KiB pages, replacing what was there."""
         root, top = self._owner(root, va), self._top_entry(va)
-        entries = (gfns << np.uint64(PAGE_SHIFT) | np.uint64(self._template(rights))).astype("<u8")
+        template = self._template(rights)
         done = 0
-        while done < len(entries):
+        while done < len(gfns):
             at = va + (done << PAGE_SHIFT)
-            count = min(len(entries) - done, (_MIB2 - at % _MIB2) >> PAGE_SHIFT)
+            count = min(len(gfns) - done, (_MIB2 - at % _MIB2) >> PAGE_SHIFT)
             # The first page makes the table (and splits a larger page around it).
-            self._built[root].map(Gva(at), Gpa(int(gfns[done]) << PAGE_SHIFT), PAGE_SIZE)
+            self._built[root].map(Gva(at), Gpa(gfns[done] << PAGE_SHIFT), PAGE_SIZE)
             found = self.level(root, at)
             assert found is not None
-            piece = entries[done : done + count]
-            self._memory.write(found.entry_at.value, piece.tobytes())
+            entries = [gfn << PAGE_SHIFT | template for gfn in gfns[done : done + count]]
+            self._memory.write(found.entry_at.value, struct.pack(f"<{count}Q", *entries))
             done += count
         self._spread(va, top)
 

@@ -7,15 +7,18 @@ beside this one (:mod:`xenexplore.guest.layout.linux_layout`, ...) make layouts.
 
 from __future__ import annotations
 
+import bisect
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.errors import MachineError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["Layout", "Region", "RegionKind", "tile"]
 
@@ -101,7 +104,7 @@ class Layout:
     name: str
     regions: tuple[Region, ...]
     evidence: tuple[tuple[str, str], ...] = ()
-    _starts: NDArray[np.uint64] = field(init=False, repr=False, compare=False)
+    _starts: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         at = 0
@@ -114,18 +117,19 @@ class Layout:
             at = region.end
         if at != _TOP:
             raise MachineError(f"layout {self.name!r} ends at {at:#x}, expected 2**64")
-        starts = np.array([region.start.value for region in self.regions], np.uint64)
-        starts.setflags(write=False)
+        starts = tuple(region.start.value for region in self.regions)
         object.__setattr__(self, "_starts", starts)
 
     def classify(self, addresses: NDArray[np.uint64]) -> NDArray[np.intp]:
         """Index into ``regions`` of each linear address (uint64, any shape)."""
+        import numpy as np
+
         wanted = np.asarray(addresses, np.uint64)
-        return np.searchsorted(self._starts, wanted, side="right") - 1
+        return np.searchsorted(np.array(self._starts, np.uint64), wanted, side="right") - 1
 
     def find(self, address: Gva) -> Region:
         """The innermost region that holds an address (holes are regions too)."""
-        return self.regions[int(self.classify(np.array([address.value], np.uint64))[0])]
+        return self.regions[bisect.bisect_right(self._starts, address.value) - 1]
 
     def named(self, name: str) -> tuple[Region, ...]:
         """Every piece of a region (one that others were cut out of has several).

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from xenexplore.render.web.page import trace_html
+from xenexplore.scenario.library.builtin import builtin_text, load_builtin
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.text.links import Link, decode_link, encode_link
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder below a path; as plain a server as there is."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def translate_path(self, path: str) -> str:
+        assert path.startswith("/some/where/"), path
+        return super().translate_path(path.removeprefix("/some/where"))
+
+
+@pytest.fixture(scope="module")
+def served(site_folder: Path) -> Iterator[tuple[str, ThreadingHTTPServer]]:
+    handler = functools.partial(_Quiet, directory=str(site_folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/some/where/", server
+    server.shutdown()
+    server.server_close()
+
+
+class Opened:
+    """Pages of the site; what a page should not do is kept."""
+
+    def __init__(self, browser: Browser, base: str) -> None:
+        self.browser, self.base = browser, base
+        self.complaints: list[str] = []
+
+    def page(self, place: str, *, width: int = 1280, **context: Any) -> Page:
+        made = self.browser.new_context(viewport={"width": width, "height": 900}, **context)
+        page = made.new_page()
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._judge(request.url))
+        page.goto(self.base + place)
+        return page
+
+    def _judge(self, url: str) -> None:
+        if not url.startswith((self.base, "data:", "blob:")):
+            self.complaints.append(f"request: {url}")
+
+
+@pytest.fixture
+def opened(browser: Browser, served: tuple[str, ThreadingHTTPServer]) -> Iterator[Opened]:
+    pages = Opened(browser, served[0])
+    yield pages
+    for context in list(browser.contexts):
+        context.close()
+    assert pages.complaints == []
+
+
+PLACES = (
+    "index.html",
+    "questions/q1.html",
+    "designs/software-tlb.html",
+    "scenarios.html",
+    "catalogue/index.html",
+    "catalogue/vcpu_op.html",
+    "view.html#s=wrong-vcpu&o=software-tlb&step=32",
+    "view.html#s=straddle",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_a_phone(opened: Opened, scheme: str) -> None:
+    page = opened.page("index.html", color_scheme=scheme, service_workers="block")
+    for place in PLACES:
+        page.goto("about:blank")
+        page.goto(opened.base + place)
+        if "#s=" in place:
+            page.wait_for_selector("#view .xe")
+        found = Axe().run(page).response["violations"]
+        assert [(place, one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    if scheme == "dark":
+        return
+    page.set_viewport_size({"width": 390, "height": 800})
+    for place in PLACES:
+        page.goto("about:blank")
+        page.goto(opened.base + place)
+        if "#s=" in place:
+            page.wait_for_selector("#view .xe")
+        over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert (place, over) == (place, 0)
+
+
+def test_a_link_leads_to_its_step_and_the_address_follows(opened: Opened) -> None:
+    page = opened.page("#s=wrong-vcpu&o=tlb%2C%20subject&step=5")  # the site alone is named
+    page.wait_for_selector("#view .xe")
+    assert page.url.startswith(opened.base + "view.html#")
+    assert page.locator(".xe-count").inner_text().split() == ["step", "5", "/", "49"]
+    assert page.locator("[name=option]").input_value() == "tlb, subject"
+    page.locator("#view .xe").press("ArrowRight")
+    page.wait_for_url("**&step=6")
+    page.go_back()
+    page.select_option("[name=option]", "phys-twins")
+    page.wait_for_selector("text=One-off physical twins")
+    page.wait_for_url("**#s=wrong-vcpu&o=phys-twins*")
+    page.go_back()
+    page.wait_for_selector("#view .xe >> text=software TLB")
+    page.select_option("[name=scenario]", "straddle")
+    page.wait_for_selector(".xe-comparison")
+    page.locator("[data-act=choose] >> nth=2").click()
+    assert page.evaluate("document.title").startswith("48 bytes at page offset 4080")
+
+
+def test_what_is_copied_and_saved(opened: Opened, tmp_path: Path) -> None:
+    page = opened.page(
+        "view.html#s=wrong-vcpu&o=software-tlb", permissions=["clipboard-read", "clipboard-write"]
+    )
+    page.wait_for_selector("#view .xe")
+
+    def copied(act: str) -> str:
+        page.evaluate("navigator.clipboard.writeText('')")
+        page.click(f"[data-do={act}]")
+        page.wait_for_function("document.getElementById('said').textContent.includes('copied')")
+        found: str = page.evaluate("navigator.clipboard.readText()")
+        return found
+
+    link = copied("link")
+    assert link == opened.base + "view.html#s=wrong-vcpu&o=software-tlb&step=32"
+    mail = copied("mail")
+    assert "O7 software-tlb: wrong bytes" in mail
+    assert f"\n{link}\nxenexplore run wrong-vcpu --option software-tlb --step 32\n" in mail
+    assert "step 32 of 49: 48 bytes move to guest frame 0x2cb1c: the wrong one" in mail
+    assert max(len(line) for line in mail.splitlines() if "://" not in line) <= 72
+    trace = run(load_builtin("wrong-vcpu"), "software-tlb")
+    assert copied("svg") == trace.svg()
+    for label, shown in (("software-tlb", trace), ("", compare(load_builtin("wrong-vcpu")))):
+        page.select_option("[name=option]", label)
+        page.wait_for_selector(".xe-comparison" if not label else ".xe-rows")
+        page.wait_for_timeout(100)
+        with page.expect_download() as saved:
+            page.click("[data-do=file]")
+        saved.value.save_as(tmp_path / "one.html")
+        assert (tmp_path / "one.html").read_text("utf-8") == trace_html(shown)
+
+
+def test_links_are_packed_alike_by_python_and_the_page(opened: Opened) -> None:
+    page = opened.page("view.html")
+    links = [
+        Link(text=builtin_text("straddle"), option="tlb, \u00e9 %&=#", step=7),
+        Link(text='name = "\u2603 \U0001f600"\r\n\ufeff', column="a+b", step=-1),
+        Link(scenario="wrong-vcpu", option="'()*!~", step=None),
+    ]
+    records = [
+        {k: getattr(one, k) for k in ("scenario", "text", "option", "column", "step")}
+        for one in links
+    ]
+    both = page.evaluate(
+        """async ([records, encoded]) => {
+          const { encodeLink, decodeLink } = await import("./assets/links.js");
+          const made = await Promise.all(records.map(encodeLink));
+          return [made, await Promise.all(encoded.map(decodeLink))];
+        }""",
+        [records, [encode_link(one) for one in links]],
+    )
+    assert [decode_link(one) for one in both[0]] == links
+    assert both[1] == records
+    # What is wrong with a link is said in the same words.
+    bad = [
+        "#",
+        "#s=a&z=b",
+        "#s=",
+        "#s=%ff",
+        "#s=a&step=-1",
+        "#z=",
+        "#z=a+b",
+        "#z=abcde",
+        "#s=a&s=b",
+    ]
+    bad += [encode_link(links[0])[:50], encode_link(Link(text="x" * (5 << 20)))]
+    said = page.evaluate(
+        """async (links) => {
+          const { decodeLink } = await import("./assets/links.js");
+          const said = (one) => decodeLink(one).then(() => "", (error) => error.message);
+          return Promise.all(links.map(said));
+        }""",
+        bad,
+    )
+    for link, words in zip(bad, said, strict=True):
+        with pytest.raises(Exception, match="link") as caught:
+            decode_link(link)
+        assert str(caught.value) == words, json.dumps(link[:60])
+
+
+def test_a_damaged_link_gets_one_sentence(opened: Opened) -> None:
+    page = opened.page("view.html#z=eNrLS8xNVbBVUMo7vFKJCwAe")
+    page.wait_for_selector("#said.wrong")
+    said = page.locator("#said").inner_text()
+    assert said == "link: z: expected a scenario, packed, got a part of one, or a changed one; a mail reader may have cut it: copy it again, whole"  # fmt: skip # noqa: E501
+    for place, words in (
+        ("#s=nowhere", "this site has no scenario 'nowhere'"),
+        ("#s=straddle&o=nothing", "straddle has no design 'nothing': it has linear-walk"),
+        (encode_link(Link(text=builtin_text("straddle"))), "made without the part that runs it"),
+    ):
+        page.goto(opened.base + "view.html" + place)
+        page.wait_for_selector(f"#said.wrong >> text={words}")
+    assert page.locator("#source").input_value() == builtin_text("straddle")
+
+
+def test_search_finds_sub_ops(opened: Opened) -> None:
+    page = opened.page("catalogue/index.html")
+    page.fill("#search", "evtchn send")
+    assert "evtchn_op" not in page.locator(".listed tbody tr:visible").first.inner_text()
+    assert page.locator("#count").inner_text() == "1 entry"
+    page.fill("#search", "XENMEM_maximum_gpfn")
+    assert page.locator("#count").inner_text() == "1 entry"
+
+
+def test_paper_has_the_page_without_its_controls(opened: Opened) -> None:
+    page = opened.page("questions/q1.html")
+    page.emulate_media(media="print")
+    assert not page.locator("nav").is_visible()
+    assert page.locator("table.verdicts").is_visible()
+
+
+def test_the_second_visit_needs_no_server(browser: Browser, site_folder: Path) -> None:
+    handler = functools.partial(_Quiet, directory=str(site_folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    base = f"http://127.0.0.1:{server.server_port}/some/where/"
+    page = browser.new_context().new_page()
+    page.goto(base)
+    page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    server.shutdown()
+    server.server_close()
+    for place, words in (
+        ("", "How Xen finds hypercall buffers"),
+        ("designs/", "Proposed by"),
+        ("view.html#s=wrong-vcpu&o=software-tlb&step=32", "the wrong one"),
+    ):
+        page.goto(base + place)
+        page.wait_for_selector(f"text={words}")
+    page.context.close()

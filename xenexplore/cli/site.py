@@ -1,0 +1,53 @@
+"""``xenexplore site``: a static site that steps through every scenario in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from xenexplore.cli.printing import add_printing, print_record, writing
+from xenexplore.site.build import build_site
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", required=True,
+        help="where: a new folder, an empty one, or a site made before, which is replaced",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scenario", metavar="FILE", action="extend", nargs="+", default=[],
+        help="scenarios of one's own, besides the built-ins",
+    )  # fmt: skip
+    parser.add_argument(
+        "--no-live", action="store_true",
+        help="leave out the half that runs edited scenarios in the browser (7 MB compressed)",
+    )  # fmt: skip
+    add_printing(parser, "what was written where")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the site."""
+    with writing(args.output):
+        size = build_site(args.output, scenarios=args.scenario, progress=_progress)
+    if args.json:
+        print_record(
+            {"folder": args.output, "files": size.files, "bytes": size.size, "runs": size.runs,
+             "live_bytes": size.live}
+        )  # fmt: skip
+    else:
+        print(
+            f"{args.output}: {size.runs} runs, {size.files} files, {size.size / 1e6:.1f} MB; "
+            f"python3 -m http.server -d {args.output} shows it"
+        )
+    return 0
+
+
+def _progress(done: int, total: int, what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{done}/{total} {what}", end="\n" if done == total else "", file=sys.stderr)
+    else:
+        print(f"{done}/{total} {what}", file=sys.stderr)
+    sys.stderr.flush()

@@ -1,0 +1,167 @@
+"""What a site holds of one scenario: its runs, packed, and what is said of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from xenexplore.render.svg import svg_of
+from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.render.text.run.trace import trace_text
+from xenexplore.render.web.as_python import page_python
+from xenexplore.render.web.page import opening_step
+from xenexplore.scenario.model.about import About
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.runner import compare
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.steps import Status
+
+__all__ = ["RunFacts", "ScenarioFacts", "packed", "scenario_files"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """One run, for the pages that speak of it.
+
+    Attributes:
+        label: its option's label; ``option``: the option's name; ``ident``: its number.
+        title: the option's title.
+        status: the verdict.
+        opens: the step that decides it, from 0.
+        says: what happens in that step.
+        result: RAX of the last hypercall, or None.
+        right: bytes that reached the frames that were meant; ``wrong``: that did not.
+        lost: accesses that today's walk would have refused.
+        hazards: in order.
+        refusals: why it was refused.
+        differs: the step at which it first differs from the first option's run, or None.
+        differs_says: what happens there, or ``""``.
+    """
+
+    label: str
+    option: str
+    ident: str
+    title: str
+    status: Status
+    opens: int
+    says: str
+    result: int | None
+    right: int
+    wrong: int
+    lost: int
+    hazards: tuple[str, ...]
+    refusals: tuple[str, ...]
+    differs: int | None
+    differs_says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioFacts:
+    """One scenario of a site.
+
+    Attributes:
+        about: its own words.
+        runs: one for each of its options.
+        failed: its expectations that do not hold, as sentences.
+    """
+
+    about: About
+    runs: tuple[RunFacts, ...]
+    failed: tuple[str, ...]
+
+
+def packed(data: bytes | str) -> bytes:
+    """As files of a site hold data: a zlib stream, whatever the server makes of names."""
+    return zlib.compress(data.encode() if isinstance(data, str) else data, 9)
+
+
+def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, bytes]]:
+    """Run a scenario under its options.
+
+    Returns:
+        What came of it, and the files below ``data/`` that its views are drawn from.
+
+    Raises:
+        ScenarioError: it is malformed, or cannot be run.
+    """
+    comparison = compare(parse_scenario(text, source))
+    folder = comparison.about.name  # a word: the loader takes no slash, no leading dot
+    files: dict[str, bytes] = {}
+    options: list[dict[str, Any]] = []
+    runs: dict[str, dict[str, str]] = {}
+    for row in comparison.rows:
+        trace = row.trace
+        label = trace.option.label
+        place = f"{folder}/{_file_name(label, files)}.trace"
+        files[place] = packed(trace.to_json())
+        options.append({"label": label, "file": place, "opens": opening_step(trace)})
+        runs[label] = _more(trace, trace_text(trace))
+    index = {
+        "head": comparison.to_json().decode(),
+        "options": options,
+        "text": text,
+    }
+    more = {"all": _more(comparison, comparison_text(comparison)), "runs": runs}
+    files[f"{folder}/index.trace"] = packed(_json(index))
+    files[f"{folder}/more.trace"] = packed(_json(more))
+    return _facts(comparison, [option["opens"] for option in options]), files
+
+
+def _more(shown: Trace | Comparison, text: str) -> dict[str, str]:
+    """What a view needs only when it is asked for."""
+    return {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _file_name(label: str, taken: dict[str, bytes]) -> str:
+    """A label as a file name; the index says which file is whose."""
+    plain = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "option"
+    used = {place.rpartition("/")[2] for place in taken} | {"index.trace", "more.trace"}
+    found, number = plain, 1
+    while f"{found}.trace" in used:
+        number += 1
+        found = f"{plain}-{number}"
+    return found
+
+
+def _facts(comparison: Comparison, opens: list[int]) -> ScenarioFacts:
+    runs = []
+    for row, step in zip(comparison.rows, opens, strict=True):
+        differs = row.difference
+        runs.append(
+            _run_facts(
+                row.trace,
+                step,
+                None if differs is None else differs.other,
+                "" if differs is None else differs.other_says or "The run is over.",
+            )
+        )
+    return ScenarioFacts(about=comparison.about, runs=tuple(runs), failed=comparison.failed)
+
+
+def _run_facts(trace: Trace, opens: int, differs: int | None, says: str) -> RunFacts:
+    outcome = trace.outcome
+    return RunFacts(
+        label=trace.option.label,
+        option=trace.option.name,
+        ident=trace.option.ident,
+        title=trace.option.title,
+        status=outcome.status,
+        opens=opens,
+        says=trace.steps[opens].step.say() if trace.steps else "",
+        result=outcome.result,
+        right=outcome.right_bytes,
+        wrong=outcome.wrong_bytes,
+        lost=outcome.lost_checks,
+        hazards=tuple(map(str, outcome.hazards)),
+        refusals=tuple(outcome.refusals),
+        differs=differs,
+        differs_says=says,
+    )

@@ -1,0 +1,92 @@
+"""The page that steps through runs, and the one-file export that it can save."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from typing import Final
+
+from xenexplore.render.web.page import html_document
+from xenexplore.site.runs import ScenarioFacts
+from xenexplore.site.shell import LIVE_POLICY, POLICY, page
+
+__all__ = ["one_file_template", "view_page"]
+
+_STEP: Final = 987_654_321
+_SLOTS: Final = {
+    str(_STEP): "step",
+    "xe-slot-title": "title",
+    "xe-slot-python": "python",
+    base64.b64encode(b"xe-slot-svg").decode(): "svg",
+    "xe-slot-text": "text",
+    "xe-slot-data": "data",
+}
+
+
+def one_file_template() -> str:
+    """The one-file export with ``{{name}}`` where a run's own parts go.
+
+    Filled in, it is byte for byte what :func:`~xenexplore.render.web.page.html_document` gives.
+    """
+    text = html_document(
+        "xe-slot-data",
+        title="xe-slot-title",
+        step=_STEP,
+        python="xe-slot-python",
+        fallback_svg="xe-slot-svg",
+        fallback_text="xe-slot-text",
+    )
+    assert "{{" not in "".join(f"{{{name}" for name in _SLOTS.values())
+    for slot, name in _SLOTS.items():
+        assert slot in text, f"the export has no place for {name}"
+        text = text.replace(slot, f"{{{{{name}}}}}")
+    return text
+
+
+def view_page(scenarios: Sequence[ScenarioFacts], *, live: bool) -> str:
+    """The page; which run it shows is in its address.
+
+    Args:
+        scenarios: those that can be chosen.
+        live: whether the site can run scenarios that are edited.
+    """
+    names = "".join(
+        f'<option value="{escape(one.about.name)}">{escape(one.about.name)}: '
+        f"{escape(one.about.title)}</option>"
+        for one in scenarios
+    )
+    edit = (
+        '<button type="button" data-do="edit" aria-expanded="false" aria-controls="editor">'
+        "Edit and run</button>"
+        if live
+        else ""
+    )
+    body = f"""<h1 class="sr">Step through a run</h1>
+<noscript><p>The views are drawn by a script, which this browser does not run.</p></noscript>
+<p id="opened" class="said">If this stays, the page was opened as a file: a browser loads its
+scripts from a web server only. In the site's folder, run <code>python3 -m http.server</code>.</p>
+<form class="bar" hidden><label>Scenario <select name="scenario">{names}</select></label>
+<label>Design <select name="option"></select></label>
+<span class="acts"><button type="button" data-do="link">Copy link</button>
+<button type="button" data-do="mail">Copy as mail text</button>
+<button type="button" data-do="svg">Copy SVG</button>
+<button type="button" data-do="file">Save as one file</button>{edit}</span></form>
+<p id="said" class="said" role="status"></p>
+<textarea id="copied" hidden readonly rows="6" aria-label="Text to copy"></textarea>
+<div id="panes"><section id="editor" hidden aria-label="Scenario">
+<div class="editorhead"><label for="source">The scenario's text</label>
+<span><button type="button" data-do="run">Run</button>
+<button type="button" data-do="revert">Undo all changes</button></span></div>
+<div class="editorbox"><pre id="lines" aria-hidden="true"></pre><textarea id="source" rows="30"
+spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off"></textarea></div>
+<p id="wrong" class="wrong" role="alert"></p></section>
+<div id="view" data-live="{"yes" if live else "no"}"></div></div>"""
+    return page(
+        "Step through a run",
+        body,
+        here="view.html",
+        styles=("stepper.css",),
+        script="view.js",
+        policy=LIVE_POLICY if live else POLICY,
+    )
