@@ -12,7 +12,6 @@ from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.locations import describe, handles
 from xenexplore.render.views.notes import notes_at
-from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.rows import StepRow, siblings, updates_of
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.render.views.step_tree import StepTree
@@ -242,7 +241,7 @@ class _SurroundingRows:
         """A miss shows the entries that do not cover the handle, and what comes of it."""
         if step.slot is not None:
             return words
-        table = registered_at(self.trace.steps, index).table(step.asked)
+        table = self.tree.registered.at(index).table(step.asked)
         after = next((n.step for n in self.tree.steps[index + 1 : index + 2]), None)
         goes_on = "walk as today" if isinstance(after, Piece) else "the copy fails"
         if not table.entries:
