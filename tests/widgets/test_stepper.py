@@ -20,6 +20,7 @@ from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.page import comparison_json, folded_html, opening_step, trace_html
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text
 from xenexplore.scenario.library.builtin import find_scenario as load
 from xenexplore.scenario.run.runner import compare, run
@@ -60,7 +61,7 @@ def test_the_data_is_sent_once_and_kept_out_of_repr(widget: TraceWidget) -> None
 
 def test_data() -> None:
     stepper, view = Stepper(made.wrong_vcpu()), ComparisonView(made.options())
-    assert stepper.data == made.wrong_vcpu().to_json().decode()
+    assert stepper.data == trace_view_json(made.wrong_vcpu()).decode()
     assert view.data == comparison_json(made.options()).decode()
     stepper.close()
     view.close()
@@ -89,7 +90,7 @@ def test_another_run_in_the_same_view() -> None:
         stepper.show(made.stack_send())
         stepper.show(made.private(), step=3)
     assert set(sent) == {"data", "position"}
-    assert stepper.data == made.private().to_json().decode()
+    assert stepper.data == trace_view_json(made.private()).decode()
     assert (stepper.trace, stepper.step) == (made.private(), 3)
     assert stepper.svg() == svg_of(made.private(), 3)
     stepper.step = 10**6
