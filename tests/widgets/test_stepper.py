@@ -291,3 +291,13 @@ def test_save_html(widget: TraceWidget, tmp_path: Path) -> None:
     widget.save_html(tmp_path / "view.html")
     shown = made.wrong_vcpu() if isinstance(widget, Stepper) else made.options()
     assert (tmp_path / "view.html").read_text(encoding="utf-8") == trace_html(shown)
+
+
+def test_a_view_that_asks_gets_the_step_on_show_as_text_and_picture() -> None:
+    stepper = Stepper(made.wrong_vcpu(), step=32)
+    told: list[object] = []
+    stepper.send = lambda content, buffers=None: told.append(content)  # type: ignore[method-assign]
+    stepper._handle_custom_msg({"share": True}, [])
+    stepper._handle_custom_msg({"else": True}, [])
+    assert told == [{"share": {"text": stepper.text(), "svg": svg_of(made.wrong_vcpu(), 32)}}]
+    stepper.close()

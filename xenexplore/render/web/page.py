@@ -53,8 +53,16 @@ noscript img { display: block; max-width: 100%; margin: 24px; }
 """
 _MOUNT = """
 const main = document.querySelector("main");
+const share = () => {
+  const unseen = document.querySelector("noscript").textContent;
+  const kept = new DOMParser().parseFromString(unseen, "text/html");
+  const [, svg] = kept.querySelector("img")?.src.split("base64,") ?? [];
+  const bytes = Uint8Array.from(atob(svg ?? ""), (c) => c.charCodeAt(0));
+  const text = kept.querySelector("pre")?.textContent ?? "";
+  return Promise.resolve({ text, svg: new TextDecoder().decode(bytes) });
+};
 mount(main, JSON.parse(document.getElementById("data").textContent),
-  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python });
+  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python, share });
 """
 # On lines of its own: inside a line it might be part of a string.
 _COMMENT = re.compile(r"^/\*.*?\*/$", re.DOTALL | re.MULTILINE)
@@ -85,6 +93,7 @@ _PARTS = (
     "timeline",
     "linked",
     "markup",
+    "share",
     "whole_tab",
     "stepper",
     "lockstep",

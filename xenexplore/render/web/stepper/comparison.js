@@ -22,6 +22,7 @@ class Comparison {
     on(this.root, "keydown", (event) => this.key(event));
     on(this.root, "focusin", keepKeys);
     on(this.root, "click", (event) => this.click(event));
+    this.share = new Share(this.root, options, `${data.scenario.name}-comparison`);
     this.bubble = new Bubble(this.root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(window, "beforeprint", () => this.layOutForPaper());
@@ -57,7 +58,7 @@ class Comparison {
     const counts = this.used.map((counter) => row(`<span${term(`count:${this.runs[0].view.counts[counter[0]]}`)}>${counter[1]}</span>`, `xe-crow${equal(counter) ? " is-equal" : ""}`, each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
     root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
 <p class="xe-verdict">${marked(data.verdict)}</p>
-<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}</details>
+<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}</details>${shareHtml(this.options)}
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
 <div class="xe-bands"></div>
 <div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
@@ -112,6 +113,7 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
     if (act.dataset.act === "prev") this.step(-1);
     else if (act.dataset.act === "next") this.step(1);
     else if (act.dataset.act === "choose") this.choose(at);
+    else if (act.dataset.act === "share") this.share.give(act.dataset.kind);
     else if (act.dataset.act === "same") act.setAttribute("aria-expanded", String(this.root.classList.toggle("has-equal")));
     else if (act.dataset.act === "mode") {
       this.setEnds(act.dataset.ends === "1");

@@ -22,5 +22,5 @@ function stageHtml(stepper, data, uid) {
 <div class="xe-tables-view"${stepper.hasTables ? "" : " hidden"}><h3>Registered buffers</h3><div class="xe-tablelist"></div></div></div></section></div>
 <div class="xe-count-part"><button type="button" class="xe-countfold" data-act="counts" aria-expanded="true">So far</button>${stepper.says.html()}</div>
 <div class="xe-time"><div class="xe-line" role="group" aria-label="Line of time"></div></div></div>
-<details class="xe-about"><summary>${esc(about)}</summary>${options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(options.python)}</details></div>`;
+<details class="xe-about"><summary>${esc(about)}</summary>${options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(options.python)}</details>${options.embedded ? "" : shareHtml(options)}</div>`;
 }

@@ -10,7 +10,7 @@ class Says extends View {
   }
   // The table of counts, its numbers still to come.
   html() {
-    const head = `<thead${this.once ? "" : ' class="xe-hide"'}><tr><th scope="col"><span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead>`;
+    const head = `<thead class="xe-hide"><tr><th scope="col"><span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead>`;
     const rows = this.used.map(([at, name]) => `<tr data-count="${at}"><th scope="row"${term(`count:${this.run.view.counts[at]}`)}>${name}</th>${this.once ? "<td></td>" : ""}<td></td></tr>`);
     return `<table class="xe-sofar${this.once ? " has-once" : ""}">${head}<tbody>${rows.join("")}</tbody></table>`;
   }

@@ -64,6 +64,7 @@ class Stepper extends Linked {
     this.legend = new Legend(root, this.run);
     this.search = new Search(this.run);
     on(this.finder, "input", () => this.seek(this.finder.value));
+    this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
     this.tab = new WholeTab(root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(root.querySelector("select"), "change", (event) => {
@@ -180,6 +181,7 @@ class Stepper extends Linked {
       else if (kind === "bits") this.rows.toggleBits(Number(act.dataset.at));
       else if (kind === "table") this.tables.toggle(act);
       else if (kind === "fold") this.fold(Number(act.dataset.at));
+      else if (kind === "share") this.share.give(act.dataset.kind);
       else if (kind === "full") this.tab.set(!this.tab.on);
       else if (kind === "legend") this.legend.toggle();
       else if (kind === "counts") this.foldCounts(act);
