@@ -20,7 +20,7 @@ def link_of(cite: Cite) -> str:
     """The address of what a citation names; ``""`` where it names neither mail nor file of Xen.
 
     >>> from xenexplore.steps import mail, xen
-    >>> link_of(mail("Somebody", "1 Sep 2022", "a.b@example.org"))
+    >>> link_of(mail("A reviewer", "1 Sep 2022", "a.b@example.org"))
     'https://lore.kernel.org/xen-devel/a.b@example.org/'
     >>> link_of(xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy"))[-42:]
     'f=xen/arch/x86/hvm/hvm.c;hb=RELEASE-4.17.0'
