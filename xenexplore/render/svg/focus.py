@@ -67,7 +67,7 @@ def focus_at(tree: StepTree, index: int) -> Focus:
 
 
 def _chunks(tree: StepTree, copy: int, last: int) -> Iterator[Chunk]:
-    """The pieces begun by a step, each as far as it is known then."""
+    """The pieces begun by a step, each as far as it is known then, by addresses that Xen uses."""
     for piece in pieces_of(tree, copy):
         if piece.first > last:
             return
@@ -75,7 +75,7 @@ def _chunks(tree: StepTree, copy: int, last: int) -> Iterator[Chunk]:
         known = piece.known is not None and piece.known <= last
         yield Chunk(
             first=piece.first,
-            va=piece.va,
+            va=None if piece.told else piece.va,
             size=piece.moved_size if moved else piece.size,
             gpa=piece.gpa if known else None,
             meant=piece.meant if moved else None,

@@ -28,6 +28,7 @@ class CopyPiece:
         moved_size: how many bytes that step moved.
         meant: the guest-physical address that the caller meant, or None where
             nothing moved or nothing was mapped.
+        told: whether Xen did not go by ``va``: only an unchecked access says it.
         wrong: whether they moved to or from another frame, or are no use there.
     """
 
@@ -42,6 +43,7 @@ class CopyPiece:
     moved_size: int = 0
     meant: Gpa | None = None
     wrong: bool = False
+    told: bool = False
 
 
 def pieces_of(tree: StepTree, copy: int) -> Iterator[CopyPiece]:
@@ -64,16 +66,16 @@ def pieces_of(tree: StepTree, copy: int) -> Iterator[CopyPiece]:
         elif isinstance(step, UncheckedAccess):
             if at is not None and at.moved is not None:
                 yield at
-                at = None
+                at = _next(at, node.index, step.size)
             at = at or CopyPiece(first=node.index, va=None, size=step.size)
-            at = at if at.va is not None else replace(at, va=step.va)
+            at = at if at.va is not None else replace(at, va=step.va, told=True)
         elif isinstance(step, ListRead) and at is not None and at.moved is not None:
             yield at
             at = None
         elif isinstance(step, Move):
             if at is not None and at.moved is not None:
                 yield at
-                at = _next(at, node.index, step)
+                at = _next(at, node.index, step.size)
             at = at or CopyPiece(first=node.index, va=None, size=step.size)
             known = node.index if at.known is None or at.gpa != step.gpa else at.known
             at = replace(
@@ -95,7 +97,7 @@ def _begun(index: int, va: Gva, step: TlbLookup | Piece, begun: CopyPiece | None
     return CopyPiece(first=first, va=va, size=step.covered, gpa=step.gpa, known=index, lookup=index)
 
 
-def _next(before: CopyPiece, index: int, step: Move) -> CopyPiece:
+def _next(before: CopyPiece, index: int, size: int) -> CopyPiece:
     """One look-up may serve several pages of a large registered range."""
-    after = None if before.va is None else before.va + before.moved_size
-    return CopyPiece(first=index, va=after, size=step.size, lookup=before.lookup)
+    after = None if before.va is None or before.told else before.va + before.moved_size
+    return CopyPiece(first=index, va=after, size=size, lookup=before.lookup)

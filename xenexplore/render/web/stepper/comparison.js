@@ -87,6 +87,7 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
     const act = {
       ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
+      Escape: this.bubble.box.hidden ? null : () => this.bubble.hide(),
       Home: () => this.go(0), End: () => this.go(this.lockstep.length - 1),
       PageDown: () => this.go(this.beat(1)), PageUp: () => this.go(this.beat(-1)),
     }[event.key];

@@ -16,12 +16,14 @@ class Bubble {
     this.box.hidden = true;
     root.append(this.box);
     const on = (kind, act) => root.addEventListener(kind, act, { signal });
-    on("pointerover", (event) => this.over(event.target.closest("[data-term]"), event.target));
+    // Of a view inside another each explains its own.
+    const own = (element) => (element?.closest(".xe") === root ? element : null);
+    on("pointerover", (event) => this.over(own(event.target.closest("[data-term]")), event.target));
     on("pointerleave", () => this.hide());
     on("focusin", (event) => {
       const target = event.target;
       const found = target.matches("[data-term]") ? target : target.matches(".xe-row:focus-visible") ? target.querySelector("[data-term]") : null;
-      if (found) this.show(found);
+      if (own(found)) this.show(found);
       else this.hide();
     });
     on("focusout", () => this.hide());
@@ -83,7 +85,7 @@ function legendOf(run) {
 class Legend {
   constructor(root, run) {
     this.run = run;
-    this.box = document.createElement("aside");
+    this.box = document.createElement("div");
     this.box.className = "xe-legend";
     this.box.tabIndex = -1;
     this.box.setAttribute("role", "dialog");

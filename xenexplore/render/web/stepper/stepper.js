@@ -150,7 +150,10 @@ class Stepper extends Linked {
       event.stopPropagation();
       return;
     }
-    if (this.legend.box.contains(target) && event.key !== "Escape" && event.key !== "?") return;
+    if (this.legend.box.contains(target) && event.key !== "Escape" && event.key !== "?") {
+      event.stopPropagation();
+      return;
+    }
     const control = tag === "BUTTON" || tag === "SUMMARY";
     const act = {
       ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
