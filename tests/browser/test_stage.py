@@ -171,5 +171,5 @@ def test_a_comparison_begins_with_its_verdict_and_folds_what_is_equal(
     assert counts.locator("visible=true").count() == counts.count()
     first, other = made.options().rows[0].trace.outcome, made.options().rows[-1].trace.outcome
     less = first.calls.p2m_entry_reads - other.calls.p2m_entry_reads
-    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td").last
+    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > span").last
     expect(cell).to_have_attribute("data-delta", f"\N{MINUS SIGN}{less}" if less else "")

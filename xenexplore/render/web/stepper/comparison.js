@@ -185,7 +185,7 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
         svg.firstElementChild.setAttribute("d", `M0 1.5H${((calls / this.most[r]) * 100).toFixed(1)}`);
       }
       const more = calls - folded[0].calls(at);
-      cell.dataset.delta = k && more ? `${more > 0 ? "+" : "−"}${Math.abs(more).toLocaleString("en")}` : "";
+      span.dataset.delta = k && more ? `${more > 0 ? "+" : "−"}${Math.abs(more).toLocaleString("en")}` : "";
       cell.classList.toggle("is-other", k > 0 && calls !== folded[0].calls(at));
     }));
     this.live.textContent = this.ends ? "All options at their ends." : `Step ${this.time}. ${this.runs[this.chosen].steps[this.positions[this.chosen].index].say}`;
