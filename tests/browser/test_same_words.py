@@ -30,7 +30,7 @@ from xenexplore.scenario.run.trace import Trace
 #: Of a scenario whose runs are longer, only the first option.
 LONG = 1500
 #: A picture ends a cell that has no room with an ellipsis; so much of it there always is.
-SEEN = 9
+SEEN = 6
 
 SHOWN = """(data, step) => {
   const run = new Run(data);

@@ -24,9 +24,12 @@ from xenexplore.steps import (
     TlbLookup,
 )
 
-__all__ = ["notes_at", "overrun_note"]
+__all__ = ["TELLING", "notes_at", "overrun_note"]
 
 _MOST = 3
+
+#: Kinds of steps in a copy that a note may be about: others leave the notes as they are.
+TELLING = (Copy, Fault, Move, Piece, TlbLookup)
 
 
 def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from xenexplore.render.text.run.trace import guest_line
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.drawing_rules import StepLabel
-from xenexplore.render.views.notes import notes_at
+from xenexplore.render.views.notes import TELLING, notes_at
 from xenexplore.render.views.step_labels import bracket_label, row_columns, short_label, step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.unit_rows import unit_of, unit_rows
@@ -98,7 +98,7 @@ class _View:
             "unit": units,
             "at": [self.focus(_focus(tree.steps[index].step)) for index in every],
             "delta": [self.deltas(delta) for delta in self._deltas()],
-            "note": [self._noted(index) for index in every],
+            "note": list(self._noted(units)),
         }
         return {
             "status": status[:2],
@@ -149,9 +149,15 @@ class _View:
         texts = {str(cite): link_of(cite) for cite in cites}
         return list(texts.values())
 
-    def _noted(self, index: int) -> int:
-        notes = notes_at(self.trace, self.tree, index)
-        return self.noted(tuple(self.texts(capitalised(note)) for note in notes))
+    def _noted(self, units: list[int]) -> Iterator[int]:
+        """The notes of each step; in a copy, only steps of some kinds bring other ones."""
+        unit, notes = -1, 0
+        for index, node in enumerate(self.tree.steps):
+            if units[index] != unit or isinstance(node.step, TELLING):
+                found = notes_at(self.trace, self.tree, index)
+                notes = self.noted(tuple(self.texts(capitalised(note)) for note in found))
+            unit = units[index]
+            yield notes
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
         """What each step adds to the counts; what is done once counts past the last counter."""
