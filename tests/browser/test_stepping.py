@@ -306,7 +306,7 @@ def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, P
         " ['is-done', 'is-now', 'is-ahead'].filter(c => r.classList.contains(c)).join()])"
     )
     assert rows == [
-        ["copy in", "is-done"], ["TLB v0", "is-done"], ["piece", "is-done"],
+        ["handle", "is-done"], ["TLB v0", "is-done"],
         ["L4 [402]", "is-done"], ["L3 [0]", "is-now"], ["L2 [3]", "is-ahead"],
         ["L1 [19]", "is-ahead"], ["P2M", "is-ahead"], ["P2M", "is-ahead"],
         ["bytes", "is-ahead"],

@@ -20,6 +20,7 @@ from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.page import comparison_json, folded_html, opening_step, trace_html
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text
 from xenexplore.scenario.library.builtin import find_scenario as load
 from xenexplore.scenario.run.runner import compare, run
@@ -56,7 +57,7 @@ def test_the_data_is_sent_once_and_kept_out_of_repr(widget: TraceWidget) -> None
 
 def test_data() -> None:
     stepper, view = Stepper(made.wrong_vcpu()), ComparisonView(made.options())
-    assert stepper.data == made.wrong_vcpu().to_json().decode()
+    assert stepper.data == trace_view_json(made.wrong_vcpu()).decode()
     assert view.data == comparison_json(made.options()).decode()
     stepper.close()
     view.close()
@@ -85,7 +86,7 @@ def test_another_run_in_the_same_view() -> None:
         stepper.show(made.stack_send())
         stepper.show(made.private(), step=3)
     assert set(sent) == {"data", "position"}
-    assert stepper.data == made.private().to_json().decode()
+    assert stepper.data == trace_view_json(made.private()).decode()
     assert (stepper.trace, stepper.step) == (made.private(), 3)
     assert stepper.svg() == svg_of(made.private(), 3)
     stepper.step = 10**6
@@ -286,3 +287,13 @@ def test_save_html(widget: TraceWidget, tmp_path: Path) -> None:
     widget.save_html(tmp_path / "view.html")
     shown = made.wrong_vcpu() if isinstance(widget, Stepper) else made.options()
     assert (tmp_path / "view.html").read_text(encoding="utf-8") == trace_html(shown)
+
+
+def test_a_view_that_asks_gets_the_step_on_show_as_text_and_picture() -> None:
+    stepper = Stepper(made.wrong_vcpu(), step=32)
+    told: list[object] = []
+    stepper.send = lambda content, buffers=None: told.append(content)  # type: ignore[method-assign]
+    stepper._handle_custom_msg({"share": True}, [])
+    stepper._handle_custom_msg({"else": True}, [])
+    assert told == [{"share": {"text": stepper.text(), "svg": svg_of(made.wrong_vcpu(), 32)}}]
+    stepper.close()

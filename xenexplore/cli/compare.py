@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
     add_option(parser, "the scenario's own, or all", several=True)
+    parser.add_argument("--legend", action="store_true", help="text: say what its columns mean")
     add_printing(parser, "one option a line")
     add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(comparison.to_json().decode())
         return 0
-    sys.stdout.write(comparison.text(unicode=args.unicode))
+    sys.stdout.write(comparison.text(unicode=args.unicode, legend=args.legend))
     return 0
 
 
@@ -45,7 +46,8 @@ def _code(args: argparse.Namespace) -> str:
     if args.json:
         shown = "to_json().decode()"
     else:
-        shown = "text(unicode=True)" if args.unicode else "text()"
+        unicode = ["unicode=True"] if args.unicode else []
+        shown = f"text({', '.join([*unicode, *(['legend=True'] if args.legend else [])])})"
     return (
         f'import xenexplore as xe\n\ncomparison = {compared}\nprint(comparison.{shown}, end="")\n'
     )

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="text: the path, the address-space map, or the registered buffers",
     )  # fmt: skip
     parser.add_argument("--all", action="store_true", help="text: fold nothing away")
+    parser.add_argument("--legend", action="store_true", help="text: say what its terms mean")
     add_printing(parser, "the path, as --format json does")
     add_max_size(parser, TEXT_SIZE)
     parser.add_argument("--code", action="store_true", help="print the Python that does the same")
@@ -50,7 +51,13 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(trace.to_json(args.step).decode())
     else:
         sys.stdout.write(
-            trace.text(args.step, view=args.view, unicode=args.unicode, folded=not args.all)
+            trace.text(
+                args.step,
+                view=args.view,
+                unicode=args.unicode,
+                folded=not args.all,
+                legend=args.legend,
+            )
         )
     return 0
 
@@ -74,5 +81,6 @@ def _code(args: argparse.Namespace) -> str:
         view = [] if args.view == "path" else [f"view={args.view!r}"]
         unicode = ["unicode=True"] if args.unicode else []
         whole = ["folded=False"] if args.all else []
-        shown = f"text({', '.join([*step, *view, *unicode, *whole])})"
+        legend = ["legend=True"] if args.legend else []
+        shown = f"text({', '.join([*step, *view, *unicode, *whole, *legend])})"
     return f'import xenexplore as xe\n\ntrace = {run}\nprint(trace.{shown}, end="")\n'

@@ -55,6 +55,12 @@ class TraceWidget(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         self._agreed = self._position(traits.get("step", 0))
         super().__init__(position=self._agreed, **traits)
+        self.on_msg(self._asked)
+
+    def _asked(self, _widget: object, content: object, _buffers: object) -> None:
+        """A view asks for what it shows, as text and picture, to give it away."""
+        if isinstance(content, dict) and content.get("share"):
+            self.send({"share": {"text": self.text(), "svg": self.svg()}})
 
     @traitlets.validate("step")
     def _within(self, proposal: dict[str, Any]) -> int:

@@ -9,6 +9,7 @@ from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python, trace_python
 from xenexplore.render.web.page import opening_step, save_html
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.widgets.base import TraceWidget
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Stepper(TraceWidget):
         self._validate_step(at, last)
         self.trace, self._last = trace, last
         self._title = f"{trace.about.name} under {trace.option.label}: {len(trace)} steps"
-        return {"data": trace.to_json().decode(), "step": at, "code": page_python(trace)}
+        return {"data": trace_view_json(trace).decode(), "step": at, "code": page_python(trace)}
 
     def text(self) -> str:
         """The trace as 72-column text; of a long one, the step on show."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from xenexplore.addr import Gfn, Gpa, Gva
+from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.steps import Copy, ListRead, Move, P2mLookup, Piece, PteRead, Purpose, TlbLookup
+from xenexplore.steps import Copy, PteRead
 
 __all__ = ["Chunk", "Focus", "focus_at"]
 
@@ -66,38 +67,18 @@ def focus_at(tree: StepTree, index: int) -> Focus:
 
 
 def _chunks(tree: StepTree, copy: int, last: int) -> Iterator[Chunk]:
-    at: Chunk | None = None
-    for node in tree.inside(copy):
-        if node.index > last:
-            break
-        step = node.step
-        if isinstance(step, TlbLookup | Piece):
-            va: Gva | None = step.va if isinstance(step, TlbLookup) else Gva(step.handle)
-            # A walk after a miss is about the same piece.
-            again = at is not None and not at.moved and at.va == va
-            if at is not None and not again:
-                yield at
-            first = at.first if again and at is not None else node.index
-            hit = isinstance(step, TlbLookup) and step.gpa is not None
-            size = step.covered if isinstance(step, TlbLookup) and hit else step.size
-            gpa = step.gpa if isinstance(step, TlbLookup) else None
-            at = Chunk(first=first, va=va, size=size, gpa=gpa)
-        elif isinstance(step, P2mLookup) and step.purpose is Purpose.WALK_END:
-            if at is not None and at.va is not None and step.mfn is not None:
-                at = replace(at, gpa=Gpa(step.gfn.value << 12 | at.va.value & 0xFFF))
-        elif isinstance(step, ListRead) and at is not None and at.moved:
-            yield at
-            at = None
-        elif isinstance(step, Move):
-            if at is not None and at.moved:
-                yield at
-                # One look-up may serve several pages of a large registered range.
-                after = None if at.va is None else at.va + at.size
-                at = Chunk(first=node.index, va=after, size=step.size)
-            at = at or Chunk(first=node.index, va=None, size=step.size)
-            at = replace(
-                at, size=step.size, gpa=step.gpa, meant=step.meant, moved=True,
-                wrong=not step.right,
-            )  # fmt: skip
-    if at is not None:
-        yield at
+    """The pieces begun by a step, each as far as it is known then, by addresses that Xen uses."""
+    for piece in pieces_of(tree, copy):
+        if piece.first > last:
+            return
+        moved = piece.moved is not None and piece.moved <= last
+        known = piece.known is not None and piece.known <= last
+        yield Chunk(
+            first=piece.first,
+            va=None if piece.told else piece.va,
+            size=piece.moved_size if moved else piece.size,
+            gpa=piece.gpa if known else None,
+            meant=piece.meant if moved else None,
+            moved=moved,
+            wrong=moved and piece.wrong,
+        )

@@ -17,9 +17,8 @@ from xenexplore.render.drawing.text_metrics import (
 )
 from xenexplore.render.views.moment import Moment
 from xenexplore.render.views.rows import StepRow
-from xenexplore.render.views.step_labels import shape_of
+from xenexplore.render.views.step_labels import row_columns, shape_of
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.steps import PteRead
 
 __all__ = ["draw_rows"]
 
@@ -84,14 +83,7 @@ def _window(count: int, current: int) -> tuple[int, int]:
 
 def _laid(tree: StepTree, row: StepRow, width: float) -> _Shown:
     words = row.words
-    parts = [part for part in words.main.split("  ") if part]
-    side = words.side
-    if isinstance(tree.steps[row.last].step, PteRead) and len(parts) > 2:
-        side = parts.pop()
-    text = "   ".join(parts)
-    if words.tone == "miss":
-        side = side.lower()
-    aside = words.aside.replace("p2m ", "P2M ")
+    text, side, aside = row_columns(tree.steps[row.last].step, words)
     room = width - _MAIN - 10
     used = width_of(spans_of(text), _SIZE)
     both = f"{side} · {aside}" if side and aside else side or aside

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from xenexplore.render.drawing.canvas import Canvas
 from xenexplore.render.drawing.glyphs import draw_glyph
 from xenexplore.render.drawing.text_metrics import Span, fitted, width_of
-from xenexplore.render.views.step_labels import shape_of, short_label, step_label
+from xenexplore.render.views.step_labels import bracket_label, shape_of, short_label, step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.steps import (
-    Action,
-)
 
 __all__ = ["draw_timeline", "shown_steps"]
 
@@ -142,10 +139,7 @@ def _brackets(
         for step in levels[depth]:
             inside = [other for other in shown if step <= other <= tree.end(step)]
             left, right = at[step] - slot * 0.3, at[inside[-1]] + slot * 0.2
-            words = step_label(tree.steps[step].step)
-            text = f"{words.label} {words.side or words.main}"
-            if isinstance(tree.steps[step].step, Action):
-                text = words.main
+            text = bracket_label(tree.steps[step].step)
             name = fitted(text, 10.5, max(20.0, right - left - 16))
             start = left + 12 + width_of(name, 10.5)
             canvas.line(("M", left, y - 7), ("L", left, y - 3), ("L", left + 5, y - 3),

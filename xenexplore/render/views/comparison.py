@@ -37,7 +37,7 @@ from xenexplore.steps import (
     WalkCacheLookup,
 )
 
-__all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "way_of"]
+__all__ = ["Measure", "Side", "measures_of", "note_of", "sides_of", "verdict_of", "way_of"]
 
 _FRAMES = 3
 
@@ -168,6 +168,50 @@ def sides_of(comparison: Comparison) -> tuple[Side, ...]:
             )
         )
     return tuple(found)
+
+
+_VERDICTS = {
+    Status.RIGHT: "Right",
+    Status.WRONG: "Wrong bytes",
+    Status.ERROR: "Error",
+    Status.REFUSED: "Refused",
+}
+
+
+def verdict_of(comparison: Comparison) -> str:
+    """Who is right, who reads the fewest table entries, and whose checks are lost."""
+    runs = [row.trace for row in comparison.rows]
+    said = []
+    for status, word in _VERDICTS.items():
+        labels = [run.option.label for run in runs if run.outcome.status is status]
+        if labels:
+            said.append(f"{word}: {_named(labels, len(runs))}.")
+    right = [run for run in runs if run.outcome.status is Status.RIGHT]
+    reads = {run.option.label: _table_reads(run.outcome) for run in right}
+    if len(set(reads.values())) > 1:
+        least = min(reads.values())
+        labels = [label for label, count in reads.items() if count == least]
+        most = max(reads, key=lambda label: reads[label])
+        said.append(
+            f"Of those that are right, {_named(labels, len(runs))} "
+            f"{'reads' if len(labels) == 1 else 'read'} the fewest table entries in calls "
+            f"(page tables and P2M): {least:,}; {most} reads {reads[most]:,}."
+        )
+    lost = [run.option.label for run in runs if run.outcome.lost_checks]
+    if lost:
+        said.append(f"Checks that today's walk makes are lost under {_named(lost, len(runs))}.")
+    return " ".join(said)
+
+
+def _table_reads(outcome: Outcome) -> int:
+    return outcome.calls.pte_reads + outcome.calls.p2m_entry_reads
+
+
+def _named(labels: list[str], whole: int) -> str:
+    """Options by their labels: all of them in a word, labels with commas apart."""
+    if len(labels) == whole and whole > 1:
+        return f"all {whole}"
+    return ("; " if any("," in label for label in labels) else ", ").join(labels)
 
 
 def way_of(trace: Trace) -> str:

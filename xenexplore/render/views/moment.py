@@ -5,34 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from xenexplore.addr import Gva
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.outcome import Counts, counts_of
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.drawing_rules import StepLabel
-from xenexplore.render.views.locations import describe, handles
 from xenexplore.render.views.notes import notes_at
-from xenexplore.render.views.registered import registered_at
-from xenexplore.render.views.rows import StepRow, siblings, updates_of
-from xenexplore.render.views.step_labels import step_label
+from xenexplore.render.views.rows import StepRow, updates_of
 from xenexplore.render.views.step_tree import StepTree
+from xenexplore.render.views.unit_rows import unit_of, unit_rows
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import (
     Action,
-    Copy,
     Hypercall,
     Node,
     Phase,
     PhaseName,
-    Piece,
     PteRead,
     PteUpdate,
-    TlbLookup,
 )
 
 __all__ = ["Moment", "counted", "moment_at", "step_index"]
 
-_ENTRIES_SHOWN = 3
 _SCENARIO = "the scenario"
 
 # Field of Counts: one, several.
@@ -106,7 +99,7 @@ def moment_at(trace: Trace, index: int, tree: StepTree | None = None) -> Moment:
     """
     index = step_index(trace, index)
     tree = tree or StepTree(trace.steps)
-    rows = tuple(_SurroundingRows(trace, tree, index).all())
+    rows = tuple(_rows(trace, tree, index))
     current = next(place for place, row in enumerate(rows) if row.first <= index <= row.last)
     before = trace.steps[: index + 1]
     once = {node.index for node in _set_up(trace, tree)}
@@ -159,100 +152,24 @@ def _going_on(tree: StepTree, index: int) -> str:
     return "the run"
 
 
-class _SurroundingRows:
-    """The rows around one step."""
+def _rows(trace: Trace, tree: StepTree, index: int) -> Iterator[StepRow]:
+    """The rows around one step, each as far as it has happened."""
+    for row in unit_rows(trace, tree, unit_of(tree, index)):
+        if row.implied and row.first != index:
+            continue
+        yield _so_far(tree, row, index)
 
-    def __init__(self, trace: Trace, tree: StepTree, index: int) -> None:
-        self.trace = trace
-        self.tree = tree
-        self.index = index
 
-    def all(self) -> Iterator[StepRow]:
-        around = self.tree.around(self.index)
-        copy = next((at for at in around if isinstance(self.tree.steps[at].step, Copy)), None)
-        if copy is not None:
-            yield from self._under_copy(copy)
-            return
-        focus = self.index if self.tree.children(self.index) else self.tree.steps[self.index].parent
-        if focus >= 0:
-            words = step_label(self.tree.steps[focus].step)
-            yield self._shown(StepRow(first=focus, last=focus, depth=0, words=words))
-        depth = 1 if focus >= 0 else 0
-        for row in siblings(self.tree, self.tree.children(focus), depth):
-            inside = replace(row, last=max(row.last, self.tree.end(row.last)))
-            yield self._shown(row if self.index <= row.last else inside)
-
-    def _under_copy(self, copy: int) -> Iterator[StepRow]:
-        step = self.tree.steps[copy].step
-        assert isinstance(step, Copy)
-        yield StepRow(first=copy, last=copy, depth=0, words=self._handle(copy, step))
-        yield from self._inside(copy, [0])
-
-    def _inside(self, parent: int, lookups: list[int]) -> Iterator[StepRow]:
-        """Everything under a copy, without indentation: pieces are rows of their own."""
-        for row in siblings(self.tree, self.tree.children(parent), 0):
-            for at in range(row.first, row.last + 1):
-                lookups[0] += int(self.tree.steps[at].step.kind == "p2m-lookup")
-            step = self.tree.steps[row.first].step
-            if step.kind == "p2m-lookup":
-                row = replace(row, words=replace(row.words, aside=f"p2m {lookups[0]}"))
-            if isinstance(step, TlbLookup):
-                row = replace(row, words=self._search(row.first, step, row.words))
-            alone = len([n for n in self.tree.children(parent) if self._is_walk(n)]) == 1
-            if not (isinstance(step, Piece) and alone and self.index != row.first):
-                yield self._shown(row)
-            if self.tree.children(row.first):
-                yield from self._inside(row.first, lookups)
-
-    def _is_walk(self, index: int) -> bool:
-        return isinstance(self.tree.steps[index].step, Piece)
-
-    def _shown(self, row: StepRow) -> StepRow:
-        """The row as far as it has happened."""
-        words = row.words
-        if row.first > self.index:
-            words = StepLabel(label=words.label, main="...", tone="quiet")
-        elif row.first <= self.index < row.last:
-            read = self.tree.steps[row.last].step
-            if isinstance(read, PteRead):
-                at = spell.physical(read.entry_at.value)
-                words = replace(words, main=f"{at}  ...")
-            elif isinstance(read, PteUpdate):
-                done = self.tree.steps[row.first : self.index + 1]
-                words = updates_of([node.step for node in done])
-                words = replace(words, main=f"{words.main} ...")
-        return replace(row, words=words)
-
-    def _handle(self, copy: int, step: Copy) -> StepLabel:
-        words = step_label(step)
-        kind = handles(self.tree, copy)
-        where = {"list": "a list of pieces", "registers": "passed in registers"}.get(kind, "")
-        if kind == "linear":
-            where = describe(self.trace.machine, Gva(step.handle), step.subject)
-        elif kind == "physical":
-            where = "guest-physical"
-        return replace(
-            words,
-            label="handle",
-            side=where,
-            more=(f"{words.label}: {step.role}", *words.more),
-        )
-
-    def _search(self, index: int, step: TlbLookup, words: StepLabel) -> StepLabel:
-        """A miss shows the entries that do not cover the handle, and what comes of it."""
-        if step.slot is not None:
-            return words
-        table = registered_at(self.trace.steps, index).table(step.asked)
-        after = next((n.step for n in self.tree.steps[index + 1 : index + 2]), None)
-        goes_on = "walk as today" if isinstance(after, Piece) else "the copy fails"
-        if not table.entries:
-            return replace(words, main="nothing is registered", more=(goes_on, *words.more))
-        lines = [
-            f"[{entry.slot}] {spell.linear(entry.va.value)} {spell.span(entry.size)} {entry.label}"
-            for entry in table.entries[:_ENTRIES_SHOWN]
-        ]
-        if len(table.entries) > _ENTRIES_SHOWN:
-            lines.append(f"and {len(table.entries) - _ENTRIES_SHOWN} more entries")
-        end = f"no entry covers the handle: {goes_on}"
-        first, *others = [line.rstrip() for line in lines]
-        return replace(words, main=first, aside="", more=(*others, end, *words.more))
+def _so_far(tree: StepTree, row: StepRow, index: int) -> StepRow:
+    words = row.words
+    if row.first > index:
+        words = StepLabel(label=words.label, main="...", tone="quiet")
+    elif row.first <= index < row.last:
+        read = tree.steps[row.last].step
+        if isinstance(read, PteRead):
+            words = replace(words, main=f"{spell.physical(read.entry_at.value)}  ...")
+        elif isinstance(read, PteUpdate):
+            done = tree.steps[row.first : index + 1]
+            words = updates_of([node.step for node in done])
+            words = replace(words, main=f"{words.main} ...")
+    return replace(row, words=words)

@@ -9,7 +9,6 @@ from xenexplore.addr import Gpa, Gva, gpa_to_gfn
 from xenexplore.paging import WalkEnd
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.locations import holders, second_mapping
-from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.overruns import Overrun, overrun_of
 from xenexplore.scenario.run.trace import Trace
@@ -20,16 +19,18 @@ from xenexplore.steps import (
     Move,
     Node,
     Piece,
-    PteRead,
     Return,
     Spoilt,
     TlbLookup,
     WalkCacheLookup,
 )
 
-__all__ = ["notes_at", "overrun_note"]
+__all__ = ["TELLING", "notes_at", "overrun_note"]
 
 _MOST = 3
+
+#: Kinds of steps in a copy that a note may be about: others leave the notes as they are.
+TELLING = (Copy, Fault, Move, Piece, TlbLookup)
 
 
 def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:
         found += _wrong(trace, tree, copy, done)
         found += _refused_by_smap(done)
         found += _overrun(trace, tree.steps[copy])
-        found += _asked(trace, done)
+        found += _asked(tree, done)
         found += _walked_for(trace, tree, copy, done)
         found += _alias(trace, tree, copy, done)
         found += _apart(done)
@@ -134,13 +135,13 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     return " The error is silent."
 
 
-def _asked(trace: Trace, done: list[Node]) -> Iterator[str]:
+def _asked(tree: StepTree, done: list[Node]) -> Iterator[str]:
     """Another vCPU's table was asked than that of the vCPU the access is about."""
     for node in reversed(done):
         step = node.step
         if not isinstance(step, TlbLookup) or step.shared or step.asked == step.subject:
             continue
-        search = registered_at(trace.steps, node.index).search
+        search = tree.registered.at(node.index).search
         assert search is not None
         if search.other is None:
             own = f"vCPU {step.subject}'s own table has no entry for it"
@@ -180,7 +181,7 @@ def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
         return
     lookup = missed[-1].step
     assert isinstance(lookup, TlbLookup)
-    table = registered_at(trace.steps, missed[-1].index).table(lookup.asked)
+    table = tree.registered.at(missed[-1].index).table(lookup.asked)
     gpa = _found_after(tree, copy, missed[-1].index)
     if gpa is None:
         return
@@ -228,33 +229,13 @@ def _apart(done: list[Node]) -> Iterator[str]:
 def _again(tree: StepTree, done: list[Node]) -> Iterator[str]:
     """The page of this walk was walked before in the same run."""
     walk = next((n for n in reversed(done) if isinstance(n.step, Piece)), None)
-    if walk is None or not _walked(tree, walk.index):
+    if walk is None or tree.walk_root(walk.index) is None:
         return
     if any(isinstance(node.step, WalkCacheLookup) for node in done):
         return  # walks are remembered: the look-up says why this one was made again
     assert isinstance(walk.step, Piece)
-    page, root = walk.step.handle >> 12, _root(tree, walk.index)
-    before = sum(
-        1
-        for node in tree.steps[: walk.index]
-        if isinstance(node.step, Piece)
-        and node.step.handle >> 12 == page
-        and _root(tree, node.index) == root
-    )
+    before = tree.walked_before(walk.index)
     if before:
         times = "once" if before == 1 else f"{before:,} times"
         at = spell.linear(Gva(walk.step.handle).page.value)
         yield f"the page at {at} has been walked {times} before in this run; nothing was kept."
-
-
-def _walked(tree: StepTree, piece: int) -> bool:
-    return _root(tree, piece) is not None
-
-
-def _root(tree: StepTree, piece: int) -> int | None:
-    """Table that a walk began at, or None where nothing was read."""
-    for child in tree.children(piece):
-        step = tree.steps[child].step
-        if isinstance(step, PteRead):
-            return step.table.value
-    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from xenexplore.steps import Node, TlbInsert, TlbLookup, TlbPurge, TlbSlot
 __all__ = [
     "Gone",
     "Registered",
+    "RegisteredHistory",
     "Removal",
     "ShownEntry",
     "ShownSearch",
@@ -160,38 +162,64 @@ class Registered:
         return ShownTable(vcpu=vcpu)
 
 
+class RegisteredHistory:
+    """The tables after every step, from one pass over the recorded steps.
+
+    Args:
+        steps: the nodes of a trace, in preorder.
+    """
+
+    def __init__(self, steps: Sequence[Node]) -> None:
+        self._at: list[int] = []
+        self._states: list[dict[int | None, ShownTable]] = []
+        self._purges: list[tuple[int, TlbPurge]] = []
+        self._lookups: list[tuple[int, TlbLookup]] = []
+        tables: dict[int | None, ShownTable] = {}
+        for node in steps:
+            step = node.step
+            if isinstance(step, TlbInsert | TlbPurge | TlbLookup):
+                tables = {**tables, **self._changed(tables, step, node.index)}
+                self._at.append(node.index)
+                self._states.append(tables)
+
+    def _changed(
+        self, tables: dict[int | None, ShownTable], step: TlbInsert | TlbPurge | TlbLookup, at: int
+    ) -> dict[int | None, ShownTable]:
+        owner = step.asked if isinstance(step, TlbLookup) else step.vcpu
+        key = None if step.shared else owner
+        table = tables.get(key, ShownTable(vcpu=key))
+        if isinstance(step, TlbInsert):
+            return {key: _insert(table, step, at)}
+        if isinstance(step, TlbPurge):
+            self._purges.append((at, step))
+            return {key: _purge(table, step, at)}
+        self._lookups.append((at, step))
+        return {key: _look_up(table, step)}
+
+    def at(self, index: int) -> Registered:
+        """The tables after a step."""
+        place = bisect_right(self._at, index)
+        tables = self._states[place - 1] if place else {}
+        ordered = sorted(tables.items(), key=lambda item: -1 if item[0] is None else item[0])
+        latest = bisect_right(self._lookups, index, key=lambda item: item[0])
+        search = None
+        if latest:
+            found, step = self._lookups[latest - 1]
+            elsewhere = not step.shared and step.asked != step.subject
+            own = tables.get(step.subject) if elsewhere else None
+            search = ShownSearch(index=found, step=step, other=own.find(step.va) if own else None)
+        purges = bisect_right(self._purges, index, key=lambda item: item[0])
+        return Registered(
+            tables=tuple(table for _, table in ordered),
+            purges=tuple(self._purges[:purges]),
+            search=search,
+            used=bool(self._at),
+        )
+
+
 def registered_at(steps: Sequence[Node], index: int | None = None) -> Registered:
     """The tables after step ``index`` (default: the last)."""
-    last = len(steps) - 1 if index is None else index
-    tables: dict[int | None, ShownTable] = {}
-    purges: list[tuple[int, TlbPurge]] = []
-    latest: tuple[int, TlbLookup] | None = None
-    for node in steps[: last + 1]:
-        step = node.step
-        if isinstance(step, TlbInsert):
-            key = None if step.shared else step.vcpu
-            tables[key] = _insert(tables.get(key, ShownTable(vcpu=key)), step, node.index)
-        elif isinstance(step, TlbPurge):
-            key = None if step.shared else step.vcpu
-            tables[key] = _purge(tables.get(key, ShownTable(vcpu=key)), step, node.index)
-            purges.append((node.index, step))
-        elif isinstance(step, TlbLookup):
-            key = None if step.shared else step.asked
-            tables[key] = _look_up(tables.get(key, ShownTable(vcpu=key)), step)
-            latest = (node.index, step)
-    ordered = sorted(tables.items(), key=lambda item: -1 if item[0] is None else item[0])
-    search = None
-    if latest is not None:
-        found, step = latest
-        own = tables.get(step.subject) if not step.shared and step.asked != step.subject else None
-        search = ShownSearch(index=found, step=step, other=own.find(step.va) if own else None)
-    used = any(isinstance(node.step, TlbInsert | TlbLookup | TlbPurge) for node in steps)
-    return Registered(
-        tables=tuple(table for _, table in ordered),
-        purges=tuple(purges),
-        search=search,
-        used=used,
-    )
+    return RegisteredHistory(steps).at(len(steps) - 1 if index is None else index)
 
 
 def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:

@@ -28,6 +28,7 @@ class StepRow:
         depth: how far it is indented.
         words: what it says.
         folded: how many repetitions it stands for; 0 for an ordinary row.
+        implied: whether it goes without saying unless it is the current one.
     """
 
     first: int
@@ -35,6 +36,7 @@ class StepRow:
     depth: int
     words: StepLabel
     folded: int = 0
+    implied: bool = False
 
 
 def rows_of(tree: StepTree, *, folded: bool = True) -> tuple[StepRow, ...]:

@@ -6,7 +6,7 @@ from xenexplore import steps as s
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.drawing_rules import StepLabel, draws, rule_of
 
-__all__ = ["shape_of", "short_label", "step_label"]
+__all__ = ["bracket_label", "row_columns", "shape_of", "short_label", "step_label"]
 
 _REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8")
 _PURPOSES = {s.Purpose.WALK_END: "by the walk", s.Purpose.BUFFER: "by the copy"}
@@ -33,6 +33,26 @@ def short_label(step: s.Step) -> str:
     """A step in a word or two, in lower case."""
     rule = rule_of(type(step))
     return rule.short(step) if rule.short is not None else rule.label(step).label.lower()
+
+
+def bracket_label(step: s.Step) -> str:
+    """What stands over the steps inside a step on a line of time."""
+    words = step_label(step)
+    if isinstance(step, s.Action):
+        return words.main
+    return f"{words.label} {words.side or words.main}"
+
+
+def row_columns(step: s.Step, words: StepLabel) -> tuple[str, str, str]:
+    """A row that ends with a step, in columns: what it is about, how it went, what may go.
+
+    An entry's flags stand apart from its bits; a miss is quiet here, since its row has a colour.
+    """
+    parts = [part for part in words.main.split("  ") if part]
+    side = words.side.lower() if words.tone == "miss" else words.side
+    if isinstance(step, s.PteRead) and len(parts) > 2:
+        side = parts.pop()
+    return "   ".join(parts), side, words.aside.replace("p2m ", "P2M ")
 
 
 def _sentence(text: str) -> str:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from xenexplore.render.views.registered import RegisteredHistory
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.steps import (
     Node,
+    Piece,
+    PteRead,
     PteUpdate,
     Step,
 )
@@ -59,6 +62,34 @@ class StepTree:
         Accessed and Dirty bits do not count: only the first of many walks sets them.
         """
         return self._shapes[index]
+
+    @cached_property
+    def registered(self) -> RegisteredHistory:
+        """The registered buffers after every step."""
+        return RegisteredHistory(self.steps)
+
+    def walk_root(self, piece: int) -> int | None:
+        """Table that the walk of a piece began at, or None where nothing was read."""
+        for child in self._children[piece]:
+            step = self.steps[child].step
+            if isinstance(step, PteRead):
+                return step.table.value
+        return None
+
+    def walked_before(self, piece: int) -> int:
+        """How many earlier pieces are in the page of this one, walked from the same table."""
+        return self._repeated.get(piece, 0)
+
+    @cached_property
+    def _repeated(self) -> dict[int, int]:
+        seen: dict[tuple[int, int | None], int] = {}
+        found = {}
+        for node in self.steps:
+            if isinstance(node.step, Piece):
+                key = (node.step.handle >> 12, self.walk_root(node.index))
+                found[node.index] = seen.get(key, 0)
+                seen[key] = found[node.index] + 1
+        return found
 
     @cached_property
     def _shapes(self) -> list[int]:

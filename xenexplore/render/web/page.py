@@ -12,12 +12,17 @@ import base64
 import hashlib
 import html
 import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xenexplore.render.views.citation_links import link_of
+from xenexplore.render.views.comparison import sides_of, verdict_of
+from xenexplore.render.views.glossary import GLOSSARY, KEYS
 from xenexplore.render.views.step_labels import shape_of
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.steps import step_kinds
 
 if TYPE_CHECKING:
@@ -48,9 +53,19 @@ noscript img { display: block; max-width: 100%; margin: 24px; }
 """
 _MOUNT = """
 const main = document.querySelector("main");
+const share = () => {
+  const unseen = document.querySelector("noscript").textContent;
+  const kept = new DOMParser().parseFromString(unseen, "text/html");
+  const [, svg] = kept.querySelector("img")?.src.split("base64,") ?? [];
+  const bytes = Uint8Array.from(atob(svg ?? ""), (c) => c.charCodeAt(0));
+  const text = kept.querySelector("pre")?.textContent ?? "";
+  return Promise.resolve({ text, svg: new TextDecoder().decode(bytes) });
+};
 mount(main, JSON.parse(document.getElementById("data").textContent),
-  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python });
+  { deepLink: true, step: Number(main.dataset.step), python: main.dataset.python, share });
 """
+# On lines of its own: inside a line it might be part of a string.
+_COMMENT = re.compile(r"^/\*.*?\*/$", re.DOTALL | re.MULTILINE)
 # What may not stand in a data block: the end of the element, and what opens a comment.
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -60,6 +75,8 @@ _PARTS = (
     "numbers",
     "words",
     "glyphs",
+    "explain",
+    "search",
     "folded",
     "rows",
     "run",
@@ -74,6 +91,10 @@ _PARTS = (
     "tables_view",
     "map_view",
     "timeline",
+    "linked",
+    "markup",
+    "share",
+    "whole_tab",
     "stepper",
     "lockstep",
     "comparison",
@@ -95,13 +116,23 @@ def web_module() -> str:
     """The stepper's ES module, as it is served everywhere: its parts, joined."""
     folder = resources.files("xenexplore.render") / "web" / "stepper"
     texts = ((folder / f"{part}.js").read_text(encoding="utf-8") for part in _PARTS)
-    return "\n".join((_ABOUT, _shapes(), *texts))
+    return "\n".join((_ABOUT, _shapes(), _glossary(), *texts))
 
 
 def _shapes() -> str:
     """The kinds of steps and their shapes, as the drawing rules have them."""
     shapes = {name: shape_of(kind) for name, kind in sorted(step_kinds().items())}
     return f"const SHAPE_OF = {json.dumps(shapes)};"
+
+
+def _glossary() -> str:
+    """The glossary and the keys, as the browser shows them: name, text, source, link."""
+    terms = {
+        key: (term.name, term.text, *((str(term.cite), link_of(term.cite)) if term.cite else ()))
+        for key, term in GLOSSARY.items()
+    }
+    texts = (json.dumps(value, ensure_ascii=False) for value in (terms, KEYS))
+    return "const GLOSSARY = {};\nconst KEYS = {};".format(*texts)
 
 
 @cache
@@ -122,15 +153,16 @@ def html_document(
     """One HTML file around a trace or a comparison; same arguments, same text.
 
     Args:
-        data: JSON as :meth:`Trace.to_json` or :func:`comparison_json` write it.
+        data: JSON as :func:`~xenexplore.render.web.view_data.trace_view_json` or
+            :func:`comparison_json` write it.
         title: of the page.
         step: where it opens, from 0; of a comparison -1: all options at their ends.
         python: the lines that show the same in JupyterLab, or ``""``.
         fallback_svg: a picture for readers without scripts, or ``""``.
         fallback_text: text for them, or ``""``.
     """
-    script = web_module() + _MOUNT
-    style = web_style() + _PAGE_STYLE
+    script = _compact(web_module() + _MOUNT)
+    style = _compact(web_style() + _PAGE_STYLE)
     assert "</script" not in script, "the script would end its own element"
     assert "</style" not in style, "the style would end its own element"
     policy = (
@@ -195,7 +227,7 @@ def trace_html(trace: Trace | Comparison) -> str:
     from xenexplore.render.text.run.trace import trace_text
 
     return html_document(
-        trace.to_json(),
+        trace_view_json(trace),
         title=f"{trace.about.title}: {trace.option.label}",
         step=opening_step(trace),
         python=page_python(trace),
@@ -227,14 +259,28 @@ def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
 def comparison_json(comparison: Comparison) -> bytes:
     """A comparison with the whole trace of each option: what the comparison view is drawn from.
 
-    ``Comparison.to_json()`` with two more members, in the order of ``options``: ``traces``, and
-    ``opens``, the step of each that says most.
+    ``Comparison.to_json()`` with four more members: ``verdict``, in a few sentences; and in the
+    order of ``options`` ``opens``, the step of each that says most; ``results``, what the last
+    call of each returned; ``traces``, as
+    :func:`~xenexplore.render.web.view_data.trace_view_json` writes each.
     """
     head = comparison.to_json().rstrip()
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
-    paths = b",\n".join(row.trace.to_json().rstrip() for row in comparison.rows)
-    opens = json.dumps([opening_step(row.trace) for row in comparison.rows]).encode()
-    return head[:-1] + b',\n"opens":' + opens + b',\n"traces":[\n' + paths + b"\n]}\n"
+    more = {
+        "verdict": verdict_of(comparison),
+        "opens": [opening_step(row.trace) for row in comparison.rows],
+        "results": [side.result for side in sides_of(comparison)],
+    }
+    members = [f'"{name}":{json.dumps(value, ensure_ascii=False)}' for name, value in more.items()]
+    paths = b",\n".join(trace_view_json(row.trace).rstrip() for row in comparison.rows)
+    head = b",\n".join([head[:-1], *(member.encode() for member in members)])
+    return head + b',\n"traces":[\n' + paths + b"\n]}\n"
+
+
+def _compact(text: str) -> str:
+    """A script or a style sheet without its lines of comment and its indentation."""
+    lines = (line.strip() for line in _COMMENT.sub("", text).splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _hash(text: str) -> str:

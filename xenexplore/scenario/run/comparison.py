@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from xenexplore.display import Pictured
+from xenexplore.display import Pictured, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.trace import Trace
@@ -84,6 +84,15 @@ class Comparison(Pictured):
 
     about: About
     rows: tuple[ComparisonRow, ...]
+
+    def text(self, *, unicode: bool = False, legend: bool = False) -> str:
+        """The comparison as a table of 72 columns, for a mail.
+
+        Args:
+            unicode: box characters and arrows instead of ASCII.
+            legend: below it, what its columns mean.
+        """
+        return text_of(self, unicode=unicode, legend=legend)
 
     @property
     def traces(self) -> tuple[Trace, ...]:

@@ -94,6 +94,7 @@ class Trace(Pictured):
         view: str = "path",
         unicode: bool = False,
         folded: bool = True,
+        legend: bool = False,
     ) -> str:
         """The run as text of 72 columns.
 
@@ -104,11 +105,12 @@ class Trace(Pictured):
                 registered buffers.
             unicode: box characters instead of ASCII.
             folded: one line for what repeats in the whole path.
+            legend: below it, what the terms of this run mean.
 
         Raises:
             MachineError: there is no such view or step.
         """
-        return text_of(self, step=step, view=view, unicode=unicode, folded=folded)
+        return text_of(self, step=step, view=view, unicode=unicode, folded=folded, legend=legend)
 
     def svg(self, step: int | None = None, *, view: str = "", theme: str = "light") -> str:
         """A view of the run as an SVG document.

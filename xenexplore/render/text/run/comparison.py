@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from xenexplore.render.text.box import Ink
+from xenexplore.render.text.legend import comparison_legend
 from xenexplore.render.text.run.trace import assumed_line, guest_line
 from xenexplore.render.text.table import WIDTH
 from xenexplore.render.views.comparison import Measure, Side, measures_of, sides_of
@@ -36,13 +37,16 @@ class _Column:
 _SHOWN = {status: status.value for status in Status} | {Status.WRONG: "WRONG"}
 
 
-def comparison_text(comparison: Comparison, *, unicode: bool = False) -> str:
+def comparison_text(comparison: Comparison, *, unicode: bool = False, legend: bool = False) -> str:
     """Outcome, counts, hazards and first difference of every option.
 
     Args:
         comparison: the runs.
         unicode: box characters and arrows instead of ASCII.
+        legend: below it, what its columns mean.
     """
+    if legend:
+        return f"{comparison_text(comparison, unicode=unicode)}\n{comparison_legend(comparison)}"
     ink = Ink(unicode=unicode)
     about = comparison.about
     guest = guest_line(comparison.rows[0].trace) if comparison.rows else ""

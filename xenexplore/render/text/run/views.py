@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.errors import MachineError
+from xenexplore.render.text.legend import trace_legend
 from xenexplore.render.text.run.address_map import map_text
 from xenexplore.render.text.run.registered import registered_text
 from xenexplore.render.text.run.step import step_text
@@ -21,12 +22,16 @@ def run_text(
     view: str = "path",
     unicode: bool = False,
     folded: bool = True,
+    legend: bool = False,
 ) -> str:
     """A view of a run as text; arguments as for :meth:`Trace.text`.
 
     Raises:
         MachineError: there is no such view or step.
     """
+    if legend:
+        shown = run_text(trace, step=step, view=view, unicode=unicode, folded=folded)
+        return f"{shown}\n{trace_legend(trace)}"
     if view == "map":
         return map_text(trace, step, unicode=unicode)
     if view == "registered":

@@ -8,8 +8,8 @@ class Comparison {
     this.options = options;
     this.runs = data.traces.map((trace) => new Run(trace));
     this.lockstep = new Lockstep(this.runs);
-    this.used = COUNTS.map(([, name], at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls[at] || run.last.setup[at]));
-    this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls[at])));
+    this.used = this.runs[0].view.counters.map((name, at) => [at, name]).filter(([at]) => this.runs.some((run) => run.last.calls(at) || run.last.once(at)));
+    this.most = this.used.map(([at]) => Math.max(1, ...this.runs.map((run) => run.last.calls(at))));
     this.time = 0;
     this.chosen = 0;
     this.ends = true;
@@ -22,6 +22,8 @@ class Comparison {
     on(this.root, "keydown", (event) => this.key(event));
     on(this.root, "focusin", keepKeys);
     on(this.root, "click", (event) => this.click(event));
+    this.share = new Share(this.root, options, `${data.scenario.name}-comparison`);
+    this.bubble = new Bubble(this.root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(window, "beforeprint", () => this.layOutForPaper());
     on(window, "afterprint", () => this.bands.replaceChildren());
@@ -43,21 +45,25 @@ class Comparison {
     const row = (name, cls, cells) => `<tr class="${cls}"><th scope="row">${name}</th>${cells.join("")}</tr>`;
     const each = (make) => data.options.map(make);
     const heads = each(({ option }, k) => `<th scope="col"><button type="button" data-act="choose" data-at="${k}" aria-pressed="${k === 0}" title="${esc(option.title)}"><b>${esc(option.ident)}</b> ${esc(option.label)}</button></th>`);
-    const outcome = ({ outcome: o }) => {
-      const [mark, word] = STATUS[o.status] || ["", o.status];
+    const outcome = ({ outcome: o }, k) => {
+      const [mark, word] = this.runs[k].view.status;
       const bytes = o.wrong_bytes ? `<br><small>${size(o.wrong_bytes)} wrong, ${size(o.right_bytes)} right</small>` : "";
-      return `<td class="xe-status-${o.status}"><b><span aria-hidden="true">${mark}</span> ${word}</b>${bytes}${o.refusals.length ? `<br><small>${sentence(o.refusals[0])}</small>` : ""}</td>`;
+      return `<td class="xe-status-${o.status}"><b><span aria-hidden="true">${mark}</span> ${word}</b>${bytes}${o.refusals.length ? `<br><small>${marked(o.refusals[0])}</small>` : ""}</td>`;
     };
-    const result = ({ outcome: o }, k) => `<td>${o.result === null ? "none" : o.result ? esc(this.errnoOf(k)) : "0"}</td>`;
+    const result = ({ outcome: o }, k) => `<td>${esc(data.results[k] || "none")}</td>`;
     const list = (items) => `<td>${items.length ? [...new Set(items)].map((item) => `<span class="xe-warn" aria-hidden="true">▲</span> ${esc(item)}`).join("<br>") : "<small>none</small>"}</td>`;
-    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${sentence(d.other_says || "The run is over.")}</button>`}</td>`;
-    const counts = this.used.map(([, name]) => row(name, "xe-crow", each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
+    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${marked(d.other_says || "The run is over.")}</button>`}</td>`;
+    const equal = ([at]) => this.runs.every(({ last }) => last.calls(at) === this.runs[0].last.calls(at) && last.once(at) === this.runs[0].last.once(at));
+    this.same = this.used.filter(equal).length;
+    const counts = this.used.map((counter) => row(`<span${term(`count:${this.runs[0].view.counts[counter[0]]}`)}>${counter[1]}</span>`, `xe-crow${equal(counter) ? " is-equal" : ""}`, each(() => '<td><span></span><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>')));
     root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
-<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}</details>
+<p class="xe-verdict">${marked(data.verdict)}</p>
+<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}${paragraphs(data.scenario.asked)}${data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}</details>${shareHtml(this.options)}
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
 <div class="xe-bands"></div>
 <div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
-${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
+${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "xe-outcomerow", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
+${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-expanded="false">${plural(this.same, "count")} equal under every option</button>` : ""}
 <p class="xe-sr" aria-live="polite"></p><div class="xe-detail"></div></div>`;
     this.range = root.querySelector("input");
     this.bands = root.querySelector(".xe-bands");
@@ -77,14 +83,11 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     }
     this.bands.replaceChildren(...bands);
   }
-  errnoOf(k) {
-    const returns = this.runs[k].steps.filter((step) => step.kind === "return");
-    return returns.length ? errno(returns[returns.length - 1]) : this.data.options[k].outcome.result;
-  }
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
     const act = {
       ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
+      Escape: this.bubble.box.hidden ? null : () => this.bubble.hide(),
       Home: () => this.go(0), End: () => this.go(this.lockstep.length - 1),
       PageDown: () => this.go(this.beat(1)), PageUp: () => this.go(this.beat(-1)),
     }[event.key];
@@ -111,6 +114,8 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     if (act.dataset.act === "prev") this.step(-1);
     else if (act.dataset.act === "next") this.step(1);
     else if (act.dataset.act === "choose") this.choose(at);
+    else if (act.dataset.act === "share") this.share.give(act.dataset.kind);
+    else if (act.dataset.act === "same") act.setAttribute("aria-expanded", String(this.root.classList.toggle("has-equal")));
     else if (act.dataset.act === "mode") {
       this.setEnds(act.dataset.ends === "1");
       this.options.onStep?.(this.ends ? -1 : this.time);
@@ -158,27 +163,30 @@ ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "", each(out
     this.range.value = this.ends ? this.lockstep.length - 1 : this.time;
     this.range.setAttribute("aria-valuetext", this.ends ? "all at their ends" : `step ${this.time} of ${this.lockstep.length - 1}`);
     this.root.querySelector(".xe-nowrow").hidden = this.ends;
+    this.root.querySelector(".xe-outcomerow th").textContent = this.ends ? "outcome" : "outcome, at the end";
     this.root.querySelector(".xe-count").innerHTML = this.ends ? "" : `step <b>${this.time}</b> / ${this.lockstep.length - 1}`;
     const folded = this.runs.map((run, k) => run.foldAt(this.positions[k].index));
     this.positions.forEach(({ index, waits }, k) => {
       const step = this.runs[k].steps[index];
-      const found = words(step);
+      const found = this.runs[k].words(index);
       const over = index === this.runs[k].length - 1 && (waits || this.ends);
-      const html = `<span class="xe-cellhead">${glyph(step, waits ? "is-ahead" : "is-now")} <b>${found.label}</b> <small>${over ? "over" : waits ? "waits" : index}</small></span><span class="xe-cellmain">${found.main}</span>${found.tone === "bad" ? `<span class="xe-cellbad">${found.side}</span>` : ""}`;
+      const html = `<span class="xe-cellhead">${glyph(step, waits ? "is-ahead" : "is-now")} <b>${found.label}</b> <small>${over ? "over" : waits ? "waits" : index}</small></span><span class="xe-cellmain">${found.html.main}</span>${found.bad ? `<span class="xe-cellbad">${found.html.side}</span>` : ""}`;
       const cell = this.nowCells[k];
       cell.classList.toggle("is-waiting", waits);
       if (cell.xeHtml !== html) cell.innerHTML = cell.xeHtml = html;
     });
     this.used.forEach(([at], r) => folded.forEach((state, k) => {
       const cell = this.countCells[r][k];
-      const once = state.setup[at], calls = state.calls[at];
+      const once = state.once(at), calls = state.calls(at);
       const text = `${calls.toLocaleString("en")}${once ? ` + ${once.toLocaleString("en")} once` : ""}`;
       const [span, svg] = cell.children;
       if (span.textContent !== text) {
         span.textContent = text;
         svg.firstElementChild.setAttribute("d", `M0 1.5H${((calls / this.most[r]) * 100).toFixed(1)}`);
       }
-      cell.classList.toggle("is-other", k > 0 && calls !== folded[0].calls[at]);
+      const more = calls - folded[0].calls(at);
+      span.dataset.delta = k && more ? `${more > 0 ? "+" : "−"}${Math.abs(more).toLocaleString("en")}` : "";
+      cell.classList.toggle("is-other", k > 0 && calls !== folded[0].calls(at));
     }));
     this.live.textContent = this.ends ? "All options at their ends." : `Step ${this.time}. ${this.runs[this.chosen].steps[this.positions[this.chosen].index].say}`;
   }

@@ -19,4 +19,3 @@ const SHAPES = {
 // SHAPE_OF, kind to shape, stands before this part: the registered drawing rules.
 const glyph = (step, classes = "") =>
   `<svg class="xe-glyph ${classes}" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">${SHAPES[SHAPE_OF[step.kind]]}</svg>`;
-const isBad = (step) => words(step).tone === "bad";

@@ -1,7 +1,8 @@
 // The module's exports: mount() for a page, the default for anywidget.
 
 // Show a trace or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
-// ends), `onStep(step)`, `python` (the lines that show the same), `deepLink` (keep `#step=N` or
+// ends), `onStep(step)`, `python` (the lines that show the same), `share()` (promises `text` and `svg`
+// for share.js), `deepLink` (keep `#step=N` or
 // `#step=end` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
   const linked = () => {
@@ -32,6 +33,23 @@ export function mount(el, data, options = {}) {
   return view;
 }
 
+// What the kernel makes of the step on show, as text and picture.
+function asked(model) {
+  return new Promise((done, fail) => {
+    const told = (message) => {
+      if (message?.share) end(() => done(message.share));
+    };
+    const late = setTimeout(() => end(() => fail(new Error("no kernel"))), 10_000);
+    const end = (act) => {
+      clearTimeout(late);
+      model.off("msg:custom", told);
+      act();
+    };
+    model.on("msg:custom", told);
+    model.send({ share: true });
+  });
+}
+
 // anywidget: the data comes once, and whole again when another run is shown; the step goes both ways.
 function render({ model, el }) {
   let view = null;
@@ -42,6 +60,7 @@ function render({ model, el }) {
     view = mount(el, JSON.parse(model.get("data")), {
       step: turns.now.step,
       python: model.get("code"),
+      share: () => asked(model),
       onStep: (step) => turns.go(step),
     });
   };

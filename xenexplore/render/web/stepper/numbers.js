@@ -34,12 +34,19 @@ function size(value) {
 }
 const plural = (count, noun, many) => `${count.toLocaleString("en")} ${count === 1 ? noun : many || `${noun}s`}`;
 
-// A recorded sentence, its long numbers spelled as the views spell them.
-function sentence(text) {
-  return esc(text)
-    .replace(/\b(\d{6,}) bytes/g, (_, digits) => size(digits))
-    .replace(/\b0x([0-9a-f]{9,16})\b/g, (_, digits) => handle(BigInt(`0x${digits}`)))
-    .replace(/\b0x[0-9a-f]{3,8}\b/g, (found) => `<span class="xe-n">${found}</span>`);
+// Text as Python has made it: arrows drawn, numbers in groups and linked across the views by
+// how they are spelled (number_format.py): ffffc900'00613b2c is linear, 06bf7b2c physical.
+const NUMBERS = /\b0x([0-9a-f]{9,16})\b|\b(0x[0-9a-f]{3,8})\b|\b([0-9a-f]{4}(?:'[0-9a-f]{4}){3})\b|\b([0-9a-f]{8}'[0-9a-f]{8})\b|\b([0-9a-f]{1,7}'[0-9a-f]{8})\b|\b(gfn|mfn) ([0-9a-f]{5,})\b|\b([0-9a-f]{8})\b(?! bytes)/g;
+const value = (digits) => BigInt(`0x${digits.replaceAll("'", "")}`);
+function marked(text) {
+  const drawn = text.replaceAll("->", "→").replaceAll("<-", "←");
+  return esc(drawn).replace(NUMBERS, (_, long, short, entry, lin, far, space, number_, near) =>
+    long ? handle(value(long))
+      : short ? `<span class="xe-n">${short}</span>`
+      : entry ? raw(value(entry))
+      : lin ? linear(value(lin))
+      : space ? `${space} ${(space === "gfn" ? frame : machine)(value(number_))}`
+      : physical(value(far || near)));
 }
 const paragraphs = (text) => text.split(/\n\s*\n/).filter((part) => part.trim()).map((part) => `<p>${esc(part.trim())}</p>`).join("");
 const warned = (bad, text) => (bad ? `<span class="xe-warn" aria-hidden="true">▲</span> ${text}` : text);

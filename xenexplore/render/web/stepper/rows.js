@@ -1,49 +1,11 @@
-// The steps under a copy, a phase or a call as rows; an entry bit by bit.
+// The rows of a unit as Python has made them; an entry bit by bit.
 
-// The steps under a copy, a phase or a call as rows; a table's P2M look-up and the
-// entry read from it are one row of two marks.
 function rowsOf(run, unit) {
-  const rows = [];
-  const deep = unit >= 0 && ["copy", "phase"].includes(run.steps[unit].kind);
-  const from = unit;
-  const end = unit < 0 ? run.length : run.end[unit];
-  let chunk = 0;
-  for (let i = Math.max(from, 0); i < end; i = deep || i === unit ? i + 1 : run.end[i]) {
-    const step = run.steps[i];
-    const last = rows[rows.length - 1];
-    if (step.kind === "piece") chunk += 1;
-    if (step.kind === "pte-read" && last && last.table === step.level) {
-      last.indices.push(i);
-      last.step = step;
-    } else if (step.kind === "pte-update" && last && last.step.kind === "pte-update") {
-      last.indices.push(i);
-    } else {
-      const folded = !deep && i !== unit && run.hasChildren(i);
-      rows.push({ indices: [i], step, table: (step.kind === "p2m-lookup" && step.level) || 0, head: i === unit, chunk, until: folded ? run.end[i] : i + 1 });
-    }
-  }
-  return rows;
-}
-
-const PURPOSES = { buffer: "copy", "walk end": "walk" };
-function rowWords(run, row) {
-  const found = words(row.step);
-  if (row.step.kind === "p2m-lookup" && row.step.purpose) {
-    if (row.step.level) found.label = `L${row.step.level}`;
-    else found.side = `${found.side} · ${PURPOSES[row.step.purpose]}`;
-  } else if (row.table) {
-    const lookup = run.steps[row.indices[0]];
-    found.more = lookup.mfn ? `mfn ${hex(big(lookup.mfn))}` : "";
-  } else if (row.indices.length > 1 && row.step.kind === "pte-update") {
-    const updates = row.indices.map((i) => run.steps[i]);
-    found.main = updates.map((s) => `L${s.level}: ${bitNames(big(s.before) ^ big(s.after))}`).join(" · ");
-    found.side = "after the walk";
-  } else if (row.step.kind === "hypercall") {
-    const step = row.step;
-    const args = step.args.map((value, at) => `<span class="xe-arg">${REGISTERS[at]} ${big(value) > 0xffffn ? handle(big(value)) : `<span class="xe-n">${hex(big(value))}</span>`}</span>`);
-    found.below = `<span class="xe-arg">rax <span class="xe-n">${hex(big(step.number))}</span></span>${args.join("")}`;
-  }
-  return found;
+  return (run.view.rows[unit] || []).map(([first, last, words, implied]) => ({
+    first, last, words: run.vocabulary[words], implied: Boolean(implied), head: first === unit,
+    until: Math.max(last + 1, first === unit ? 0 : run.end[last]),
+    indices: Array.from({ length: last - first + 1 }, (_, at) => first + at),
+  }));
 }
 
 // An entry bit by bit: sixteen groups of four, the fields named under them.

@@ -1,45 +1,46 @@
 // One trace with what is precomputed over it.
 
-const UNITS_OF = new Set(["action", "hypercall", "phase", "copy"]);
-const LANDMARKS = new Set(["action", "hypercall", "copy"]);
-
-// One trace with what is precomputed over it: subtree ends, units, checkpoints.
 class Run {
   constructor(data) {
+    if (!data.view) throw new Error("xenexplore: a trace without its words; render.web.view_data makes both");
     this.data = data;
     this.steps = data.steps;
     this.cites = data.cites;
+    this.view = data.view;
+    this.vocabulary = data.view.words.map((words) => new Words(words));
+    this.unit = data.view.unit;
+    this.worth = new Set(data.view.worth);
     const n = (this.length = data.steps.length);
     this.end = new Int32Array(n);
-    this.unit = new Int32Array(n);
-    this.inSetup = new Uint8Array(n);
-    this.walkBegins = new Uint8Array(n);
-    this.landmarks = [];
     for (let i = n - 1; i >= 0; i--) {
       if (this.end[i] <= i) this.end[i] = i + 1;
       const parent = data.steps[i].parent;
       if (parent >= 0 && this.end[parent] < this.end[i]) this.end[parent] = this.end[i];
     }
-    const walked = new Set();
-    for (let i = 0; i < n; i++) {
-      const step = data.steps[i];
-      const parent = step.parent;
-      const stands = UNITS_OF.has(step.kind) && this.end[i] > i + 1;
-      this.unit[i] = stands ? i : parent >= 0 ? this.unit[parent] : -1;
-      if (parent >= 0)
-        this.inSetup[i] = this.inSetup[parent] || (data.steps[parent].kind === "phase" && data.steps[parent].name === "setup") ? 1 : 0;
-      if ((step.kind === "pte-read" || (step.kind === "fault" && step.linear && parent >= 0)) && !walked.has(parent)) {
-        walked.add(parent);
-        this.walkBegins[i] = 1;
-      }
-      if (LANDMARKS.has(step.kind)) this.landmarks.push(i);
-    }
     this.chunkLists = new Map();
     this.rowLists = new Map();
     this.childLists = new Map();
-    this.checkpoints = [new Folded()];
-    this.now = new Folded();
+    this.checkpoints = [new Folded(data.view.counters.length)];
+    this.now = this.checkpoints[0].copy();
     this.last = this.foldAt(n - 1).copy();
+  }
+  words(index) {
+    return this.vocabulary[this.view.word[index]];
+  }
+  // What a line of time calls a step, and the steps inside it.
+  line(index) {
+    const [short, bracket] = this.view.lines[this.view.line[index]];
+    return { short, bracket };
+  }
+  // What a step adds to the counts, as [counter, value].
+  deltas(index) {
+    return this.view.deltas[this.view.delta[index]];
+  }
+  notes(index) {
+    return this.view.notes[this.view.note[index]].map((at) => this.view.texts[at]);
+  }
+  link(index) {
+    return this.view.links[this.steps[index].cite] || "";
   }
   // The folded state at a step: onwards from where we are, or from the nearest checkpoint.
   foldAt(index) {
@@ -72,8 +73,9 @@ class Run {
   }
   // The nearest landmark before or after a step.
   landmark(index, way) {
-    if (way > 0) return this.landmarks.find((at) => at > index) ?? this.length - 1;
-    for (let k = this.landmarks.length - 1; k >= 0; k--) if (this.landmarks[k] < index) return this.landmarks[k];
+    const { stops } = this.view;
+    if (way > 0) return stops.find((at) => at > index) ?? this.length - 1;
+    for (let k = stops.length - 1; k >= 0; k--) if (stops[k] < index) return stops[k];
     return 0;
   }
   rows(unit) {

@@ -5,24 +5,17 @@
 const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
 
 let instances = 0;
-const KEYS = "← → step · PgUp PgDn copy or call · Home End · space play · Enter bits or fold · + − zoom";
-// From which width (px) three columns stand side by side, and from which two.
-const WIDE = 1120, MIDDLE = 850;
-const STATUS = { right: ["✓", "right"], wrong: ["✕", "wrong bytes"], error: ["!", "error"], refused: ["–", "refused"] };
+// From which width (px) there is room for wide columns, and from which two stand side by side.
+const WIDE = 1360, MIDDLE = 640;
 
-// The Python that shows the same, where whoever mounts the view gives it.
-const python = (lines) => (lines ? `<div class="xe-python"><p>The Python that shows this:</p><pre>${esc(lines)}</pre></div>` : "");
-
-class Stepper {
+class Stepper extends Linked {
   constructor(el, data, options = {}) {
+    super();
     this.run = new Run(data);
     this.options = options;
     this.machine = new MachineMap(data.machine, data.steps);
     this.uid = `xe${(instances += 1)}`;
     this.index = -1;
-    this.lit = ""; // what is pointed at, as keys
-    this.pinned = ""; // what was picked, as keys
-    this.pinnedText = "";
     this.folds = new Map(); // step -> folded by hand (true) or unfolded (false)
     this.timer = 0;
     this.rate = 2;
@@ -49,27 +42,12 @@ class Stepper {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", `Stepper: ${data.scenario.title}, ${data.option.title}`);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
-    const [mark, word] = STATUS[data.outcome.status] || ["", data.outcome.status];
-    const guest = data.machine.guest;
-    const about = [guest.type.toUpperCase(), guest.kernel, size(guest.memory), plural(guest.vcpus, "vCPU"), guest.encryption === "none" ? "" : `encrypted (${guest.encryption})`].filter(Boolean).join(" · ");
-    const given = Object.entries(data.option.given).map(([k, v]) => `${k} = ${Array.isArray(v) ? v.join(", ") : v}`).join(" · ");
-    const tail = [data.scenario.question.join(", "), data.scenario.asked && `asked by ${data.scenario.asked}`].filter(Boolean).join(" · ");
-    root.innerHTML = `<div class="xe-body">
-<header class="xe-head">${this.options.embedded ? "" : `<h2>${esc(data.scenario.title)}</h2>`}<p class="xe-option"><b>${esc(data.option.ident)}</b> ${esc(data.option.title)}${given ? ` <small>${esc(given)}</small>` : ""}</p>
-<p class="xe-right"><span class="xe-status xe-status-${data.outcome.status}"><span aria-hidden="true">${mark}</span> ${word}</span><span class="xe-count" aria-hidden="true"></span></p></header>
-<details class="xe-about"><summary>${esc(about)}</summary>${this.options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!this.options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(this.options.python)}<p>${esc(KEYS)}</p></details>
-<div class="xe-views">
-<section class="xe-map" aria-labelledby="${uid}-h1"><div class="xe-sectionhead"><h3 id="${uid}-h1">Where the buffer lives</h3><span class="xe-zoom" role="group" aria-label="Zoom">${ZOOMS.map((z, at) => `<button type="button" data-act="zoom" data-zoom="${at}" aria-pressed="${at === 0}">${z}</button>`).join("")}</span></div><div class="xe-mapbox" tabindex="0" role="group" aria-label="Address spaces; up and down select"></div><p class="xe-readout" aria-live="polite"></p></section>
-<section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span></div><div class="xe-chunks"></div><ol class="xe-rows"></ol>
-<div class="xe-tables-view"${this.hasTables ? "" : " hidden"}><h3>Registered buffers</h3><div class="xe-tablelist"></div></div></section>
-<section class="xe-this" aria-labelledby="${uid}-h3"><div class="xe-now-part"><div class="xe-sectionhead"><h3 id="${uid}-h3">This step</h3></div><p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p></div><div class="xe-count-part"><h3>So far</h3>${this.says.html()}</div><div class="xe-worth-part"><div class="xe-sectionhead"><h3 class="xe-worthhead">Worth noticing</h3></div><ul class="xe-worth"></ul></div></section></div>
-<div class="xe-time"><div class="xe-line" role="group" aria-label="Line of time"></div>
-<div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="play" aria-label="Play" aria-pressed="false">▷</button><button type="button" data-act="next" aria-label="Next step">›</button>
-<div class="xe-scrub"><svg class="xe-ticks" aria-hidden="true" preserveAspectRatio="none"></svg><input type="range" min="0" max="${this.run.length - 1}" step="1" value="0" aria-label="Step"></div>
-<label class="xe-rate"><span class="xe-sr">Speed</span><select>${[1, 2, 5, 20].map((r) => `<option value="${r}"${r === 2 ? " selected" : ""}>${r}/s</option>`).join("")}</select></label></div></div></div>`;
+    root.innerHTML = stageHtml(this, data, uid);
     const find = (name) => root.querySelector(`.xe-${name}`);
-    this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "views", "map"].map((n) => [n, find(n)]));
+    this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "this"].map((n) => [n, find(n)]));
     this.range = root.querySelector("input[type=range]");
+    this.finder = root.querySelector("input[type=search]");
+    this.findings = root.querySelector(".xe-find output");
     this.parts.sofar = root.querySelector(".xe-sofar tbody");
     this.timeline.ticks();
   }
@@ -82,6 +60,12 @@ class Stepper {
     on(root, "click", (event) => this.click(event));
     on(root, "pointerover", (event) => this.hover(event.target.closest?.("[data-k],[data-t]")));
     on(root, "pointerleave", () => this.hover(null));
+    this.bubble = new Bubble(root, this.abort.signal);
+    this.legend = new Legend(root, this.run);
+    this.search = new Search(this.run);
+    on(this.finder, "input", () => this.seek(this.finder.value));
+    this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
+    this.tab = new WholeTab(root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(root.querySelector("select"), "change", (event) => {
       this.rate = Number(event.target.value);
@@ -90,9 +74,9 @@ class Stepper {
     // Nothing is measured before the browser says that there is something to measure: it does so
     // when the view is laid out, before it is painted, and not while a notebook skips the cell.
     this.resize = new ResizeObserver(([entry]) => {
-      const width = Math.round(entry.contentRect.width);
-      if (width === this.width || width <= 0) return;
-      this.width = width;
+      const width = Math.round(entry.contentRect.width), tall = Math.round(entry.contentRect.height);
+      if ((width === this.width && tall === this.tall) || width <= 0) return;
+      Object.assign(this, { width, tall });
       this.fit();
       this.measure();
       this.render();
@@ -130,8 +114,25 @@ class Stepper {
     classList.toggle("is-middle", this.width >= MIDDLE && this.width < WIDE);
     classList.toggle("is-narrow", this.width < MIDDLE);
   }
+  seek(query) {
+    this.search.find(query);
+    if (query.trim() && this.search.found.length && !this.search.found.includes(this.index)) this.go(this.search.from(this.index, 1));
+    this.findings.textContent = this.search.status(this.index);
+  }
+  again(way) {
+    const to = this.search.from(this.index, way);
+    if (to !== null) this.go(to);
+  }
+  // What Escape takes away first: the bubble, the legend, what is pinned, the whole tab.
+  escape() {
+    if (this.bubble.hide()) return;
+    if (this.legend.open) this.legend.toggle(false);
+    else if (this.pinned || this.map.selected !== null) this.unpin();
+    else this.tab.set(false);
+  }
   destroy() {
     this.play(false);
+    this.tab.set(false);
     this.abort.abort();
     this.resize.disconnect();
     this.sight.disconnect();
@@ -143,6 +144,16 @@ class Stepper {
     const target = event.target;
     const tag = target.tagName;
     if (tag === "SELECT") return;
+    if (target === this.finder) {
+      if (event.key === "Enter") this.again(event.shiftKey ? -1 : 1);
+      else if (event.key === "Escape") this.root.focus({ preventScroll: true });
+      event.stopPropagation();
+      return;
+    }
+    if (this.legend.box.contains(target) && event.key !== "Escape" && event.key !== "?") {
+      event.stopPropagation();
+      return;
+    }
     const control = tag === "BUTTON" || tag === "SUMMARY";
     const act = {
       ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
@@ -151,7 +162,9 @@ class Stepper {
       " ": control ? null : () => this.play(!this.timer),
       Enter: control && !target.matches(".xe-row") ? null : () => this.enter(),
       "+": () => this.map.setZoom(this.map.zoom + 1), "=": () => this.map.setZoom(this.map.zoom + 1), "-": () => this.map.setZoom(this.map.zoom - 1), 0: () => this.map.setZoom(0),
-      Escape: this.pinned || this.map.selected !== null ? () => this.unpin() : null,
+      Escape: this.tab.on || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
+      "?": () => this.legend.toggle(), "/": () => this.finder.focus(), n: () => this.again(1), N: () => this.again(-1),
+      f: this.options.embedded ? null : () => this.tab.set(!this.tab.on),
       ArrowDown: target === this.parts.mapbox ? () => this.map.cycle(1) : null, ArrowUp: target === this.parts.mapbox ? () => this.map.cycle(-1) : null,
     }[event.key];
     if (!act) return;
@@ -171,6 +184,10 @@ class Stepper {
       else if (kind === "bits") this.rows.toggleBits(Number(act.dataset.at));
       else if (kind === "table") this.tables.toggle(act);
       else if (kind === "fold") this.fold(Number(act.dataset.at));
+      else if (kind === "share") this.share.give(act.dataset.kind);
+      else if (kind === "full") this.tab.set(!this.tab.on);
+      else if (kind === "legend") this.legend.toggle();
+      else if (kind === "counts") this.foldCounts(act);
     } else if (go) {
       this.go(Number(go.dataset.go));
     } else this.pick(event.target.closest(".xe-mapsvg [data-k],.xe-mapsvg [data-t],[data-k]"));
@@ -223,48 +240,15 @@ class Stepper {
     if (!folded && inside) this.go(index);
     else this.render();
   }
+  foldCounts(button) {
+    const open = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", String(open));
+    this.root.querySelector(".xe-count-part").classList.toggle("is-folded", !open);
+  }
   isFolded(index) {
     const byHand = this.folds.get(index);
     if (byHand !== undefined) return byHand;
     return !(index <= this.index && this.index < this.run.end[index]);
-  }
-  // ---- linking the views
-  hover(target) {
-    const keys = target?.dataset.k || "";
-    if (keys !== this.lit) this.light(keys);
-    if (target?.dataset.t || !target) this.readout(target?.dataset.t || this.pinnedText);
-  }
-  light(keys) {
-    this.lit = keys;
-    for (const old of this.root.querySelectorAll(".is-lit")) old.classList.remove("is-lit");
-    for (const key of new Set(`${keys} ${this.pinned}`.split(" ").filter(Boolean)))
-      for (const found of this.root.querySelectorAll(`[data-k~="${CSS.escape(key)}"]`)) found.classList.add("is-lit");
-  }
-  // After something was drawn anew.
-  relight() {
-    if (this.pinned || this.lit) this.light(this.lit);
-  }
-  pick(target) {
-    if (!target) return;
-    const keys = target.dataset.k || "";
-    const again = keys && keys === this.pinned;
-    this.pinned = again ? "" : keys;
-    this.pinnedText = again ? "" : target.dataset.t || "";
-    this.map.selected = target.dataset.va && !again ? BigInt(`0x${target.dataset.va}`) : null;
-    this.map.draw();
-    this.light(this.lit);
-    this.readout(this.pinnedText);
-  }
-  unpin() {
-    this.pinned = this.lit = "";
-    this.pinnedText = "";
-    this.map.selected = null;
-    this.map.draw();
-    this.light("");
-    this.readout("");
-  }
-  readout(text) {
-    if (this.parts.readout.textContent !== text) this.parts.readout.textContent = text;
   }
   // ---- drawing
   // Sizes are read when they change, not at every step: reading them makes the
@@ -272,8 +256,8 @@ class Stepper {
   measure() {
     const { mapbox, line } = this.parts;
     this.sizes = {
-      map: Math.max(352, Math.min(520, mapbox.clientWidth || 360)),
-      height: mapbox.clientHeight > 200 ? mapbox.clientHeight : 440,
+      map: Math.max(340, Math.min(520, mapbox.clientWidth || 360)),
+      height: Math.max(170, mapbox.clientHeight || 300),
       line: Math.max(280, line.clientWidth || 900),
     };
   }
@@ -291,6 +275,7 @@ class Stepper {
     this.timeline.draw();
     this.range.value = index;
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
+    this.findings.textContent = this.search.status(index);
     this.relight();
     if (this.onScreen) this.rows.keepInSight();
     // What had the focus may have been drawn anew; keys go on working.

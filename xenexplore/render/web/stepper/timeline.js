@@ -9,7 +9,7 @@ class Timeline extends View {
     this.run.steps.forEach((step, i) => {
       const spot = Math.round((i / n) * 400);
       const call = step.kind === "hypercall" || step.kind === "action";
-      const wrong = step.kind === "hazard" || step.kind === "refusal" || (step.kind === "move" && isBad(step)) || step.kind === "copy-failed";
+      const wrong = this.run.words(i).bad;
       const key = `${call ? "c" : "b"}${spot}`;
       if ((call || wrong) && !seen.has(key)) {
         seen.add(key);
@@ -87,26 +87,27 @@ class Timeline extends View {
         return;
       }
       const step = run.steps[item.at];
-      const bad = isBad(step) ? " is-bad" : "";
+      const bad = run.words(item.at).bad ? " is-bad" : "";
       const folded = run.hasChildren(item.at) && this.stepper.isFolded(item.at);
-      const label = clip(shortLabel(step), Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
+      const label = clip(run.line(item.at).short, Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
       out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]]}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
     for (const at of outer) brackets.push({ item: { at, depth: run.steps[at].depth }, k: -1 });
-    for (const { item, k } of brackets) {
+    // There is room for two levels: the innermost.
+    const levels = [...new Set(brackets.map(({ item }) => item.depth))].sort((a, b) => a - b).slice(-2);
+    for (const { item, k } of brackets.filter(({ item: { depth } }) => levels.includes(depth))) {
       let last = k;
       shown.forEach((other, j) => { if (other.at !== undefined && other.at > item.at && other.at < run.end[item.at]) last = j; if (other.more && j > 0 && shown[j - 1].at < run.end[item.at] && other.depth > item.depth && j > k) last = j; });
       if (last < 0) continue;
-      const y = 52 + Math.min(item.depth, 3) * 15;
+      const y = 52 + levels.indexOf(item.depth) * 15;
       const x0 = k < 0 ? 0 : x(k) - 5, x1 = x(last) + 5;
-      const step = run.steps[item.at];
-      const text = step.kind === "hypercall" ? step.name : step.kind === "copy" ? `${plain(words(step).label)} ${step.role}` : step.kind === "action" ? step.detail : shortLabel(step);
+      const text = run.line(item.at).bracket;
       const room = Math.floor((x1 - x0 - 20) / 5.8);
       const fits = text.length <= room ? text : room > 6 ? `${text.slice(0, room - 1)}…` : "";
       out.push(`<g class="xe-bracket" data-act="fold" data-at="${item.at}"><path d="M${x0} ${y - 4}v4H${x1}v-4"/><rect class="xe-stophit" x="${x0}" y="${y - 8}" width="${Math.max(10, x1 - x0)}" height="15"/><text x="${x0 + 8}" y="${y + 3.5}">▾ ${esc(fits)}</text></g>`);
     }
-    const html = `<svg width="${width}" height="112" viewBox="0 0 ${width} 112" role="img" aria-label="Steps around this one"><title>Steps around this one</title>${out.join("")}</svg>`;
+    const html = `<svg width="${width}" height="76" viewBox="0 0 ${width} 76" role="img" aria-label="Steps around this one"><title>Steps around this one</title>${out.join("")}</svg>`;
     parts.line.innerHTML = html;
   }
 }

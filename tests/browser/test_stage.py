@@ -1,0 +1,175 @@
+"""One stage: a step fits the window; terms are explained, steps are found, views given away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from browser import made
+from browser.conftest import Open
+from playwright.sync_api import expect
+
+from xenexplore.render.svg import svg_of
+from xenexplore.render.views.comparison import verdict_of
+from xenexplore.render.web.page import save_html
+from xenexplore.steps import TlbLookup
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    written = tmp_path_factory.mktemp("stage") / "wrong.html"
+    save_html(made.wrong_vcpu(), written)
+    return written
+
+
+# Parts of a step that have no box in the window, with the window's own height.
+OUT = """names => names.filter(name => {
+  const box = document.querySelector(name)?.getBoundingClientRect();
+  return !box || box.height < 8 || box.top < 0 || box.bottom > innerHeight + 1
+    || box.left < 0 || box.right > innerWidth + 1;
+})"""
+PARTS = [
+    ".xe-head", ".xe-controls", ".xe-say", ".xe-mapsvg", ".xe-rowitem.is-now", ".xe-sofar",
+    ".xe-about",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1024, 768), (880, 600), (1440, 900)])
+def test_every_step_is_in_the_window(open_page: Open, file: Path, width: int, height: int) -> None:
+    page = open_page(file, step=0)
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(80)
+    tall = []
+    for step in (0, 12, 32, 49):
+        page.get_by_role("slider").fill(str(step))
+        assert page.evaluate(OUT, PARTS) == [], step
+        tall.append(page.locator(".xe-stage").bounding_box()["height"])  # type: ignore[index]
+    assert len(set(tall)) == 1  # nothing moves as one steps
+    assert page.locator(".xe").bounding_box()["height"] <= 600  # type: ignore[index]
+
+
+def test_on_a_phone_nothing_is_clipped_and_buttons_are_large(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    sizes = page.locator(".xe-controls button").evaluate_all(
+        "all => all.map(b => [b.offsetWidth, b.offsetHeight])"
+    )
+    assert sizes
+    assert min(side for size in sizes for side in size) >= 44
+    # What one reads in a row does not lie over what stands beside it.
+    over = page.locator(".xe-row").evaluate_all(
+        """rows => rows.filter(row => {
+          const [a, b] = [".xe-label", ".xe-side"].map(
+            name => row.querySelector(name).getBoundingClientRect());
+          return a.right > b.left && a.bottom > b.top && b.bottom > a.top && b.width > 0;
+        }).length"""
+    )
+    assert over == 0
+
+
+def test_every_term_is_explained_by_pointer_and_by_key(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    tip = page.get_by_role("tooltip")
+    page.locator('.xe-sofar th[data-term="count:p2m_entry_reads"]').hover()
+    expect(tip).to_contain_text("Entries of P2M tables")
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    page.mouse.move(2, 2)
+    page.locator(".xe-zoom button").last.focus()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('.xe-row')"):
+            break
+    expect(tip).to_contain_text("Bytes move.")
+    bare = page.evaluate(
+        "[...document.querySelectorAll('.xe-label, .xe-sofar th[scope=row], .xe-status')]"
+        ".filter(e => !e.dataset.term).map(e => e.textContent)"
+    )
+    assert bare == []
+
+
+def test_the_legend_has_keys_terms_and_sources(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    page.keyboard.press("?")
+    legend = page.get_by_role("dialog", name="Legend")
+    expect(legend).to_be_focused()
+    for text in ("Keys", "whole tab", "Registered", "hvm_copy", "P2M entry reads"):
+        expect(legend).to_contain_text(text, ignore_case=True)
+    assert legend.locator("a[href*='RELEASE-4.17']").count() > 3
+    page.keyboard.press("Escape")
+    expect(legend).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".xe")).to_have_attribute("data-step", "33")
+
+
+def test_a_citation_is_a_link(open_page: Open, file: Path) -> None:
+    link = open_page(file, step=32).locator(".xe-cite a")
+    ends = re.compile(r"f=xen/arch/x86/hvm/hvm\.c;hb=RELEASE-4\.17\.0$")
+    expect(link).to_have_attribute("href", ends)
+
+
+def test_steps_are_found_by_word_and_by_address(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=0)
+    lookups = [n.index for n in made.wrong_vcpu().steps if isinstance(n.step, TlbLookup)]
+    root = page.locator(".xe")
+    page.keyboard.press("/")
+    page.keyboard.type("tlb v0")
+    expect(root).to_have_attribute("data-step", str(lookups[0]))
+    expect(page.locator(".xe-find output")).to_have_text(f"1/{len(lookups)}")
+    page.keyboard.press("Enter")
+    expect(root).to_have_attribute("data-step", str(lookups[1]))
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(root).to_have_attribute("data-step", str(lookups[0]))
+    page.keyboard.press("N")
+    expect(root).to_have_attribute("data-step", str(lookups[-1]))
+    page.get_by_role("searchbox").fill("0x1e831040")
+    expect(page.locator(".xe-say")).to_contain_text("1e831")
+    page.get_by_role("searchbox").fill("no such thing")
+    expect(page.locator(".xe-find output")).to_have_text("0")
+
+
+def test_the_whole_tab_and_back(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    root = page.locator(".xe")
+    before = page.locator(".xe-mapbox").bounding_box()
+    page.keyboard.press("f")
+    box = root.bounding_box()
+    assert box is not None
+    assert before is not None
+    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1200, 900)
+    assert page.locator(".xe-mapbox").bounding_box()["height"] > before["height"] + 100  # type: ignore[index]
+    page.keyboard.press("ArrowLeft")
+    expect(root).to_have_attribute("data-step", "31")
+    page.keyboard.press("Escape")
+    assert page.locator(".xe-mapbox").bounding_box() == before
+
+
+def test_a_view_is_given_away(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as SVG").click()
+    assert saved.value.suggested_filename == "wrong-vcpu-software-tlb.svg"
+    assert Path(saved.value.path()).read_text(encoding="utf-8") == svg_of(made.wrong_vcpu())
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as PNG").click()
+    assert Path(saved.value.path()).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_comparison_begins_with_its_verdict_and_folds_what_is_equal(
+    open_page: Open, tmp_path: Path
+) -> None:
+    save_html(made.options(), tmp_path / "options.html")
+    page = open_page(tmp_path / "options.html")
+    said = page.locator(".xe-verdict").inner_text()
+    assert said.replace(" ", "") == verdict_of(made.options()).replace(" ", "")
+    counts = page.locator(".xe-crow")
+    folded = counts.locator("visible=true").count()
+    assert 0 < folded < counts.count()
+    page.locator(".xe-samerows").click()
+    assert counts.locator("visible=true").count() == counts.count()
+    first, other = made.options().rows[0].trace.outcome, made.options().rows[-1].trace.outcome
+    less = first.calls.p2m_entry_reads - other.calls.p2m_entry_reads
+    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > span").last
+    expect(cell).to_have_attribute("data-delta", f"\N{MINUS SIGN}{less}" if less else "")

@@ -1,0 +1,34 @@
+"""Where a citation can be read: a mail in the list archive, a file of Xen at its release."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from xenexplore.steps import Cite
+
+__all__ = ["link_of"]
+
+_ARCHIVE = "https://lore.kernel.org/xen-devel/"
+_SOURCE = "https://xenbits.xen.org/gitweb/?p=xen.git;a=blob;f={file};hb=RELEASE-{release}.0"
+_MAIL = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
+_RELEASE = re.compile(r"Xen (4\.\d+)")
+_FILE = re.compile(r"(?:xen|tools)/[A-Za-z0-9_./-]+\.[chS]")
+
+
+def link_of(cite: Cite) -> str:
+    """The address of what a citation names; ``""`` where it names neither mail nor file of Xen.
+
+    >>> from xenexplore.steps import mail, xen
+    >>> link_of(mail("A reviewer", "1 Sep 2022", "a.b@example.org"))
+    'https://lore.kernel.org/xen-devel/a.b@example.org/'
+    >>> link_of(xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy"))[-42:]
+    'f=xen/arch/x86/hvm/hvm.c;hb=RELEASE-4.17.0'
+    """
+    found = _MAIL.fullmatch(cite.what)
+    if found:
+        return f"{_ARCHIVE}{quote(found[1], safe='@')}/"
+    release = _RELEASE.fullmatch(cite.version)
+    if release and _FILE.fullmatch(cite.where):
+        return _SOURCE.format(file=cite.where, release=release[1])
+    return ""
