@@ -74,7 +74,7 @@ def name_of(call: PlanCall) -> str:
 
 def _named(call: PlanCall) -> tuple[str, bool]:
     """The name, and whether the catalogue has it for this kind of guest."""
-    family = family_of(call.number)
+    family = family_of(call.number, call.xen)
     if family is None or call.guest not in family.guests:
         return f"{call.number}", False
     if not family.ops or isinstance(family.plan[0], CopyStatement):  # the sub-op is in memory

@@ -24,7 +24,7 @@ def entry_text(entry: Family | SubOp, who: Caller | None = None) -> str:
         who: whose registers, layouts and plan; None: the first kind of guest that has
             it, of which nothing else is known.
     """
-    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    one = family(entry.family, entry.xen) if isinstance(entry, SubOp) else entry
     kinds = tuple(entry.guests)
     caller = who or caller_of(kinds[0] if kinds else "hvm")
     guest = caller.handlers
@@ -62,7 +62,7 @@ def _facts(entry: Family | SubOp, one: Family) -> list[str]:
     if entry.who:
         rows.append(("Caller", entry.who))
     rows.append(("Header", f"xen/include/public/{one.header}"))
-    rows += [("Source", f"{source} (Xen 4.17)") for source in entry.sources]
+    rows += [("Source", f"{source} (Xen {entry.xen})") for source in entry.sources]
     if entry.unbounded:
         rows.append(("No limit", entry.unbounded))
     lines: list[str] = []
@@ -132,7 +132,7 @@ def list_text(entries: Iterable[Family | SubOp]) -> str:
 
 
 def _row(entry: Family | SubOp) -> tuple[str, ...]:
-    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    one = family(entry.family, entry.xen) if isinstance(entry, SubOp) else entry
     facts = facts_of(entry)
     number = f"{one.number}.{entry.value}" if isinstance(entry, SubOp) else str(one.number)
     arm_only = tuple(entry.guests) == ("arm",)
