@@ -34,7 +34,13 @@ PREFIXES = (
     "VMASST_CMD_", "SCHEDOP_", "CALLBACKOP_", "PHYSDEVOP_", "HVMOP_", "XEN_SYSCTL_",
     "XEN_DOMCTL_", "XENPF_", "KEXEC_CMD_", "XENPMU_", "XENNMI_", "XENOPROF_", "XEN_ARGO_OP_",
     "XEN_HYPFS_OP_", "XEN_DMOP_", "MMUEXT_", "MMU_", "FLASK_", "XEN_MC_", "PMSTAT_", "XEN_EFI_",
-    "XEN_FW_", "GET_CPUFREQ_", "SET_CPUFREQ_", "XEN_MCA_INTERFACE_", "LIVEPATCH_ACTION_",
+    "XEN_FW_", "GET_CPUFREQ_", "SET_CPUFREQ_", "XEN_MCA_INTERFACE_",
+)  # fmt: skip
+
+# Further numbers of theirs that the catalogue uses; not all that start so are in it.
+ALSO = (
+    "XEN_CORE_PARKING_", "XEN_PCI_DEV_", "XEN_PM_", "XEN_PX_", "XEN_RESOURCE_OP_",
+    "XEN_VCPUAFFINITY_", "XEN_VM_EVENT_", "sysctl_page_", "sysctl_query_page_",
 )  # fmt: skip
 
 
@@ -70,11 +76,11 @@ def macro_texts(include: str, arch: str) -> dict[str, str]:
 
 
 def macro_numbers(include: str, arch: str) -> dict[str, int]:
-    """The macros of :data:`PREFIXES` that are integers, by what gcc makes of them."""
+    """The macros of :data:`PREFIXES` and :data:`ALSO` that are integers, by what gcc makes of them."""
     names = [
         name
         for name, text in sorted(macro_texts(include, arch).items())
-        if name.startswith(PREFIXES) and "(" not in name and text
+        if name.startswith(PREFIXES + ALSO) and "(" not in name and text
     ]
     offset = translation_unit(arch).count("\n") + 4
     while True:

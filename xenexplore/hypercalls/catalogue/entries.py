@@ -248,12 +248,12 @@ def families(xen: str = DEFAULT) -> tuple[Family, ...]:
 
 
 @cache
-def gaps() -> Mapping[str, str]:
+def gaps(xen: str = DEFAULT) -> Mapping[str, str]:
     """Constants of the public headers that the catalogue leaves out, and why.
 
     Names may hold ``*`` and ``?`` (:mod:`fnmatch`).
     """
-    return MappingProxyType(_table("gaps")["gaps"])
+    return MappingProxyType(at_release(_table("gaps")["gaps"], release_of(xen), "gaps.toml"))
 
 
 @cache
