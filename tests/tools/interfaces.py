@@ -43,6 +43,8 @@ ALSO = (
     "XEN_VCPUAFFINITY_", "XEN_VM_EVENT_", "sysctl_page_", "sysctl_query_page_",
 )  # fmt: skip
 
+_DEFINED = re.compile(r"^\s*#\s*define\s+(\w+)\s+\(?(\d+)\)?\s*$", re.MULTILINE)
+
 
 def run_gcc(include: str, arch: str, body: str) -> tuple[list[str], str]:
     """Lines that ``body`` prints as a main() after every header; or gcc's errors."""
@@ -76,7 +78,7 @@ def macro_texts(include: str, arch: str) -> dict[str, str]:
 
 
 def macro_numbers(include: str, arch: str) -> dict[str, int]:
-    """The macros of :data:`PREFIXES` and :data:`ALSO` that are integers, by what gcc makes of them."""
+    """The macros of :data:`PREFIXES` and :data:`ALSO` that are integers, as gcc has them."""
     names = [
         name
         for name, text in sorted(macro_texts(include, arch).items())
@@ -99,7 +101,7 @@ def written_numbers(include: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for path in sorted((Path(include) / "xen").rglob("*.h")):
         text = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-        for name, value in re.findall(r"^\s*#\s*define\s+(\w+)\s+\(?(\d+)\)?\s*$", text, re.M):
+        for name, value in _DEFINED.findall(text):
             if name.startswith(PREFIXES):
                 found[name] = int(value)
     return found

@@ -27,6 +27,8 @@ READ = {
 }
 RELEASES = tuple(READ)
 DEFAULT = RELEASES[0]
+# What the development head calls itself (xen/Makefile).
+_HEAD = "4.23"
 
 _POINT = re.compile(r"^(\d+\.\d+)(?:\.\d+|-\w+)*$")
 
@@ -45,6 +47,8 @@ def release_of(name: str) -> str:
     match = _POINT.match(name.strip())
     if match and match[1] in READ:
         return match[1]
+    if match and match[1] == _HEAD:
+        return RELEASES[-1]
     raise CatalogueError(f"Xen {name}", RELEASES)
 
 
@@ -85,7 +89,7 @@ class Span:
     def parse(cls, text: str) -> Span:
         """The span that ``"4.18.."``, ``"..4.20"`` or ``"4.18..4.20"`` spells."""
         since, _, until = text.partition("..")
-        return cls(since[:-1] if since.endswith(".") else since, until)
+        return cls(since.removesuffix("."), until)
 
     def __str__(self) -> str:
         """In words: ``"since 4.18"``, ``"until 4.20"``, ``"4.18 to 4.20"``, or ``""``."""
