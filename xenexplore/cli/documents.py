@@ -20,6 +20,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "design": 1,
         "file": 1,  # what a command wrote
         "hypercall": 1,  # a family or a sub-op of the catalogue
+        "hypercall-diff": 1,  # what differs between two releases of Xen
         "lab": 1,  # where the notebooks are; the server's address
         "matching": 1,  # what the copy plans explain of a recording
         "matrix-cell": 1,

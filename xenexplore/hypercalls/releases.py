@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from xenexplore.errors import CatalogueError, InputError
+from xenexplore.errors import InputError, ReleaseError
 
 __all__ = ["ALWAYS", "DEFAULT", "READ", "RELEASES", "Span", "release_of"]
 
@@ -37,7 +37,7 @@ def release_of(name: str) -> str:
     """The release that a version belongs to: ``"4.17"`` for ``"4.17.7"``.
 
     Raises:
-        CatalogueError: the catalogue describes no such Xen; it lists those that it does.
+        ReleaseError: the catalogue describes no such Xen; it lists those that it does.
 
     >>> release_of("4.20.4")
     '4.20'
@@ -49,7 +49,7 @@ def release_of(name: str) -> str:
         return match[1]
     if match and match[1] == _HEAD:
         return RELEASES[-1]
-    raise CatalogueError(f"Xen {name}", RELEASES)
+    raise ReleaseError(name, known=RELEASES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,7 +284,7 @@ def _load(number: int, name: str, xen: str) -> Family:
     guests = dict(table["guests"])
     ops: dict[int, SubOp] = {}
     for entry in table.get("op", ()):
-        op = _op(entry, table, xen, source)
+        op = _op(entry, table, span, xen, source)
         if op.value in ops:
             raise InputError(source, op.constant, expected="a value of its own", got=str(op.value))
         ops[op.value] = op
@@ -325,7 +325,7 @@ def _span_of(number: int) -> Span:
     return Span.read(entry, "index.toml", str(number)) if isinstance(entry, dict) else Span()
 
 
-def _op(entry: dict[str, Any], table: dict[str, Any], xen: str, source: str) -> SubOp:
+def _op(entry: dict[str, Any], table: dict[str, Any], span: Span, xen: str, source: str) -> SubOp:
     constant = entry.get("constant", "?")
     _known(entry, _OP_KEYS, source, constant)
     if ("plan" in entry) == ("missing" in entry):
@@ -354,8 +354,8 @@ def _op(entry: dict[str, Any], table: dict[str, Any], xen: str, source: str) -> 
         unbounded=entry.get("unbounded", ""),
         inner=MappingProxyType(entry.get("inner", {})),
         most=entry.get("most", 0),
-        since=entry.get("since", ""),
-        until=entry.get("until", ""),
+        since=entry.get("since", span.since),
+        until=entry.get("until", span.until),
         xen=xen,
     )
 

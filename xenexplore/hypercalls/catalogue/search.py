@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from xenexplore.errors import CatalogueError
+from xenexplore.errors import CatalogueError, ReleaseError
 from xenexplore.hypercalls.catalogue.entries import (
     Family,
     SubOp,
@@ -14,9 +14,9 @@ from xenexplore.hypercalls.catalogue.entries import (
     family_of,
     numbers,
 )
-from xenexplore.hypercalls.releases import DEFAULT
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, Span, release_of
 
-__all__ = ["find", "search"]
+__all__ = ["find", "missing_from", "search"]
 
 
 def find(wanted: str, *, xen: str = DEFAULT) -> Family | SubOp:
@@ -28,6 +28,8 @@ def find(wanted: str, *, xen: str = DEFAULT) -> Family | SubOp:
     is not ``unmask``.
 
     Raises:
+        ReleaseError: another release of Xen has it; it says which.  Or the catalogue
+            describes no such Xen.
         CatalogueError: nothing fits, or several do and none fits best; it
             names what is near.
     """
@@ -37,11 +39,31 @@ def find(wanted: str, *, xen: str = DEFAULT) -> Family | SubOp:
         return found[0]
     if found:
         raise CatalogueError(wanted, tuple(entry.title for entry in found[:5]))
+    if elsewhere := _elsewhere(words, xen):
+        raise elsewhere
     near = dict.fromkeys(entry.title for entry in search(wanted, xen=xen)[:3])
     names = [entry.title for entry in _everything(xen)]
     text = wanted.strip().replace(" ", ".").lower()
     near |= dict.fromkeys(difflib.get_close_matches(text, names, n=3, cutoff=0.5))
     raise CatalogueError(wanted, tuple(near)[:5])
+
+
+def missing_from(entry: Family | SubOp, xen: str) -> ReleaseError:
+    """That a release of Xen does not have an entry of another's."""
+    return ReleaseError(
+        release_of(xen), wanted=entry.title, when=str(Span(entry.since, entry.until))
+    )
+
+
+def _elsewhere(words: list[str], xen: str) -> ReleaseError | None:
+    """That other releases have the one entry that the words name."""
+    found = {
+        entry.title: entry
+        for release in RELEASES
+        for entry in _everything(release)
+        if (entry.since or entry.until) and _named(words, entry)
+    }
+    return missing_from(found.popitem()[1], xen) if len(found) == 1 else None
 
 
 def _words(wanted: str) -> list[str]:

@@ -35,6 +35,8 @@ def entry_json(entry: Family | SubOp, who: Caller | None = None) -> dict[str, An
         "header": one.header,
         "sources": list(entry.sources),
         "version": entry.xen,
+        "since": entry.since or None,
+        "until": entry.until or None,
         "registers": [{"register": r, "carries": what} for r, what in registers(one, guest)],
         "struct": layout_json(layout) if layout else struct or None,
         "handles": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.scenario.model.scenario import Contents
 from xenexplore.scenario.model.values import Pairs, Reference, Value
@@ -28,13 +29,13 @@ def contents_bytes(contents: Contents, address_of: AddressOf) -> bytes:
     if not contents.struct:
         return contents.data
     if not contents.array:
-        return _struct(contents.struct, contents.fields, address_of)
+        return _struct(contents, contents.fields, address_of)
     parts = []
     for element in contents.array:
         if isinstance(element, tuple):
-            parts.append(_struct(contents.struct, element, address_of))
+            parts.append(_struct(contents, element, address_of))
         else:
-            data = scalar_bytes(contents.struct, _number(element, address_of))
+            data = scalar_bytes(contents.struct, _number(element, address_of), contents.xen)
             assert data is not None, "the loader has checked it"
             parts.append(data)
     return b"".join(parts)
@@ -44,11 +45,11 @@ def _number(value: Value, address_of: AddressOf) -> int:
     return address_of(value) if isinstance(value, Reference) else value
 
 
-def _struct(struct: str, pairs: Pairs, address_of: AddressOf) -> bytes:
-    structs = structs_for("x86_64")
-    data = bytearray(structs.sizeof(struct))
+def _struct(contents: Contents, pairs: Pairs, address_of: AddressOf) -> bytes:
+    structs = structs_for("x86_64", contents.xen)
+    data = bytearray(structs.sizeof(contents.struct))
     for path, value in pairs:
-        field = structs.resolve(struct, path)
+        field = structs.resolve(contents.struct, path)
         number = _number(value, address_of)
         bits = _BITS.fullmatch(field.type)
         end = field.offset + field.size
@@ -58,18 +59,18 @@ def _struct(struct: str, pairs: Pairs, address_of: AddressOf) -> bytes:
             unit = unit & ~(((1 << width) - 1) << shift) | number << shift
             data[field.offset : end] = unit.to_bytes(field.size, "little")
             continue
-        encoded = scalar_bytes(field.type, number)
+        encoded = scalar_bytes(field.type, number, contents.xen)
         assert encoded is not None, "the loader has checked it"
         data[field.offset : end] = encoded
     return bytes(data)
 
 
-def scalar_bytes(kind: str, value: int) -> bytes | None:
+def scalar_bytes(kind: str, value: int, xen: str = DEFAULT) -> bytes | None:
     """A number as a scalar type holds it, little-endian; None where it does not fit.
 
     Structs and arrays hold no number.
     """
-    structs = structs_for("x86_64")
+    structs = structs_for("x86_64", xen)
     bits = _BITS.fullmatch(kind)
     if bits:
         return b"" if 0 <= value < 1 << int(bits[1]) else None

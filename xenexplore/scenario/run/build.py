@@ -21,7 +21,7 @@ def build_domain(scenario: Scenario) -> Domain:
             where the text says; names the buffer's line.
     """
     try:
-        domain = Domain(scenario.guest)
+        domain = Domain(scenario.guest, release=scenario.xen)
     except MachineError as error:
         raise ScenarioError(
             scenario.source, "guest", expected="a guest that can be built", got=str(error)

@@ -16,126 +16,18 @@ from typing import Any
 
 from xenexplore.addr import Gfn, Gva
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
 from xenexplore.scenario.text import loader
+from xenexplore.scenario.text.example import ACTIONS, EXAMPLE
 from xenexplore.scenario.text.fields import Fields, SourceText
 from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
 
 __all__ = ["EXAMPLE", "Key", "Table", "scenario_format"]
 
-EXAMPLE = """\
-name = "every-key"
-title = "A scenario that uses every table and action"
-question = ["Q1"]
-asked = "name, date, Message-ID"
-ours = "that it is an example"
-text = "Prose."
-
-[guest]
-type = "pvh"
-kernel = "linux"
-memory = "768M"
-vcpus = 2
-encryption = "none"
-p2m = "4K"
-la57 = false
-gib_pages = true
-smap = true
-seed = 1
-
-[[buffer]]
-name = "op"
-place = "kmalloc"
-struct = "evtchn_send"
-fields = { port = 5 }
-size = 64
-at = 0
-offset = 128
-vcpu = 0
-shared = true
-writable = true
-
-[[buffer]]
-name = "list"
-place = "percpu"
-size = 512
-
-[[buffer]]
-name = "frames"
-place = "vmalloc"
-struct = "xen_pfn_t"
-array = ["0x1000", "0x1001"]
-
-[[buffer]]
-name = "line"
-place = "user"
-process = "console"
-text = "hello"
-
-[[buffer]]
-name = "raw"
-place = "fixed"
-bytes = "00 01"
-address = "0xffffc90000613b2c"
-frames = ["0x6bf7"]
-
-[[action]]
-do = "call"
-hypercall = "event_channel_op send"
-with = { arg = "@op" }
-vcpu = 0
-user = false
-cpl = 0
-preempt = [1]
-purge_between = "all"
-
-[[action]]
-do = "multicall"
-list = "list"
-entries = [
-  { hypercall = "event_channel_op send", with = { arg = "@op" } },
-]
-outer = "as-option"
-inner = "linear"
-
-[[option]]
-use = "software-tlb"
-label = "registered"
-register = ["directmap"]
-
-[[expect]]
-option = "registered"
-status = "right"
-result = 0
-right_bytes = 4
-wrong_bytes = 0
-lost_checks = 0
-hazards = ["stale entry"]
-reason = "why"
-counts = { exits = 1 }
-setup = { exits = 1 }
-"""
-"""A text with every key of every table, and the two actions that have the most."""
-
-# The least that each other action needs.
-_ACTIONS: dict[str, dict[str, object]] = {
-    "switch": {"process": "console"},
-    "remap": {"buffer": "op", "frames": ["0x6bf7"]},
-    "unmap": {"buffer": "op"},
-    "protect": {"buffer": "op"},
-    "p2m": {"buffer": "op", "type": "p2m_ram_ro"},
-    "share": {"buffer": "op"},
-    "register": {"what": "directmap"},
-    "purge": {"what": "all"},
-    "register-runstate": {"subject": 1, "buffer": "list", "argument": "op"},
-    "update-runstate": {"subject": 1},
-    "hypercall-page": {"buffer": "list", "hypercall": "event_channel_op send"},
-    "migrate": {"hypercall": "event_channel_op send", "offset": 0},
-    "compat-call": {"buffer": "op"},
-}
 # Sphinx's markup: ``word``, :class:`~room.Word`.
 _MARKUP = re.compile(r"(?::[a-z]+:)?`+~?(?:[A-Za-z_]+\.)*([^`]*)`+")
 _HELP = {
@@ -291,14 +183,18 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_about(top)
     guest = _Asked(text["guest"], names)
     spec = loader.read_guest(guest)
+    xen = _Asked(text["xen"], names)
+    loader.read_xen(xen)
+    xen.noted["version"].help = _releases()
     tables = [
         Table("", "", False, "What the scenario is.", _worded(top, About)),
         Table("guest", "", False, "The guest; at most one.", _worded(guest, GuestSpec)),
+        Table("xen", "", False, "The Xen that it runs on; at most one.", tuple(xen.noted.values())),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
         given = next((a for a in text["action"] if a["do"] == word), None)
-        asked = _Asked(given or {"do": word, **_ACTIONS[word]}, names, ("action", 0))
+        asked = _Asked(given or {"do": word, **ACTIONS[word]}, names, ("action", 0))
         record = type(read_action(asked, spec, names))
         keys = tuple(key for key in _worded(asked, record) if key.name != "do")
         tables.append(Table("action", word, True, _first_line(record), keys))
@@ -309,6 +205,10 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_expect(expect, ("registered",))
     tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
     return tuple(tables)
+
+
+def _releases() -> str:
+    return f"{', '.join(RELEASES[:-1])} or {RELEASES[-1]}; a point release is its series'."
 
 
 def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:

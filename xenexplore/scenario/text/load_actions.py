@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xenexplore.errors import CatalogueError
+from xenexplore.errors import CatalogueError, ReleaseError
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypervisor.registered import registrable
 from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
@@ -24,10 +26,24 @@ _FORMS = ("as-option", "linear")
 class _Reader:
     """What the functions below read from and check against."""
 
-    def __init__(self, fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> None:
+    def __init__(self, fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str) -> None:
         self.fields = fields
         self.guest = guest
         self.names = names
+        self.xen = xen
+
+    def found(self, fields: Fields, wanted: str, expected: str) -> tuple[Family, SubOp | None]:
+        """The hypercall of a name, which this Xen must have."""
+        try:
+            return find_call(wanted, self.xen)
+        except ReleaseError as error:
+            fields.fail(
+                "hypercall", expected=f"a hypercall of Xen {self.xen}", got=repr(wanted),
+                hint=f"it is there {error.when}; [xen] version says which Xen it is",
+            )  # fmt: skip
+        except CatalogueError as error:
+            near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
+            fields.fail("hypercall", expected=expected, got=repr(wanted), hint=near)
 
     def vcpu(self, key: str = "vcpu", default: int | None = 0) -> int:
         return self.fields.number(key, default, high=self.guest.vcpus - 1)
@@ -38,14 +54,7 @@ class _Reader:
     def call(self, fields: Fields) -> tuple[str, Pairs]:
         """``hypercall`` and ``with``: names of the catalogue."""
         wanted = fields.word("hypercall")
-        try:
-            family, op = find_call(wanted)
-        except CatalogueError as error:
-            near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
-            fields.fail(
-                "hypercall", expected='a hypercall, e.g. "event_channel_op send"',
-                got=repr(wanted), hint=near,
-            )  # fmt: skip
+        family, op = self.found(fields, wanted, 'a hypercall, e.g. "event_channel_op send"')
         selector = op_argument(family)
         known = [argument.name for argument in family.args if argument.name != selector]
         raw = fields.raw("with")
@@ -78,16 +87,19 @@ class _Reader:
         return self.fields.line
 
 
-def read_action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> records.ActionSpec:
+def read_action(
+    fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str = DEFAULT
+) -> records.ActionSpec:
     """One ``[[action]]``; fields that it does not know stay for the caller to refuse.
 
     Args:
         fields: the table.
         guest: what the machine is built from.
         names: every buffer of the scenario.
+        xen: the release of Xen.
     """
     word = fields.word("do", words=_READERS)
-    return _READERS[word](_Reader(fields, guest, names))
+    return _READERS[word](_Reader(fields, guest, names, xen))
 
 
 def _call(reader: _Reader) -> records.CallAction:
@@ -181,12 +193,7 @@ def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
 def _named(reader: _Reader) -> str:
     """A hypercall without arguments: only its number matters."""
     fields = reader.fields
-    wanted = fields.word("hypercall")
-    try:
-        return canonical_name(*find_call(wanted))
-    except CatalogueError as error:
-        near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
-        fields.fail("hypercall", expected="a hypercall", got=repr(wanted), hint=near)
+    return canonical_name(*reader.found(fields, fields.word("hypercall"), "a hypercall"))
 
 
 def _hypercall_page(reader: _Reader) -> records.HypercallPage:
@@ -203,7 +210,7 @@ def _migrate(reader: _Reader) -> records.Migrate:
     fields = reader.fields
     hypercall = _named(reader)
     source = fields.word("source", "intel", VENDORS)
-    number = find_call(hypercall)[0].number
+    number = find_call(hypercall, reader.xen)[0].number
     starts = stub_for(source, number).starts
     offset = fields.number("offset", high=STUB_BYTES - 1)
     if offset not in starts:

@@ -1,6 +1,6 @@
 """Load a scenario's text.  Every error names the file, the line and the field.
 
-The format is TOML; the tables are ``[guest]``, ``[[buffer]]``, ``[[action]]``,
+The format is TOML; the tables are ``[guest]``, ``[xen]``, ``[[buffer]]``, ``[[action]]``,
 ``[[option]]`` and ``[[expect]]``, after a few lines about the scenario itself.
 A key that is not known is refused: a misspelt parameter must not become a
 default in silence.
@@ -13,10 +13,11 @@ import tomllib
 import unicodedata
 from typing import Any
 
-from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.errors import MachineError, ReleaseError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, GuestSpec
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -35,6 +36,7 @@ __all__ = [
     "read_about",
     "read_expect",
     "read_guest",
+    "read_xen",
     "scenario_text",
 ]
 
@@ -100,17 +102,19 @@ def parse_scenario(text: str, source: str = "a scenario") -> Scenario:
     top = Fields(reading, tables, (), "")
     about = read_about(top)
     guest = read_guest(_table(reading, top, "guest"))
+    xen = read_xen(_table(reading, top, "xen"))
     found = {name: _tables(reading, top, name) for name in _TABLES}
     top.finish()
     names = _names(found["buffer"])
-    buffers = tuple(read_buffer(fields, guest, names) for fields in found["buffer"])
-    actions = tuple(_action(fields, guest, names) for fields in found["action"])
+    buffers = tuple(read_buffer(fields, guest, names, xen) for fields in found["buffer"])
+    actions = tuple(_action(fields, guest, names, xen) for fields in found["action"])
     options = _options(found["option"])
     labels = tuple(option.label for option in options)
     expects = tuple(read_expect(fields, labels) for fields in found["expect"])
     return Scenario(
         about=about,
         guest=guest,
+        xen=xen,
         buffers=buffers,
         actions=actions,
         options=options,
@@ -204,6 +208,19 @@ def read_guest(fields: Fields) -> GuestSpec:
         fields.fail("", expected="a guest that can be built", got=str(error))
 
 
+def read_xen(fields: Fields) -> str:
+    """The table ``[xen]``: which Xen the guest runs on."""
+    version = fields.word("version", DEFAULT)
+    fields.finish()
+    try:
+        return release_of(version)
+    except ReleaseError:
+        fields.fail(
+            "version", expected=f"a Xen that the catalogue describes: {', '.join(RELEASES)}",
+            got=repr(version),
+        )  # fmt: skip
+
+
 def _memory(fields: Fields) -> int:
     value = fields.raw("memory")
     if value is None:
@@ -229,8 +246,8 @@ def _names(buffers: list[Fields]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> ActionSpec:
-    action = read_action(fields, guest, names)
+def _action(fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str) -> ActionSpec:
+    action = read_action(fields, guest, names, xen)
     fields.finish()
     return action
 
