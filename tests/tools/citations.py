@@ -78,6 +78,8 @@ def _of_calls(tree: ast.Module) -> set[Citation]:
 def _of_sources(value: object, release: str) -> set[Citation]:
     """The catalogue's ``sources = ["path: symbol, symbol"]`` of a release, at any depth."""
     cited: set[Citation] = set()
+    if isinstance(value, dict) and not Span.read(value, "", "").holds(release):
+        return cited
     if isinstance(value, dict):
         for key, item in value.items():
             if key == "sources":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xenexplore.display import Shown
+from xenexplore.hypercalls.catalogue.copy_paths import CopyPathChange, copy_path_changes
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.releases import DEFAULT, release_of
@@ -87,6 +88,7 @@ class CatalogueDiff(Shown):
         changed: entries that both have, by number.
         structs: structs of x86-64 that both have and that differ, by name.
         added_structs, removed_structs: names.
+        copy_paths: what changed in the paths that all copies take.
     """
 
     old: str
@@ -97,6 +99,7 @@ class CatalogueDiff(Shown):
     structs: tuple[StructChange, ...]
     added_structs: tuple[str, ...]
     removed_structs: tuple[str, ...]
+    copy_paths: tuple[CopyPathChange, ...]
 
     def __repr__(self) -> str:
         return (
@@ -133,6 +136,7 @@ def diff(old: str = DEFAULT, new: str = "unstable") -> CatalogueDiff:
         structs=tuple(_struct_changes(structs[0], structs[1], sorted(had & have))),
         added_structs=tuple(sorted(have - had)),
         removed_structs=tuple(sorted(had - have)),
+        copy_paths=copy_path_changes(old, new),
     )
 
 

@@ -22,6 +22,10 @@ def diff_json(found: CatalogueDiff) -> dict[str, Any]:
         "structs": [_struct(change) for change in found.structs],
         "added_structs": list(found.added_structs),
         "removed_structs": list(found.removed_structs),
+        "copy_paths": [
+            {"since": c.since, "what": c.what, "sources": list(c.sources), "here": c.here}
+            for c in found.copy_paths
+        ],
     }
 
 

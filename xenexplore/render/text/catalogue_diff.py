@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from xenexplore.hypercalls.catalogue.copy_paths import CopyPathChange
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family
 from xenexplore.hypercalls.outline.describe import GUEST_NAMES, guests_text
 from xenexplore.hypercalls.outline.diff import (
@@ -34,7 +35,17 @@ def diff_text(found: CatalogueDiff) -> str:
     for title, names in (("New", found.added_structs), ("Removed", found.removed_structs)):
         if names:
             lines += ["", *heading(f"{title} structs"), *listed("", names, indent=1)]
+    if found.copy_paths:
+        lines += ["", *heading("Paths that copies take"), *_paths(found.copy_paths)]
     return "\n".join(lines) + "\n"
+
+
+def _paths(changes: Iterable[CopyPathChange]) -> Iterator[str]:
+    for change in changes:
+        yield from paragraph(f"{change.since}: {change.what}", 2, 2)
+        for source in change.sources:
+            yield from paragraph(f"source: {source}", 6, 2)
+        yield from paragraph(f"here: {change.here}", 6, 2)
 
 
 def _number(entry: Family | SubOp) -> str:

@@ -223,7 +223,7 @@ def _register_runstate(xen: Xen, action: records.RegisterRunstate) -> None:
     xen.emit(GuestWrite(cite=_GUEST, gpa=where, size=8, what=what))
     name = "vcpu_op register_runstate_memory_area"
     number, args = _registers(xen, name, (("vcpuid", action.subject), ("arg", argument.va.value)))
-    hypercall(xen, GuestCall(vcpu=action.vcpu, name=_title(name), number=number, args=args))
+    hypercall(xen, GuestCall(vcpu=action.vcpu, name=_title(xen, name), number=number, args=args))
 
 
 def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
