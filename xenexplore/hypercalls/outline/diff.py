@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from xenexplore.display import Shown
 from xenexplore.hypercalls.catalogue.copy_paths import CopyPathChange, copy_path_changes
-from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families, family
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.releases import DEFAULT, release_of
 from xenexplore.hypercalls.structs import Field, Structs, structs_for
@@ -199,7 +200,7 @@ def _own_lines(entry: Family | SubOp, guest: str) -> list[str]:
     lines = [line.text for line in outline(entry, guest)]
     if isinstance(entry, Family):
         return lines
-    around = [line.text for line in outline(_family(entry), guest)]
+    around = _around(entry.family, entry.xen, guest)
     matcher = difflib.SequenceMatcher(None, around, lines, autojunk=False)
     return [
         line
@@ -209,8 +210,10 @@ def _own_lines(entry: Family | SubOp, guest: str) -> list[str]:
     ]
 
 
-def _family(op: SubOp) -> Family:
-    return next(one for one in families(op.xen) if one.name == op.family)
+@cache
+def _around(name: str, xen: str, guest: str) -> list[str]:
+    """The lines of a hypercall's own plan."""
+    return [line.text for line in outline(family(name, xen), guest)]
 
 
 def _layouts(structs: Structs) -> set[str]:
