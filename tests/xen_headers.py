@@ -1,4 +1,9 @@
-"""Ask gcc what Xen's public headers say: the oracle of the catalogue's numbers and layouts."""
+"""Xen's public headers of Debian 12 (Xen 4.17) and 13 (4.20): the oracle, through gcc.
+
+The package libxen-dev of the release is used where it is installed; otherwise apt-get
+downloads it into a folder of its own (``$XDG_CACHE_HOME/xenexplore-tests``).  Another
+installation can be named: ``XENEXPLORE_XEN_INCLUDE``.
+"""
 
 from __future__ import annotations
 
@@ -6,133 +11,103 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import pytest
 from generate_structs import ARCH_FLAGS, translation_unit
+from interfaces import macro_numbers, macro_texts, read_numbers, run_gcc
 
-#: Where ``xen/xen.h`` lies; another version's headers can be named instead.
-INCLUDE = Path(os.environ.get("XENEXPLORE_XEN_INCLUDE", "/usr/include"))
-HELP = "Debian: apt-get install libxen-dev gcc; these tests hold the catalogue to the real headers"
+from xenexplore.errors import RecorderError
+from xenexplore.hypercalls.releases import RELEASES
+from xenexplore.recording.recorder.apt import Archive
 
-# What tells one version's public headers from another's: nothing in them names Xen's version.
-INTERFACES = (
-    "__XEN_LATEST_INTERFACE_VERSION__",
-    "XEN_DOMCTL_INTERFACE_VERSION",
-    "XEN_SYSCTL_INTERFACE_VERSION",
-)
-#: Their values, from xen-compat.h, domctl.h and sysctl.h of each release's tag.
-RELEASES = {
-    (0x40E00, 0x12, 0x13): "4.14",
-    (0x40E00, 0x13, 0x13): "4.15",
-    (0x40E00, 0x14, 0x14): "4.16",
-    (0x40E00, 0x15, 0x15): "4.17",
-    (0x40E00, 0x16, 0x15): "4.18",
-    (0x41300, 0x17, 0x15): "4.19 or 4.20",
-    (0x41300, 0x17, 0x16): "4.21",
-}
-#: The version that the catalogue describes.
-CATALOGUED = "4.17"
+#: Where ``xen/xen.h`` may lie.
+INSTALLED = Path(os.environ.get("XENEXPLORE_XEN_INCLUDE", "/usr/include"))
+#: Xen to the release of Debian that has it as a package.
+DEBIAN = {"4.17": "bookworm", "4.20": "trixie"}
 
 
-def require_headers() -> None:
-    """Fail, with what to install: a machine without the headers must not pass."""
-    if not (INCLUDE / "xen" / "xen.h").exists():
-        pytest.fail(f"no Xen headers in {INCLUDE}/xen ({HELP})")
+def release_in(include: Path) -> str:
+    """Which Xen's public headers lie in a folder: nothing in them names it, their numbers do."""
+    if not (include / "xen" / "xen.h").exists():
+        return "no Xen"
+    found = macro_numbers(str(include), "x86_64")
+    for release in RELEASES:
+        listed = {
+            name: value
+            for name, value, where, span in read_numbers()
+            if where in ("both", "x86_64") and span.holds(release)
+        }
+        if listed == found:
+            return release
+    return "a Xen that these tests do not know"
+
+
+@cache
+def _found(release: str) -> Path | str:
+    """The folder with a release's headers, or why there is none."""
     if shutil.which("gcc") is None:
-        pytest.fail(f"no gcc ({HELP})")
+        pytest.fail("no gcc (apt-get install gcc): these tests compile Xen's headers")
+    installed = release_in(INSTALLED)
+    if installed == release:
+        return INSTALLED
+    cached = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xenexplore-tests"
+    folder = cached / DEBIAN[release]
+    include = folder / "root" / "usr" / "include"
+    if not (include / "xen" / "xen.h").exists():
+        try:
+            packages = Archive(folder, DEBIAN[release]).download(["libxen-dev"])
+        except RecorderError as error:
+            return (
+                f"needs the public headers of Xen {release}: {INSTALLED} has those of "
+                f"{installed}, and {error}"
+            )
+        (package,) = (path for path in packages if path.name.startswith("libxen-dev_"))
+        subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True)
+    assert release_in(include) == release, f"{include} has those of {release_in(include)}"
+    return include
 
 
-def found_release() -> str:
-    """The Xen version whose public headers are installed, as those headers tell it."""
-    defined = macros("x86_64")
-    values = tuple(int(defined[name], 0) for name in INTERFACES)
-    unknown = ", ".join(f"{n} {v:#x}" for n, v in zip(INTERFACES, values, strict=True))
-    return RELEASES.get(values, f"a version that these tests do not know ({unknown})")
+def include_of(release: str) -> Path:
+    """The folder with the public headers of a Xen.
 
-
-def why_not(found: str, *, or_later: bool = False) -> str:
-    """Why a test cannot judge the headers of ``found``; "" if it can.
-
-    ``or_later``: the test asks for what later versions keep, such as numbers.
+    The test is skipped where they are not installed and Debian's package cannot be had:
+    the only reason for which a test of this suite may be skipped.
     """
-    known = list(RELEASES.values())
-    if found == CATALOGUED:
-        return ""
-    if or_later and (found not in known or known.index(found) > known.index(CATALOGUED)):
-        return ""
-    return (
-        f"needs the public headers of Xen {CATALOGUED}{' or later' * or_later}, which the "
-        f"catalogue describes; {INCLUDE}/xen has those of {found}"
-    )
+    found = _found(release)
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
 
 
-def need_catalogued_release(*, or_later: bool = False) -> None:
-    """Skip where the headers are another version's: their interface differs, and should.
-
-    This is the only reason for which a test of this suite may be skipped.
-    """
-    why = why_not(found_release(), or_later=or_later)
-    if why:
-        pytest.skip(why)
-
-
-def run_c(body: str, arch: str) -> list[str]:
+def run_c(body: str, arch: str, release: str) -> list[str]:
     """Compile ``body`` as a main() after every header, run it, return its lines.
 
     Arm64's layouts come from the same compiler with Arm64's part of the
     headers selected: both are LP64, and nothing of libc is used but printf.
     """
-    require_headers()
-    source = (
-        translation_unit(arch)
-        + "int printf(const char *, ...);\nvoid *memset(void *, int, unsigned long);\n"
-        + "int main(void)\n{\n"
-        + body
-        + "return 0;\n}\n"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "probe.c"
-        path.write_text(source)
-        program = Path(folder) / "probe"
-        made = subprocess.run(
-            ["gcc", "-w", "-O0", "-ffreestanding", f"-I{INCLUDE}", *ARCH_FLAGS[arch],
-             str(path), "-o", str(program)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert made.returncode == 0, made.stderr[:3000]
-        done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+    lines, errors = run_gcc(str(include_of(release)), arch, body)
+    assert not errors, errors[:3000]
+    return lines
 
 
 @cache
-def macros(arch: str) -> dict[str, str]:
+def macros(arch: str, release: str) -> dict[str, str]:
     """Every macro that the headers define, with its text."""
-    require_headers()
-    done = subprocess.run(
-        ["gcc", "-dM", "-E", "-ffreestanding", f"-I{INCLUDE}", *ARCH_FLAGS[arch], "-"],
-        input=translation_unit(arch), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        name, _, text = line.removeprefix("#define ").partition(" ")
-        found[name] = text
-    return found
+    return macro_texts(str(include_of(release)), arch)
 
 
-def handle_fields(arch: str) -> list[str]:
+def handle_fields(arch: str, release: str) -> list[str]:
     """The header of each struct field that is a guest handle, after preprocessing."""
-    require_headers()
     done = subprocess.run(
-        ["gcc", "-E", "-ffreestanding", f"-I{INCLUDE}", *ARCH_FLAGS[arch], "-"],
+        ["gcc", "-E", "-ffreestanding", f"-I{include_of(release)}", *ARCH_FLAGS[arch], "-"],
         input=translation_unit(arch), capture_output=True, text=True, check=True,
     )  # fmt: skip
     header, found = "", []
     for line in done.stdout.splitlines():
         if line.startswith("# "):
-            header = line.split('"')[1].rpartition("/xen/")[2]
+            header = os.path.normpath(line.split('"')[1]).rpartition("/xen/")[2]
         elif re.match(r"^\s*__guest_handle_\w+\s+\w+(\[\w+\])?;", line):
             found.append(header)
     return found

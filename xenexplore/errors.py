@@ -14,6 +14,7 @@ __all__ = [
     "MachineError",
     "RecorderError",
     "RecordingError",
+    "ReleaseError",
     "ScenarioError",
     "UnsaidError",
     "XenexploreError",
@@ -97,6 +98,30 @@ class CatalogueError(XenexploreError, LookupError):
         self.nearest = nearest
         hint = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         super().__init__(f"no hypercall or sub-op {wanted!r} in the catalogue{hint}")
+
+
+class ReleaseError(CatalogueError):
+    """A Xen that the catalogue does not describe, or one that lacks what was asked for.
+
+    Attributes:
+        xen: the version of Xen.
+        known: the releases that the catalogue describes; empty where that is one of them.
+        when: of what this Xen lacks: which releases have it, e.g. ``"since 4.18"``.
+    """
+
+    def __init__(
+        self, xen: str, *, wanted: str = "", when: str = "", known: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(wanted or f"Xen {xen}", known)
+        self.xen = xen
+        self.known = known
+        self.when = when
+        text = (
+            f"Xen {xen} has no {wanted}: it is there {when}"
+            if wanted
+            else f"no Xen {xen!r} in the catalogue: it describes {', '.join(known)}"
+        )
+        self.args = (text,)
 
 
 class MachineError(XenexploreError, ValueError):

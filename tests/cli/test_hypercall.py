@@ -24,6 +24,8 @@ from xenexplore.cli.main import main
         ("dm_op", ["dm_op"]),
         ("list-nested-arm", ["--list", "--nested-handles", "--guest", "arm"]),
         ("list", ["--list"]),
+        ("register_runstate_phys_area", ["VCPUOP_register_runstate_phys_area", "--xen", "4.20"]),
+        ("diff", ["--diff", "4.17", "4.21"]),
     ],
 )
 def test_views(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,7 +37,7 @@ def test_every_entry_fits_in_72_columns(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["hypercall", "--list", "--json"]) == 0
     names = [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]
     assert len(names) > 370
-    for name in names[::7]:
+    for name in names[::11]:
         assert main(["hypercall", name]) == 0
         text = capsys.readouterr().out
         assert max(map(len, text.splitlines())) <= 72, name
@@ -66,7 +68,31 @@ def test_json_of_one(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("words", [["no_such_thing"], ["unmap"], ["iret", "--guest", "hvm"]])
+def test_json_of_a_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hypercall", "--diff", "4.21", "4.22", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["schema"], record["old"]) == ("xenexplore.hypercall-diff/1", "4.21")
+    gone = {entry["constant"]: entry["until"] for entry in record["removed"]}
+    assert gone["XEN_SYSCTL_get_cpu_levelling_caps"] == "4.21"
+    assert {change["since"] for change in record["copy_paths"]} == {"4.22"}
+    assert main(["hypercall", "--diff", "4.17", "unstable"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 72
+    assert text.isascii()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no_such_thing"],
+        ["unmap"],
+        ["iret", "--guest", "hvm"],
+        ["vcpu_op", "register_runstate_phys_area"],
+        ["vcpu_op", "--xen", "4.16"],
+        ["--diff", "4.16", "4.17"],
+        ["vcpu_op", "--diff", "4.17", "4.18"],
+    ],
+)
 def test_one_line_for_bad_input(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hypercall", *words]) == 2
     captured = capsys.readouterr()

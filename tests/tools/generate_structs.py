@@ -1,11 +1,14 @@
 """Generate the struct layouts of the catalogue from Xen's public headers.
 
-Usage: python tests/tools/generate_structs.py INCLUDE_DIR VERSION
+Usage: python tests/tools/generate_structs.py VERSION=INCLUDE_DIR...
 
-INCLUDE_DIR holds ``xen/xen.h`` (Debian: /usr/include, package libxen-dev).  gcc
-compiles a file that includes every header of the guest interface, and the
-layouts are read from the DWARF that it leaves: sizes, alignments, offsets,
-bit-fields, handles.  Nothing is fetched.  Needs gcc and ``pyelftools``.
+Names every release of the catalogue, in order.  INCLUDE_DIR holds ``xen/xen.h`` (Debian:
+/usr/include, package libxen-dev; of Xen's own tree: a folder with, as ``xen``,
+a copy of xen/include/public).  gcc compiles a file that includes every header of the guest
+interface, and the layouts are read from the DWARF that it leaves: sizes, alignments,
+offsets, bit-fields, handles.  What holds for some releases only says for which, once:
+``"4.18.."``, ``"..4.20"``, ``"4.18..4.20"``.  Nothing is fetched.  Needs gcc and
+``pyelftools``.
 
 The result, one TOML file per header under xenexplore/hypercalls/data/structs/,
 is reviewed and committed; tests/hypercalls/catalogue/test_headers.py holds it to the
@@ -14,6 +17,7 @@ headers by another way (sizeof and offsetof in compiled C).
 
 from __future__ import annotations
 
+import posixpath
 import subprocess
 import sys
 import tempfile
@@ -87,7 +91,7 @@ class Dwarf:
     def _header(self, die) -> str:
         entry = self._entries[die.attributes["DW_AT_decl_file"].value - 1]
         folder = self._dirs[entry.dir_index - 1] if entry.dir_index else ""
-        path = f"{folder}/{entry.name.decode()}"
+        path = posixpath.normpath(f"{folder}/{entry.name.decode()}")
         return path.rsplit("/xen/", 1)[1] if "/xen/" in path else ""
 
     @staticmethod
@@ -264,57 +268,118 @@ class Dwarf:
                     self.header.setdefault(name, self._header(die))
 
 
-def write(arch: str, found: Dwarf, version: str, base: Dwarf | None) -> None:
+def merged(rows: dict[str, list]) -> list[tuple[object, tuple[str, ...]]]:
+    """Rows of every release in one order, each with the releases that have it."""
+    order: list[object] = []
+    where: dict[object, list[str]] = {}
+    for version, of_version in rows.items():
+        at = 0
+        for row in map(tuple, of_version):
+            if row in where:
+                at = order.index(row) + 1
+            else:
+                while at < len(order) and list(order[at]) not in of_version:
+                    at += 1  # behind what older releases had there
+                order.insert(at, row)
+                at += 1
+            where.setdefault(row, []).append(version)
+    return [(row, tuple(where[row])) for row in order]
+
+
+def span(versions: tuple[str, ...], every: tuple[str, ...]) -> str:
+    """How the tables spell some releases of ``every``; "" for all of them."""
+    first, last = every.index(versions[0]), every.index(versions[-1])
+    assert tuple(versions) == every[first : last + 1], f"not one span: {versions}"
+    if len(versions) == len(every):
+        return ""
+    return f"{versions[0] if first else ''}..{versions[-1] if last + 1 < len(every) else ''}"
+
+
+def spelled(key: str, values: dict[str, object], every: tuple[str, ...]) -> str:
+    """``key = value``, or a table from spans to values where releases differ."""
+    own = tuple(values)
+    pieces = merged({version: [[value]] for version, value in values.items()})
+    if len(pieces) == 1:
+        return f"{key} = {_toml(pieces[0][0][0])}"
+    texts = (f'"{span(versions, own)}" = {_toml(value)}' for (value,), versions in pieces)
+    return f"{key} = {{ {', '.join(texts)} }}"
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+def entry_lines(name: str, of: dict[str, dict], every: tuple[str, ...]) -> str:
+    """One struct of all releases as TOML."""
+    own = tuple(of)
+    lines = [f'["{name}"]' if "." in name else f"[{name}]"]
+    if span(own, every):
+        lines.append(f'versions = "{span(own, every)}"')
+    lines += [spelled(k, {v: of[v][k] for v in own}, every) for k in ("kind", "size", "align")]
+    c = of[own[0]]["c"]
+    if c and not c.startswith(("struct ", "union ")):
+        lines.append(f'c = "{c}"')
+    lines.append("fields = [")
+    for (field, at, size, kind), versions in merged({v: of[v]["fields"] for v in own}):
+        some = f', "{span(versions, own)}"' if len(versions) < len(own) else ""
+        lines.append(f'  ["{field}", {at}, {size}, "{kind}"{some}],')
+    return "\n".join([*lines, "]", ""])
+
+
+def typedef_lines(name: str, of: dict[str, tuple], every: tuple[str, ...]) -> str:
+    """One typedef of all releases as TOML."""
+    own = tuple(of)
+    lines = [f'["{name}"]' if "." in name else f"[{name}]", 'kind = "typedef"']
+    if span(own, every):
+        lines.append(f'versions = "{span(own, every)}"')
+    if any(alias for _, _, alias in of.values()):
+        lines.append(spelled("of", {v: of[v][2] for v in own}, every))
+    else:
+        lines.append(spelled("size", {v: of[v][0] for v in own}, every))
+        lines.append(spelled("signed", {v: of[v][1] for v in own}, every))
+    return "\n".join(lines) + "\n"
+
+
+def of_every(all_found: dict[str, Dwarf], kind: str) -> dict[str, dict[str, object]]:
+    """Name to release to what that release has, for ``structs`` or ``typedefs``."""
+    table: dict[str, dict[str, object]] = {}
+    for version, found in all_found.items():
+        for name, entry in getattr(found, kind).items():
+            if found.header.get(name):
+                table.setdefault(name, {})[version] = entry
+    return table
+
+
+def write(arch: str, found: dict[str, Dwarf], base: dict[str, Dwarf] | None) -> None:
     """One file per header; Arm64 files hold only what differs from x86-64."""
+    every = tuple(found)
+    header = {name: h for one in found.values() for name, h in one.header.items()}
     per: dict[str, list[str]] = {}
-    for name in sorted(found.structs):
-        entry = found.structs[name]
-        if not found.header[name]:
-            continue
-        if base is not None and base.structs.get(name) == entry:
-            continue
-        lines = [f'["{name}"]' if "." in name else f"[{name}]"]
-        lines.append(f'kind = "{entry["kind"]}"')
-        lines.append(f"size = {entry['size']}")
-        lines.append(f"align = {entry['align']}")
-        if entry["c"] and not entry["c"].startswith(("struct ", "union ")):
-            lines.append(f'c = "{entry["c"]}"')
-        lines.append("fields = [")
-        lines += [f'  ["{f}", {at}, {size}, "{kind}"],' for f, at, size, kind in entry["fields"]]
-        lines += ["]", ""]
-        per.setdefault(found.header[name], []).append("\n".join(lines))
-    for name in sorted(found.typedefs):
-        if base is not None and base.typedefs.get(name) == found.typedefs[name]:
-            continue
-        size, signed, alias = found.typedefs[name]
-        lines = [f"[{name}]", 'kind = "typedef"']
-        if alias:
-            lines.append(f'of = "{alias}"')
-        else:
-            lines += [f"size = {size}", f"signed = {str(signed).lower()}"]
-        per.setdefault(found.header[name], []).append("\n".join(lines) + "\n")
+    for kind, lines in (("structs", entry_lines), ("typedefs", typedef_lines)):
+        table = of_every(found, kind)
+        same = of_every(base, kind) if base is not None else {}
+        for name in sorted(table):
+            theirs = same.get(name, {})
+            if base is None or any(theirs.get(v) != own for v, own in table[name].items()):
+                per.setdefault(header[name], []).append(lines(name, table[name], every))
     folder = OUT / arch
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.toml"):
         old.unlink()
     index: dict[str, str] = {}
-    for header, chunks in sorted(per.items()):
-        stem = header.removesuffix(".h").replace("/", "-")
+    for path, chunks in sorted(per.items()):
+        stem = path.removesuffix(".h").replace("/", "-")
         head = (
-            f"# Layouts of xen/{header}, {arch}, public headers of Xen {version}.\n"
+            f"# Layouts of xen/{path}, {arch}, public headers of Xen {every[0]} to {every[-1]}.\n"
             "# Generated by tests/tools/generate_structs.py; do not edit.\n"
-            "# fields: name, offset, size (bytes), type; bit-fields: type:bits@lowest bit.\n\n"
+            "# fields: name, offset, size (bytes), type; bit-fields: type:bits@lowest bit.\n"
+            '# What some releases have only says which: "4.18..", "..4.20", "4.18..4.20".\n\n'
         )
         (folder / f"{stem}.toml").write_text(head + "\n".join(chunks))
         for chunk in chunks:
             index[chunk.split("]", 1)[0].lstrip("[").strip('"')] = stem
     if base is not None:
-        gone = sorted({*base.structs, *base.typedefs} - {*found.structs, *found.typedefs})
-        text = "".join(f'  "{name}",\n' for name in gone if base.header.get(name))
-        (folder / "absent.toml").write_text(
-            f"# x86-64's types that {arch}'s headers do not declare.  Generated; do not edit.\n\n"
-            f"names = [\n{text}]\n"
-        )
+        (folder / "absent.toml").write_text(absent(arch, found, base))
     head = f"# Which file holds which type ({arch}).  Generated; do not edit.\n\n"
     rows = "".join(
         f'"{k}" = "{v}"\n' if "." in k else f'{k} = "{v}"\n' for k, v in sorted(index.items())
@@ -322,14 +387,38 @@ def write(arch: str, found: Dwarf, version: str, base: Dwarf | None) -> None:
     (folder / "index.toml").write_text(head + rows)
 
 
+def absent(arch: str, found: dict[str, Dwarf], base: dict[str, Dwarf]) -> str:
+    """The types of the base that this architecture does not have, as TOML."""
+    rows: dict[str, list[str]] = {}
+    had: dict[str, list[str]] = {}
+    for version, one in base.items():
+        own = {*found[version].structs, *found[version].typedefs}
+        for name in {*one.structs, *one.typedefs}:
+            if one.header.get(name):
+                had.setdefault(name, []).append(version)
+                if name not in own:
+                    rows.setdefault(name, []).append(version)
+    text = ""
+    for name, versions in sorted(rows.items()):
+        some = span(tuple(versions), tuple(found)) if versions != had[name] else ""
+        text += f'  ["{name}", "{some}"],\n' if some else f'  ["{name}"],\n'
+    return (
+        f"# x86-64's types that {arch}'s headers do not declare.  Generated; do not edit.\n\n"
+        f"names = [\n{text}]\n"
+    )
+
+
 def main() -> None:
     """Regenerate everything."""
-    include, version = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as folder:
-        x86 = Dwarf(compile_unit(include, "x86_64", Path(folder)))
-        arm = Dwarf(compile_unit(include, "arm64", Path(folder)))
-    write("x86_64", x86, version, None)
-    write("arm64", arm, version, x86)
+    trees = dict(word.split("=", 1) for word in sys.argv[1:])
+    x86: dict[str, Dwarf] = {}
+    arm: dict[str, Dwarf] = {}
+    for version, include in trees.items():
+        with tempfile.TemporaryDirectory() as folder:
+            x86[version] = Dwarf(compile_unit(include, "x86_64", Path(folder)))
+            arm[version] = Dwarf(compile_unit(include, "arm64", Path(folder)))
+    write("x86_64", x86, None)
+    write("arm64", arm, x86)
 
 
 if __name__ == "__main__":

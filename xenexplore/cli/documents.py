@@ -21,6 +21,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "design": 1,
         "file": 1,  # what a command wrote
         "hypercall": 1,  # a family or a sub-op of the catalogue
+        "hypercall-diff": 1,  # what differs between two releases of Xen
         "lab": 1,  # where the notebooks are; the server's address
         "matching": 1,  # what the copy plans explain of a recording
         "matrix-cell": 1,
@@ -32,6 +33,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "reply": 1,  # an answer to a mail
         "report": 1,
         "scenario": 1,
+        "site": 1,
         "sweep-row": 1,
         "trace": 1,  # xenexplore.scenario.run.trace
         "version-difference": 1,  # what a later posting of a scenario changed

@@ -9,8 +9,12 @@ from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.callers import CALLERS
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families
 from xenexplore.hypercalls.catalogue.search import find
+from xenexplore.hypercalls.outline.diff import diff
+from xenexplore.hypercalls.outline.diff_json import diff_json
 from xenexplore.hypercalls.outline.entry_facts import facts_of
 from xenexplore.hypercalls.outline.entry_json import entry_json
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES
+from xenexplore.render.text.catalogue_diff import diff_text
 from xenexplore.render.text.hypercall import entry_text, list_text
 
 __all__ = ["add_arguments", "run"]
@@ -23,6 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--list", action="store_true", help="every hypercall and sub-op")
     add_printing(parser, "one object a line")
+    parser.add_argument(
+        "--xen", metavar="VERSION", default=DEFAULT,
+        help=f"of this Xen: {', '.join(RELEASES)} (default: {DEFAULT})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--diff", metavar=("OLD", "NEW"), nargs=2,
+        help="what is new, removed or changed between two of them",
+    )  # fmt: skip
     parser.add_argument("--guest", choices=CALLERS, help="as this kind of guest sees it")
     only = parser.add_argument_group("filters, with --list")
     only.add_argument(
@@ -44,15 +56,17 @@ def run(args: argparse.Namespace) -> int:
             hint="without --list, a name shows one entry",
         )  # fmt: skip
     caller = CALLERS[args.guest] if args.guest else None
+    if args.diff:
+        return _diff(args)
     if args.list or not args.words:
-        entries = [entry for entry in _everything() if _wanted(entry, args)]
+        entries = [entry for entry in _everything(args.xen) if _wanted(entry, args)]
         if args.json:
             for entry in entries:
                 print_record("hypercall", entry_json(entry, caller))
         else:
             print_text(list_text(entries), args)
         return 0
-    found = find(" ".join(args.words))
+    found = find(" ".join(args.words), xen=args.xen)
     if caller and caller.handlers not in found.guests:
         raise CatalogueError(f"{found.title} for {args.guest} guests")
     if args.json:
@@ -62,10 +76,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _everything() -> list[Family | SubOp]:
+def _diff(args: argparse.Namespace) -> int:
+    """Print what differs between two releases."""
+    given = args.words or args.list or args.guest or args.xen != DEFAULT
+    if given or args.nested_handles or args.can_exceed_page or args.unbounded:
+        raise InputError(
+            "command line", "--diff", expected="two versions of Xen alone", got="more",
+            hint="a name, --list, --guest, --xen and filters are of one version",
+        )  # fmt: skip
+    found = diff(*args.diff)
+    if args.json:
+        print_record("hypercall-diff", diff_json(found))
+    else:
+        print_text(diff_text(found), args)
+    return 0
+
+
+def _everything(xen: str) -> list[Family | SubOp]:
     """Sub-ops; and the hypercalls that have none."""
     found: list[Family | SubOp] = []
-    for one in families():
+    for one in families(xen):
         found += one.ops.values() or [one]
     return found
 

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
         size = build_site(args.output, scenarios=args.scenario, progress=_progress)
     if args.json:
         print_record(
+            "site",
             {"folder": args.output, "files": size.files, "bytes": size.size, "runs": size.runs,
              "live_bytes": size.live}
         )  # fmt: skip

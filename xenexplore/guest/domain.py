@@ -28,10 +28,14 @@ class Domain(Running):
     without processes: ``"kernel"``), at ring 0, on that task's kernel stack.
 
     Its vCPUs, processes and what it sees of its memory: :class:`~.running.Running`.
+
+    Attributes:
+        release: the release of Xen that it runs on, e.g. ``"4.17"``.
     """
 
-    def __init__(self, spec: GuestSpec) -> None:
+    def __init__(self, spec: GuestSpec, *, release: str = "4.17") -> None:
         super().__init__(spec)
+        self.release = release
         self._buffers: dict[str, Buffer] = {}
         self._retyped: set[int] = set()
 

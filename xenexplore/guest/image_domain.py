@@ -61,8 +61,9 @@ class ImageDomain(Domain):
         OSError: the file cannot be opened.
     """
 
-    def __init__(self, spec: GuestSpec) -> None:
+    def __init__(self, spec: GuestSpec, *, release: str = "4.17") -> None:
         # Nothing is built: what Domain and Running would boot is found in the image.
+        self.release = release
         source = spec.image
         if source is None:
             raise MachineError("a guest that is a memory image needs one")

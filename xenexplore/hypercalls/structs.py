@@ -2,7 +2,9 @@
 
 The tables in ``data/structs/<arch>/`` are generated from Xen's public headers
 (tests/tools/generate_structs.py) and read one header at a time, when a
-type of it is first asked for.  All sizes and offsets are in bytes.
+type of it is first asked for.  Structs, sizes and fields that only some releases have
+say which (:meth:`~xenexplore.hypercalls.releases.Span.parse`).  All sizes and offsets
+are in bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from importlib import resources
 from typing import Any
 
 from xenexplore.errors import CatalogueError
+from xenexplore.hypercalls.releases import DEFAULT, Span
 
 __all__ = ["ARCHES", "Field", "HandleField", "StructLayout", "Structs", "structs_for"]
 
@@ -119,32 +122,50 @@ class StructLayout:
 
 
 class Structs:
-    """Every layout of one architecture, loaded header by header."""
+    """Every layout of one architecture in one release of Xen, loaded header by header."""
 
-    def __init__(self, arch: str) -> None:
+    def __init__(self, arch: str, xen: str = DEFAULT) -> None:
         if arch not in ARCHES:
             raise CatalogueError(f"architecture {arch}", ARCHES)
         self.arch = arch
+        self.xen = xen
         self._index = _read(arch, "index")
-        self._loaded: dict[str, StructLayout | tuple[int, bool] | str] = {}
+        self._loaded: dict[str, StructLayout | tuple[int, bool] | str | None] = {}
         # Arm64's tables hold only what differs from x86-64's.
-        self._base = None if arch == "x86_64" else structs_for("x86_64")
-        self._absent = set(_read(arch, "absent")["names"]) if self._base else set()
+        self._base = None if arch == "x86_64" else structs_for("x86_64", xen)
+        absent = _read(arch, "absent")["names"] if self._base else ()
+        self._absent = {name for name, *span in absent if self._has("".join(span))}
         self._headers: set[str] = set()
         self._sizes: dict[str, int] = {}
 
+    def _has(self, span: str) -> bool:
+        """Whether this release is in a span as the tables spell it."""
+        return not span or Span.parse(span).holds(self.xen)
+
+    def _of(self, value: Any) -> Any:
+        """A value of the tables, for this release where releases differ."""
+        if not isinstance(value, dict):
+            return value
+        return next(own for span, own in value.items() if self._has(span))
+
     def _load(self, stem: str) -> None:
         for name, entry in _read(self.arch, stem).items():
-            if entry["kind"] == "typedef":
-                self._loaded[name] = entry.get("of") or (entry["size"], entry["signed"])
+            if not self._has(entry.get("versions", "")):
+                self._loaded[name] = None
                 continue
-            fields = tuple(Field(*row) for row in entry["fields"])
-            spelled = "" if "." in name else entry.get("c", f"{entry['kind']} {name}")
+            kind, size = self._of(entry["kind"]), self._of(entry.get("size"))
+            if kind == "typedef":
+                self._loaded[name] = self._of(entry.get("of")) or (size, self._of(entry["signed"]))
+                continue
+            fields = tuple(
+                Field(*row) for *row, span in map(_with_span, entry["fields"]) if self._has(span)
+            )
+            spelled = "" if "." in name else entry.get("c", f"{kind} {name}")
             header = stem.replace("arch-x86-", "arch-x86/").replace("arch-arm-", "arch-arm/")
             for folder in ("hvm", "io", "xsm"):
                 header = header.replace(f"{folder}-", f"{folder}/")
             self._loaded[name] = StructLayout(
-                name, entry["kind"], entry["size"], entry["align"], fields, f"{header}.h", spelled
+                name, kind, size, self._of(entry["align"]), fields, f"{header}.h", spelled
             )
         self._headers.add(stem)
 
@@ -159,9 +180,10 @@ class Structs:
         return self._loaded[name]
 
     def names(self) -> tuple[str, ...]:
-        """Every type of the interface, sorted."""
+        """Every type of the interface in this release, sorted."""
         base = self._base.names() if self._base else ()
-        return tuple(sorted({*self._index, *base} - self._absent))
+        own = {name for name in self._index if self._entry(name) is not None}
+        return tuple(sorted({*own, *base} - self._absent))
 
     def get(self, name: str) -> StructLayout | None:
         """The struct or union of that name (or typedef name), or None if it is a scalar."""
@@ -266,12 +288,18 @@ class Structs:
         return tuple(found)
 
 
+def _with_span(row: list[Any]) -> list[Any]:
+    """A field's row with its span, "" where every release has the field."""
+    return row if len(row) == 5 else [*row, ""]
+
+
+@cache
 def _read(arch: str, stem: str) -> dict[str, Any]:
     root = resources.files("xenexplore.hypercalls") / "data" / "structs" / arch
     return tomllib.loads((root / f"{stem}.toml").read_text(encoding="utf-8"))
 
 
 @cache
-def structs_for(arch: str) -> Structs:
-    """The layouts of one architecture (``"x86_64"`` or ``"arm64"``)."""
-    return Structs(arch)
+def structs_for(arch: str, xen: str = DEFAULT) -> Structs:
+    """The layouts of one architecture (``"x86_64"`` or ``"arm64"``) in one release of Xen."""
+    return Structs(arch, xen)

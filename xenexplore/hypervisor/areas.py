@@ -17,6 +17,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gpa, Gva
+from xenexplore.hypercalls.catalogue.entries import SubOp, family
+from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Meaning, RegisteredArea
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
@@ -45,6 +47,7 @@ __all__ = [
     "out_of_user_mode",
     "register_physical",
     "register_runstate_physical",
+    "twin_of",
     "update_runstate",
 ]
 
@@ -55,8 +58,7 @@ _ENTRY_TIME = 8
 _FLAG_BYTE = 15
 """XEN_RUNSTATE_UPDATE is the top bit of state_entry_time, at offset 8: its byte 7."""
 
-_VCPU_OP = 24
-_REGISTER_RUNSTATE_PHYS = 14
+_TWIN_NAME = ("vcpu_op", "register_runstate_phys_area")
 _UNREGISTER = (1 << 64) - 1
 
 _TWIN = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
@@ -138,16 +140,30 @@ def register_runstate_physical(
     assert where is not None, "the guest has just written there"
     what = f"the physical address of vCPU {subject}'s area into the argument struct"
     xen.emit(GuestWrite(cite=xen.design.asked, gpa=where, size=8, what=what))
-    args = (_REGISTER_RUNSTATE_PHYS, subject, argument.value)
-    step = Hypercall(
-        cite=_TWIN, vcpu=caller, name="vcpu_op.register_runstate_phys_area",
-        number=_VCPU_OP, args=args,
-    )  # fmt: skip
+    number, twin = twin_of(xen.domain.release)
+    args = (twin.value, subject, argument.value)
+    step = Hypercall(cite=_TWIN, vcpu=caller, name=twin.title, number=number, args=args)
     with xen.record.under(step):
         xen.leave(_TWIN, caller)
+        if twin.xen == xen.domain.release:
+            text = f"Xen {twin.xen} has this call: {twin.constant}, since {twin.since}."
+            xen.emit(Note(cite=_TWIN, text=text))
         value = _fetch_and_map(xen, caller, subject, area, argument)
         xen.emit(returned(_TWIN, caller, value))
     return value
+
+
+def twin_of(release: str) -> tuple[int, SubOp]:
+    """Number of the hypercall, and the sub-op as a release of Xen has it.
+
+    For a release before 4.18: as it was merged there, which is what the proposal is.
+    """
+    name, wanted = _TWIN_NAME
+    for one in (family(name, known) for known in dict.fromkeys((release, *RELEASES))):
+        for op in one.ops.values():
+            if op.name == wanted:
+                return one.number, op
+    raise AssertionError("the catalogue has it")
 
 
 def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) -> int:
@@ -158,7 +174,7 @@ def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) 
         role="vcpu_register_runstate_memory_area.addr.p: the physical address",
         current=caller,
         subject=caller,
-        number=_VCPU_OP,
+        number=twin_of(xen.domain.release)[0],
     )
     data = copy_from_guest(xen, access)
     if data is None:
@@ -261,4 +277,5 @@ def _stored(xen: Xen, area: RegisteredArea, current: int) -> GuestCall | None:
         return None
     pieces = xen.domain.truth(area.va, RUNSTATE_BYTES, vcpu=area.subject)
     meaning = Meaning(start=area.handle, size=RUNSTATE_BYTES, va=area.va, pieces=pieces)
-    return GuestCall(vcpu=current, name="update", number=_VCPU_OP, args=(), meanings=(meaning,))
+    number = twin_of(xen.domain.release)[0]
+    return GuestCall(vcpu=current, name="update", number=number, args=(), meanings=(meaning,))

@@ -180,7 +180,7 @@ def _entry(xen: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     """A multicall's entry as it is dispatched, and the number its handles are resolved under."""
     op = int.from_bytes(data[:8], "little")
     dispatched, number = xen.design.inner(xen, call, op)
-    family = family_of(dispatched)
+    family = family_of(dispatched, xen.domain.release)
     guest = "pv" if xen.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
         _check_entry(xen, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")

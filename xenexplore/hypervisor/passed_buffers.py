@@ -64,7 +64,13 @@ def planned_call(domain: Domain, call: GuestCall) -> PlanCall:
     caller = CALLERS[spec.type]
     facts = {name: value for name, value in caller.facts.items() if name not in _OF_DOM0}
     facts |= {"vcpus": spec.vcpus, "current": call.vcpu}
-    return PlanCall(number=call.number, args=call.args, guest=caller.handlers, facts=facts)
+    return PlanCall(
+        number=call.number,
+        args=call.args,
+        guest=caller.handlers,
+        facts=facts,
+        xen=domain.release,
+    )
 
 
 def passed_buffers(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:

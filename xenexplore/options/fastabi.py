@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import Gva
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
+from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
 from xenexplore.hypervisor.design import Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear
@@ -86,9 +87,11 @@ def _words(layout: StructLayout, bits: int) -> int:
 def _refuses_call(number: int, sub_op: int, user: bool, bits: int) -> str:
     if user:
         return "from user space (privcmd): out of the series' scope"
-    family = family_of(number)
-    if family is None:
+    # The map is the design's, whatever release was recorded: any that has the sub-op will do.
+    known = [found for xen in RELEASES if (found := family_of(number, xen)) is not None]
+    if not known:
         return f"number {number} has no register map"
+    family = next((found for found in known if sub_op in found.ops), known[0])
     op = family.ops.get(sub_op) if family.ops else None
     if family.ops and op is None and sub_op >= 0:
         return f"{family.name} sub-op {sub_op} is not in the catalogue"
@@ -163,7 +166,7 @@ class FastAbi(Design):
         self.passed = []
         if xen.user_access:
             return Refused("toolstack calls from user space are out of scope")
-        family = family_of(call.number)
+        family = family_of(call.number, xen.domain.release)
         if family is None:
             return Refused(f"hypercall {call.number} has no register map")
         op = family.ops.get(call.args[0]) if family.ops else None

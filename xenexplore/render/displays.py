@@ -59,6 +59,7 @@ DISPLAYS: dict[str, Display] = {
     "hypercalls.catalogue.entries:Family": Display(
         "text.hypercall:entry_text", html="web.catalogue_html:entry_html"
     ),
+    "hypercalls.outline.diff:CatalogueDiff": Display("text.catalogue_diff:diff_text"),
     "recording.format.columns:Recording": Display("text.recorded.recording:recording_text"),
     "recording.contents.summary:Summary": Display("text.recorded.recording:summary_text"),
     "recording.matching.matching:Matching": Display("text.recorded.matching:matching_text"),

@@ -153,7 +153,7 @@ def coverage(workload: Workload, domain: int) -> Coverage:
         with_irq=float((both | irq).sum() / total),
         with_stacks=float((both | irq | tasks).sum() / total),
         stacks=_stacks(workload, rows[tasks], rows[irq]),
-        busiest=call_name(busiest) if len(numbers) else "",
+        busiest=call_name(busiest, workload.xen) if len(numbers) else "",
         without_busiest=(
             float((in_directmap & others).sum() / fewer),
             float((both & others).sum() / fewer),

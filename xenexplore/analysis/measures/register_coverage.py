@@ -75,8 +75,8 @@ def fast_coverage(workload: Workload, domain: int, what: Variant = _REGISTERS) -
     for (number, sub_op, user), count, sum_ in zip(
         kinds.T.tolist(), counts.tolist(), touched.tolist(), strict=True
     ):
-        sub = sub_op_name(number, sub_op)
-        name = f"{call_name(number)}.{sub}" if sub else call_name(number)
+        sub = sub_op_name(number, sub_op, workload.xen)
+        name = call_name(number, workload.xen) + (f".{sub}" if sub else "")
         if not fits(number, sub_op, user=False):
             fitting.add((number, sub_op))
         ops.append(OpFit(name, bool(user), count, int(sum_),

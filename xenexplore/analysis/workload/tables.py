@@ -14,6 +14,7 @@ from xenexplore.analysis.workload.layout_evidence import Evidence
 from xenexplore.guest.layout.linux_layout import KERNEL_STACK
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.layout.symbols import SymbolTable
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.recording.contents.call_names import sub_ops
 from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_space
 from xenexplore.recording.contents.limits import Facts, header_of, limits
@@ -115,6 +116,7 @@ class Workload:
         repeats: accesses inside hypercalls left out, logged twice and made once
             (:mod:`xenexplore.recording.matching.logged_twice`).
         limits: what keeps these figures from being general, in words.
+        xen: the release of Xen that got the hypercalls.
     """
 
     source: str
@@ -126,6 +128,7 @@ class Workload:
     accesses: AccessTable
     repeats: int = 0
     limits: tuple[str, ...] = ()
+    xen: str = DEFAULT
 
     def inside(self, domain: int) -> NDArray[np.int64]:
         """Rows of the accesses that a domain's hypercalls made."""
@@ -216,6 +219,7 @@ class _Builder:
             accesses=replace(accesses, region=region, stack=stack),
             repeats=self._repeats,
             limits=limits(header_of(seen), self._facts),
+            xen=seen.release,
         )
 
 
@@ -224,7 +228,7 @@ def _calls(chunk: Recording) -> CallTable:
     sub_op = np.full(len(calls), -1, np.int32)
     for number in np.unique(calls.number).tolist():
         these = np.flatnonzero(calls.number == number)
-        sub_op[these] = sub_ops(number, calls.args[these])
+        sub_op[these] = sub_ops(number, calls.args[these], chunk.release)
     return CallTable(
         number=calls.number.astype(np.int16),
         sub_op=sub_op,

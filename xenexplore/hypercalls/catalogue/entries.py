@@ -1,6 +1,7 @@
 """The catalogue: every hypercall and sub-op, loaded one family at a time.
 
-A family is one hypercall number with its sub-ops: one file, ``data/<name>.toml``.
+A family is one hypercall number with its sub-ops: one file, ``data/<name>.toml``, for
+every release of Xen (:mod:`xenexplore.hypercalls.catalogue.at_release`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 
 from xenexplore.display import Shown
 from xenexplore.errors import CatalogueError, InputError
+from xenexplore.hypercalls.catalogue.at_release import at_release
 from xenexplore.hypercalls.language.parser import parse_plan
 from xenexplore.hypercalls.language.statements import Block
+from xenexplore.hypercalls.releases import DEFAULT, Span, release_of
 from xenexplore.hypercalls.structs import StructLayout, Structs, structs_for
 
 __all__ = [
@@ -36,7 +39,6 @@ __all__ = [
 GUESTS = ("hvm", "pv", "arm")
 X86_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 ARM_REGISTERS = ("x0", "x1", "x2", "x3", "x4")
-_VERSION = "4.17"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class SubOp(Shown):
         inner: constants of a further level of sub-ops, inside the struct.
         most: bytes of the longest buffer, where Xen sets a limit above one page.
         since: the first Xen release that has it, ``""``: 4.17 or before.
+        until: the last Xen release that has it, ``""``: the newest described has it.
+        xen: the release that the entry describes.
     """
 
     family: str
@@ -95,6 +99,8 @@ class SubOp(Shown):
     inner: Mapping[str, int]
     most: int
     since: str
+    until: str
+    xen: str
 
     @property
     def title(self) -> str:
@@ -104,11 +110,11 @@ class SubOp(Shown):
     @property
     def plan(self) -> Block:
         """The parsed copy plan."""
-        return parse_plan(self.plan_text, f"{self.family}.toml: {self.constant}")
+        return parse_plan(self.plan_text, f"{self.family}.toml: {self.constant}", self.xen)
 
     def layout(self, arch: str = "x86_64") -> StructLayout | None:
         """Layout of the argument struct, or None where there is none."""
-        return structs_for(arch).get(self.struct) if self.struct else None
+        return structs_for(arch, self.xen).get(self.struct) if self.struct else None
 
     def struct_of(self, guest: str) -> str:
         """What the handle argument points to, for one kind of guest; ``""``: nothing."""
@@ -141,6 +147,9 @@ class Family(Shown):
         struct: what its handle argument points to, without sub-ops.
         unbounded: as for a sub-op.
         most: as for a sub-op.
+        since: as for a sub-op.
+        until: as for a sub-op.
+        xen: the release that the entry describes.
     """
 
     name: str
@@ -161,6 +170,9 @@ class Family(Shown):
     struct: str
     unbounded: str
     most: int
+    since: str
+    until: str
+    xen: str
 
     @property
     def title(self) -> str:
@@ -170,7 +182,7 @@ class Family(Shown):
     @property
     def plan(self) -> Block:
         """The parsed copy plan of the family."""
-        return parse_plan(self.plan_text, f"{self.name}.toml: plan")
+        return parse_plan(self.plan_text, f"{self.name}.toml: plan", self.xen)
 
     def part(self, name: str) -> Block:
         """A shared piece of plan.
@@ -180,7 +192,7 @@ class Family(Shown):
         """
         if name not in self.parts:
             raise CatalogueError(f"{self.name} part {name}", tuple(self.parts))
-        return parse_plan(self.parts[name], f"{self.name}.toml: part {name}")
+        return parse_plan(self.parts[name], f"{self.name}.toml: part {name}", self.xen)
 
     def struct_of(self, guest: str) -> str:
         """What the handle argument points to, without sub-ops; the same for every guest."""
@@ -193,56 +205,61 @@ class Family(Shown):
 
     def structs(self, guest: str) -> Structs:
         """The layouts that apply to a guest kind."""
-        return structs_for("arm64" if guest == "arm" else "x86_64")
+        return structs_for("arm64" if guest == "arm" else "x86_64", self.xen)
 
     def __repr__(self) -> str:
         return f"<{self.title}: {self.summary}>"
 
 
 @cache
-def numbers() -> Mapping[int, str]:
-    """Hypercall number to family name, for all that the catalogue holds."""
-    table = tomllib.loads(_text("index"))
-    return MappingProxyType({int(number): name for number, name in table["numbers"].items()})
-
-
-@cache
-def family(name: str) -> Family:
-    """One hypercall by name, e.g. ``"memory_op"``.
+def numbers(xen: str = DEFAULT) -> Mapping[int, str]:
+    """Hypercall number to family name, for all that one release of Xen has.
 
     Raises:
-        CatalogueError: there is no such hypercall.
+        CatalogueError: the catalogue does not describe that release.
+    """
+    table = at_release(_table("index")["numbers"], release_of(xen), "index.toml")
+    return MappingProxyType({int(number): name for number, name in table.items()})
+
+
+def family(name: str, xen: str = DEFAULT) -> Family:
+    """One hypercall by name, e.g. ``"memory_op"``, as one release of Xen has it.
+
+    Raises:
+        CatalogueError: there is no such hypercall, or not in that release; or the
+            catalogue does not describe the release.
         InputError: its file is malformed.
     """
-    for number, known in numbers().items():
+    for number, known in numbers(xen).items():
         if known == name:
-            return _load(number, name)
-    raise CatalogueError(name, tuple(n for n in numbers().values() if name in n))
+            return _load(number, name, release_of(xen))
+    raise CatalogueError(name, tuple(n for n in numbers(xen).values() if name in n))
 
 
-def family_of(number: int) -> Family | None:
-    """One hypercall by number, or None where the catalogue has none."""
-    name = numbers().get(number)
-    return family(name) if name else None
+def family_of(number: int, xen: str = DEFAULT) -> Family | None:
+    """One hypercall by number, or None where that release of Xen has none."""
+    name = numbers(xen).get(number)
+    return family(name, xen) if name else None
 
 
-def families() -> tuple[Family, ...]:
-    """Every hypercall, by number (loads every file)."""
-    return tuple(family(name) for _, name in sorted(numbers().items()))
+def families(xen: str = DEFAULT) -> tuple[Family, ...]:
+    """Every hypercall of one release, by number (loads every file)."""
+    return tuple(family(name, xen) for _, name in sorted(numbers(xen).items()))
 
 
 @cache
-def gaps() -> Mapping[str, str]:
+def gaps(xen: str = DEFAULT) -> Mapping[str, str]:
     """Constants of the public headers that the catalogue leaves out, and why.
 
     Names may hold ``*`` and ``?`` (:mod:`fnmatch`).
     """
-    return MappingProxyType(tomllib.loads(_text("gaps"))["gaps"])
+    return MappingProxyType(at_release(_table("gaps")["gaps"], release_of(xen), "gaps.toml"))
 
 
-def _text(name: str) -> str:
+@cache
+def _table(name: str) -> dict[str, Any]:
     root = resources.files("xenexplore.hypercalls") / "data"
-    return (root / f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads((root / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 _FAMILY_KEYS = {
@@ -252,20 +269,22 @@ _FAMILY_KEYS = {
 }  # fmt: skip
 _OP_KEYS = {
     "constant", "name", "value", "struct", "struct_for", "who", "guests", "summary", "sources",
-    "plan", "missing", "notes", "unbounded", "array", "inner", "most", "since",
+    "plan", "missing", "notes", "unbounded", "array", "inner", "most", "since", "until",
 }  # fmt: skip
 
 
-def _load(number: int, name: str) -> Family:
+@cache
+def _load(number: int, name: str, xen: str) -> Family:
     source = f"{name}.toml"
-    table = tomllib.loads(_text(name))
+    span = _span_of(number)
+    table = at_release(_table(name), xen, source)
     _known(table, _FAMILY_KEYS, source, "top level")
     if (table["name"], table["number"]) != (name, number):
         raise InputError(source, "name", expected=f"{name} {number}", got=str(table["name"]))
     guests = dict(table["guests"])
     ops: dict[int, SubOp] = {}
     for entry in table.get("op", ()):
-        op = _op(entry, table, tuple(guests), source)
+        op = _op(entry, table, span, xen, source)
         if op.value in ops:
             raise InputError(source, op.constant, expected="a value of its own", got=str(op.value))
         ops[op.value] = op
@@ -294,12 +313,19 @@ def _load(number: int, name: str) -> Family:
         struct=table.get("struct", ""),
         unbounded=table.get("unbounded", ""),
         most=table.get("most", 0),
+        since=span.since,
+        until=span.until,
+        xen=xen,
     )
 
 
-def _op(
-    entry: dict[str, Any], table: dict[str, Any], guests: tuple[str, ...], source: str
-) -> SubOp:
+def _span_of(number: int) -> Span:
+    """The releases that have a hypercall, as the index says."""
+    entry = _table("index")["numbers"][str(number)]
+    return Span.read(entry, "index.toml", str(number)) if isinstance(entry, dict) else Span()
+
+
+def _op(entry: dict[str, Any], table: dict[str, Any], span: Span, xen: str, source: str) -> SubOp:
     constant = entry.get("constant", "?")
     _known(entry, _OP_KEYS, source, constant)
     if ("plan" in entry) == ("missing" in entry):
@@ -319,7 +345,7 @@ def _op(
         struct_for=MappingProxyType(entry.get("struct_for", {})),
         array=entry.get("array", ""),
         who=entry.get("who", table.get("who", "")),
-        guests=tuple(entry.get("guests", guests)),
+        guests=tuple(entry.get("guests", tuple(table["guests"]))),
         summary=entry.get("summary", ""),
         sources=tuple(entry.get("sources", table["sources"])),
         plan_text=entry.get("plan", ""),
@@ -328,7 +354,9 @@ def _op(
         unbounded=entry.get("unbounded", ""),
         inner=MappingProxyType(entry.get("inner", {})),
         most=entry.get("most", 0),
-        since=entry.get("since", ""),
+        since=entry.get("since", span.since),
+        until=entry.get("until", span.until),
+        xen=xen,
     )
 
 

@@ -31,6 +31,8 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
                                      the call returns -ENOSYS
 ``dispatch EXPR or -EOPNOTSUPP``     the same, where Xen returns another error
 ``use NAME``                         go on with a part of the family's ``[parts]``
+``since 4.19:``, ``until 4.18:``     a block that only some releases of Xen have: from the
+                                     named one on, or up to and with it
 ``hypercall N, A, B, ...``           another hypercall, inside this one
 ===================================  ==========================================
 
@@ -71,6 +73,7 @@ from xenexplore.hypercalls.language.statements import (
     Way,
     Where,
 )
+from xenexplore.hypercalls.releases import DEFAULT, Span
 from xenexplore.steps import ERRNOS, Direction
 
 __all__ = ["parse_plan"]
@@ -92,6 +95,7 @@ _EXIT = re.compile(
     r"(?: with (?P<args>.+))?$"
 )
 _DISPATCH = re.compile(r"^dispatch (?P<value>.+?)(?: or (?P<errnos>-?\w+))?$")
+_SPAN = re.compile(r"^(?P<key>since|until) (?P<release>[\w.]+):$")
 _WHIM = re.compile(r'^(?P<how>usually|sometimes) "(?P<why>[^"]+)":$')
 
 
@@ -106,18 +110,19 @@ class _Line:
     block: list[_Line] = field(default_factory=list)
 
 
-@lru_cache(maxsize=4096)
-def parse_plan(text: str, source: str) -> Block:
+@lru_cache(maxsize=8192)
+def parse_plan(text: str, source: str, xen: str = DEFAULT) -> Block:
     """Parse the text of a plan.
 
     Args:
         text: the plan.
         source: where it stands, for messages.
+        xen: the release whose plan it shall be.
 
     Raises:
         InputError: a line is not a statement of the language.
     """
-    return _PlanParser(source).block(_nest(text, source))
+    return _PlanParser(source, xen).block(_nest(text, source))
 
 
 def _nest(text: str, source: str) -> list[_Line]:
@@ -147,8 +152,9 @@ def _nest(text: str, source: str) -> list[_Line]:
 class _PlanParser:
     """Statements from nested lines."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, xen: str) -> None:
         self.source = source
+        self.xen = xen
 
     def expression(self, text: str, line: _Line) -> Expression:
         return compile_expression(text, self.source, f"plan line {line.number}")
@@ -173,6 +179,10 @@ class _PlanParser:
                     arms.append(lines[index])
                     index += 1
                 done.append(self.branch(arms))
+            elif match := _SPAN.match(line.text):
+                span = Span.read({match["key"]: match["release"]}, self.source, line.text)
+                body = self.block(line.block)
+                done += body if span.holds(self.xen) else ()
             else:
                 done.append(self.statement(line))
                 if line.block and not line.text.endswith(":"):

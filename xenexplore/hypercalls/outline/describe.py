@@ -30,4 +30,4 @@ def guests_text(kinds: Iterable[str]) -> str:
 
 def struct_of(entry: Family | SubOp, arch: str) -> StructLayout | None:
     """The layout of an entry's argument struct on one architecture."""
-    return structs_for(arch).get(entry.struct) if entry.struct else None
+    return structs_for(arch, entry.xen).get(entry.struct) if entry.struct else None

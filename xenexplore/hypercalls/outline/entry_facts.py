@@ -38,7 +38,7 @@ class EntryFacts:
 def facts_of(entry: Family | SubOp) -> EntryFacts:
     """The facts of one entry, for x86-64."""
     guest = "arm" if tuple(entry.guests) == ("arm",) else "hvm"
-    structs = structs_for("arm64" if guest == "arm" else "x86_64")
+    structs = structs_for("arm64" if guest == "arm" else "x86_64", entry.xen)
     struct = entry.struct_of(guest)
     handles = structs.handles(struct) if struct else ()
     lines = accesses(entry, guest) if not entry.missing else ()

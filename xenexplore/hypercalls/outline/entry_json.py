@@ -17,7 +17,7 @@ __all__ = ["entry_json", "layout_json"]
 
 def entry_json(entry: Family | SubOp, who: Caller | None = None) -> dict[str, Any]:
     """One hypercall or sub-op, with registers, layout, handles and plan."""
-    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    one = family(entry.family, entry.xen) if isinstance(entry, SubOp) else entry
     kinds = tuple(entry.guests)
     caller = who or caller_of(kinds[0] if kinds else "hvm")
     guest = caller.handlers
@@ -34,7 +34,9 @@ def entry_json(entry: Family | SubOp, who: Caller | None = None) -> dict[str, An
         "summary": entry.summary,
         "header": one.header,
         "sources": list(entry.sources),
-        "version": "4.17",
+        "version": entry.xen,
+        "since": entry.since or None,
+        "until": entry.until or None,
         "registers": [{"register": r, "carries": what} for r, what in registers(one, guest)],
         "struct": layout_json(layout) if layout else struct or None,
         "handles": [

@@ -53,7 +53,7 @@ def outline(entry: Family | SubOp, guest: str | Caller = "hvm") -> tuple[Outline
             caller, whose guards are then decided.
     """
     if isinstance(entry, SubOp):
-        return _outlined(family(entry.family), entry, guest)
+        return _outlined(family(entry.family, entry.xen), entry, guest)
     return _outlined(entry, None, guest)
 
 

@@ -343,7 +343,7 @@ class CallFrame:
         args = [arg.value(self.scope) for arg in node.args]
         if not isinstance(number, int):
             # -1: any hypercall that copies nothing.
-            options = (-1, *(n for n in numbers() if n != self.family.number))
+            options = (-1, *(n for n in numbers(self.family.xen) if n != self.family.number))
             picked = yield PlanChoice("callee", node.number.text, options)
             assert isinstance(picked, int)
             if picked < 0:

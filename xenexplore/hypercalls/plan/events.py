@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from xenexplore.hypercalls.language.values import Free, StructValue, Value
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.steps import ERRNOS, Direction, Ending
 
 __all__ = [
@@ -48,6 +49,7 @@ class PlanCall:
         facts: what is known of the caller, by name
             (:data:`~xenexplore.hypercalls.callers.FACTS`); anything else depends on
             Xen's state.
+        xen: the release of Xen that gets it.
     """
 
     number: int
@@ -55,6 +57,7 @@ class PlanCall:
     guest: str
     rsp: int | None = None
     facts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    xen: str = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)

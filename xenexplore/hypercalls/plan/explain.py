@@ -74,7 +74,7 @@ def name_of(call: PlanCall) -> str:
 
 def _named(call: PlanCall) -> tuple[str, bool]:
     """The name, and whether the catalogue has it for this kind of guest."""
-    family = family_of(call.number)
+    family = family_of(call.number, call.xen)
     if family is None or call.guest not in family.guests:
         return f"{call.number}", False
     if not family.ops or isinstance(family.plan[0], CopyStatement):  # the sub-op is in memory
@@ -287,10 +287,10 @@ class _Search:
             return tuple(
                 option
                 for option in choice.options
-                if int(option) < 0 or _can_start(int(option), self.call.guest, direction, length)
+                if int(option) < 0 or _can_start(int(option), self.call, direction, length)
             )
         if choice.kind == "sub-op":
-            return _distinct(choice.family, choice.options)
+            return _distinct(choice.family, choice.options, self.call.xen)
         return choice.options
 
     def resumed(self, outcome: PlanOutcome) -> bool:
@@ -318,9 +318,9 @@ def _shown(step: PlanCopy) -> str:
 
 
 @lru_cache(maxsize=256)
-def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int, ...]:
+def _distinct(family: str, options: tuple[bool | int, ...], xen: str) -> tuple[bool | int, ...]:
     """One sub-op for each different copy plan: the recording cannot tell the others apart."""
-    ops = find_family(family).ops
+    ops = find_family(family, xen).ops
     kept: dict[str, bool | int] = {}
     for option in options:
         op = ops[int(option)]
@@ -331,12 +331,12 @@ def _distinct(family: str, options: tuple[bool | int, ...]) -> tuple[bool | int,
 
 
 @lru_cache(maxsize=512)
-def _starts(number: int, guest: str) -> tuple[Seen, ...]:
+def _starts(number: int, guest: str, xen: str) -> tuple[Seen, ...]:
     """Direction and bounds of the length of every first access that a hypercall can make."""
     found: set[Seen] = set()
     answers: list[tuple[tuple[bool | int, ...], int]] = []
     for _ in range(_MOST_ATTEMPTS):
-        steps = predict(PlanCall(number, (), guest), unknown=True)
+        steps = predict(PlanCall(number, (), guest, xen=xen), unknown=True)
         answered = 0
         try:
             step = next(steps)
@@ -364,5 +364,6 @@ def _starts(number: int, guest: str) -> tuple[Seen, ...]:
     return tuple(sorted(found))
 
 
-def _can_start(number: int, guest: str, direction: Direction, length: int) -> bool:
-    return any(d == direction and low <= length <= high for d, low, high in _starts(number, guest))
+def _can_start(number: int, around: PlanCall, direction: Direction, length: int) -> bool:
+    starts = _starts(number, around.guest, around.xen)
+    return any(d == direction and low <= length <= high for d, low, high in starts)

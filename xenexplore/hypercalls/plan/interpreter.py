@@ -19,8 +19,9 @@ _RETURNED = PlanOutcome(Ending.RETURNED)
 class PlanInterpreter:
     """The state of one run."""
 
-    def __init__(self, guest: str, rsp: int | None, facts: Mapping[str, int]) -> None:
+    def __init__(self, guest: str, rsp: int | None, facts: Mapping[str, int], xen: str) -> None:
         self.guest = guest
+        self.xen = xen
         self.facts: dict[str, Value] = {
             name: facts.get(name, Free(Variable(name))) for name in FACTS
         }
@@ -30,7 +31,7 @@ class PlanInterpreter:
 
     def hypercall(self, number: int, args: Sequence[Value], prefix: str) -> Steps:
         """Run one hypercall."""
-        found = family_of(number)
+        found = family_of(number, self.xen)
         if found is None or self.guest not in found.guests:
             return PlanOutcome.failed("ENOSYS", "this guest has no such hypercall")
         if found.missing:

@@ -113,6 +113,6 @@ def predict(call: PlanCall, *, unknown: bool = False) -> Steps:
     args: tuple[Value, ...] = call.args
     if unknown:
         args = tuple(Free(Variable(f"arg{index}")) for index in range(6))
-    interpreter = PlanInterpreter(call.guest, call.rsp, call.facts)
+    interpreter = PlanInterpreter(call.guest, call.rsp, call.facts, call.xen)
     outcome = yield from interpreter.hypercall(call.number, args, "")
     return replace(outcome, contents=tuple(interpreter.contents))

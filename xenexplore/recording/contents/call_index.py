@@ -58,7 +58,7 @@ class CallIndex:
         self._sub = np.full(len(calls), -1, np.int64)
         for number in np.unique(calls.number):
             rows = np.flatnonzero(calls.number == number)
-            self._sub[rows] = sub_ops(int(number), calls.args[rows])
+            self._sub[rows] = sub_ops(int(number), calls.args[rows], recording.release)
         self._regions = self._region_of_each_buffer()
 
     def _region_of_each_buffer(self) -> list[tuple[str, ...]]:
@@ -84,8 +84,11 @@ class CallIndex:
     def name(self, row: int) -> str:
         """Hypercall and sub-op of a call, e.g. ``"event_channel_op send"``."""
         number = int(self.recording.calls.number[row])
-        sub = sub_op_name(number, int(self._sub[row]))
-        return f"{call_name(number)} {sub}".rstrip()
+        return self._named(number, int(self._sub[row]))
+
+    def _named(self, number: int, sub_op: int) -> str:
+        xen = self.recording.release
+        return f"{call_name(number, xen)} {sub_op_name(number, sub_op, xen)}".rstrip()
 
     def names(self, domain: str | None = None) -> Mapping[str, int]:
         """How many calls have each name, most frequent first."""
@@ -110,7 +113,7 @@ class CallIndex:
         rows = self._rows(domain)
         if name is not None:
             kinds, of = np.unique(self._pairs(rows), axis=0, return_inverse=True)
-            names = (f"{call_name(n)} {sub_op_name(n, s)}".rstrip() for n, s in kinds.tolist())
+            names = (self._named(number, sub) for number, sub in kinds.tolist())
             wanted = [found == name for found in names]
             rows = rows[np.array(wanted, dtype=bool)[of.reshape(-1)]]
         if region is not None:

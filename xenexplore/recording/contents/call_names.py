@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.hypercalls.catalogue.entries import Family, family_of
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.recording.format.columns import UNHANDLED
 
 __all__ = ["NO_SUB_OP", "call_name", "sub_op_known", "sub_op_name", "sub_ops"]
@@ -17,9 +18,9 @@ NO_SUB_OP = -1
 
 
 @cache
-def _command(number: int) -> tuple[Family, int] | None:
+def _command(number: int, xen: str) -> tuple[Family, int] | None:
     """The family of a hypercall whose sub-op is an argument, and which argument."""
-    family = family_of(number) if number != UNHANDLED else None
+    family = family_of(number, xen) if number != UNHANDLED else None
     if family is None or not family.ops:
         return None
     for index, argument in enumerate(family.args):
@@ -28,7 +29,7 @@ def _command(number: int) -> tuple[Family, int] | None:
     return None
 
 
-def sub_ops(number: int, args: NDArray[np.uint64]) -> NDArray[np.int64]:
+def sub_ops(number: int, args: NDArray[np.uint64], xen: str = DEFAULT) -> NDArray[np.int64]:
     """Sub-op of each call of one hypercall, or ``NO_SUB_OP`` for all.
 
     Bits that carry a continuation's progress (``MEMOP_EXTENT_SHIFT`` in
@@ -37,8 +38,9 @@ def sub_ops(number: int, args: NDArray[np.uint64]) -> NDArray[np.int64]:
     Args:
         number: the hypercall.
         args: uint64 (n, 6): argument registers of the calls.
+        xen: the release of Xen that got them.
     """
-    found = _command(number)
+    found = _command(number, xen)
     if found is None:
         return np.full(len(args), NO_SUB_OP, np.int64)
     family, index = found
@@ -47,25 +49,25 @@ def sub_ops(number: int, args: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 @cache
-def call_name(number: int) -> str:
-    """``"memory_op"``; ``"number 57?"`` where the catalogue has none."""
+def call_name(number: int, xen: str = DEFAULT) -> str:
+    """``"memory_op"``; ``"number 57?"`` where that release of Xen has none."""
     if number == UNHANDLED:
         return "unhandled"
-    family = family_of(number)
+    family = family_of(number, xen)
     return family.name if family is not None else f"number {number}?"
 
 
 @cache
-def sub_op_name(number: int, sub_op: int) -> str:
+def sub_op_name(number: int, sub_op: int, xen: str = DEFAULT) -> str:
     """``"populate_physmap"``; ``"77?"`` where the catalogue has none; ``""`` for no sub-op."""
-    found = _command(number)
+    found = _command(number, xen)
     if found is None or sub_op == NO_SUB_OP:
         return ""
     known = found[0].ops.get(sub_op)
     return known.name if known is not None else f"{sub_op}?"
 
 
-def sub_op_known(number: int, sub_op: int) -> bool:
+def sub_op_known(number: int, sub_op: int, xen: str = DEFAULT) -> bool:
     """Whether the catalogue has a name for a sub-op of a hypercall."""
-    found = _command(number)
+    found = _command(number, xen)
     return found is not None and sub_op in found[0].ops

@@ -30,14 +30,14 @@ def owners(recording: Recording, buffers: Buffers) -> tuple[tuple[str, int], ...
         recording: the recording.
         buffers: some of its buffers, all in vmalloc'ed data.
     """
-    calls = recording.calls
+    calls, xen = recording.calls, recording.release
     number = calls.number[buffers.call]
     found: dict[str, int] = {}
     for one in np.unique(number).tolist():
         rows = buffers.call[number == one]
-        values, counts = np.unique(sub_ops(one, calls.args[rows]), return_counts=True)
+        values, counts = np.unique(sub_ops(one, calls.args[rows], xen), return_counts=True)
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
-            name = f"{call_name(one)} {sub_op_name(one, value)}".rstrip()
+            name = f"{call_name(one, xen)} {sub_op_name(one, value, xen)}".rstrip()
             if one == _GRANT_TABLE_OP and value in _NETBACKS:
                 name = "xen-netback's queue"
             found[name] = found.get(name, 0) + count

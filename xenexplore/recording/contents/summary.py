@@ -199,19 +199,20 @@ def _descending(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _calls(recording: Recording, rows: NDArray[np.int64]) -> tuple[CallCount, ...]:
-    numbers = recording.calls.number[rows]
+    numbers, xen = recording.calls.number[rows], recording.release
     found = []
     for number in map(int, np.unique(numbers)):
         these = rows[numbers == number]
-        values, counts = np.unique(sub_ops(number, recording.calls.args[these]), return_counts=True)
+        of_calls = sub_ops(number, recording.calls.args[these], xen)
+        values, counts = np.unique(of_calls, return_counts=True)
         subs = [
-            SubOpCount(value, name, count, sub_op_known(number, value))
+            SubOpCount(value, name, count, sub_op_known(number, value, xen))
             for value, count in zip(values.tolist(), counts.tolist(), strict=True)
-            if (name := sub_op_name(number, value))
+            if (name := sub_op_name(number, value, xen))
         ]
         subs.sort(key=lambda sub: (-sub.count, sub.value))
-        name = call_name(number)
-        known = family_of(number) is not None
+        name = call_name(number, xen)
+        known = family_of(number, xen) is not None
         found.append(CallCount(number, name, len(these), known, tuple(subs)))
     return tuple(sorted(found, key=lambda call: (-call.count, call.number)))
 

@@ -101,7 +101,7 @@ def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:
 
     As :func:`to_scenario`, for who goes through many of them.
     """
-    if family_of(seen.call.number) is None:
+    if family_of(seen.call.number, seen.call.xen) is None:
         raise RecordingError(
             recording.source,
             f"hypercall {int(recording.calls.seq[seen.row])}",
@@ -175,6 +175,7 @@ def _first(recording: Recording, seen: RecordedCall, explanation: Explanation) -
     return Scenario(
         about=about,
         guest=guest,
+        xen=recording.release,
         buffers=buffers,
         actions=tuple(actions),
         options=tuple(options),
@@ -241,7 +242,7 @@ def _call(seen: RecordedCall, buffers: tuple[BufferSpec, ...], *, user: bool) ->
 
 
 def _named(seen: RecordedCall) -> tuple[Family, SubOp | None]:
-    family = family_of(seen.call.number)
+    family = family_of(seen.call.number, seen.call.xen)
     assert family is not None, "an explained hypercall is in the catalogue"
     selector = op_argument(family)
     op: SubOp | None = None

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.display import Shown
+from xenexplore.errors import RecordingError, ReleaseError
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
 from xenexplore.recording.format.column_set import Columns
 from xenexplore.recording.format.counts import Counts
 from xenexplore.steps import Direction, Json
@@ -222,6 +224,28 @@ class Recording(Shown):
         start = np.searchsorted(self.accesses.call, rows).astype(np.int64)
         start.setflags(write=False)
         object.__setattr__(self, "_start", start)
+
+    @property
+    def release(self) -> str:
+        """The release of Xen that it comes from, as the catalogue names it.
+
+        4.17 where the file does not say, as those of version 1 do not: all that was
+        recorded before the format had a header.
+
+        Raises:
+            RecordingError: the catalogue describes no such Xen.
+        """
+        told = self.meta.get("xen")
+        version = told.get("version", "") if isinstance(told, dict) else ""
+        if not version:
+            return DEFAULT
+        try:
+            return release_of(str(version))
+        except ReleaseError:
+            raise RecordingError(
+                self.source, "meta.xen.version", expected=" or ".join(RELEASES),
+                got=repr(version), hint="the catalogue describes no other Xen",
+            ) from None  # fmt: skip
 
     @property
     def access_start(self) -> NDArray[np.int64]:

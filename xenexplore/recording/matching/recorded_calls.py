@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
@@ -69,8 +70,12 @@ class RecordedCall:
 
 
 def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
-    """Every hypercall with the accesses that it really made, in recorded order."""
-    calls, accesses = recording.calls, recording.accesses
+    """Every hypercall with the accesses that it really made, in recorded order.
+
+    Raises:
+        RecordingError: it comes from a Xen that the catalogue does not describe.
+    """
+    calls, accesses, xen = recording.calls, recording.accesses, recording.release
     start = recording.access_start.tolist()
     rows = zip(
         calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
@@ -90,24 +95,20 @@ def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
         mine = range(start[row], start[row + 1])
         call = PlanCall(
             number,
-            tuple(args[: _arity(number)]),
+            tuple(args[: _arity(number, xen)]),
             "hvm" if kind else "pv",
             rsp=rsp if number == _IRET else None,
+            xen=xen,
         )
         seen = tuple(copies[index] for index in mine if counts[index])
         yield RecordedCall(row, domain, call, seen, (domain, vcpu, at), (rip, rsp))
 
 
-_ARITY: dict[int, int] = {}
-
-
-def _arity(number: int) -> int:
+@cache
+def _arity(number: int, xen: str) -> int:
     """How many argument registers the handler takes: the others hold what was left there."""
-    known = _ARITY.get(number)
-    if known is None:
-        family = family_of(number) if number != UNHANDLED else None
-        known = _ARITY[number] = len(family.args) if family is not None else 6
-    return known
+    family = family_of(number, xen) if number != UNHANDLED else None
+    return len(family.args) if family is not None else 6
 
 
 def _explained(seen: RecordedCall, leg: PlanCall | None, attempts: int) -> Explanation:

@@ -10,6 +10,7 @@ from xenexplore.hypercalls.outline.describe import GUEST_NAMES, registers
 from xenexplore.hypercalls.outline.entry_facts import facts_of
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.outline.outline_line import OutlineLine
+from xenexplore.hypercalls.releases import Span
 from xenexplore.hypercalls.structs import StructLayout, Structs
 from xenexplore.render.text.table import heading, paragraph, table
 
@@ -24,7 +25,7 @@ def entry_text(entry: Family | SubOp, who: Caller | None = None) -> str:
         who: whose registers, layouts and plan; None: the first kind of guest that has
             it, of which nothing else is known.
     """
-    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    one = family(entry.family, entry.xen) if isinstance(entry, SubOp) else entry
     kinds = tuple(entry.guests)
     caller = who or caller_of(kinds[0] if kinds else "hvm")
     guest = caller.handlers
@@ -61,8 +62,10 @@ def _facts(entry: Family | SubOp, one: Family) -> list[str]:
     rows.append(("Guests", guests or "none"))
     if entry.who:
         rows.append(("Caller", entry.who))
+    if span := str(Span(entry.since, entry.until)):
+        rows.append(("Releases", span))
     rows.append(("Header", f"xen/include/public/{one.header}"))
-    rows += [("Source", f"{source} (Xen 4.17)") for source in entry.sources]
+    rows += [("Source", f"{source} (Xen {entry.xen})") for source in entry.sources]
     if entry.unbounded:
         rows.append(("No limit", entry.unbounded))
     lines: list[str] = []
@@ -132,7 +135,7 @@ def list_text(entries: Iterable[Family | SubOp]) -> str:
 
 
 def _row(entry: Family | SubOp) -> tuple[str, ...]:
-    one = family(entry.family) if isinstance(entry, SubOp) else entry
+    one = family(entry.family, entry.xen) if isinstance(entry, SubOp) else entry
     facts = facts_of(entry)
     number = f"{one.number}.{entry.value}" if isinstance(entry, SubOp) else str(one.number)
     arm_only = tuple(entry.guests) == ("arm",)

@@ -37,8 +37,8 @@ class Term:
 
 def _terms(room: str, *rows: tuple[str, str, str] | tuple[str, str, str, Cite]) -> tuple[Term, ...]:
     return tuple(
-        Term(key=f"{room}:{row[0]}", name=row[1], text=row[2], cite=row[3] if row[3:] else None)
-        for row in rows
+        Term(key=f"{room}:{key}", name=name, text=text, cite=cite[0] if cite else None)
+        for key, name, text, *cite in rows
     )
 
 

@@ -19,7 +19,7 @@ def entry_html(entry: Family | SubOp) -> str:
 
 
 def _op_html(op: SubOp) -> str:
-    one = family(op.family)
+    one = family(op.family, op.xen)
     guest = op.guests[0]
     parts = [
         f"<h4>{escape(op.title)}</h4><p>{escape(op.summary)}</p>",
@@ -29,7 +29,7 @@ def _op_html(op: SubOp) -> str:
                 *((register, what) for register, what in registers(one, guest)),
                 ("Guests", guests_text(op.guests)),
                 ("Caller", op.who),
-                ("Source", "; ".join(op.sources) + " (Xen 4.17)"),
+                ("Source", "; ".join(op.sources) + f" (Xen {op.xen})"),
             ]
         ),
     ]
@@ -49,7 +49,7 @@ def _family_html(one: Family) -> str:
                 *registers(one, guest),
                 ("Guests", guests_text(one.guests)),
                 ("Caller", one.who),
-                ("Source", "; ".join(one.sources) + " (Xen 4.17)"),
+                ("Source", "; ".join(one.sources) + f" (Xen {one.xen})"),
             ]
         ),
     ]

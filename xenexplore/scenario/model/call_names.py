@@ -7,6 +7,8 @@ from functools import cache
 
 from xenexplore.errors import CatalogueError
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, families, family, numbers
+from xenexplore.hypercalls.catalogue.search import missing_from
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES
 
 __all__ = ["SELECTORS", "canonical_name", "find_call", "op_argument"]
 
@@ -15,19 +17,34 @@ SELECTORS = ("cmd", "op")
 
 
 @cache
-def find_call(name: str) -> tuple[Family, SubOp | None]:
-    """The family and sub-op of a name.
+def find_call(name: str, xen: str = DEFAULT) -> tuple[Family, SubOp | None]:
+    """The family and sub-op of a name, as one release of Xen has them.
 
     Accepted: family and sub-op with a space or a dot between, a family that
     has no sub-ops or names them in a struct (domctl), or the header's name of
     a sub-op.
 
     Raises:
+        ReleaseError: another release has it; says which.
         CatalogueError: there is none; carries the nearest names.
     """
+    try:
+        return _find(name, xen)
+    except CatalogueError:
+        for release in RELEASES:
+            try:
+                found, op = _find(name, release)
+            except CatalogueError:
+                continue
+            raise missing_from(op or found, xen) from None
+        raise
+
+
+@cache
+def _find(name: str, xen: str) -> tuple[Family, SubOp | None]:
     head, _, tail = name.replace(".", " ").partition(" ")
-    if head in numbers().values():
-        found = family(head)
+    if head in numbers(xen).values():
+        found = family(head, xen)
         if op_argument(found) is None and not tail:
             return found, None
         for op in found.ops.values():
@@ -36,7 +53,7 @@ def find_call(name: str) -> tuple[Family, SubOp | None]:
         known = [canonical_name(found, op) for op in found.ops.values()]
         raise CatalogueError(name, tuple(difflib.get_close_matches(name, known, n=3, cutoff=0.4)))
     everything: dict[str, tuple[Family, SubOp | None]] = {}
-    for found in families():
+    for found in families(xen):
         if not found.ops:
             everything[found.name] = (found, None)
         for op in found.ops.values():

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from xenexplore.addr import Gfn, Gva
 from xenexplore.display import Shown
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypercalls.structs import structs_for
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
@@ -35,6 +36,7 @@ class Contents:
         text: a string; its terminating zero is added.
         data: bytes.
         at: offset of the contents in the buffer.
+        xen: whose public headers lay them out: a release of Xen.
     """
 
     struct: str = ""
@@ -43,12 +45,13 @@ class Contents:
     text: str = ""
     data: bytes = b""
     at: int = 0
+    xen: str = DEFAULT
 
     @property
     def size(self) -> int:
         """Bytes that a buffer needs for them; 0 where there are none."""
         if self.struct:
-            size = structs_for("x86_64").sizeof(self.struct) * max(1, len(self.array))
+            size = structs_for("x86_64", self.xen).sizeof(self.struct) * max(1, len(self.array))
         elif self.text:
             size = len(self.text.encode()) + 1
         else:
@@ -132,6 +135,7 @@ class Scenario(Shown):
     Attributes:
         about: name, title, who asked, prose.
         guest: what the machine is built from.
+        xen: the release of Xen that the guest runs on, as the catalogue names it.
         buffers: in the order in which they are placed.
         actions: in the order in which they happen.
         options: what it is run under; empty: every option that was specified
@@ -142,6 +146,7 @@ class Scenario(Shown):
 
     about: About
     guest: GuestSpec = field(default_factory=GuestSpec)
+    xen: str = DEFAULT
     buffers: tuple[BufferSpec, ...] = ()
     actions: tuple[ActionSpec, ...] = ()
     options: tuple[Variant, ...] = ()

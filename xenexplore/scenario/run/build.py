@@ -6,6 +6,7 @@ from xenexplore.addr import PAGE_SHIFT, Gfn
 from xenexplore.errors import AddressError, MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec, no_such
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.scenario.model.contents import contents_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
 from xenexplore.scenario.model.values import Reference, Value
@@ -22,7 +23,7 @@ def build_domain(scenario: Scenario) -> Domain:
             where the text says; names the buffer's line.
     """
     try:
-        domain = domain_of(scenario.guest)
+        domain = domain_of(scenario.guest, scenario.xen)
     except (MachineError, AddressError) as error:
         raise ScenarioError(
             scenario.source, "guest", expected="a guest that can be built", got=str(error)
@@ -45,7 +46,7 @@ def build_domain(scenario: Scenario) -> Domain:
     return domain
 
 
-def domain_of(spec: GuestSpec) -> Domain:
+def domain_of(spec: GuestSpec, release: str = DEFAULT) -> Domain:
     """The guest that a spec describes: built, or a memory image.
 
     Raises:
@@ -54,10 +55,10 @@ def domain_of(spec: GuestSpec) -> Domain:
         OSError: the image cannot be opened.
     """
     if spec.image is None:
-        return Domain(spec)
+        return Domain(spec, release=release)
     from xenexplore.guest.image_domain import ImageDomain
 
-    return ImageDomain(spec)
+    return ImageDomain(spec, release=release)
 
 
 def fill(domain: Domain, spec: BufferSpec) -> None:

@@ -52,7 +52,7 @@ def perform(xen: Xen, action: records.ActionSpec) -> None:
 
 def _registers(xen: Xen, name: str, given: Pairs) -> tuple[int, tuple[int, ...]]:
     """Number and argument registers of a call."""
-    family, op = find_call(name)
+    family, op = find_call(name, xen.domain.release)
     selector = op_argument(family)
     values = {key: resolve(xen.domain, value) for key, value in given}
     if selector is not None and op is not None:
@@ -60,8 +60,8 @@ def _registers(xen: Xen, name: str, given: Pairs) -> tuple[int, tuple[int, ...]]
     return family.number, tuple(values.get(argument.name, 0) for argument in family.args)
 
 
-def _title(name: str) -> str:
-    return canonical_name(*find_call(name)).replace(" ", ".")
+def _title(xen: Xen, name: str) -> str:
+    return canonical_name(*find_call(name, xen.domain.release)).replace(" ", ".")
 
 
 def _preempted(
@@ -94,7 +94,7 @@ def _call(xen: Xen, action: records.CallAction) -> None:
     number, args = _registers(xen, action.hypercall, action.given)
     call = GuestCall(
         vcpu=action.vcpu,
-        name=_title(action.hypercall),
+        name=_title(xen, action.hypercall),
         number=number,
         args=args,
         cpl=action.cpl,
@@ -232,7 +232,7 @@ def _register_runstate(xen: Xen, action: records.RegisterRunstate) -> None:
     xen.emit(GuestWrite(cite=_GUEST, gpa=where, size=8, what=what))
     name = "vcpu_op register_runstate_memory_area"
     number, args = _registers(xen, name, (("vcpuid", action.subject), ("arg", argument.va.value)))
-    hypercall(xen, GuestCall(vcpu=action.vcpu, name=_title(name), number=number, args=args))
+    hypercall(xen, GuestCall(vcpu=action.vcpu, name=_title(xen, name), number=number, args=args))
 
 
 def _update_runstate(xen: Xen, action: records.UpdateRunstate) -> None:
@@ -262,7 +262,7 @@ def _hypercall_page(xen: Xen, action: records.HypercallPage) -> None:
     frame = xen.domain.frames_of(action.buffer)[0]
     if frame is None:
         raise MachineError(f"buffer {page.name!r} is not mapped")
-    number = find_call(action.hypercall)[0].number
+    number = find_call(action.hypercall, xen.domain.release)[0].number
     write_hypercall_page(xen, Gpa(frame.value << PAGE_SHIFT), action.vendor, number)
 
 
@@ -273,7 +273,7 @@ def _migrate(xen: Xen, action: records.Migrate) -> None:
         xen,
         source=action.source,
         target=action.target,
-        number=find_call(action.hypercall)[0].number,
+        number=find_call(action.hypercall, xen.domain.release)[0].number,
         offset=action.offset,
         landing_pad=action.landing_pad,
     )

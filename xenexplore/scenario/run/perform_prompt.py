@@ -78,7 +78,7 @@ def _pieces(xen: Xen, action: records.Write) -> Iterator[tuple[int, bytes]]:
         )
     held = bytearray(domain.read(start, size, vcpu=action.vcpu, process=buffer.process))
     for offset, data in field_writes(
-        contents.struct, contents.fields, held, lambda ref: resolve(domain, ref)
+        contents, contents.fields, held, lambda ref: resolve(domain, ref)
     ):
         yield contents.at + offset, data
 

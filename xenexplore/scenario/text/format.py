@@ -16,6 +16,7 @@ from typing import Any
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
@@ -194,9 +195,13 @@ def scenario_format() -> tuple[Table, ...]:
     spec = read_guest(guest)
     dumped = _Asked(dict(IMAGE_KEYS), names)
     read_guest(dumped)
+    xen = _Asked(text["xen"], names)
+    loader.read_xen(xen)
+    xen.noted["version"].help = _releases()
     tables = [
         Table("", "", False, "What the scenario is.", _worded(top, About)),
         Table("guest", "", False, GUEST_WORDS, _guest(guest, dumped)),
+        Table("xen", "", False, "The Xen that it runs on; at most one.", tuple(xen.noted.values())),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
@@ -228,6 +233,10 @@ def _guest(built: _Asked, dumped: _Asked) -> tuple[Key, ...]:
     known = {key.name: key for key in _worded(built, GuestSpec, ImageSource)}
     own = {name: known[name] for name in known if name not in IMAGE_KEYS}
     return (*own.values(), *(keys[name] for name in IMAGE_KEYS))
+
+
+def _releases() -> str:
+    return f"{', '.join(RELEASES[:-1])} or {RELEASES[-1]}; a point release is its series'."
 
 
 def _buffer(text: dict[str, Any], spec: GuestSpec, names: tuple[str, ...]) -> tuple[Key, ...]:

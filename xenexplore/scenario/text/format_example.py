@@ -26,6 +26,9 @@ pti = false
 paging = "hap"
 seed = 1
 
+[xen]
+version = "4.17"
+
 [[buffer]]
 name = "op"
 place = "kmalloc"

@@ -3,119 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from xenexplore.errors import CatalogueError
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.registered import registrable
+from xenexplore.hypercalls.releases import DEFAULT
+from xenexplore.hypercalls.structs import structs_for
 from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
-from xenexplore.paging.entries import ENTRY_BITS
 from xenexplore.scenario.model import action_records as records
-from xenexplore.scenario.model.call_names import canonical_name, find_call, op_argument
-from xenexplore.scenario.model.values import Pairs, Value, parse_value
-from xenexplore.scenario.text.fields import Fields, nearest
-from xenexplore.scenario.text.load_buffers import read_buffer, read_contents, read_value
+from xenexplore.scenario.model.call_names import canonical_name, find_call
+from xenexplore.scenario.model.values import parse_value
+from xenexplore.scenario.text.action_reader import ActionReader
+from xenexplore.scenario.text.fields import Fields
+from xenexplore.scenario.text.load_buffers import read_buffer, read_contents
 
 __all__ = ["ACTION_WORDS", "read_action"]
 
 _FORMS = ("as-option", "linear")
 
 
-class _Reader:
-    """What the functions below read from and check against."""
-
-    def __init__(self, fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> None:
-        self.fields = fields
-        self.guest = guest
-        self.names = names
-
-    def vcpu(self, key: str = "vcpu", default: int | None = 0) -> int:
-        return self.fields.number(key, default, high=self.guest.vcpus - 1)
-
-    def buffer(self, key: str = "buffer") -> str:
-        return self.fields.word(key, words=self.names)
-
-    def call(self, fields: Fields) -> tuple[str, Pairs]:
-        """``hypercall`` and ``with``: names of the catalogue."""
-        wanted = fields.word("hypercall")
-        try:
-            family, op = find_call(wanted)
-        except CatalogueError as error:
-            near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
-            fields.fail(
-                "hypercall", expected='a hypercall, e.g. "event_channel_op send"',
-                got=repr(wanted), hint=near,
-            )  # fmt: skip
-        selector = op_argument(family)
-        known = [argument.name for argument in family.args if argument.name != selector]
-        raw = fields.raw("with")
-        pairs: list[tuple[str, Any]] = []
-        if raw is not None:
-            inner = fields.inner("with", raw, canonical_name(family, op))
-            for key in inner.keys:
-                if key not in known:
-                    takes = ", ".join(known) or "no argument"
-                    inner.fail(key, expected=takes, got=repr(key), hint=nearest(key, known))
-                pairs.append((key, read_value(inner, key, inner.raw(key), self.names)))
-        return canonical_name(family, op), tuple(pairs)
-
-    def preempt(self) -> tuple[int, ...]:
-        after = self.fields.optional_number("preempt_after", low=1, high=1 << 20)
-        points = self.fields.numbers("preempt", low=1)
-        if after is not None and points:
-            self.fields.fail("preempt_after", expected="preempt or preempt_after", got="both")
-        return (after,) if after is not None else points
-
-    def what(
-        self, extra: tuple[str, ...] = (), key: str = "what", default: str | None = None
-    ) -> str:
-        """A range: a region's word, or a buffer."""
-        words = (*registrable(self.names), *extra)
-        return self.fields.word(key, default, words=words)
-
-    def address(self, *, required: bool = True) -> Value | None:
-        """A linear address: a number, or a buffer's."""
-        raw = self.fields.raw("address")
-        if raw is None:
-            if required:
-                self.fields.missing("address", '"0x...", "@buffer" or "@buffer+8"')
-            return None
-        value = read_value(self.fields, "address", raw, self.names)
-        if isinstance(value, int) and value < 0:
-            self.fields.fail("address", expected="an address from 0", got=repr(raw))
-        return value
-
-    def size(self, low: int = 1, default: int | None = None) -> int:
-        return self.fields.number("size", default, low=low, high=(1 << 63) - 1)
-
-    def bits(self, key: str) -> tuple[str, ...]:
-        found = self.fields.words(key)
-        for name in found:
-            if name not in ENTRY_BITS:
-                known = ", ".join(ENTRY_BITS)
-                hint = nearest(name, ENTRY_BITS)
-                self.fields.fail(key, expected=f"bits, of {known}", got=repr(name), hint=hint)
-        return found
-
-    @property
-    def line(self) -> int:
-        return self.fields.line
-
-
-def read_action(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> records.ActionSpec:
+def read_action(
+    fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str = DEFAULT
+) -> records.ActionSpec:
     """One ``[[action]]``; fields that it does not know stay for the caller to refuse.
 
     Args:
         fields: the table.
         guest: what the machine is built from.
         names: every buffer of the scenario.
+        xen: the release of Xen.
     """
     word = fields.word("do", words=_READERS)
-    return _READERS[word](_Reader(fields, guest, names))
+    return _READERS[word](ActionReader(fields, guest, names, xen))
 
 
-def _call(reader: _Reader) -> records.CallAction:
+def _call(reader: ActionReader) -> records.CallAction:
     fields = reader.fields
     hypercall, given = reader.call(fields)
     return records.CallAction(
@@ -132,7 +53,7 @@ def _call(reader: _Reader) -> records.CallAction:
     )
 
 
-def _multicall(reader: _Reader) -> records.Multicall:
+def _multicall(reader: ActionReader) -> records.Multicall:
     fields = reader.fields
     raw = fields.raw("entries")
     if not isinstance(raw, list) or not raw:
@@ -154,40 +75,40 @@ def _multicall(reader: _Reader) -> records.Multicall:
     )
 
 
-def _switch(reader: _Reader) -> records.Switch:
+def _switch(reader: ActionReader) -> records.Switch:
     process = reader.fields.word("process")
     return records.Switch(vcpu=reader.vcpu(), process=process, line=reader.line)
 
 
-def _remap(reader: _Reader) -> records.Remap:
+def _remap(reader: ActionReader) -> records.Remap:
     frames = reader.fields.frames("frames")
     return records.Remap(buffer=reader.buffer(), frames=frames, line=reader.line)
 
 
-def _unmap(reader: _Reader) -> records.Unmap:
+def _unmap(reader: ActionReader) -> records.Unmap:
     return records.Unmap(buffer=reader.buffer(), line=reader.line)
 
 
-def _protect(reader: _Reader) -> records.Protect:
+def _protect(reader: ActionReader) -> records.Protect:
     writable = reader.fields.flag("writable", False)
     return records.Protect(buffer=reader.buffer(), writable=writable, line=reader.line)
 
 
-def _p2m(reader: _Reader) -> records.SetP2mType:
+def _p2m(reader: ActionReader) -> records.SetP2mType:
     kind = reader.fields.word("type", words=XenP2mType.__members__)
     return records.SetP2mType(buffer=reader.buffer(), type=kind, line=reader.line)
 
 
-def _share(reader: _Reader) -> records.Share:
+def _share(reader: ActionReader) -> records.Share:
     shared = reader.fields.flag("shared", True)
     return records.Share(buffer=reader.buffer(), shared=shared, line=reader.line)
 
 
-def _register(reader: _Reader) -> records.Register:
+def _register(reader: ActionReader) -> records.Register:
     return records.Register(vcpu=reader.vcpu(), what=reader.what(), line=reader.line)
 
 
-def _purge(reader: _Reader) -> records.Purge:
+def _purge(reader: ActionReader) -> records.Purge:
     address = reader.address(required=False)
     if address is None:
         return records.Purge(vcpu=reader.vcpu(), what=reader.what(("all",)), line=reader.line)
@@ -196,21 +117,21 @@ def _purge(reader: _Reader) -> records.Purge:
     return records.Purge(vcpu=reader.vcpu(), address=address, size=reader.size(), line=reader.line)
 
 
-def _setup(reader: _Reader) -> records.Setup:
+def _setup(reader: ActionReader) -> records.Setup:
     return records.Setup(line=reader.line)
 
 
-def _place(reader: _Reader) -> records.Place:
-    buffer = read_buffer(reader.fields, reader.guest, reader.names)
+def _place(reader: ActionReader) -> records.Place:
+    buffer = read_buffer(reader.fields, reader.guest, reader.names, reader.xen)
     return records.Place(buffer=buffer, line=reader.line)
 
 
-def _write(reader: _Reader) -> records.Write:
+def _write(reader: ActionReader) -> records.Write:
     fields = reader.fields
     gpa = fields.physical("gpa")
     if gpa is not None and "buffer" in fields:
         fields.fail("gpa", expected="a buffer or a gpa", got="both")
-    contents = read_contents(fields, reader.names)
+    contents = read_contents(fields, reader.names, structs_for("x86_64", reader.xen))
     if not contents.size:
         fields.fail("", expected="something to write", got="none", hint="add e.g. bytes")
     if contents.struct and not contents.fields and not contents.array:
@@ -224,7 +145,7 @@ def _write(reader: _Reader) -> records.Write:
     )
 
 
-def _entry(reader: _Reader) -> records.SetEntry:
+def _entry(reader: ActionReader) -> records.SetEntry:
     fields = reader.fields
     address = reader.address()
     assert address is not None
@@ -246,7 +167,7 @@ def _entry(reader: _Reader) -> records.SetEntry:
     )
 
 
-def _insert(reader: _Reader) -> records.Insert:
+def _insert(reader: ActionReader) -> records.Insert:
     fields = reader.fields
     address = reader.address()
     gpa = fields.physical("gpa")
@@ -263,7 +184,7 @@ def _insert(reader: _Reader) -> records.Insert:
     )
 
 
-def _lookup(reader: _Reader) -> records.Lookup:
+def _lookup(reader: ActionReader) -> records.Lookup:
     address = reader.address()
     assert address is not None
     return records.Lookup(
@@ -271,7 +192,7 @@ def _lookup(reader: _Reader) -> records.Lookup:
     )
 
 
-def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
+def _register_runstate(reader: ActionReader) -> records.RegisterRunstate:
     return records.RegisterRunstate(
         vcpu=reader.vcpu(),
         subject=reader.vcpu("subject", None),
@@ -281,7 +202,7 @@ def _register_runstate(reader: _Reader) -> records.RegisterRunstate:
     )
 
 
-def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
+def _update_runstate(reader: ActionReader) -> records.UpdateRunstate:
     return records.UpdateRunstate(
         subject=reader.vcpu("subject", None),
         user_mode=reader.fields.flag("user_mode", False),
@@ -289,18 +210,13 @@ def _update_runstate(reader: _Reader) -> records.UpdateRunstate:
     )
 
 
-def _named(reader: _Reader) -> str:
+def _named(reader: ActionReader) -> str:
     """A hypercall without arguments: only its number matters."""
     fields = reader.fields
-    wanted = fields.word("hypercall")
-    try:
-        return canonical_name(*find_call(wanted))
-    except CatalogueError as error:
-        near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""
-        fields.fail("hypercall", expected="a hypercall", got=repr(wanted), hint=near)
+    return canonical_name(*reader.found(fields, fields.word("hypercall"), "a hypercall"))
 
 
-def _hypercall_page(reader: _Reader) -> records.HypercallPage:
+def _hypercall_page(reader: ActionReader) -> records.HypercallPage:
     return records.HypercallPage(
         vcpu=reader.vcpu(),
         buffer=reader.buffer(),
@@ -310,11 +226,11 @@ def _hypercall_page(reader: _Reader) -> records.HypercallPage:
     )
 
 
-def _migrate(reader: _Reader) -> records.Migrate:
+def _migrate(reader: ActionReader) -> records.Migrate:
     fields = reader.fields
     hypercall = _named(reader)
     source = fields.word("source", "intel", VENDORS)
-    number = find_call(hypercall)[0].number
+    number = find_call(hypercall, reader.xen)[0].number
     starts = stub_for(source, number).starts
     offset = fields.number("offset", high=STUB_BYTES - 1)
     if offset not in starts:
@@ -331,7 +247,7 @@ def _migrate(reader: _Reader) -> records.Migrate:
     )
 
 
-def _compat_call(reader: _Reader) -> records.CompatCall:
+def _compat_call(reader: ActionReader) -> records.CompatCall:
     return records.CompatCall(
         vcpu=reader.vcpu(),
         buffer=reader.buffer(),
@@ -340,7 +256,7 @@ def _compat_call(reader: _Reader) -> records.CompatCall:
     )
 
 
-_READERS: Mapping[str, Callable[[_Reader], records.ActionSpec]] = {
+_READERS: Mapping[str, Callable[[ActionReader], records.ActionSpec]] = {
     "call": _call,
     "multicall": _multicall,
     "switch": _switch,

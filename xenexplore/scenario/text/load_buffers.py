@@ -7,7 +7,8 @@ from typing import Any
 from xenexplore.errors import CatalogueError
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypercalls.structs import structs_for
+from xenexplore.hypercalls.releases import DEFAULT
+from xenexplore.hypercalls.structs import Structs, structs_for
 from xenexplore.scenario.model.contents import scalar_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import CONSTANTS, Pairs, Reference, Value, parse_value
@@ -19,15 +20,18 @@ _WAYS = ("fields", "array", "text", "bytes")
 _LARGEST = 1 << 40
 
 
-def read_buffer(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> BufferSpec:
+def read_buffer(
+    fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str = DEFAULT
+) -> BufferSpec:
     """One ``[[buffer]]``.
 
     Args:
         fields: the table.
         guest: what the machine is built from.
         names: every buffer of the scenario.
+        xen: the release of Xen whose public headers lay structs out.
     """
-    contents = read_contents(fields, names)
+    contents = read_contents(fields, names, structs_for("x86_64", xen))
     spec = BufferSpec(
         name=fields.word("name"),
         place=fields.word("place", words=KINDS),
@@ -60,14 +64,14 @@ def read_buffer(fields: Fields, guest: GuestSpec, names: tuple[str, ...]) -> Buf
     return spec
 
 
-def read_contents(fields: Fields, names: tuple[str, ...]) -> Contents:
+def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> Contents:
     """What lies in a buffer, or is written into one: ``struct``, ``text`` or ``bytes``, ``at``."""
     given = [way for way in _WAYS if way in fields]
     if len(given) > 1:
         fields.fail(given[1], expected=f"one of {', '.join(_WAYS)}", got=" and ".join(given))
     struct = fields.word("struct", "")
     if struct:
-        _known_type(fields, struct)
+        _known_type(fields, struct, structs)
     text, data = fields.word("text", ""), fields.word("bytes", "")
     try:
         raw = bytes.fromhex(data)
@@ -82,35 +86,43 @@ def read_contents(fields: Fields, names: tuple[str, ...]) -> Contents:
     if array is not None:
         if not isinstance(array, list) or not array:
             fields.fail("array", expected="a list with at least one element", got=repr(array))
-        elements = [_element(fields, struct, item, n, names) for n, item in enumerate(array)]
+        elements = [
+            _element(fields, struct, item, n, names, structs) for n, item in enumerate(array)
+        ]
     return Contents(
         struct=struct,
-        fields=_pairs(fields, "fields", struct, pairs, names) if pairs is not None else (),
+        fields=() if pairs is None else _pairs(fields, "fields", struct, pairs, names, structs),
         array=tuple(elements),
         text=text,
         data=raw,
         at=fields.number("at", 0, high=_LARGEST) if given or struct else 0,
+        xen=structs.xen,
     )
 
 
-def _known_type(fields: Fields, struct: str) -> None:
-    structs = structs_for("x86_64")
+def _known_type(fields: Fields, struct: str, structs: Structs) -> None:
     try:
         structs.sizeof(struct)
     except CatalogueError:
         hint = nearest(struct, structs.names())
         fields.fail(
-            "struct", expected="a type of Xen's public headers", got=repr(struct), hint=hint
-        )
+            "struct", expected=f"a type of Xen {structs.xen}'s public headers", got=repr(struct),
+            hint=hint,
+        )  # fmt: skip
 
 
 def _element(
-    fields: Fields, struct: str, item: Any, number: int, names: tuple[str, ...]
+    fields: Fields,
+    struct: str,
+    item: Any,
+    number: int,
+    names: tuple[str, ...],
+    structs: Structs,
 ) -> Pairs | Value:
-    if structs_for("x86_64").get(struct) is not None:
-        return _pairs(fields, "array", struct, item, names, number)
+    if structs.get(struct) is not None:
+        return _pairs(fields, "array", struct, item, names, structs, number)
     value = read_value(fields, "array", item, names)
-    _fits(fields, "array", struct, value)
+    _fits(fields, "array", struct, value, structs)
     return value
 
 
@@ -120,13 +132,13 @@ def _pairs(
     struct: str,
     raw: Any,
     names: tuple[str, ...],
+    structs: Structs,
     number: int | None = None,
 ) -> Pairs:
     """Field path to value, each path and each number checked against the layout."""
     what = key if number is None else f"element {number}"
     hint = "a list of elements is written as array = [...]" if isinstance(raw, list) else ""
     inner = fields.inner(key, raw, what, number, hint)
-    structs = structs_for("x86_64")
     found: list[tuple[str, Value]] = []
     for path, item in _flat(raw):
         try:
@@ -139,7 +151,7 @@ def _pairs(
                 hint=nearest(path, known),
             )  # fmt: skip
         value = read_value(inner, path, item, names)
-        _fits(inner, path, field.type, value)
+        _fits(inner, path, field.type, value, structs)
         found.append((path, value))
     return tuple(found)
 
@@ -168,10 +180,10 @@ def read_value(fields: Fields, key: str, raw: Any, names: tuple[str, ...]) -> Va
     return value
 
 
-def _fits(fields: Fields, key: str, kind: str, value: Value) -> None:
+def _fits(fields: Fields, key: str, kind: str, value: Value, structs: Structs) -> None:
     if isinstance(value, Reference):
-        size = structs_for("x86_64").sizeof(kind)
+        size = structs.sizeof(kind)
         if size != 8:
             fields.fail(key, expected=f"a number: {kind} has {size} bytes", got=repr(str(value)))
-    elif scalar_bytes(kind, value) is None:
+    elif scalar_bytes(kind, value, structs.xen) is None:
         fields.fail(key, expected=f"a number that {kind} can hold", got=str(value))

@@ -1,6 +1,6 @@
 """Load a scenario's text.  Every error names the file, the line and the field.
 
-The format is TOML; the tables are ``[guest]``, ``[[buffer]]``, ``[[action]]``,
+The format is TOML; the tables are ``[guest]``, ``[xen]``, ``[[buffer]]``, ``[[action]]``,
 ``[[option]]`` and ``[[expect]]``, after a few lines about the scenario itself.
 A key that is not known is refused: a misspelt parameter must not become a
 default in silence.
@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.errors import MachineError, ReleaseError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import OPTIONS, variant
 from xenexplore.options.variant import Variant
@@ -36,6 +37,7 @@ __all__ = [
     "parse_scenario",
     "read_about",
     "read_expect",
+    "read_xen",
     "scenario_text",
 ]
 
@@ -108,17 +110,19 @@ def parse_scenario(
     top = Fields(reading, tables, (), "")
     about = read_about(top)
     guest = read_guest(_table(reading, top, "guest"), folder)
+    xen = read_xen(_table(reading, top, "xen"))
     found = {name: _tables(reading, top, name) for name in _TABLES}
     top.finish()
     names = _names(found["buffer"])
-    buffers = tuple(read_buffer(fields, guest, names) for fields in found["buffer"])
-    actions = _actions(found["action"], guest, names)
+    buffers = tuple(read_buffer(fields, guest, names, xen) for fields in found["buffer"])
+    actions = _actions(found["action"], guest, names, xen)
     options = _options(found["option"])
     labels = tuple(option.label for option in options)
     expects = tuple(read_expect(fields, labels) for fields in found["expect"])
     return Scenario(
         about=about,
         guest=guest,
+        xen=xen,
         buffers=buffers,
         actions=actions,
         options=options,
@@ -192,6 +196,19 @@ def read_about(top: Fields) -> About:
     )
 
 
+def read_xen(fields: Fields) -> str:
+    """The table ``[xen]``: which Xen the guest runs on."""
+    version = fields.word("version", DEFAULT)
+    fields.finish()
+    try:
+        return release_of(version)
+    except ReleaseError:
+        fields.fail(
+            "version", expected=f"a Xen that the catalogue describes: {', '.join(RELEASES)}",
+            got=repr(version),
+        )  # fmt: skip
+
+
 def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Every buffer's name, before any buffer is read: contents may point forwards."""
     names = list(known)
@@ -206,13 +223,13 @@ def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...
 
 
 def _actions(
-    tables: list[Fields], guest: GuestSpec, names: tuple[str, ...]
+    tables: list[Fields], guest: GuestSpec, names: tuple[str, ...], xen: str
 ) -> tuple[ActionSpec, ...]:
     """Every action; one that places a buffer makes its name known to those after it."""
     actions: list[ActionSpec] = []
     for fields in tables:
         placed = _names([fields], names) if fields.raw("do") == Place.do else names
-        action = read_action(fields, guest, placed)
+        action = read_action(fields, guest, placed, xen)
         fields.finish()
         if isinstance(action, Setup):
             _check_setup(fields, actions)

@@ -10,6 +10,7 @@ from dataclasses import fields
 from xenexplore.addr import Gpa, Space
 from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
@@ -38,6 +39,8 @@ def write_scenario(scenario: Scenario) -> str:
     if about.text:
         lines.append(f"text = {_block(about.text)}")
     lines += _guest(scenario.guest)
+    if scenario.xen != DEFAULT:
+        lines += ["", "[xen]", f"version = {_quoted(scenario.xen)}"]
     for buffer in scenario.buffers:
         lines += ["", "[[buffer]]", *_buffer(buffer)]
     for action in scenario.actions:
