@@ -11,7 +11,7 @@ from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
-from xenexplore.steps import ERRNOS, Check, Fault, FaultKind, Note, TlbInsert, TlbSlot, mail, xen
+from xenexplore.steps import ERRNOS, Check, Fault, FaultKind, Note, TlbInsert, mail, xen
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
@@ -115,15 +115,13 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
 )
 
 MAP_AREA_PAGES = (64 << 30) // PAGE_SIZE
-"""Xen's vmap area: VMAP_VIRT_START to VMAP_VIRT_END, xen/arch/x86/include/asm/config.h: 64 GiB.
+"""Xen's vmap area, one for the host: VMAP_VIRT_START, xen/arch/x86/include/asm/config.h: 64 GiB.
 
-One for the host, and shared with ioremap().  Each run of pages takes one more, unmapped, before
-it (vm_alloc(), xen/common/vmap.c).  That an entry is mapped as one run is ours; page by page, as
-map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's, it would take twice its
-pages.  That function costs nothing in a build without debugging, where the directmap reaches.
-
-A page kept mapped has one reference more, so that it cannot be shared meanwhile
-(page_make_sharable(), xen/arch/x86/mm/mem_sharing.c: -E2BIG).
+Each run of pages takes one more, unmapped (vm_alloc(), xen/common/vmap.c).  That an entry is one
+run is ours; page by page, as map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's,
+it would take twice its pages, or none in a build without debugging, where the directmap reaches.
+A page kept mapped has one reference more: it cannot be shared meanwhile (page_make_sharable(),
+xen/arch/x86/mm/mem_sharing.c: -E2BIG).
 """
 
 _MAP_GLOBAL = xen("xen/arch/x86/domain_page.c", "map_domain_page_global")
@@ -262,7 +260,7 @@ class RegisteredBuffers:
         """The refusal, where pages are to be kept mapped and cannot be; None: they can."""
         if not self.design.values["keep_mapped"]:
             return None
-        runs = [(one.va, one.size) for table in self._filled() for one in table]
+        runs = [(one.va, one.size) for owner in self.owners for one in self.tables.entries(owner)]
         taken = sum(_pages(va, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
         hole = hole_bytes(xen, entry.pa, entry.size)
         fits = not hole and taken <= MAP_AREA_PAGES
@@ -273,10 +271,6 @@ class RegisteredBuffers:
             return None
         result = -ERRNOS["EINVAL" if hole else "ENOMEM"]
         return self.tables.refused(vcpu, entry, result, f"it cannot be kept mapped: {detail}")
-
-    def _filled(self) -> Iterator[tuple[TlbSlot, ...]]:
-        """The entries of each table; one that serves the whole domain once."""
-        return map(self.tables.entries, self.owners)
 
     def purge(self, xen: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
