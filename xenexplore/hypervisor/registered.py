@@ -11,7 +11,7 @@ from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
 from xenexplore.hypervisor.physical import hole_bytes, ram_range
-from xenexplore.steps import ERRNOS, Check, Fault, FaultKind, Note, TlbInsert, mail, xen
+from xenexplore.steps import ERRNOS, Check, Fault, FaultKind, Note, TlbInsert, TlbSlot, mail, xen
 from xenexplore.tlb import InsertRules, TlbEntry, TlbTables
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class RegisteredBuffers:
         """The refusal, where pages are to be kept mapped and cannot be; None: they can."""
         if not self.design.values["keep_mapped"]:
             return None
-        runs = [(one.va, one.size) for owner in self.owners for one in self.tables.entries(owner)]
+        runs = [(one.va, one.size) for table in self._filled() for one in table]
         taken = sum(_pages(va, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
         hole = hole_bytes(xen, entry.pa, entry.size)
         fits = not hole and taken <= MAP_AREA_PAGES
@@ -271,6 +271,10 @@ class RegisteredBuffers:
             return None
         result = -ERRNOS["EINVAL" if hole else "ENOMEM"]
         return self.tables.refused(vcpu, entry, result, f"it cannot be kept mapped: {detail}")
+
+    def _filled(self) -> Iterator[tuple[TlbSlot, ...]]:
+        """The entries of each table; one that serves the whole domain once."""
+        return map(self.tables.entries, self.owners)
 
     def purge(self, xen: Xen, vcpu: int, va: Gva, size: int) -> int:
         """Purge a range by one buffer-less hypercall."""
