@@ -126,15 +126,13 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
 )
 
 MAP_AREA_PAGES = (64 << 30) // PAGE_SIZE
-"""Xen's vmap area: VMAP_VIRT_START to VMAP_VIRT_END, xen/arch/x86/include/asm/config.h: 64 GiB.
+"""Xen's vmap area, one for the host: VMAP_VIRT_START, xen/arch/x86/include/asm/config.h: 64 GiB.
 
-One for the host, and shared with ioremap().  Each run of pages takes one more, unmapped, before
-it (vm_alloc(), xen/common/vmap.c).  That an entry is mapped as one run is ours; page by page, as
-map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's, it would take twice its
-pages.  That function costs nothing in a build without debugging, where the directmap reaches.
-
-A page kept mapped has one reference more, so that it cannot be shared meanwhile
-(page_make_sharable(), xen/arch/x86/mm/mem_sharing.c: -E2BIG).
+Each run of pages takes one more, unmapped (vm_alloc(), xen/common/vmap.c).  That an entry is one
+run is ours; page by page, as map_domain_page_global(), xen/arch/x86/domain_page.c, maps a twin's,
+it would take twice its pages, or none in a build without debugging, where the directmap reaches.
+A page kept mapped has one reference more: it cannot be shared meanwhile (page_make_sharable(),
+xen/arch/x86/mm/mem_sharing.c: -E2BIG).
 """
 
 _MAP_GLOBAL = xen("xen/arch/x86/domain_page.c", "map_domain_page_global")
