@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from xenexplore.addr import Gfn as Gfn
     from xenexplore.addr import Gpa as Gpa
     from xenexplore.addr import Gva as Gva
+    from xenexplore.addr import split_pages as split_pages
     from xenexplore.analysis.findings import Findings as Findings
     from xenexplore.analysis.measures.cost import break_even as break_even
     from xenexplore.analysis.measures.cost import read_costs as read_costs
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from xenexplore.api.recordings import summarise as summarise
     from xenexplore.errors import AddressError as AddressError
     from xenexplore.errors import CatalogueError as CatalogueError
+    from xenexplore.errors import DesignError as DesignError
     from xenexplore.errors import ImageError as ImageError
     from xenexplore.errors import InputError as InputError
     from xenexplore.errors import MachineError as MachineError
@@ -63,7 +65,14 @@ if TYPE_CHECKING:
     from xenexplore.errors import XenexploreError as XenexploreError
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
+    from xenexplore.hypervisor.calls import Located as Located
+    from xenexplore.hypervisor.calls import Refused as Refused
+    from xenexplore.hypervisor.design import Design as Design
+    from xenexplore.hypervisor.design import Parameter as Parameter
+    from xenexplore.hypervisor.linear import walk_piece as walk_piece
     from xenexplore.hypervisor.outcome import Outcome as Outcome
+    from xenexplore.hypervisor.registered import TLB_PARAMETERS as TLB_PARAMETERS
+    from xenexplore.hypervisor.registered import RegisteredBuffers as RegisteredBuffers
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import variant as variant
@@ -100,7 +109,14 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
     from xenexplore.scenario.text.loader import parse_scenario as parse
+    from xenexplore.steps import Cite as Cite
     from xenexplore.steps import Copy as Copy
+    from xenexplore.steps import Fault as Fault
+    from xenexplore.steps import FaultKind as FaultKind
+    from xenexplore.steps import Hazard as Hazard
+    from xenexplore.steps import Note as Note
+    from xenexplore.steps import Step as Step
+    from xenexplore.steps import mail as mail
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
     from xenexplore.widgets.comparison import ComparisonView as ComparisonView
@@ -111,6 +127,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FETCH",
     "READ",
+    "TLB_PARAMETERS",
     "USER_FETCH",
     "USER_READ",
     "USER_WRITE",
@@ -120,32 +137,44 @@ __all__ = [
     "AddressSpace",
     "CallIndex",
     "CatalogueError",
+    "Cite",
     "Comparison",
     "ComparisonView",
     "Copy",
+    "Design",
+    "DesignError",
     "Domain",
+    "Fault",
+    "FaultKind",
     "Findings",
     "Gfn",
     "Gpa",
     "GuestSpec",
     "Gva",
+    "Hazard",
     "ImageError",
     "ImageTarget",
     "InputError",
+    "Located",
     "MachineError",
     "Matching",
     "Matrix",
+    "Note",
     "OptionList",
     "Outcome",
+    "Parameter",
     "PlotFigure",
     "RecorderError",
     "Recording",
     "RecordingBrowser",
     "RecordingError",
+    "Refused",
+    "RegisteredBuffers",
     "Replays",
     "Scenario",
     "ScenarioError",
     "ScenarioList",
+    "Step",
     "Stepper",
     "Summary",
     "SweepTable",
@@ -166,6 +195,7 @@ __all__ = [
     "figures",
     "hypercalls",
     "load",
+    "mail",
     "map",
     "matrix",
     "open_image",
@@ -181,10 +211,12 @@ __all__ = [
     "save_html",
     "scenario_from",
     "scenarios",
+    "split_pages",
     "summarise",
     "sweep",
     "variant",
     "walk",
+    "walk_piece",
 ]
 
 __version__ = "0.1.0"
@@ -196,37 +228,50 @@ _NAMES = {
     "AddressSpace": "paging.batch.address_space:AddressSpace",
     "CallIndex": "recording.contents.call_index:CallIndex",
     "CatalogueError": "errors:CatalogueError",
+    "Cite": "steps:Cite",
     "Comparison": "scenario.run.comparison:Comparison",
     "ComparisonView": "widgets.comparison:ComparisonView",
     "Copy": "steps:Copy",
+    "Design": "hypervisor.design:Design",
+    "DesignError": "errors:DesignError",
     "Domain": "guest.domain:Domain",
     "FETCH": "paging.access:FETCH",
+    "Fault": "steps:Fault",
+    "FaultKind": "steps:FaultKind",
     "Findings": "analysis.findings:Findings",
     "Gfn": "addr:Gfn",
     "Gpa": "addr:Gpa",
     "GuestSpec": "guest.spec:GuestSpec",
     "Gva": "addr:Gva",
+    "Hazard": "steps:Hazard",
     "ImageError": "errors:ImageError",
     "ImageTarget": "paging.image_target:ImageTarget",
     "InputError": "errors:InputError",
+    "Located": "hypervisor.calls:Located",
     "MachineError": "errors:MachineError",
     "Matching": "recording.matching.matching:Matching",
     "Matrix": "scenario.run.matrix:Matrix",
+    "Note": "steps:Note",
     "OptionList": "options.registry:OptionList",
     "Outcome": "hypervisor.outcome:Outcome",
+    "Parameter": "hypervisor.design:Parameter",
     "PlotFigure": "render.plots.figures:PlotFigure",
     "READ": "paging.access:READ",
+    "RecorderError": "errors:RecorderError",
     "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
-    "RecorderError": "errors:RecorderError",
     "RecordingError": "errors:RecordingError",
+    "Refused": "hypervisor.calls:Refused",
+    "RegisteredBuffers": "hypervisor.registered:RegisteredBuffers",
     "Replays": "analysis.replay.replays:Replays",
     "Scenario": "scenario.model.scenario:Scenario",
     "ScenarioError": "errors:ScenarioError",
     "ScenarioList": "scenario.library.builtin:ScenarioList",
+    "Step": "steps:Step",
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "TLB_PARAMETERS": "hypervisor.registered:TLB_PARAMETERS",
     "TlbEntry": "tlb:TlbEntry",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
@@ -246,6 +291,7 @@ _NAMES = {
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
     "load": "scenario.library.builtin:find_scenario",
+    "mail": "steps:mail",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
     "open_image": "paging.image_target:open_target",
@@ -260,10 +306,12 @@ _NAMES = {
     "save_html": "render.web.page:save_html",
     "scenario_from": "api.recordings:scenario_from",
     "scenarios": "scenario.library.builtin:builtin_names",
+    "split_pages": "addr:split_pages",
     "summarise": "api.recordings:summarise",
     "sweep": "api.analysis:sweep",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
+    "walk_piece": "hypervisor.linear:walk_piece",
 }
 
 drawn_by("xenexplore.render.displays")

@@ -31,7 +31,26 @@ def locate_linear(
 
 
 def walk_piece(xen: Xen, va: Gva, size: int, *, write: bool, vcpu: int) -> Located | Fault:
-    """Walk for one piece; the walk's steps are recorded under it."""
+    """Walk for one piece; the walk's steps, and its fault if it has one, are recorded under it.
+
+    Args:
+        xen: the domain under a design.
+        va: linear address of the first byte; the piece does not leave its page.
+        size: bytes.
+        write: whether Xen writes the guest's memory.
+        vcpu: in whose page tables.
+
+    >>> from xenexplore.guest.domain import Domain
+    >>> from xenexplore.guest.spec import GuestSpec
+    >>> from xenexplore.hypervisor.xen import Xen
+    >>> from xenexplore.options.registry import make_option
+    >>> guest = Domain(GuestSpec())
+    >>> buffer = guest.place("b", "static", 8)
+    >>> xen = Xen(guest, make_option("linear-walk"))
+    >>> found = walk_piece(xen, buffer.va, 8, write=False, vcpu=0)
+    >>> found.size, found.checked, found.gpa.offset == buffer.offset
+    (8, True, True)
+    """
     with xen.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):
         result = xen.walk(vcpu, va, write=write)
     if result.fault is not None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError
+from xenexplore.guest.domain import Domain
 from xenexplore.hypervisor.design import Design
+from xenexplore.hypervisor.mistakes import blamed
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
@@ -23,7 +25,7 @@ from xenexplore.scenario.run.perform import perform
 from xenexplore.scenario.run.trace import OptionView, Trace
 from xenexplore.steps import Phase, PhaseName, Refusal
 
-__all__ = ["check", "compare", "options_of", "run"]
+__all__ = ["check", "compare", "options_of", "run", "run_machine"]
 
 
 def options_of(scenario: Scenario) -> tuple[Variant, ...]:
@@ -161,16 +163,27 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
 
 
 def _run(scenario: Scenario, option: Variant) -> Trace:
+    return run_machine(scenario, option)[0]
+
+
+def run_machine(scenario: Scenario, option: Variant) -> tuple[Trace, Domain]:
+    """Run a scenario under a variant; the guest as it is afterwards comes with the trace.
+
+    Raises:
+        ScenarioError: the machine cannot be built or do what an action asks.
+        DesignError: a hook of the design raises, or gives what it must not.
+    """
     domain = build_domain(scenario)
     before = view_of(domain)
     design = option.make()
     xen = Xen(domain, design)
-    reason = design.refuses(xen)
-    if reason:
-        xen.emit(Refusal(cite=design.asked, reason=reason))
-    else:
-        _carry_out(scenario, option, xen)
-    return Trace(
+    with blamed(design):
+        reason = design.refuses(xen)
+        if reason:
+            xen.emit(Refusal(cite=design.asked, reason=reason))
+        else:
+            _carry_out(scenario, option, xen)
+    trace = Trace(
         about=scenario.about,
         option=_option_view(option, design),
         machine=_with_added(before, xen),
@@ -178,6 +191,7 @@ def _run(scenario: Scenario, option: Variant) -> Trace:
         outcome=outcome_of(xen.nodes),
         builtin=is_builtin(scenario),
     )
+    return trace, domain
 
 
 def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
@@ -191,7 +205,8 @@ def _carry_out(scenario: Scenario, option: Variant, xen: Xen) -> None:
         raise _impossible(scenario, option.line, f"option {option.label!r}", error) from None
     for number, action in enumerate(scenario.actions, 1):
         try:
-            perform(xen, action)
+            with blamed(design):
+                perform(xen, action)
         except (MachineError, AddressError) as error:
             what = f"action {number} ({action.do})"
             raise _impossible(scenario, action.line, what, error) from None
