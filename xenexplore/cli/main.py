@@ -14,6 +14,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -120,8 +121,15 @@ def _answer(words: Sequence[str]) -> int:
         # While modules were imported, Ctrl-C ended the process at once (see __main__);
         # from here on it unwinds, and files are closed.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    status: int = command.run(args)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warned
+        status: int = command.run(args)
     return status
+
+
+def _warned(message: Warning | str, *_where: object, **_more: object) -> None:
+    """A warning on one line of standard error, without a place in our source."""
+    tell(f"xenexplore: warning: {message}")
 
 
 def _complete() -> NoReturn:
