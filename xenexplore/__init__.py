@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.registered import RegisteredBuffers as RegisteredBuffers
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
+    from xenexplore.options.registry import offer as offer
     from xenexplore.options.registry import variant as variant
     from xenexplore.options.variant import Variant as Variant
     from xenexplore.paging.access import FETCH as FETCH
@@ -198,6 +199,7 @@ __all__ = [
     "mail",
     "map",
     "matrix",
+    "offer",
     "open_image",
     "open_recording",
     "parse",
@@ -294,6 +296,7 @@ _NAMES = {
     "mail": "steps:mail",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
+    "offer": "options.registry:offer",
     "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
     "parse": "scenario.text.loader:parse_scenario",

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from xenexplore.cli.main import main
-from xenexplore.errors import DesignError
+from xenexplore.errors import DesignError, ScenarioError
 from xenexplore.hypervisor.design import Design
 from xenexplore.options import outside
 from xenexplore.options.outside import DesignWarning, installed_designs
 from xenexplore.options.registry import list_options, option_class, variant
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import run
+from xenexplore.scenario.text.loader import parse_scenario
 
 FILE = Path(__file__).with_name("own_mistakes.py")
 LINES = FILE.read_text().splitlines()
@@ -118,6 +119,15 @@ def test_parameters_follow_the_class(tmp_path: Path) -> None:
     one = variant(f"{path}:Sized: pages=2")
     assert (one.label, one.values) == ("sized: pages=2", (("pages", 2),))
     assert variant(f"{path}: pages=2").values == one.values
+
+
+def test_a_scenario_s_text_runs_no_file(tmp_path: Path) -> None:
+    """It may come from a mail."""
+    path = tmp_path / "my.py"
+    path.write_text("raise AssertionError('executed')")
+    text = f'name = "x"\ntitle = "x"\n[[option]]\nuse = "{path}:A: entries=2"\n'
+    with pytest.raises(ScenarioError, match="a text runs no file"):
+        parse_scenario(text)
 
 
 def test_designs_of_installed_packages(

@@ -69,9 +69,9 @@ def _designs(**_: Any) -> list[str]:
 
 
 def _options(**_: Any) -> list[str]:
-    from xenexplore.options.registry import every_design
+    from xenexplore.options.registry import known_designs
 
-    known = every_design()
+    known = known_designs().values()
     return [*(option.name for option in known), *(option.ident for option in known)]
 
 

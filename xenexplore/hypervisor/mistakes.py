@@ -169,7 +169,7 @@ def _source(filename: str) -> str:
 
 
 def _code(hook: Callable[..., object]) -> CodeType:
-    code: CodeType = inspect.unwrap(hook).__code__  # type: ignore[attr-defined]
+    code: CodeType = inspect.unwrap(hook).__code__
     return code
 
 

@@ -26,7 +26,7 @@ from xenexplore.hypervisor.mistakes import validate_design
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["GROUP", "DesignWarning", "design_in_file", "installed_designs"]
+__all__ = ["GROUP", "DesignWarning", "design_in_file", "installed_designs", "names_file"]
 
 GROUP = "xenexplore.designs"
 """The entry-point group: name of an entry point to ``module:Class``."""
@@ -39,6 +39,11 @@ _NO_WORD = re.compile(r"\W")
 
 class DesignWarning(UserWarning):
     """An installed package's design cannot be used; everything else can."""
+
+
+def names_file(text: str) -> bool:
+    """Whether a design's text names a file, which would be executed."""
+    return _NAMED.fullmatch(text.strip()) is not None
 
 
 def design_in_file(text: str) -> tuple[type[Design], str] | None:

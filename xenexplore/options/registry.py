@@ -32,9 +32,10 @@ __all__ = [
     "TODAY",
     "Chosen",
     "OptionList",
-    "every_design",
+    "known_designs",
     "list_options",
     "make_option",
+    "offer",
     "option_class",
     "variant",
     "with_parameters",
@@ -105,7 +106,7 @@ def option_class(chosen: str | type[Design]) -> type[Design]:
     outside = design_in_file(chosen)
     if outside is not None:
         return _foreign(outside[0])
-    every = {option.name: option for option in every_design()}
+    every = known_designs()
     for option in every.values():
         if chosen == option.name or option.ident.lower() == chosen.lower():
             return _foreign(option)
@@ -114,9 +115,37 @@ def option_class(chosen: str | type[Design]) -> type[Design]:
     )
 
 
-def every_design() -> tuple[type[Design], ...]:
-    """The registered designs, then those of installed packages."""
-    return (*OPTIONS.values(), *installed_designs().values())
+_offered: dict[str, type[Design]] = {}
+
+
+def offer(design: type[Design]) -> type[Design]:
+    """Let a design's name stand for its class from now on: in texts, lists and the workbench.
+
+    Args:
+        design: a class; one that was defined anew takes the place of the old one.
+
+    Returns:
+        The class, so that this can decorate it.
+
+    Raises:
+        MachineError: a registered option has its name.
+        DesignError: the class is not what a design must be.
+
+    >>> from xenexplore.hypervisor.linear import locate_linear
+    >>> @offer
+    ... class WalkAgain(Design):
+    ...     def locate(self, xen, access):
+    ...         return locate_linear(xen, access)
+    >>> variant("walk-again").design is WalkAgain
+    True
+    """
+    _offered[_foreign(design).name] = design
+    return design
+
+
+def known_designs() -> Mapping[str, type[Design]]:
+    """The registered designs, those of installed packages and those offered, by name."""
+    return MappingProxyType({**OPTIONS, **installed_designs(), **_offered})
 
 
 def _foreign(option: type[Design]) -> type[Design]:
@@ -149,7 +178,7 @@ def list_options(*chosen: str | type[Design]) -> OptionList:
 
     Args:
         chosen: names or numbers (``"O7"``), files (``"my.py:LastWalk"``), or classes; none:
-            every option, and the designs of installed packages.
+            every option, the designs of installed packages, and those offered (``offer``).
 
     Raises:
         MachineError: there is no such option; the nearest is named.
@@ -159,7 +188,7 @@ def list_options(*chosen: str | type[Design]) -> OptionList:
     >>> [parameter.name for parameter in list_options("number-bit")[0].parameters][:2]
     ['not_contiguous', 'continuation']
     """
-    return OptionList(map(option_class, chosen) if chosen else every_design())
+    return OptionList(map(option_class, chosen) if chosen else known_designs().values())
 
 
 def make_option(chosen: str | type[Design], values: Mapping[str, object] | None = None) -> Design:

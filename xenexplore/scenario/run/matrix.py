@@ -17,7 +17,8 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
 from xenexplore.hypervisor.design import Design
-from xenexplore.options.registry import OPTIONS
+from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run.runner import compare
 from xenexplore.steps import Json, Status
@@ -145,7 +146,7 @@ def _question(
         runs = shown.get((name, option.name), ())
         reason = "" if runs else _reason(table, tables, option)
         if not runs and not reason and option not in OPTIONS.values():
-            runs = _tried(run, option).get(name, ())
+            runs = _tried(run, variant(option)).get(name, ())
             reason = "" if runs else "no built-in scenario asks it"
         if not runs and not reason:
             place = f"{name}, {option.name}"
@@ -175,14 +176,14 @@ def _own_reasons(option: type[Design]) -> Mapping[str, str]:
 
 
 @cache
-def _tried(run: bool, option: type[Design]) -> Mapping[str, tuple[RanUnder, ...]]:
+def _tried(run: bool, option: Variant) -> Mapping[str, tuple[RanUnder, ...]]:
     """A design that no scenario lists, in every scenario that asks something: by question."""
     found: dict[str, tuple[RanUnder, ...]] = {}
     for name in builtin_names():
         scenario = load_builtin(name)
         status = compare(scenario, [option]).rows[0].trace.outcome.status if run else None
         for question in scenario.about.question:
-            one = RanUnder(name, option.name, status)
+            one = RanUnder(name, option.label, status)
             found[question] = (*found.get(question, ()), one)
     return found
 

@@ -18,7 +18,8 @@ from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES, MAX_VCPUS, GuestSpec
 from xenexplore.hypervisor.outcome import Counts
-from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.outside import names_file
+from xenexplore.options.registry import OPTIONS, known_designs, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec
@@ -258,13 +259,16 @@ def _options(tables: list[Fields]) -> tuple[Variant, ...]:
 def _chosen(fields: Fields) -> Variant:
     """An option by name, with parameters after a colon as everywhere; numbers are accepted."""
     use = fields.raw("use")
+    if isinstance(use, str) and names_file(use):
+        fields.fail("use", expected="the name of a design", got=repr(use),
+                    hint="a text runs no file: offer the class (xe.offer), or use --design")  # fmt: skip
     if isinstance(use, str):
         try:
             return variant(use)
         except MachineError as error:
             if ":" in use:
                 fields.fail("use", expected="a design and its parameters", got=str(error))
-    return variant(fields.word("use", words=tuple(OPTIONS)))
+    return variant(fields.word("use", words=tuple(known_designs())))
 
 
 def read_expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:
