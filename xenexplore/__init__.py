@@ -11,6 +11,9 @@ At a prompt::
     xe.Stepper(trace)                                   # ... in JupyterLab
     print(trace.text())                                 # ... in a mail; trace.svg() is a picture
 
+    class LastWalk(xe.Design): ...                      # a design of your own: one hook
+    xe.run(scenario, LastWalk), xe.trial(LastWalk)      # ... goes wherever a name goes
+
     xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
     xe.hypercalls.find("evtchn send")                   # the catalogue
     xe.walk("guest.elf", "ffff888000001000")            # a memory image: a walk, or xe.map(...)
@@ -110,6 +113,8 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
     from xenexplore.scenario.text.loader import parse_scenario as parse
+    from xenexplore.scenario.trial.trial import Trial as Trial
+    from xenexplore.scenario.trial.trial import trial as trial
     from xenexplore.steps import Cite as Cite
     from xenexplore.steps import Copy as Copy
     from xenexplore.steps import Fault as Fault
@@ -182,6 +187,7 @@ __all__ = [
     "TlbEntry",
     "TlbTable",
     "Trace",
+    "Trial",
     "Variant",
     "Walk",
     "Workbench",
@@ -216,6 +222,7 @@ __all__ = [
     "split_pages",
     "summarise",
     "sweep",
+    "trial",
     "variant",
     "walk",
     "walk_piece",
@@ -277,6 +284,7 @@ _NAMES = {
     "TlbEntry": "tlb:TlbEntry",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
+    "Trial": "scenario.trial.trial:Trial",
     "USER_FETCH": "paging.access:USER_FETCH",
     "USER_READ": "paging.access:USER_READ",
     "USER_WRITE": "paging.access:USER_WRITE",
@@ -312,6 +320,7 @@ _NAMES = {
     "split_pages": "addr:split_pages",
     "summarise": "api.recordings:summarise",
     "sweep": "api.analysis:sweep",
+    "trial": "scenario.trial.trial:trial",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
     "walk_piece": "hypervisor.linear:walk_piece",

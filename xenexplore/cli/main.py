@@ -31,6 +31,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("scenario", "scenario", "List, show and check scenarios; make one from a recorded call."),
     ("run", "run", "Run a scenario under one option, step by step."),
     ("compare", "compare", "A scenario under each of its options, side by side."),
+    ("trial", "trial", "A design in every built-in scenario and random machines, judged."),
     ("figure", "figure", "A view of a scenario as SVG, PNG or PDF."),
     ("html", "html", "One offline file that steps through a scenario in any browser."),
     ("options", "options", "The proposed designs: summary, parameters, unsupported guests."),

@@ -44,6 +44,7 @@ DISPLAYS: dict[str, Display] = {
     "scenario.model.scenario:Scenario": Display("text.scenarios:scenario_text"),
     "scenario.library.builtin:ScenarioList": Display("text.scenarios:names_text"),
     "scenario.run.matrix:Matrix": Display("text.matrix:matrix_text"),
+    "scenario.trial.trial:Trial": Display("text.trial:trial_text"),
     "options.registry:OptionList": Display("text.options:list_text", draws=True),
     "paging.walk_record:Walk": Display("text.walk:walk_text"),
     "paging.image_target:ImageTarget": Display("text.image:target_text"),

@@ -261,7 +261,7 @@ def _chosen(fields: Fields) -> Variant:
     use = fields.raw("use")
     if isinstance(use, str) and names_file(use):
         fields.fail("use", expected="the name of a design", got=repr(use),
-                    hint="a text runs no file: offer the class (xe.offer), or use --design")  # fmt: skip
+                    hint="a text runs no file: xe.offer(CLASS), or --design")  # fmt: skip
     if isinstance(use, str):
         try:
             return variant(use)
