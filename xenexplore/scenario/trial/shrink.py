@@ -47,7 +47,7 @@ def _simpler(scenario: Scenario) -> Iterator[Scenario]:
     yield from _plainer_actions(scenario)
     yield from _plainer_guest(scenario)
     for at, buffer in enumerate(scenario.buffers):
-        plainer = [{"offset": None}] if buffer.offset is not None else []
+        plainer: list[dict[str, object]] = [{"offset": None}] if buffer.offset is not None else []
         if buffer.place not in ("kmalloc", "stack") and buffer.process is None:
             plainer += [{"place": "kmalloc"}, {"place": "stack"}]
         if buffer.address is not None:
