@@ -88,6 +88,6 @@ def test_random_machines_agree(what: Variant, number: int) -> None:
     """The machines of a trial, for every variant of every option."""
     scenario = machine(number)
     found = judge(scenario, what)
-    if found is None or dict(what.values).get("scope") == "domain" and "cross" in scenario.source:
+    if found is None or (dict(what.values).get("scope") == "domain" and "cross" in scenario.source):
         return  # one table for two address spaces: the thread's own objection
     assert not found.ruling.failed, (what, scenario.source, found)

@@ -1,9 +1,9 @@
 """A design's cost over a recording from a stratified sample of hypercalls, with intervals.
 
-Strata: hypercall, sub-op, caller (user or kernel), and pages touched, by powers of two.  A
-total is the sum over strata of calls times the sample's mean; its 95% interval is normal,
-from the strata's sample variances with finite-population correction (Cochran, Sampling
-Techniques, 5.4 and 5.6).
+Strata: hypercall, sub-op, caller (user or kernel), and pages touched, bytes read and bytes
+written, by powers of two: rare large calls are strata of their own.  A total is the sum over
+strata of calls times the sample's mean; its 95% interval is normal, from the strata's sample
+variances with finite-population correction (Cochran, Sampling Techniques, 5.4 and 5.6).
 """
 
 from __future__ import annotations
@@ -67,12 +67,18 @@ def strata_of(workload: Workload, domain: int) -> NDArray[np.int64]:
     """The stratum of each of a domain's hypercalls, from 0."""
     calls = workload.calls_of(domain)
     rows = workload.inside(domain)
-    pages = np.bincount(
-        workload.accesses.call[rows], workload.accesses.pages()[rows], len(workload.calls)
-    )[calls]
+    accesses = workload.accesses
+    inward, size = accesses.way[rows] == 0, accesses.size[rows].astype(np.int64)
+
+    def magnitude(amounts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Powers of two of what the calls' accesses have together."""
+        sums = np.bincount(accesses.call[rows], amounts, len(workload.calls))[calls]
+        return np.ceil(np.log2(sums + 1)).astype(np.int64)
+
     keys = np.stack([
         workload.calls.number[calls].astype(np.int64), workload.calls.sub_op[calls],
-        workload.calls.user[calls], np.ceil(np.log2(pages + 1)),
+        workload.calls.user[calls], magnitude(accesses.pages()[rows]),
+        magnitude(size * inward), magnitude(size * ~inward),
     ], axis=1)  # fmt: skip
     _, stratum = np.unique(keys, axis=0, return_inverse=True)
     return stratum.reshape(-1).astype(np.int64)
