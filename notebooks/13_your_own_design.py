@@ -17,6 +17,9 @@
 # %%
 import xenexplore as xe
 
+print(xe.designs("linear-walk").text())
+
+# %%
 class LastWalk(xe.Design):
     """Xen remembers the last walk of a hypercall."""
 
@@ -135,7 +138,8 @@ try:
     xe.run(xe.load("evtchn-send-from-stack"), Careless)
 except xe.DesignError as error:
     print(error)
-    assert error.line == 5
+    line = error.line
+assert line == 5
 
 # %% [markdown]
 # ## Conclusion

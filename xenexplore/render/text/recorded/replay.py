@@ -48,7 +48,8 @@ def replay_text(workload: Workload, replays: Sequence[Replayed | Stepped]) -> st
     """One block for each domain and design, ending in a newline."""
     lines = heading(f"{workload.source} replayed", "=")
     for one in replays:
-        lines += ["", *(_one if isinstance(one, Replayed) else _stepped)(workload, one)]
+        block = _one(workload, one) if isinstance(one, Replayed) else _stepped(workload, one)
+        lines += ["", *block]
     words = "; ".join(workload.limits)
     kind = "Recorded" if workload.recorded else "SYNTHETIC, not recorded"
     lines += ["", *paragraph(f"{kind}: {words}." if words else f"{kind}.")]
