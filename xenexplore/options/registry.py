@@ -122,7 +122,7 @@ def offer(design: type[Design]) -> type[Design]:
     """Let a design's name stand for its class from now on: in texts, lists and the workbench.
 
     Args:
-        design: a class; one that was defined anew takes the place of the old one.
+        design: a class; one that is defined again takes the place of the old one.
 
     Returns:
         The class, so that this can decorate it.
@@ -138,6 +138,8 @@ def offer(design: type[Design]) -> type[Design]:
     ...         return locate_linear(xen, access)
     >>> variant("walk-again").design is WalkAgain
     True
+    >>> _offered.pop("walk-again").title
+    'Walk again'
     """
     _offered[_foreign(design).name] = design
     return design

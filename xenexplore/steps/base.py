@@ -190,7 +190,7 @@ class Node:
 
 
 def _refuse_unfit(step: object) -> None:
-    """A step that cites nothing, or that cannot say itself, is a mistake of whoever made it.
+    """A step that cites nothing, or that cannot say itself, is its author's mistake.
 
     Raises:
         TypeError: what is wrong with it.
