@@ -15,6 +15,8 @@ At a prompt::
     send = guest.buffer("stack", struct="evtchn_send", port=5)
     xen = xe.Xen(guest, "software-tlb")                 # what you do is kept, and replays:
     xen.hypercall("event_channel_op send", arg=send)    # xen.trace, xen.scenario()
+    class LastWalk(xe.Design): ...                      # a design of your own: one hook
+    xe.run(scenario, LastWalk), xe.trial(LastWalk)      # ... goes wherever a name goes
 
     xe.designs("O7"), xe.matrix(), xe.scenarios()       # the designs, the questions, the library
     xe.hypercalls.find("evtchn send")                   # the catalogue
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from xenexplore.addr import Gfn as Gfn
     from xenexplore.addr import Gpa as Gpa
     from xenexplore.addr import Gva as Gva
+    from xenexplore.addr import split_pages as split_pages
     from xenexplore.analysis.findings import Findings as Findings
     from xenexplore.analysis.measures.cost import break_even as break_even
     from xenexplore.analysis.measures.cost import read_costs as read_costs
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from xenexplore.api.recordings import summarise as summarise
     from xenexplore.errors import AddressError as AddressError
     from xenexplore.errors import CatalogueError as CatalogueError
+    from xenexplore.errors import DesignError as DesignError
     from xenexplore.errors import ImageError as ImageError
     from xenexplore.errors import InputError as InputError
     from xenexplore.errors import MachineError as MachineError
@@ -73,7 +77,14 @@ if TYPE_CHECKING:
     from xenexplore.exercises import exercises as exercises
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
+    from xenexplore.hypervisor.calls import Located as Located
+    from xenexplore.hypervisor.calls import Refused as Refused
+    from xenexplore.hypervisor.design import Design as Design
+    from xenexplore.hypervisor.design import Parameter as Parameter
+    from xenexplore.hypervisor.linear import walk_piece as walk_piece
     from xenexplore.hypervisor.outcome import Outcome as Outcome
+    from xenexplore.hypervisor.registered import TLB_PARAMETERS as TLB_PARAMETERS
+    from xenexplore.hypervisor.registered import RegisteredBuffers as RegisteredBuffers
     from xenexplore.mail.mail import Mail as Mail
     from xenexplore.mail.reply import Reply as Reply
     from xenexplore.mail.source import find_scenario as load
@@ -82,6 +93,7 @@ if TYPE_CHECKING:
     from xenexplore.mail.thread import Thread as Thread
     from xenexplore.options.registry import OptionList as OptionList
     from xenexplore.options.registry import list_options as designs
+    from xenexplore.options.registry import offer as offer
     from xenexplore.options.registry import variant as variant
     from xenexplore.options.variant import Variant as Variant
     from xenexplore.paging.access import FETCH as FETCH
@@ -114,16 +126,25 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.runner import compare as compare
     from xenexplore.scenario.run.runner import run as run
     from xenexplore.scenario.run.trace import Trace as Trace
+    from xenexplore.scenario.trial.trial import Trial as Trial
+    from xenexplore.scenario.trial.trial import trial as trial
     from xenexplore.session.buffer import Buffer as Buffer
     from xenexplore.session.guest import Guest as Guest
     from xenexplore.session.page_tables import TableEntry as TableEntry
     from xenexplore.session.tlb import RegisteredEntry as RegisteredEntry
     from xenexplore.session.tlb import VcpuTlb as VcpuTlb
     from xenexplore.session.xen import Xen as Xen
+    from xenexplore.steps import Cite as Cite
     from xenexplore.steps import Copy as Copy
+    from xenexplore.steps import Fault as Fault
+    from xenexplore.steps import FaultKind as FaultKind
+    from xenexplore.steps import Hazard as Hazard
+    from xenexplore.steps import Note as Note
+    from xenexplore.steps import Step as Step
     from xenexplore.steps import TlbInsert as TlbInsert
     from xenexplore.steps import TlbLookup as TlbLookup
     from xenexplore.steps import TlbPurge as TlbPurge
+    from xenexplore.steps import mail as cite_mail
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
     from xenexplore.widgets.comparison import ComparisonView as ComparisonView
@@ -135,6 +156,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FETCH",
     "READ",
+    "TLB_PARAMETERS",
     "USER_FETCH",
     "USER_READ",
     "USER_WRITE",
@@ -145,38 +167,50 @@ __all__ = [
     "Buffer",
     "CallIndex",
     "CatalogueError",
+    "Cite",
     "Comparison",
     "ComparisonView",
     "Copy",
+    "Design",
+    "DesignError",
     "Domain",
     "Exercise",
     "Explorer",
+    "Fault",
+    "FaultKind",
     "Findings",
     "Gfn",
     "Gpa",
     "Guest",
     "GuestSpec",
     "Gva",
+    "Hazard",
     "ImageError",
     "ImageTarget",
     "InputError",
+    "Located",
     "MachineError",
     "Mail",
     "Matching",
     "Matrix",
+    "Note",
     "OptionList",
     "Outcome",
+    "Parameter",
     "PlotFigure",
     "RecorderError",
     "Recording",
     "RecordingBrowser",
     "RecordingError",
+    "Refused",
+    "RegisteredBuffers",
     "RegisteredEntry",
     "Replays",
     "Reply",
     "Scenario",
     "ScenarioError",
     "ScenarioList",
+    "Step",
     "Stepper",
     "Summary",
     "SweepTable",
@@ -188,6 +222,7 @@ __all__ = [
     "TlbPurge",
     "TlbTable",
     "Trace",
+    "Trial",
     "Variant",
     "VcpuTlb",
     "Walk",
@@ -198,6 +233,7 @@ __all__ = [
     "__version__",
     "break_even",
     "check",
+    "cite_mail",
     "compare",
     "designs",
     "exercise",
@@ -208,6 +244,7 @@ __all__ = [
     "load",
     "map",
     "matrix",
+    "offer",
     "open_image",
     "open_recording",
     "parse",
@@ -223,11 +260,14 @@ __all__ = [
     "save_html",
     "scenario_from",
     "scenarios",
+    "split_pages",
     "summarise",
     "sweep",
     "thread",
+    "trial",
     "variant",
     "walk",
+    "walk_piece",
 ]
 
 __version__ = "0.1.0"
@@ -240,43 +280,56 @@ _NAMES = {
     "Buffer": "session.buffer:Buffer",
     "CallIndex": "recording.contents.call_index:CallIndex",
     "CatalogueError": "errors:CatalogueError",
+    "Cite": "steps:Cite",
     "Comparison": "scenario.run.comparison:Comparison",
     "ComparisonView": "widgets.comparison:ComparisonView",
     "Copy": "steps:Copy",
+    "Design": "hypervisor.design:Design",
+    "DesignError": "errors:DesignError",
     "Domain": "guest.domain:Domain",
     "Exercise": "exercises:Exercise",
     "Explorer": "widgets.explorer:Explorer",
     "FETCH": "paging.access:FETCH",
+    "Fault": "steps:Fault",
+    "FaultKind": "steps:FaultKind",
     "Findings": "analysis.findings:Findings",
     "Gfn": "addr:Gfn",
     "Gpa": "addr:Gpa",
     "Guest": "session.guest:Guest",
     "GuestSpec": "guest.spec:GuestSpec",
     "Gva": "addr:Gva",
+    "Hazard": "steps:Hazard",
     "ImageError": "errors:ImageError",
     "ImageTarget": "paging.image_target:ImageTarget",
     "InputError": "errors:InputError",
+    "Located": "hypervisor.calls:Located",
     "MachineError": "errors:MachineError",
     "Mail": "mail.mail:Mail",
     "Matching": "recording.matching.matching:Matching",
     "Matrix": "scenario.run.matrix:Matrix",
+    "Note": "steps:Note",
     "OptionList": "options.registry:OptionList",
     "Outcome": "hypervisor.outcome:Outcome",
+    "Parameter": "hypervisor.design:Parameter",
     "PlotFigure": "render.plots.figures:PlotFigure",
     "READ": "paging.access:READ",
     "RecorderError": "errors:RecorderError",
     "Recording": "recording.format.columns:Recording",
     "RecordingBrowser": "widgets.recording_browser:RecordingBrowser",
     "RecordingError": "errors:RecordingError",
+    "Refused": "hypervisor.calls:Refused",
+    "RegisteredBuffers": "hypervisor.registered:RegisteredBuffers",
     "RegisteredEntry": "session.tlb:RegisteredEntry",
     "Replays": "analysis.replay.replays:Replays",
     "Reply": "mail.reply:Reply",
     "Scenario": "scenario.model.scenario:Scenario",
     "ScenarioError": "errors:ScenarioError",
     "ScenarioList": "scenario.library.builtin:ScenarioList",
+    "Step": "steps:Step",
     "Stepper": "widgets.stepper:Stepper",
     "Summary": "recording.contents.summary:Summary",
     "SweepTable": "analysis.sweep:SweepTable",
+    "TLB_PARAMETERS": "hypervisor.registered:TLB_PARAMETERS",
     "TableEntry": "session.page_tables:TableEntry",
     "Thread": "mail.thread:Thread",
     "TlbEntry": "tlb:TlbEntry",
@@ -285,6 +338,7 @@ _NAMES = {
     "TlbPurge": "steps:TlbPurge",
     "TlbTable": "tlb:TlbTable",
     "Trace": "scenario.run.trace:Trace",
+    "Trial": "scenario.trial.trial:Trial",
     "USER_FETCH": "paging.access:USER_FETCH",
     "USER_READ": "paging.access:USER_READ",
     "USER_WRITE": "paging.access:USER_WRITE",
@@ -298,6 +352,7 @@ _NAMES = {
     "XenexploreError": "errors:XenexploreError",
     "break_even": "analysis.measures.cost:break_even",
     "check": "scenario.run.runner:check",
+    "cite_mail": "steps:mail",
     "compare": "scenario.run.runner:compare",
     "designs": "options.registry:list_options",
     "exercise": "exercises:exercise",
@@ -307,6 +362,7 @@ _NAMES = {
     "load": "mail.source:find_scenario",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
+    "offer": "options.registry:offer",
     "open_image": "paging.image_target:open_target",
     "open_recording": "recording.format.reader:read_recording",
     "parse": "mail.source:parse",
@@ -321,11 +377,14 @@ _NAMES = {
     "save_html": "render.web.page:save_html",
     "scenario_from": "api.recordings:scenario_from",
     "scenarios": "scenario.library.builtin:builtin_names",
+    "split_pages": "addr:split_pages",
     "summarise": "api.recordings:summarise",
     "sweep": "api.analysis:sweep",
     "thread": "api.mail:thread",
+    "trial": "scenario.trial.trial:trial",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
+    "walk_piece": "hypervisor.linear:walk_piece",
 }
 
 drawn_by("xenexplore.render.displays")

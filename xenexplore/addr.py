@@ -251,8 +251,16 @@ def split_pages(start: B, size: int, page_size: int = PAGE_SIZE) -> Iterator[tup
     (xen/arch/x86/hvm/hvm.c), which copies at most to the end of the 4 KiB page.
     Zero bytes give no piece.
 
+    Args:
+        start: first byte, in any address space.
+        size: bytes.
+        page_size: where to cut, bytes.
+
     Raises:
         AddressError: a later piece would start outside the address space.
+
+    >>> list(split_pages(Gva(0xFFFFC90000000FFE), 4))
+    [(Gva(0xffffc90000000ffe), 2), (Gva(0xffffc90000001000), 2)]
     """
     address, left = start, size
     while left > 0:

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AddressError",
     "CatalogueError",
+    "DesignError",
     "ImageError",
     "InputError",
     "MachineError",
@@ -83,6 +84,25 @@ class RecorderError(InputError):
 
 class ScenarioError(InputError):
     """A scenario's text is malformed or asks for what cannot be."""
+
+
+class DesignError(InputError):
+    """A design's class is not what the machine can run: a hook's mistake, or the class's own.
+
+    Attributes:
+        source: the file of the class, or ``"a notebook's cell"``.
+        line: line of it, from 1; 0 if it is not known.
+        hook: class and hook, ``"LastWalk.locate"``, or the class alone.
+        expected, got, hint: as for every input.
+    """
+
+    def __init__(
+        self, source: object, line: int, hook: str, *, expected: str, got: str, hint: str = ""
+    ) -> None:
+        self.line = line
+        self.hook = hook
+        place = f"line {line}, {hook}" if line else hook
+        super().__init__(source, place, expected=expected, got=got, hint=hint)
 
 
 class CatalogueError(XenexploreError, LookupError):

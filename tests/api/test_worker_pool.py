@@ -18,13 +18,19 @@ def test_workers_never_see_sigint_and_the_caller_does() -> None:
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
-def test_an_interrupt_ends_workers_that_are_busy() -> None:
-    with pytest.raises(KeyboardInterrupt), pool_of(2) as pool:
-        worker = pool.submit(os.getpid).result()
+def interrupted(pids: list[int]) -> None:
+    with pool_of(2) as pool:
+        pids.append(pool.submit(os.getpid).result())
         pool.submit(time.sleep, 600)
         raise KeyboardInterrupt
+
+
+def test_an_interrupt_ends_workers_that_are_busy() -> None:
+    workers: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(workers)
     with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)
+        os.kill(workers[0], 0)
 
 
 def test_one_worker_needs_no_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -11,17 +12,29 @@ from workloads import Made, workload_of
 
 from xenexplore.analysis.replay.design import design
 from xenexplore.analysis.replay.engine import replay
-from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
+from xenexplore.hypervisor.calls import HandleAccess, Located
+from xenexplore.hypervisor.design import Design
+from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.replay_model import ReplayModel
+from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.linear_walk import LinearWalk
-from xenexplore.options.registry import OPTIONS, TODAY, option_class, variant
+from xenexplore.options.registry import (
+    OPTIONS,
+    REGISTERED,
+    TODAY,
+    list_options,
+    option_class,
+    variant,
+)
 from xenexplore.render.text.matrix import matrix_text
 from xenexplore.render.text.run.comparison import comparison_text
-from xenexplore.scenario.library.builtin import load_builtin
+from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run.matrix import matrix
 from xenexplore.scenario.run.runner import compare, run
+from xenexplore.steps import Fault
 
 TWICE = [("from", 0xFFFF_C900_0000_0100, 8), ("from", 0xFFFF_C900_0000_0108, 8)]
 
@@ -70,9 +83,17 @@ def test_it_has_a_column_of_the_matrix() -> None:
     assert max(map(len, text.splitlines())) <= 72
 
 
-def test_the_matrix_has_no_reason_for_a_design_that_gives_none() -> None:
-    with pytest.raises(ScenarioError, match=r"Q1, unmodelled.*neither.*Unmodelled\.unanswered"):
-        matrix(run=False, designs=[Unmodelled])
+def test_a_design_that_gives_no_reasons_is_tried_in_every_scenario_that_asks() -> None:
+    rows = {row.name: row.cells[0] for row in matrix(run=False, designs=[Unmodelled])}
+    asked = {q for name in builtin_names() for q in load_builtin(name).about.question}
+    assert {name for name, cell in rows.items() if cell.shown} == asked
+    assert {rows[name].reason for name in set(rows) - asked} == {"no built-in scenario asks it"}
+
+    class NoReasons(REGISTERED):
+        """What it derives from was not asked everything, either: that says nothing of this."""
+
+    own = matrix(run=False, designs=[NoReasons])
+    assert {row.name for row in own if row.cells[0].shown} == asked
 
 
 def test_it_is_replayed_by_its_own_model() -> None:
@@ -93,14 +114,40 @@ def test_a_replay_without_a_model_is_an_error(own: type[LastWalk]) -> None:
         replay(load, variant(own), 0)
 
 
-def test_a_design_needs_a_name_of_its_own() -> None:
-    class Nameless(LinearWalk):
-        """It keeps its base's name."""
+def test_what_a_class_leaves_out_is_derived_and_is_ours() -> None:
+    class OneTLBPerGuest(Design):
+        """One table for a whole guest.
 
-    with pytest.raises(MachineError, match="'linear-walk' is a registered option's"):
-        option_class(Nameless)
-    with pytest.raises(MachineError, match="expected a name of small letters"):
-        option_class(type("Odd", (LinearWalk,), {"name": "Odd One"}))
+        Found by its number.
+        """
+
+        def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
+            return locate_linear(xen, access)
+
+    class Undocumented(OneTLBPerGuest):
+        ident: ClassVar[str] = "U"
+
+    own = option_class(OneTLBPerGuest)
+    assert (own.name, own.ident, own.title) == (
+        "one-tlb-per-guest", "OTPG", "One table for a whole guest",
+    )  # fmt: skip
+    assert own.summary == "One table for a whole guest. Found by its number."
+    assert (own.asked.where, own.asked.what) == ("ours", "OneTLBPerGuest")
+    assert (Undocumented.name, Undocumented.ident, Undocumented.title) == (
+        "undocumented", "U", "Undocumented",
+    )  # fmt: skip
+    assert "source: OneTLBPerGuest, ours" in list_options(own).text()
+    trace = run(load_builtin("pv-guest"), own)
+    assert trace.outcome.refusals == (
+        "one-tlb-per-guest does not say how a PV guest's handles are resolved",
+    )
+    assert all("asked" in vars(option) and option.title for option in OPTIONS.values())
+
+
+def test_a_design_needs_a_name_of_its_own() -> None:
+    for what in ("name", "ident"):
+        with pytest.raises(MachineError, match=f"{getattr(LinearWalk, what)!r} is a registered"):
+            option_class(type("Taken", (LinearWalk,), {what: getattr(LinearWalk, what)}))
     with pytest.raises(MachineError, match="subclass"):
         variant(int)  # type: ignore[arg-type]
 

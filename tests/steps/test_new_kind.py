@@ -116,7 +116,21 @@ def test_repetitions_are_told_by_the_fields_that_the_class_names(own: type[Step]
     assert tree.shape(0) == tree.shape(1) != tree.shape(2)
 
 
-def test_a_step_without_a_rule_is_an_error_that_says_so(own: type[Step]) -> None:
+def test_a_step_of_a_reader_s_own_is_drawn_by_what_it_says(own: type[Step]) -> None:
+    trace = _trace(own)
+    label = step_label(trace.steps[-1].step)
+    assert (label.label, label.main) == ("interrupt", "The guest takes interrupt 0xf3")
+    assert "The guest takes interrupt 0xf3" in trace_text(trace)
+    assert "interrupt" in svg_of(trace, len(trace.steps) - 1)
+    # The module of a page is made once; kinds that come later have a shape, too.
+    assert "new Proxy({" in web_module()
+    assert "known[kind] ?? 'half'" in web_module()
+
+
+def test_a_step_of_ours_without_a_rule_is_an_error_that_says_so(
+    own: type[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "__module__", "xenexplore.steps.interrupt")
     with pytest.raises(TypeError, match=r"'interrupt' has no drawing rule.*@draws"):
         trace_text(_trace(own))
     with pytest.raises(TypeError, match=r"'interrupt' has no drawing rule"):

@@ -11,11 +11,12 @@ from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.analysis.measures.cost import CostTable
 from xenexplore.analysis.measures.entries_needed import SHARES
 from xenexplore.analysis.replay.replayed import Replayed, Verdict
+from xenexplore.analysis.replay.sampled import METHOD, Stepped
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import REGISTERS_ONLY
 from xenexplore.steps import Json
 
-__all__ = ["findings_json", "replayed_json"]
+__all__ = ["findings_json", "replayed_json", "stepped_json"]
 
 
 def plain(value: object) -> Json:
@@ -57,6 +58,27 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
         record["calls_ns"] = costs.price(one.counts)
         record["setup_ns"] = costs.price(one.setup)
     return record
+
+
+def stepped_json(one: Stepped, name: str) -> dict[str, Json]:
+    """One design for one domain, by the step-by-step machine."""
+    return {
+        "design": one.design.label,
+        "option": one.design.use,
+        "parameters": {key: plain(value) for key, value in one.design.values},
+        "domain": name,
+        "hypercalls": one.hypercalls,
+        "refused": one.refused,
+        "why_refused": dict(one.why),
+        "sampled": one.sampled,
+        "exact": one.exact,
+        "strata": one.strata,
+        "seed": one.seed,
+        "method": METHOD,
+        "failed": one.failed,
+        "calls": one.counts.as_json(),
+        "intervals": {key: list(ends) for key, ends in one.intervals.items()},
+    }
 
 
 def findings_json(findings: Findings) -> dict[str, Json]:

@@ -39,6 +39,9 @@ def replay(
     *,
     p2m: str = "4K",
     symbols: str | PathLike[str] | None = None,
+    n: int = 400,
+    seed: int = 0,
+    all: bool = False,  # noqa: A002 - what it says
     **parameters: object,
 ) -> Replays:
     """Every recorded access under each design: verdicts and counts.
@@ -50,6 +53,10 @@ def replay(
             class, or a variant; None: all of them.
         p2m: page size of the P2M, which is not recorded: ``"4K"``, ``"2M"``, ``"1G"``.
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
+        n: of a design without a replay model, how many hypercalls go through the
+            step-by-step machine: a stratified sample, with 95% intervals.
+        seed: of the draw.
+        all: replay each hypercall instead, in order (minutes).
         parameters: parameters of the designs by name, for each that has such a one.
 
     Raises:
@@ -64,7 +71,8 @@ def replay(
     """
     chosen = _designs(designs, parameters)
     shape = PageSizes(p2m_order=p2m_order(p2m))
-    return replay_designs(_workload(recording, symbols), chosen, shape=shape)
+    load = _workload(recording, symbols)
+    return replay_designs(load, chosen, shape=shape, n=n, seed=seed, all=all)
 
 
 def _designs(

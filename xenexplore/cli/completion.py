@@ -69,9 +69,10 @@ def _designs(**_: Any) -> list[str]:
 
 
 def _options(**_: Any) -> list[str]:
-    from xenexplore.options.registry import OPTIONS
+    from xenexplore.options.registry import known_designs
 
-    return [*OPTIONS, *(option.ident for option in OPTIONS.values())]
+    known = known_designs().values()
+    return [*(option.name for option in known), *(option.ident for option in known)]
 
 
 def _hypercalls(parsed_args: argparse.Namespace, **_: Any) -> list[str]:

@@ -14,6 +14,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -30,6 +31,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("scenario", "scenario", "List, show and check scenarios; make one from a recorded call."),
     ("run", "run", "Run a scenario under one option, step by step."),
     ("compare", "compare", "A scenario under each of its options, side by side."),
+    ("trial", "trial", "A design in every built-in scenario and random machines, judged."),
     ("figure", "figure", "A view of a scenario as SVG, PNG or PDF."),
     ("html", "html", "One offline file that steps through a scenario in any browser."),
     ("reply", "reply", "An answer to a scenario in a mail, ready to be pasted or sent."),
@@ -127,8 +129,15 @@ def _answer(words: Sequence[str]) -> int:
         # While modules were imported, Ctrl-C ended the process at once (see __main__);
         # from here on it unwinds, and files are closed.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    status: int = command.run(args)
+    with warnings.catch_warnings():
+        warnings.showwarning = _warned
+        status: int = command.run(args)
     return status
+
+
+def _warned(message: Warning | str, *_where: object, **_more: object) -> None:
+    """A warning on one line of standard error, without a place in our source."""
+    tell(f"xenexplore: warning: {message}")
 
 
 def _complete() -> NoReturn:

@@ -18,6 +18,7 @@ from xenexplore.render.text.box import in_boxes
 __all__ = [
     "RECORDING_SIZE",
     "TEXT_SIZE",
+    "add_design",
     "add_max_size",
     "add_option",
     "add_printing",
@@ -58,8 +59,23 @@ def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool =
     parser.add_argument(
         "--option", metavar="DESIGN", action="append" if several else "store",
         help="an option's name or number, with parameters after a colon: "
-        "'software-tlb: register=directmap+stack, entries=8'; or a label "
+        "'software-tlb: register=directmap+stack, entries=8'; a design of your own, as "
+        "FILE.py:CLASS; or a label "
         f"(of the scenario, or as replay prints it){again}; default: {default}",
+    )  # fmt: skip
+
+
+def add_design(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--design``: a design of one's own, as often as there are such.
+
+    Args:
+        parser: of a command.
+        what: what becomes of it there.
+    """
+    parser.add_argument(
+        "--design", metavar="FILE.py:CLASS", action="append", default=[],
+        help=f"a design of your own, with parameters after another colon: {what}; "
+        "repeat it for several",
     )  # fmt: skip
 
 

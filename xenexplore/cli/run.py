@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
     add_option(parser, "the scenario's first")
+    parser.add_argument(
+        "--design", metavar="FILE.py:CLASS",
+        help="a design of your own in place of --option, with parameters after another colon",
+    )  # fmt: skip
     parser.add_argument("--step", metavar="N", type=int, help="only that step, from 0")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.add_argument(
@@ -36,6 +40,11 @@ def run(args: argparse.Namespace) -> int:
     """Run the scenario and print its trace, or a part of it."""
     if args.json:
         args.format = "json"
+    if args.design is not None:
+        if args.option is not None:
+            raise InputError("command line", "--design", expected="no --option beside it",
+                             got=repr(args.option))  # fmt: skip
+        args.option = args.design
     if args.code:
         if args.scenario != "-":
             scenario = find_scenario(args.scenario, limit=args.max_size)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
     TEXT_SIZE,
+    add_design,
     add_max_size,
     add_printing,
     print_record,
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cells = commands.add_parser(
         "matrix", help="options against the thread's questions: what ran, or why not"
     )
+    add_design(cells, "a further column")
     add_printing(cells, "one cell a line")
     made = commands.add_parser("from-recording", help="a recorded hypercall as a scenario's text")
     made.add_argument("file", metavar="FILE", help="a recording, or a built-in one's name")
@@ -169,10 +171,12 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _matrix(args: argparse.Namespace) -> int:
+    from xenexplore.options.registry import OPTIONS, variant
     from xenexplore.render.text.matrix import matrix_text
     from xenexplore.scenario.run.matrix import matrix
 
-    questions = matrix()
+    own = [variant(text).design for text in args.design]
+    questions = matrix(designs=[*OPTIONS.values(), *own])
     if not args.json:
         print_text(matrix_text(questions), args)
         return 0

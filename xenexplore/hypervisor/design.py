@@ -8,7 +8,9 @@ is recorded as steps by the :class:`~xenexplore.hypervisor.xen.Xen` it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,18 +58,36 @@ class Precedent:
     cite: Cite
 
 
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_IDENT = 4
+
+
+def _initials(words: Sequence[str]) -> str:
+    """A number for who has none: ``LW`` for a last walk, ``CAC`` for a cache."""
+    initials = "".join(word[0] for word in words) if len(words) > 1 else words[0][: _IDENT - 1]
+    return initials[:_IDENT].upper()
+
+
 class Design:
-    """Base of every option.  Subclasses fill in the class attributes and the hooks they need.
+    """Base of every design.  Subclasses fill in the class attributes and the hooks they need.
+
+    A design of one's own needs :meth:`locate` and no more; a class in a notebook's cell or a
+    file goes wherever a design's name goes.  What it leaves out of name, number, title,
+    summary and source is derived from the class and its docstring, with ``"ours"`` as the
+    source.  What it does not say is refused: guests of other types than :attr:`guests`.
 
     Nothing outside the option's own module and the registry tests for an option's
     name: what others need to know is a class attribute or a hook here.
 
     Class attributes:
-        ident: the digest's number, e.g. ``"O7b"``.
+        ident: the digest's number, e.g. ``"O7b"``; at most 4 letters and digits.
         name: as scenarios and the command line spell it.
         title: one line.
         summary: one short paragraph in our own words.
         asked: who proposed it.
+        guests: the types of guests that it says how to carry.
+        hazards: what it admits can go wrong: a built-in scenario's name, or a condition of
+            :data:`xenexplore.scenario.trial.machines.CONDITIONS`, and why.
         parameters: its variants and cures.
         specified: whether a text specifies it; if not, it refuses every guest.
         replay: how recorded accesses fare under it; each class declares its own,
@@ -87,6 +107,8 @@ class Design:
     title: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     asked: ClassVar[Cite]
+    guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm")
+    hazards: ClassVar[Mapping[str, str]] = {}
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     specified: ClassVar[bool] = True
     replay: ClassVar[type[ReplayModel] | None] = None
@@ -95,6 +117,24 @@ class Design:
     without_page: ClassVar[str] = ""
 
     tlb: RegisteredBuffers | None = None
+
+    def __init_subclass__(cls) -> None:
+        """What the class does not say of itself is made from its name and its docstring."""
+        said = vars(cls)
+        words = _WORDS.sub(" ", cls.__name__.strip("_").replace("_", " ")).split() or ["design"]
+        told = inspect.cleandoc(said.get("__doc__") or "") or " ".join(words).capitalize()
+        first, _, _ = told.partition("\n\n")
+        title = " ".join(first.split()).rstrip(".")
+        derived: dict[str, object] = {
+            "name": "-".join(words).lower(),
+            "ident": _initials(words),
+            "title": title,
+            "summary": " ".join(told.split()),
+            "asked": Cite("ours", cls.__name__),
+        }
+        for attribute, value in derived.items():
+            if attribute not in said:
+                setattr(cls, attribute, value)
 
     def __init__(self, **values: object) -> None:
         self.values: dict[str, object] = {p.name: p.default for p in self.parameters}
@@ -123,7 +163,10 @@ class Design:
 
     def refuses(self, xen: Xen) -> str:
         """Why this option cannot be used with this guest at all, or ``""``."""
-        return ""
+        kind = xen.domain.spec.type
+        if kind in self.guests:
+            return ""
+        return f"{self.name} does not say how a {kind.upper()} guest's handles are resolved"
 
     def setup(self, xen: Xen) -> None:
         """What the guest does once, before the first call (registrations, a mode switch)."""
@@ -143,7 +186,13 @@ class Design:
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         """How Xen finds the memory behind a handle, piece by piece.
 
-        A Fault ends it; it has been recorded by the time it is yielded.
+        Pieces come in order, each within one 4 KiB page of guest-physical memory, and make
+        up the access; or a Fault ends it, which has been recorded by the time it is yielded.
+
+        Args:
+            xen: the domain under this option; ``xen.emit(step)`` records what is done.
+            access: the copy: ``handle`` and ``size``, whether it ``writes``, on which vCPU
+                (``current``) and about which (``subject``).
         """
         raise NotImplementedError
 

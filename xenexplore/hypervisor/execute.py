@@ -15,6 +15,7 @@ from xenexplore.hypervisor.answers import answer_bytes
 from xenexplore.hypervisor.areas import deferred_to
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Refused
 from xenexplore.hypervisor.copying import copy_from_guest, copy_to_guest
+from xenexplore.hypervisor.mistakes import blamed, mistake
 from xenexplore.hypervisor.passed_buffers import planned_call
 from xenexplore.steps import (
     ERRNOS,
@@ -58,9 +59,17 @@ def hypercall(
     A refusal by the option is recorded and counts as ``-EOPNOTSUPP``: the
     call is not made.  What the guest cannot do for the option, before the call
     or after it, is a refusal too: other options may not need it.
+
+    Raises:
+        DesignError: a hook of the design raises, or gives what it must not.
     """
-    if not converted:
-        return make_call(xen, call, preempt=preempt)
+    with blamed(xen.design):
+        if not converted:
+            return make_call(xen, call, preempt=preempt)
+        return _hypercall(xen, call, preempt)
+
+
+def _hypercall(xen: Xen, call: GuestCall, preempt: Preempt | None) -> int:
     with xen.record.headed(
         Phase(
             cite=xen.design.asked, name=PhaseName.PREPARE, who="guest", detail="The guest prepares."
@@ -72,6 +81,11 @@ def hypercall(
             made = Refused(str(error))
         if isinstance(made, Refused):
             return _refused(xen, made.reason)
+        if not isinstance(made, GuestCall):
+            raise mistake(
+                xen.design, "prepare", expected="the call as it is made, or an xe.Refused",
+                got=repr(made), hint="return call",
+            )  # fmt: skip
     value = make_call(xen, made, preempt=preempt)
     with xen.record.headed(
         Phase(

@@ -53,6 +53,17 @@ def walk_piece(
         write: whether Xen writes.
         vcpu: whose tables, and whose cache of walks.
         remembered: a design's cache of walks; None: shadow paging's, where the guest has it.
+
+    >>> from xenexplore.guest.domain import Domain
+    >>> from xenexplore.guest.spec import GuestSpec
+    >>> from xenexplore.hypervisor.xen import Xen
+    >>> from xenexplore.options.registry import make_option
+    >>> guest = Domain(GuestSpec())
+    >>> buffer = guest.place("b", "static", 8)
+    >>> xen = Xen(guest, make_option("linear-walk"))
+    >>> found = walk_piece(xen, buffer.va, 8, write=False, vcpu=0)
+    >>> found.size, found.checked, found.gpa.offset == buffer.offset
+    (8, True, True)
     """
     cache = xen.vtlb if remembered is None else remembered
     with xen.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):

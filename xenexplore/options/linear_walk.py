@@ -31,6 +31,7 @@ class LinearWalk(Design):
         "when the tables are encrypted."
     )
     asked: ClassVar[Cite] = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
+    guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm", "pv")
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="cross_vcpu",

@@ -32,6 +32,7 @@ class PhysTwins(Design):
         "of the very struct that carries the physical address."
     )
     asked: ClassVar[Cite] = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
+    guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm", "pv")
     replay: ClassVar[type[ReplayModel]] = Walked
 
     def register_area(

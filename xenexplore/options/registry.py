@@ -20,7 +20,9 @@ from xenexplore import options
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.design import Design, Parameter
-from xenexplore.options.variant import Parameters, Variant
+from xenexplore.hypervisor.mistakes import validate_design
+from xenexplore.options.outside import design_in_file, installed_designs
+from xenexplore.options.variant import Parameters, Variant, variant_text
 
 __all__ = [
     "OPTIONS",
@@ -30,8 +32,10 @@ __all__ = [
     "TODAY",
     "Chosen",
     "OptionList",
+    "known_designs",
     "list_options",
     "make_option",
+    "offer",
     "option_class",
     "variant",
     "with_parameters",
@@ -85,40 +89,80 @@ _MOST = 1 << 20
 
 
 def option_class(chosen: str | type[Design]) -> type[Design]:
-    """An option by name or number (``"O7"``), or a class that need not be of the registry.
+    """A design by name or number (``"O7"``), by its file, or a class as it is.
+
+    Args:
+        chosen: a registered or installed design's name, ``"my.py:LastWalk"``, or a class.
 
     Raises:
-        MachineError: there is none of that name (the nearest is named); or the class has no
-            name, or a registered option's.
+        MachineError: there is none of that name (the nearest is named); or the class has a
+            registered option's name.
+        DesignError: the class, or the file that it is in, is not what a design must be.
     """
     if isinstance(chosen, type):
         return _foreign(chosen)
     if chosen in OPTIONS:
         return OPTIONS[chosen]
-    for option in OPTIONS.values():
-        if option.ident.lower() == chosen.lower():
-            return option
+    outside = design_in_file(chosen)
+    if outside is not None:
+        return _foreign(outside[0])
+    every = known_designs()
+    for option in every.values():
+        if chosen == option.name or option.ident.lower() == chosen.lower():
+            return _foreign(option)
     raise MachineError(
-        f"no option {chosen!r}: expected one of {', '.join(OPTIONS)}{_near(chosen, OPTIONS)}"
+        f"no option {chosen!r}: expected one of {', '.join(every)}{_near(chosen, every)}"
     )
+
+
+_offered: dict[str, type[Design]] = {}
+
+
+def offer(design: type[Design]) -> type[Design]:
+    """Let a design's name stand for its class from now on: in texts, lists and the workbench.
+
+    Args:
+        design: a class; one that is defined again takes the place of the old one.
+
+    Returns:
+        The class, so that this can decorate it.
+
+    Raises:
+        MachineError: a registered option has its name.
+        DesignError: the class is not what a design must be.
+
+    >>> from xenexplore.hypervisor.linear import locate_linear
+    >>> @offer
+    ... class WalkAgain(Design):
+    ...     def locate(self, xen, access):
+    ...         return locate_linear(xen, access)
+    >>> variant("walk-again").design is WalkAgain
+    True
+    >>> _offered.pop("walk-again").title
+    'Walk again'
+    """
+    _offered[_foreign(design).name] = design
+    return design
+
+
+def known_designs() -> Mapping[str, type[Design]]:
+    """The registered designs, those of installed packages and those offered, by name."""
+    return MappingProxyType({**OPTIONS, **installed_designs(), **_offered})
 
 
 def _foreign(option: type[Design]) -> type[Design]:
     """A class as it is, if its name is its own."""
     if not (isinstance(option, type) and issubclass(option, Design)):
         raise MachineError(f"expected a subclass of {Design.__name__}, got {option!r}")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]*", option.name):
-        raise MachineError(
-            f"class {option.__name__}: expected a name of small letters, digits and dashes, "
-            f"e.g. name = 'last-walk', got {option.name!r}"
-        )
-    if not hasattr(option, "asked"):
-        raise MachineError(f"class {option.__name__}: expected asked = mail(...): who proposed it")
-    if OPTIONS.get(option.name, option) is not option:
-        raise MachineError(
-            f"class {option.__name__}: the name {option.name!r} is a registered option's: "
-            "give it one of its own"
-        )
+    if OPTIONS.get(option.name) is option:
+        return option
+    validate_design(option)
+    for what in ("name", "ident"):
+        if getattr(option, what) in [getattr(one, what) for one in OPTIONS.values()]:
+            raise MachineError(
+                f"class {option.__name__}: the {what} {getattr(option, what)!r} is a registered "
+                "option's: give it one of its own"
+            )
     return option
 
 
@@ -135,7 +179,8 @@ def list_options(*chosen: str | type[Design]) -> OptionList:
     """The designs, as ``xenexplore options`` lists them.
 
     Args:
-        chosen: names or numbers (``"O7"``), or classes; none: every option.
+        chosen: names or numbers (``"O7"``), files (``"my.py:LastWalk"``), or classes; none:
+            every option, the designs of installed packages, and those offered (``offer``).
 
     Raises:
         MachineError: there is no such option; the nearest is named.
@@ -145,7 +190,7 @@ def list_options(*chosen: str | type[Design]) -> OptionList:
     >>> [parameter.name for parameter in list_options("number-bit")[0].parameters][:2]
     ['not_contiguous', 'continuation']
     """
-    return OptionList(map(option_class, chosen) if chosen else OPTIONS.values())
+    return OptionList(map(option_class, chosen) if chosen else known_designs().values())
 
 
 def make_option(chosen: str | type[Design], values: Mapping[str, object] | None = None) -> Design:
@@ -164,8 +209,9 @@ def variant(
     """An option with parameters, under a label: what everything else takes.
 
     Text is ``"software-tlb: register=directmap+stack, entries=4"``: an option's
-    name or number, then parameters; lists are joined by plus signs.  The same
-    text serves the command line, scenarios and Python.
+    name or number, or a class in a file (``"my.py:LastWalk: pages=2"``), then
+    parameters; lists are joined by plus signs.  The same text serves the
+    command line, scenarios and Python.
 
     Args:
         chosen: text, an option's class, an option with its parameters, or a variant.
@@ -188,11 +234,13 @@ def variant(
         option = option_class(type(chosen))
     elif isinstance(chosen, str):
         option, given = _parsed(chosen)
-        label = label or (chosen if given else option.name)
+        own = option in OPTIONS.values()
+        label = label or (option.name if not given else chosen if own else "")
     else:
         option, given = option_class(chosen), {}
     pairs = _checked_all(option, {**given, **(values or {})})
-    return Variant(design=option, label=label or option.name, values=pairs, line=line)
+    label = label or variant_text(option.name, pairs if isinstance(chosen, str) else ())
+    return Variant(design=option, label=label, values=pairs, line=line)
 
 
 def with_parameters(
@@ -239,8 +287,13 @@ _SETTING = re.compile(r"(?:^|[:,])\s*([a-z_]+)=")
 
 def _parsed(text: str) -> tuple[type[Design], dict[str, object]]:
     """Name and parameters of a variant's text; a value lasts to the next ``name=``."""
-    name, colon, rest = text.partition(":")
-    option = option_class(name.strip())
+    outside = design_in_file(text)
+    if outside is not None:
+        option, rest = _foreign(outside[0]), outside[1]
+        colon = ":" if rest else ""
+    else:
+        name, colon, rest = text.partition(":")
+        option = option_class(name.strip())
     kinds = {parameter.name: parameter.default for parameter in option.parameters}
     found = list(_SETTING.finditer(rest))
     if colon and (not found or rest[: found[0].start()].strip()):

@@ -49,6 +49,7 @@ DISPLAYS: dict[str, Display] = {
     "mail.reply:Reply": Display("text.mail.reply:reply_text"),
     "mail.thread:Thread": Display("text.mail.thread:thread_text"),
     "scenario.run.matrix:Matrix": Display("text.matrix:matrix_text"),
+    "scenario.trial.trial:Trial": Display("text.trial:trial_text"),
     "options.registry:OptionList": Display("text.options:list_text", draws=True),
     "paging.walk_record:Walk": Display("text.walk:walk_text"),
     "paging.image_target:ImageTarget": Display("text.image:target_text"),

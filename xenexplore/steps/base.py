@@ -55,7 +55,16 @@ def xen(where: str, what: str, version: str = "4.17") -> Cite:
 
 
 def mail(who: str, date: str, message_id: str) -> Cite:
-    """Cite a mail to xen-devel by author, date and Message-ID."""
+    """Cite a mail to xen-devel by author, date and Message-ID.
+
+    Args:
+        who: the author, by surname.
+        date: day, month, year.
+        message_id: without angle brackets.
+
+    >>> print(mail("Gross", "28 Sep 2022", "94aab958@suse.com"))
+    <94aab958@suse.com>, Gross, 28 Sep 2022
+    """
     return Cite(f"{who}, {date}", f"<{message_id}>")
 
 
@@ -93,7 +102,7 @@ class Step:
             raise TypeError(f"step {cls.__name__}: expected a kind of its own")
         known = _KINDS.get(cls.kind)
         # dataclass(slots=True) makes each class twice, and names its scope only afterwards.
-        if known is not None and _place(known) != _place(cls):
+        if known is not None and _place(known) != _place(cls) and not _again(known, cls):
             raise TypeError(f"step {cls.__name__}: kind {cls.kind!r} is {known.__name__}'s")
         _KINDS[cls.kind] = cls
 
@@ -115,10 +124,17 @@ class Step:
 
 
 _KINDS: dict[str, type[Step]] = {}
+_OWN = f"{__name__.partition('.')[0]}."
 
 
 def _place(kind: type[Step]) -> tuple[str, str]:
     return kind.__module__, kind.__name__
+
+
+def _again(known: type[Step], kind: type[Step]) -> bool:
+    """Whether a reader's own step is defined once more: its file was changed and read again."""
+    theirs = not any(one.__module__.startswith(_OWN) for one in (known, kind))
+    return theirs and known.__name__ == kind.__name__
 
 
 def step_kinds() -> Mapping[str, type[Step]]:
@@ -173,12 +189,35 @@ class Node:
     step: Step
 
 
-class Recorder:
-    """Collects steps as a tree, in order.  Mutable while recording; its nodes are not."""
+def _refuse_unfit(step: object) -> None:
+    """A step that cites nothing, or that cannot say itself, is its author's mistake.
 
-    __slots__ = ("_nodes", "_open", "_waiting")
+    Raises:
+        TypeError: what is wrong with it.
+    """
+    kind = type(step)
+    if not isinstance(step, Step):
+        raise TypeError(f"expected a step to record, got {kind.__name__}")
+    cite: object = step.cite
+    if not isinstance(cite, Cite) or not cite.where:
+        raise TypeError(f"step {kind.__name__} without a citation: cite={cite!r}")
+    if not kind.__module__.startswith(_OWN):
+        said: object = step.say()
+        if not isinstance(said, str) or not said:
+            raise TypeError(f"step {kind.__name__}: say() gives {said!r}, not a sentence")
+
+
+class Recorder:
+    """Collects steps as a tree, in order.  Mutable while recording; its nodes are not.
+
+    Attributes:
+        limit: the most steps it takes, or None: a loop that has no end is stopped there.
+    """
+
+    __slots__ = ("_nodes", "_open", "_waiting", "limit")
 
     def __init__(self) -> None:
+        self.limit: int | None = None
         self._nodes: list[Node] = []
         self._open: list[int] = []
         self._waiting: list[Step] = []
@@ -192,6 +231,9 @@ class Recorder:
 
     def _put(self, step: Step) -> int:
         index = len(self._nodes)
+        _refuse_unfit(step)
+        if self.limit is not None and index >= self.limit:
+            raise RuntimeError("more steps than any copy takes, and no end")
         parent = self._open[-1] if self._open else -1
         self._nodes.append(Node(index, parent, len(self._open), step))
         return index

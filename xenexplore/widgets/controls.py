@@ -12,7 +12,7 @@ from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES
 from xenexplore.hypervisor.registered import registrable
-from xenexplore.options.registry import OPTIONS, TODAY
+from xenexplore.options.registry import TODAY, known_designs
 from xenexplore.scenario.text.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
 from xenexplore.widgets.form import close_whole
 
@@ -174,7 +174,7 @@ def _of_guest(value: dict[str, Any]) -> tuple[str, str]:
 
 
 def _parameters(option: str) -> set[str]:
-    return {parameter.name for parameter in OPTIONS[option].parameters}
+    return {parameter.name for parameter in known_designs()[option].parameters}
 
 
 def _own(call: str) -> tuple[str, ...]:
@@ -215,7 +215,7 @@ def _make() -> dict[str, Any]:
             **wide,
         ),
         "shared": ipw.Checkbox(description="buffers shared with Xen", **wide),
-        "option": ipw.Dropdown(options=tuple(OPTIONS), description="Option", **wide),
+        "option": ipw.Dropdown(options=tuple(known_designs()), description="Option", **wide),
         "register": ipw.SelectMultiple(
             options=_words(next(iter(CALLS))), rows=6, description="Registered", **wide
         ),

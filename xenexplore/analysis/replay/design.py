@@ -8,7 +8,7 @@ from xenexplore.hypervisor.replay_model import ReplayModel
 from xenexplore.options.registry import OPTIONS, Chosen, variant
 from xenexplore.options.variant import Variant
 
-__all__ = ["DESIGNS", "design", "replay_model"]
+__all__ = ["DESIGNS", "design", "has_model", "replay_model"]
 
 
 def replay_model(what: Variant) -> ReplayModel:
@@ -29,6 +29,14 @@ def replay_model(what: Variant) -> ReplayModel:
     model: ReplayModel = declared(option)
     _followed(option, model)
     return model
+
+
+def has_model(what: Variant) -> bool:
+    """Whether the design's class declares a replay model of its own.
+
+    Without one its hypercalls go through the step-by-step machine.
+    """
+    return vars(what.design).get("replay") is not None
 
 
 def _followed(option: Design, model: ReplayModel) -> None:
@@ -64,10 +72,11 @@ def design(chosen: Chosen) -> Variant:
     ``"software-tlb: register=directmap+stack, entries=4"``.
 
     Raises:
-        MachineError: no such option or parameter, or one that cannot be replayed.
+        MachineError: no such option or parameter, or one that its model cannot follow.
     """
     found = next((known for known in DESIGNS if known.label == chosen), None)
     if found is None:
         found = variant(chosen)
-        replay_model(found)
+        if has_model(found):
+            replay_model(found)
     return found

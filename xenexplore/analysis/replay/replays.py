@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from xenexplore.analysis.replay.design import DESIGNS
+from xenexplore.analysis.replay.design import DESIGNS, has_model
 from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.replayed import Replayed
+from xenexplore.analysis.replay.sampled import Stepped, replay_stepwise
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.display import Shown
@@ -23,18 +24,19 @@ class Replays(Shown):
     Attributes:
         workload: what was replayed.
         rows: one for each design and domain, in this order; iterating gives them, too.
+            A design without a replay model has a sample's estimates (or all, exactly).
     """
 
     workload: Workload
-    rows: tuple[Replayed, ...]
+    rows: tuple[Replayed | Stepped, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Iterator[Replayed]:
+    def __iter__(self) -> Iterator[Replayed | Stepped]:
         return iter(self.rows)
 
-    def __getitem__(self, index: int) -> Replayed:
+    def __getitem__(self, index: int) -> Replayed | Stepped:
         return self.rows[index]
 
     def __repr__(self) -> str:
@@ -48,23 +50,35 @@ def replay_designs(
     *,
     shape: PageSizes | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    n: int = 400,
+    seed: int = 0,
+    all: bool = False,  # noqa: A002 - what it says
 ) -> Replays:
     """Replay every domain's recorded hypercalls under each design.
 
     Args:
         workload: what to replay.
-        designs: each with a replay model.
+        designs: those without a replay model go through the step-by-step machine.
         shape: page sizes to assume.
         progress: called with (done, of how many, what is next).
+        n: of these, how many hypercalls are drawn.
+        seed: of the draw.
+        all: replay each hypercall of theirs instead.
 
     Raises:
         MachineError: a design cannot be replayed.
     """
-    rows: list[Replayed] = []
+    rows: list[Replayed | Stepped] = []
     for index, what in enumerate(designs):
         if progress is not None:
             progress(index, len(designs), what.label)
-        rows += [replay(workload, what, domain.index, shape) for domain in workload.domains]
+        for domain in workload.domains:
+            if has_model(what):
+                rows.append(replay(workload, what, domain.index, shape))
+                continue
+            rows.append(
+                replay_stepwise(workload, what, domain.index, shape, n=n, seed=seed, all=all)
+            )
     if progress is not None:
         progress(len(designs), len(designs), "")
     return Replays(workload, tuple(rows))

@@ -49,7 +49,13 @@ class DrawingRule:
     short: Callable[[Any], str] | None = None
 
 
+def _said(step: Step) -> StepLabel:
+    return StepLabel(label=step.kind, main=step.say().removesuffix("."))
+
+
 _RULES: dict[type[Step], DrawingRule] = {}
+_SAID = DrawingRule(_said, "half")
+_PACKAGE = f"{__name__.partition('.')[0]}."
 
 
 _Maker = TypeVar("_Maker", bound=Callable[..., StepLabel])
@@ -72,10 +78,14 @@ def draws(
 def rule_of(kind: type[Step]) -> DrawingRule:
     """The drawing rule of a kind of step.
 
+    A step of a reader's own, from outside the package, is drawn by what it says.
+
     Raises:
         TypeError: none is registered.
     """
     rule = _RULES.get(kind)
+    if rule is None and not kind.__module__.startswith(_PACKAGE):
+        return _SAID
     if rule is None:
         raise TypeError(f"step {kind.kind!r} has no drawing rule: decorate a function with @draws")
     return rule

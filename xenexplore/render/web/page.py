@@ -122,7 +122,8 @@ def web_module() -> str:
 def _shapes() -> str:
     """The kinds of steps and their shapes, as the drawing rules have them."""
     shapes = {name: shape_of(kind) for name, kind in sorted(step_kinds().items())}
-    return f"const SHAPE_OF = {json.dumps(shapes)};"
+    own = "{get: (known, kind) => known[kind] ?? 'half'}"  # a step of a reader's own
+    return f"const SHAPE_OF = new Proxy({json.dumps(shapes)}, {own});"
 
 
 def _glossary() -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError, UnsaidError
 from xenexplore.hypervisor.design import Design
+from xenexplore.hypervisor.mistakes import blamed
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.variant import Variant
@@ -58,7 +59,8 @@ class LiveRun:
         self._own = [buffer.name for buffer in scenario.buffers]
         self.design = option.make() if option is not None else _NoDesign()
         self.xen = Xen(domain, self.design)
-        self.refusal = self.design.refuses(self.xen)
+        with blamed(self.design):
+            self.refusal = self.design.refuses(self.xen)
         self.started = False
         if self.refusal:
             self.xen.emit(Refusal(cite=self.design.asked, reason=self.refusal))
@@ -77,7 +79,7 @@ class LiveRun:
         once = f"Set-up, once: what {self.option.use} asks of the guest."
         setup = Phase(cite=design.asked, name=PhaseName.SETUP, who="guest", detail=once)
         try:
-            with self.xen.record.headed(setup):
+            with self.xen.record.headed(setup), blamed(design):
                 design.setup(self.xen)
         except UnsaidError as error:
             self.refusal = str(error)
@@ -104,7 +106,8 @@ class LiveRun:
         if isinstance(action, Place):
             self._own.append(action.buffer.name)
         try:
-            perform(self.xen, action)
+            with blamed(self.design):
+                perform(self.xen, action)
         except (MachineError, AddressError) as error:
             what = f"action {number} ({action.do})"
             raise _impossible(self.scenario, action.line, what, error) from None

@@ -17,7 +17,8 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
 from xenexplore.hypervisor.design import Design
-from xenexplore.options.registry import OPTIONS
+from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.variant import Variant
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.run.runner import compare
 from xenexplore.steps import Json, Status
@@ -108,19 +109,23 @@ def matrix(
     Args:
         run: run the scenarios, for what comes of each option (some seconds);
             without that the statuses are empty.
-        designs: the options, in this order.
+        designs: the options, in this order, registered or not.  One of your own is run
+            in every scenario that asks a question, unless it says why not
+            (``unanswered``).
 
     Raises:
-        ScenarioError: a cell has neither a scenario nor a reason.
+        ScenarioError: a cell of a registered option has neither a scenario nor a reason.
+        DesignError: a hook of a design raises, or gives what it must not.
 
     >>> matrix(run=False)
     <Matrix: 30 questions, 14 options>
     """
     text = (resources.files("xenexplore.scenario.run") / _SOURCE).read_text(encoding="utf-8")
     tables = tomllib.loads(text)
-    shown = _shown(run)
     columns = tuple(designs)
-    return Matrix(_question(table, tables, columns, shown) for table in tables["question"])
+    listed = any(option in OPTIONS.values() for option in columns)
+    shown = _shown(run) if listed else {}
+    return Matrix(_question(table, tables, columns, shown, run=run) for table in tables["question"])
 
 
 def _question(
@@ -128,6 +133,8 @@ def _question(
     tables: Mapping[str, Any],
     designs: tuple[type[Design], ...],
     shown: Mapping[tuple[str, str], tuple[RanUnder, ...]],
+    *,
+    run: bool,
 ) -> Question:
     name = str(table["name"])
     for key in table:
@@ -138,6 +145,9 @@ def _question(
     for option in designs:
         runs = shown.get((name, option.name), ())
         reason = "" if runs else _reason(table, tables, option)
+        if not runs and not reason and option not in OPTIONS.values():
+            runs = _tried(run, variant(option)).get(name, ())
+            reason = "" if runs else "no built-in scenario asks it"
         if not runs and not reason:
             place = f"{name}, {option.name}"
             hint = f"say why in {option.__name__}.unanswered, by question or as 'else'"
@@ -150,10 +160,32 @@ def _question(
 
 def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Design]) -> str:
     """Why no scenario answers; what holds "else" was written for the options listed only."""
-    own = option.unanswered
+    own = _own_reasons(option)
     found = tables["never"].get(option.name) or table.get(option.name) or own.get(table["name"])
     rest = table.get("else") if option.name in tables["else_holds_for"] else own.get("else")
     return str(found or rest or "")
+
+
+def _own_reasons(option: type[Design]) -> Mapping[str, str]:
+    """Why no scenario answers, as the class says; of its own, not of a registered base."""
+    for kind in option.__mro__:
+        if "unanswered" in vars(kind):
+            ours = kind is Design or kind in OPTIONS.values()
+            return {} if ours and kind is not option else option.unanswered
+    return {}
+
+
+@cache
+def _tried(run: bool, option: Variant) -> Mapping[str, tuple[RanUnder, ...]]:
+    """A design that no scenario lists, in every scenario that asks something: by question."""
+    found: dict[str, tuple[RanUnder, ...]] = {}
+    for name in builtin_names():
+        scenario = load_builtin(name)
+        status = compare(scenario, [option]).rows[0].trace.outcome.status if run else None
+        for question in scenario.about.question:
+            one = RanUnder(name, option.label, status)
+            found[question] = (*found.get(question, ()), one)
+    return found
 
 
 @cache

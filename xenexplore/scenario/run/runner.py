@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from xenexplore.errors import MachineError, ScenarioError
+from xenexplore.guest.domain import Domain
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import Setup
@@ -16,7 +17,7 @@ from xenexplore.scenario.run.expectations import unmet
 from xenexplore.scenario.run.live import LiveRun
 from xenexplore.scenario.run.trace import Trace
 
-__all__ = ["check", "compare", "options_of", "run"]
+__all__ = ["check", "compare", "options_of", "run", "run_machine"]
 
 
 def options_of(scenario: Scenario) -> tuple[Variant, ...]:
@@ -154,6 +155,16 @@ def _chosen(scenario: Scenario, wanted: Chosen | None) -> Variant:
 
 
 def _run(scenario: Scenario, option: Variant) -> Trace:
+    return run_machine(scenario, option)[0]
+
+
+def run_machine(scenario: Scenario, option: Variant) -> tuple[Trace, Domain]:
+    """Run a scenario under a variant; the guest as it is afterwards comes with the trace.
+
+    Raises:
+        ScenarioError: the machine cannot be built or do what an action asks.
+        DesignError: a hook of the design raises, or gives what it must not.
+    """
     live = LiveRun(scenario, option)
     if not live.refusal and not any(isinstance(one, Setup) for one in scenario.actions):
         live.start()
@@ -161,4 +172,4 @@ def _run(scenario: Scenario, option: Variant) -> Trace:
         if live.refusal:
             break
         live.perform(action, number)
-    return live.trace(scenario)
+    return live.trace(scenario), live.xen.domain

@@ -20,7 +20,8 @@ from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
 from xenexplore.hypervisor.outcome import Counts
-from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.options.outside import names_file
+from xenexplore.options.registry import OPTIONS, known_designs, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec, Place, Setup
@@ -273,13 +274,16 @@ def _options(tables: list[Fields]) -> tuple[Variant, ...]:
 def _chosen(fields: Fields) -> Variant:
     """An option by name, with parameters after a colon as everywhere; numbers are accepted."""
     use = fields.raw("use")
+    if isinstance(use, str) and names_file(use):
+        fields.fail("use", expected="the name of a design", got=repr(use),
+                    hint="a text runs no file: xe.offer(CLASS), or --design")  # fmt: skip
     if isinstance(use, str):
         try:
             return variant(use)
         except MachineError as error:
             if ":" in use:
                 fields.fail("use", expected="a design and its parameters", got=str(error))
-    return variant(fields.word("use", words=tuple(OPTIONS)))
+    return variant(fields.word("use", words=tuple(known_designs())))
 
 
 def read_expect(fields: Fields, labels: tuple[str, ...]) -> Expectation:

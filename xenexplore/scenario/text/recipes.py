@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenexplore.errors import MachineError, XenexploreError
-from xenexplore.options.registry import OPTIONS, TODAY
+from xenexplore.options.registry import OPTIONS, TODAY, known_designs
 from xenexplore.scenario.model.action_records import CallAction
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
 from xenexplore.scenario.text.loader import parse_scenario
@@ -114,7 +114,9 @@ def nearest_choices(text: str) -> Choices | None:
 
 def registration_of(option: str, buffers: Sequence[str]) -> tuple[str, ...]:
     """What an option has to be told to register so that it finds these buffers; often nothing."""
-    needs = any(p.name == "register" and p.default == () for p in OPTIONS[option].parameters)
+    needs = any(
+        p.name == "register" and p.default == () for p in known_designs()[option].parameters
+    )
     return tuple(f"buffer:{name}" for name in buffers) if needs else ()
 
 

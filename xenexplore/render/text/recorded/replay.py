@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from xenexplore.analysis.replay.replayed import Replayed, Verdict
 from xenexplore.analysis.replay.replays import Replays
+from xenexplore.analysis.replay.sampled import METHOD, Stepped
 from xenexplore.analysis.sweep import SweepTable, table_text
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.render.text.table import grouped, heading, paragraph, table
@@ -43,11 +44,12 @@ def sweep_text(rows: SweepTable) -> str:
     return table_text(rows)
 
 
-def replay_text(workload: Workload, replays: Sequence[Replayed]) -> str:
+def replay_text(workload: Workload, replays: Sequence[Replayed | Stepped]) -> str:
     """One block for each domain and design, ending in a newline."""
     lines = heading(f"{workload.source} replayed", "=")
     for one in replays:
-        lines += ["", *_one(workload, one)]
+        block = _one(workload, one) if isinstance(one, Replayed) else _stepped(workload, one)
+        lines += ["", *block]
     words = "; ".join(workload.limits)
     kind = "Recorded" if workload.recorded else "SYNTHETIC, not recorded"
     lines += ["", *paragraph(f"{kind}: {words}." if words else f"{kind}.")]
@@ -56,6 +58,33 @@ def replay_text(workload: Workload, replays: Sequence[Replayed]) -> str:
         "one: a lower bound."
     )
     return "\n".join(lines) + "\n"
+
+
+def _stepped(workload: Workload, one: Stepped) -> list[str]:
+    """Totals of the step-by-step machine: exact, or estimates with their intervals."""
+    name = workload.domains[one.domain].name
+    lines = heading(f"{one.design.label}, {name}: {grouped(one.hypercalls)} hypercalls")
+    if one.refused:
+        lines.append(f"  refused: {'' if one.exact else 'about '}{grouped(one.refused)}")
+        for reason, count in one.why[:_REASONS]:
+            lines += paragraph(f"{grouped(count)}: {reason}", 4, 2)
+    rows = []
+    for field, words in (*_SHOWN, ("failed", "copies that failed")):
+        total = one.failed if field == "failed" else getattr(one.counts, field)
+        low, high = one.intervals.get(field, (total, total))
+        if total or high:
+            between = "" if one.exact else f"{grouped(round(low))} to {grouped(round(high))}"
+            rows.append([words, grouped(total), between])
+    if one.exact:
+        rows = [row[:2] for row in rows]
+        said = "Step by step: every hypercall, in order."
+    else:
+        said = (
+            f"Step by step: {one.sampled} hypercalls of {one.strata} strata, seed {one.seed}; "
+            f"{METHOD}."
+        )
+    body = table(rows, "lr" if one.exact else "lrr", indent=2) if rows else []
+    return [*lines, *body, *paragraph(said, 2, 2)]
 
 
 def _one(workload: Workload, one: Replayed) -> list[str]:

@@ -1,0 +1,189 @@
+"""Judge a design's run of a scenario against today's interface on the same machine."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from xenexplore.errors import DesignError, MachineError, ScenarioError
+from xenexplore.guest.domain import Domain
+from xenexplore.hypervisor.outcome import Outcome
+from xenexplore.options.registry import TODAY, variant
+from xenexplore.options.variant import Variant
+from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.runner import run_machine
+from xenexplore.steps import Node, RegisterPass, Return, Status, UncheckedAccess
+
+__all__ = ["Judged", "Ran", "Ruling", "judge", "ran", "today"]
+
+_SCRATCH = ("bounce-", "gfn-list-")
+
+
+class Ruling(enum.StrEnum):
+    """What came of a design, beside today's interface."""
+
+    AGREES = "agrees"
+    """The same bytes in the same places, the same results; or as wrong as today."""
+    REFUSED = "refused"
+    """The design says that it cannot do this."""
+    FAILS = "reports an error"
+    """It reports an error where today's interface moves the bytes."""
+    UNCHECKED = "unchecked"
+    """It moves bytes that today's walk would refuse, and says that it does not check."""
+    HAZARD = "hazard"
+    """Bytes go astray, and the run says so by a hazard."""
+    DAMAGE = "silent damage"
+    """Bytes go astray without an error or a hazard."""
+    LOST = "lost check"
+    """It moves bytes that today's walk refuses, and calls them checked."""
+    DIFFERS = "other results"
+    """Every byte is right, but results or the guest's buffers are not today's."""
+    MISTAKE = "mistake"
+    """A hook raises, or gives what it must not."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is a fault of the design that the run does not admit."""
+        return self in (Ruling.DAMAGE, Ruling.LOST, Ruling.DIFFERS, Ruling.MISTAKE)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One ruling, and why in words."""
+
+    ruling: Ruling
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run, as far as it is compared.
+
+    Attributes:
+        steps: what happened.
+        outcome: the verdict.
+        results: what each call returned, in order.
+        contents: what the guest finds in its buffers afterwards, by name.
+    """
+
+    steps: tuple[Node, ...]
+    outcome: Outcome
+    results: tuple[int, ...]
+    contents: dict[str, bytes]
+
+
+def ran(scenario: Scenario, option: Variant) -> Ran:
+    """Run a scenario, and look at the guest's buffers afterwards.
+
+    Raises:
+        DesignError: a hook's mistake.
+        ScenarioError: the machine cannot be built, or do what an action asks.
+    """
+    trace, domain = run_machine(scenario, option)
+    steps = [node.step for node in trace.steps]
+    return Ran(
+        trace.steps, trace.outcome,
+        tuple(step.value for step in steps if isinstance(step, Return)), _contents(domain),
+    )  # fmt: skip
+
+
+def today(scenario: Scenario) -> Ran:
+    """The same under today's interface; of an encrypted guest, of its twin that is not."""
+    if scenario.guest.encryption != "none":
+        buffers = tuple(replace(buffer, shared=None) for buffer in scenario.buffers)
+        guest = replace(scenario.guest, encryption="none")
+        scenario = replace(scenario, guest=guest, buffers=buffers)
+    return ran(scenario, variant(TODAY))
+
+
+def judge(scenario: Scenario, option: Variant, base: Ran | None = None) -> Judged | None:
+    """Rule on a design in one scenario; None: the scenario cannot be carried out at all.
+
+    Args:
+        scenario: the machine and what happens in it.
+        option: the design.
+        base: today's run, where it is known already.
+    """
+    try:
+        base = base or today(scenario)
+    except (MachineError, ScenarioError):
+        return None
+    try:
+        own = ran(scenario, option)
+    except DesignError as error:
+        return Judged(Ruling.MISTAKE, str(error))
+    except (MachineError, ScenarioError):
+        return None
+    encrypted = scenario.guest.encryption != "none"
+    found = compared(own, base, encrypted=encrypted)
+    if encrypted and found.ruling is Ruling.DAMAGE:
+        # The twin has no ciphertext; what today's interface does in this very guest counts, too.
+        same = ran(scenario, variant(TODAY))
+        if own.outcome.wrong_bytes <= same.outcome.wrong_bytes:
+            return Judged(Ruling.AGREES, "as wrong as today")
+    return found
+
+
+def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
+    """Rule on a run beside today's; each rule is ours.
+
+    Args:
+        own: the design's run.
+        base: today's, in the same machine.
+        encrypted: buffers lie elsewhere then, and structs hold other addresses.
+    """
+    status, before = own.outcome.status, base.outcome.status
+    if status is Status.REFUSED:
+        return Judged(Ruling.REFUSED, own.outcome.refusals[0])
+    if status is Status.WRONG:
+        if before is Status.WRONG and own.outcome.wrong_bytes <= base.outcome.wrong_bytes:
+            return Judged(Ruling.AGREES, "as wrong as today")
+        what = f"{own.outcome.wrong_bytes} bytes went astray"
+        if own.outcome.hazards:
+            return Judged(Ruling.HAZARD, f"{what}: {own.outcome.hazards[0]}")
+        return Judged(Ruling.DAMAGE, f"{what}, and no error says so")
+    if status is Status.ERROR:
+        if before is Status.RIGHT:
+            return Judged(Ruling.FAILS, "an error where today's bytes move")
+        return Judged(Ruling.AGREES, "an error, as today")
+    if before is Status.RIGHT:
+        return _same(own, base, encrypted=encrypted)
+    if before is Status.WRONG:
+        return Judged(Ruling.AGREES, "right where today is wrong")
+    return _allowed(own)
+
+
+def _same(own: Ran, base: Ran, *, encrypted: bool) -> Judged:
+    if own.results != base.results:
+        return Judged(Ruling.DIFFERS, f"results {own.results}, today {base.results}")
+    if encrypted:
+        return Judged(Ruling.AGREES)
+    names = [name for name, held in base.contents.items() if own.contents.get(name) != held]
+    if names:
+        return Judged(Ruling.DIFFERS, f"buffer {names[0]!r} holds other bytes afterwards")
+    return Judged(Ruling.AGREES)
+
+
+def _allowed(own: Ran) -> Judged:
+    """All is right where today reports an error: was a check left out, and is that said?"""
+    steps = [node.step for node in own.steps]
+    if any(isinstance(step, UncheckedAccess) and step.would_fail for step in steps):
+        return Judged(Ruling.UNCHECKED, "bytes move that today's walk refuses (checked=False)")
+    if any(isinstance(step, RegisterPass) for step in steps):
+        return Judged(Ruling.AGREES, "in registers: there is no memory to check")
+    return Judged(Ruling.LOST, "bytes move that today's walk refuses, as if they were checked")
+
+
+def _contents(domain: Domain) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for name, buffer in domain.buffers.items():
+        if name.startswith(_SCRATCH):
+            continue
+        try:
+            if buffer.process:
+                found[name] = domain.read(buffer.va, buffer.size, process=buffer.process)
+            else:
+                found[name] = domain.read(buffer.va, buffer.size, vcpu=0)
+        except MachineError:
+            found[name] = b""  # unmapped by then
+    return found
