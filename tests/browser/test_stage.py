@@ -111,7 +111,11 @@ def test_a_citation_is_a_link(open_page: Open, file: Path) -> None:
 
 def test_steps_are_found_by_word_and_by_address(open_page: Open, file: Path) -> None:
     page = open_page(file, step=0)
-    lookups = [n.index for n in made.wrong_vcpu().steps if isinstance(n.step, TlbLookup)]
+    lookups = [
+        n.index
+        for n in made.wrong_vcpu().steps
+        if isinstance(n.step, TlbLookup) and n.step.asked == 0
+    ]
     root = page.locator(".xe")
     page.keyboard.press("/")
     page.keyboard.type("tlb v0")

@@ -36,7 +36,7 @@ const plural = (count, noun, many) => `${count.toLocaleString("en")} ${count ===
 
 // Text as Python has made it: arrows drawn, numbers in groups and linked across the views by
 // how they are spelled (number_format.py): ffffc900'00613b2c is linear, 06bf7b2c physical.
-const NUMBERS = /\b0x([0-9a-f]{9,16})\b|\b(0x[0-9a-f]{3,8})\b|\b([0-9a-f]{4}(?:'[0-9a-f]{4}){3})\b|\b([0-9a-f]{8}'[0-9a-f]{8})\b|\b([0-9a-f]{1,7}'[0-9a-f]{8})\b|\b(gfn|mfn) ([0-9a-f]{5,})\b|\b([0-9a-f]{8})\b(?! bytes)/g;
+const NUMBERS = /\b0x([0-9a-f]{9,16})\b|\b(0x[0-9a-f]{3,8})\b|\b([0-9a-f]{4}(?:'[0-9a-f]{4}){3})\b|\b([0-9a-f]{8}'[0-9a-f]{8})\b|\b([0-9a-f]{1,7}'[0-9a-f]{8})\b|\b(gfn|mfn) ([0-9a-f]{5,})\b|(?<!\+)\b([0-9a-f]{8})\b(?! bytes)/g;
 const value = (digits) => BigInt(`0x${digits.replaceAll("'", "")}`);
 function marked(text) {
   const drawn = text.replaceAll("->", "→").replaceAll("<-", "←");

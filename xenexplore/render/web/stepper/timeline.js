@@ -102,7 +102,7 @@ class Timeline extends View {
       if (last < 0) continue;
       const y = 52 + levels.indexOf(item.depth) * 15;
       const x0 = k < 0 ? 0 : x(k) - 5, x1 = x(last) + 5;
-      const text = run.line(item.at).bracket;
+      const text = run.line(item.at).bracket.replaceAll("'", "\u202f");
       const room = Math.floor((x1 - x0 - 20) / 5.8);
       const fits = text.length <= room ? text : room > 6 ? `${text.slice(0, room - 1)}…` : "";
       out.push(`<g class="xe-bracket" data-act="fold" data-at="${item.at}"><path d="M${x0} ${y - 4}v4H${x1}v-4"/><rect class="xe-stophit" x="${x0}" y="${y - 8}" width="${Math.max(10, x1 - x0)}" height="15"/><text x="${x0 + 8}" y="${y + 3.5}">▾ ${esc(fits)}</text></g>`);
