@@ -68,7 +68,7 @@ def test_a_call_is_that_of_the_scenarios_xen() -> None:
     assert scenario.xen == "4.21"
     assert '[xen]\nversion = "4.21"\n' in write_scenario(scenario)
     assert parse_scenario(write_scenario(scenario)) == scenario
-    steps = [node.step for node in run(scenario).nodes]
+    steps = [node.step for node in run(scenario).steps]
     (call,) = (step for step in steps if isinstance(step, Hypercall))
     assert (call.name, call.args[:2]) == ("vcpu_op.register_runstate_phys_area", (14, 0))
     assert [step.size for step in steps if isinstance(step, Copy)] == [8]
@@ -111,7 +111,7 @@ def test_the_twin_is_the_sub_op_that_this_xen_has() -> None:
     notes = {}
     for version in ("4.17", "4.20"):
         scenario = replace(loaded(REGISTER, version), options=(variant("phys-twins"),))
-        steps = [node.step for node in run(scenario).nodes]
+        steps = [node.step for node in run(scenario).steps]
         calls = [step for step in steps if isinstance(step, Hypercall)]
         assert {call.args[0] for call in calls if call.name.endswith("phys_area")} == {14}
         notes[version] = [step.text for step in steps if isinstance(step, Note)]
