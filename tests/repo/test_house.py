@@ -35,6 +35,7 @@ ROOMS = [
     "render",
     "api",
     "widgets",
+    "site",
     "cli",
 ]
 
