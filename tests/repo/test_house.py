@@ -36,6 +36,7 @@ ROOMS = [
     "render",
     "api",
     "widgets",
+    "site",
     "cli",
 ]
 

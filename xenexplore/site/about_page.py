@@ -72,6 +72,9 @@ def scenario_list(scenarios: Sequence[ScenarioFacts], questions: Sequence[Answer
             )
         )
     body = "<h1>Scenarios</h1>" + table(
-        ("Scenario", "", "Questions", "Designs"), rows, caption="Every scenario", cls="scenarios"
+        ("Scenario", "Title", "Questions", "Designs"),
+        rows,
+        caption="Every scenario",
+        cls="scenarios",
     )
     return page("Scenarios", body, here="scenarios.html")

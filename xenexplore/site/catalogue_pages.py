@@ -21,7 +21,7 @@ def catalogue_pages() -> Iterator[tuple[str, str]]:
         yield f"catalogue/{one.name}.html", _family_page(one, records)
         rows.append(_list_row(one, "", entry_json(one)))
         rows += [_list_row(one, f"#{op.name}", record) for op, record in records]
-    head = ("Name", "Number", "Guests", "Xen", "")
+    head = ("Name", "Number", "Guests", "Xen", "Summary")
     listed = table(head, rows, caption="Every hypercall and sub-op", cls="wide listed")
     body = f"""<h1>Hypercalls</h1>
 <p class="lead">Registers, argument structs, guest handles, and the copies that Xen makes, in order.
@@ -66,7 +66,9 @@ def _family_page(one: Family, records: list[tuple[SubOp, dict[str, Any]]]) -> st
             for op, _ in records
         ]
         body.append("<h2>Sub-ops</h2>")
-        body.append(table(("Sub-op", "Value", "Constant", ""), rows, caption="Sub-ops", cls="wide"))
+        body.append(
+            table(("Sub-op", "Value", "Constant", "Summary"), rows, caption="Sub-ops", cls="wide")
+        )
     for op, found in records:
         body.append(f'<section id="{op.name}"><h2>{escape(op.title)}</h2>{_entry(found)}</section>')
     title = f"{one.name}, hypercall {one.number}"

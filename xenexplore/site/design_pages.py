@@ -25,7 +25,7 @@ def design_list() -> str:
         for option in OPTIONS.values()
     ]
     body = "<h1>Designs</h1>" + table(
-        ("Design", "", "Proposed by"), rows, caption="The proposed designs", cls="wide"
+        ("Design", "Title", "Proposed by"), rows, caption="The proposed designs", cls="wide"
     )
     return page("Designs", body, here="designs/index.html")
 
@@ -39,7 +39,7 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
     parts.append(f'<dl class="facts"><dt>Source</dt><dd>{linked(str(option.asked))}</dd></dl>')
     if option.parameters:
         rows = [_parameter(parameter) for parameter in option.parameters]
-        head = ("Parameter", "Default", "Others", "", "Source")
+        head = ("Parameter", "Default", "Others", "Meaning", "Source")
         parts.append("<h2>Parameters</h2>")
         parts.append(table(head, rows, caption=f"Parameters of {option.name}", cls="wide"))
     refusals = refusals_of(option)
@@ -66,7 +66,9 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
     parts.append("<h2>Questions</h2>")
     caption = f"What {option.name} makes of each question"
     parts.append(
-        table(("", "Question", "Run, or why there is none"), rows, caption=caption, cls="wide")
+        table(
+            ("Number", "Question", "Run, or why there is none"), rows, caption=caption, cls="wide"
+        )
     )
     return page(f"{option.ident} {option.name}", "".join(parts), here=f"designs/{option.name}.html")
 

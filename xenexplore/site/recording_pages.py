@@ -49,5 +49,5 @@ def recording_list(rows: Sequence[tuple[str, str]]) -> str:
     body = """<h1>Recordings</h1>
 <p class="lead">Hypercalls of real guests on a real Xen, recorded under an emulator, and what they
 say about the designs.</p>"""
-    body += table(("Recording", ""), cells, caption="Recordings") if cells else "<p>None.</p>"
+    body += table(("Recording", "Holds"), cells, caption="Recordings") if cells else "<p>None.</p>"
     return page("Recordings", body, here="recordings/index.html")

@@ -1,0 +1,139 @@
+"""The live half's engine: Pyodide from the npm registry, and this package as an archive.
+
+Pyodide is CPython for WebAssembly.  It is fetched when a site is made, by the npm client as it is
+set up, and is the pinned version or refused.  It is never part of this repository.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from xenexplore.errors import InputError
+
+__all__ = ["VERSION", "engine_files", "fetch_engine", "package_archive"]
+
+#: Python 3.14.2.
+VERSION: Final = "314.0.7"
+#: As the registry states it (``npm view pyodide dist.integrity``).
+_SHA512: Final = (
+    "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
+)
+_LIMIT: Final = 64 << 20
+_PARTS: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+# Its lock names packages that are fetched from elsewhere; none is needed, so that the lock here
+# has none.
+_LOCK: Final = "pyodide-lock.json"
+_NOTICE: Final = f"""\
+Pyodide {VERSION}, as published on the npm registry (package "pyodide"), unchanged except for
+pyodide-lock.json, whose list of packages is empty here.
+
+Pyodide is licensed under the Mozilla Public License 2.0, https://www.mozilla.org/MPL/2.0/.
+Its source code: https://github.com/pyodide/pyodide, tag {VERSION}.
+
+It contains CPython 3.14.2 and its standard library (python_stdlib.zip), licensed under the
+Python Software Foundation License Version 2, https://docs.python.org/3.14/license.html, which
+also lists the licences of what CPython includes.
+
+README.md and package.json are those of the npm package.
+"""
+# What a run needs of this package, and no more: no recordings, no widgets, no command line.
+_LEFT_OUT: Final = ("__pycache__", "api", "cli", "widgets", "lab_notebooks")
+_ENDINGS: Final = (".py", ".toml", ".js", ".css")
+
+
+def fetch_engine() -> bytes:
+    """Pyodide's tarball, by the npm client.
+
+    Raises:
+        InputError: there is no npm client, or it does not get the package.
+    """
+    npm = shutil.which("npm")
+    wanted = f"pyodide@{VERSION}"
+    if npm is None:
+        raise _unreachable("no npm client", "install npm")
+    with tempfile.TemporaryDirectory() as folder:
+        words = [npm, "pack", wanted, "--silent", "--ignore-scripts", "--pack-destination", folder]
+        try:
+            done = subprocess.run(
+                words, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+            )
+        except subprocess.TimeoutExpired:
+            raise _unreachable("no answer in 120 seconds", "try again") from None
+        found = list(Path(folder).glob("*.tgz"))
+        if done.returncode or len(found) != 1:
+            last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+            raise _unreachable(last, "try again")
+        return found[0].read_bytes()
+
+
+def _unreachable(got: str, remedy: str) -> InputError:
+    return InputError(
+        "npm registry", f"pyodide@{VERSION}", expected="the package that runs scenarios in a "
+        "browser", got=got, hint=f"{remedy}, or leave the live half out with --no-live",
+    )  # fmt: skip
+
+
+def engine_files(tarball: bytes) -> dict[str, bytes]:
+    """The files of a site's ``engine/``, out of Pyodide's tarball.
+
+    Raises:
+        InputError: it is not the pinned version's.
+    """
+    digest = base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+    if digest != _SHA512:
+        raise InputError(
+            "pyodide", "", expected=f"version {VERSION}, SHA-512 {_SHA512}", got=digest,
+            hint="the registry gave something else",
+        )  # fmt: skip
+    files: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(tarball), mode="r:gz") as archive:
+        for name in (*_PARTS, _LOCK, "README.md", "package.json"):
+            member = archive.extractfile(f"package/{name}")
+            assert member is not None, "the hash says that it is there"
+            files[name] = member.read(_LIMIT)
+    files[_LOCK] = _without_packages(files[_LOCK])
+    files["NOTICE.txt"] = _NOTICE.encode()
+    files["xenexplore.zip"] = package_archive()
+    return files
+
+
+def _without_packages(lock: bytes) -> bytes:
+    record = json.loads(lock)
+    record["packages"] = {}
+    return json.dumps(record, sort_keys=True).encode()
+
+
+def package_archive() -> bytes:
+    """This package as a zip archive; same package, same bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in sorted(_sources(resources.files("xenexplore"), "xenexplore").items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+    return out.getvalue()
+
+
+def _sources(folder: Traversable, place: str) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir():
+        if entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            found |= _sources(entry, f"{place}/{entry.name}")
+        elif entry.name.endswith(_ENDINGS):
+            found[f"{place}/{entry.name}"] = entry.read_bytes()
+    return found
