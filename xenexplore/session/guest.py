@@ -124,7 +124,7 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
 
         >>> guest = Guest.from_scenario("evtchn-send-from-stack")
         >>> list(guest.buffers), len(guest.pending)
-        (['op'], 1)
+        (['stack'], 1)
         """
         if isinstance(scenario, str):
             is_text = "\n" in scenario

@@ -50,7 +50,7 @@ class TableEntry(Shown):
     >>> leaf = guest.page_tables.entry(send, level=1)
     >>> leaf.present = False
     >>> guest.walk(send).end.value
-    'not present'
+    'entry not present'
     """
 
     __slots__ = ("_guest", "_process", "_target", "level", "va", "vcpu")

@@ -45,7 +45,7 @@ class Places:
     Traceback (most recent call last):
     ...
     xenexplore.errors.MachineError: no place 'vmalloc' (kernel 'unikernel' has none): expected \
-one of kmalloc, stack, percpu, static, fixed; did you mean 'kmalloc'?
+one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
     """
 
     __slots__ = ("_guest",)

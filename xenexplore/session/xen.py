@@ -30,6 +30,13 @@ from xenexplore.steps import Node
 __all__ = ["Xen"]
 
 _ENTRY = 64
+_CALLS = (
+    records.CallAction,
+    records.Multicall,
+    records.RegisterRunstate,
+    records.UpdateRunstate,
+    records.CompatCall,
+)
 
 
 class Xen(Shown):
@@ -55,7 +62,7 @@ class Xen(Shown):
     >>> xen.tlb[0].register(send).ok
     True
     >>> xen.hypercall("event_channel_op send", arg=send)
-    <Trace call-2 under software-tlb: entries=8, policy=lru: 7 steps, right>
+    <Trace call-1 under software-tlb: entries=8, policy=lru: 9 steps, right>
     >>> print(xen.scenario().text().splitlines()[0])
     name = "session"
     """
@@ -268,7 +275,8 @@ class Xen(Shown):
 
     def _perform(self, action: ActionSpec, title: str) -> Trace:
         machine = self._live()
-        about = About(name=f"call-{len(machine.actions) + 1}", title=title)
+        calls = sum(isinstance(action, _CALLS) for action in machine.actions)
+        about = About(name=f"call-{calls + 1}", title=title)
         trace = machine.do(action, about)
         assert trace is not None
         return trace
