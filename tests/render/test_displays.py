@@ -64,7 +64,7 @@ def at_the_prompt() -> dict[str, Any]:
     guest.remap(send)
     return {
         "session.guest:Guest": lambda: guest,
-        "session.guest:Buffers": lambda: guest.buffers,
+        "session.buffers:Buffers": lambda: guest.buffers,
         "session.buffer:Buffer": lambda: send,
         "session.regions:Regions": lambda: guest.regions,
         "session.p2m:P2mView": lambda: guest.p2m,

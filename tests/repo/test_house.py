@@ -31,6 +31,7 @@ ROOMS = [
     "options",
     "scenario",
     "recording",
+    "session",
     "analysis",
     "render",
     "api",

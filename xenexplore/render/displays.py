@@ -68,7 +68,7 @@ DISPLAYS: dict[str, Display] = {
     "steps.tlb:TlbLookup": _SHEET,
     "steps.tlb:TlbPurge": _SHEET,
     "session.guest:Guest": _SHEET,
-    "session.guest:Buffers": _SHEET,
+    "session.buffers:Buffers": _SHEET,
     "session.buffer:Buffer": _SHEET,
     "session.regions:Regions": _SHEET,
     "session.p2m:P2mView": _SHEET,
