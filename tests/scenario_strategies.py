@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from variants import every_variant
 
-from xenexplore.addr import Gfn, Gva
+from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS, variant
+from xenexplore.paging.entries import ENTRY_BITS
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
@@ -106,6 +107,7 @@ def buffers(draw, name):
 vcpus = st.integers(0, 3)
 points = st.sets(st.integers(1, 9), max_size=3).map(lambda found: tuple(sorted(found)))
 whats = st.sampled_from(["directmap", "stack", *(f"buffer:{name}" for name in NAMES)])
+addresses = st.integers(0, (1 << 64) - 1) | st.builds(Reference, names, st.integers(0, 1 << 20))
 given_args = st.dictionaries(st.just("arg"), values).map(lambda d: tuple(d.items()))
 sends = st.just("event_channel_op send")
 actions = st.one_of(
@@ -129,6 +131,26 @@ actions = st.one_of(
     st.builds(records.Purge, vcpu=vcpus, what=whats | st.just("all")),
     st.builds(records.RegisterRunstate, vcpu=vcpus, subject=vcpus, buffer=names, argument=names),
     st.builds(records.UpdateRunstate, subject=vcpus),
+    st.builds(records.Purge, vcpu=vcpus, address=addresses, size=st.integers(1, 1 << 40)),
+    st.builds(
+        records.Write, vcpu=vcpus, buffer=names,
+        contents=contents.filter(lambda c: c.size and (not c.struct or c.fields or c.array)),
+    ),
+    st.builds(
+        records.Write, gpa=st.integers(0, 1 << 40).map(Gpa),
+        contents=st.builds(Contents, data=st.binary(min_size=1, max_size=9)),
+    ),
+    st.builds(
+        records.SetEntry, vcpu=vcpus, process=prose, address=addresses, level=st.integers(1, 5),
+        set_bits=st.lists(st.sampled_from(ENTRY_BITS), min_size=1, max_size=3).map(tuple),
+        clear_bits=st.lists(st.sampled_from(ENTRY_BITS), max_size=3).map(tuple),
+    ),
+    st.builds(records.SetEntry, address=addresses, value=st.integers(0, (1 << 64) - 1)),
+    st.builds(
+        records.Insert, vcpu=vcpus, address=addresses, gpa=st.integers(0, 1 << 40).map(Gpa),
+        size=st.integers(0, 1 << 40), is_global=st.booleans(), label=prose,
+    ),
+    st.builds(records.Lookup, vcpu=vcpus, address=addresses, size=st.integers(1, 1 << 40)),
 )  # fmt: skip
 options = st.lists(
     st.one_of(

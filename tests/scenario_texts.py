@@ -173,6 +173,46 @@ process = "other"
 do = "unmap"
 buffer = "page"
 
+[[action]]
+do = "place"
+name = "later"
+place = "vmalloc"
+struct = "evtchn_send"
+fields = { port = 5 }
+
+[[action]]
+do = "write"
+buffer = "later"
+struct = "evtchn_send"
+fields = { port = 7 }
+
+[[action]]
+do = "write"
+gpa = "0x3000000"
+bytes = "0102"
+
+[[action]]
+do = "entry"
+address = "@later"
+set_bits = ["US"]
+clear_bits = ["NX"]
+
+[[action]]
+do = "insert"
+address = "@later+4096"
+gpa = "0x3000000"
+size = 16
+
+[[action]]
+do = "lookup"
+address = "@later"
+size = 4
+
+[[action]]
+do = "purge"
+address = "0xffffc90004000000"
+size = 4096
+
 [[option]]
 use = "linear-walk"
 

@@ -57,7 +57,39 @@ def sample(name: str) -> Any:
             SMALL, entries=[1], policy=["lru"], scope=["vcpu"], p2m=["4K"], register=["on-miss"]
         ),
     }
-    return made[name]()
+    return (made | at_the_prompt())[name]()
+
+
+@cache
+def at_the_prompt() -> dict[str, Any]:
+    """Objects of a session: a stale entry among them."""
+    guest = xe.Guest("linux", memory="96 MiB", vcpus=2, encryption="snp")
+    send = guest.buffer("stack", struct="evtchn_send", port=5)
+    guest.share(send)
+    xen = xe.Xen(guest, "software-tlb", entries=4)
+    inserts, found = xen.tlb[0].register(send), xen.tlb[0].lookup(send)
+    (purged,) = xen.tlb[1].purge()
+    guest.remap(send)
+    return {
+        "session.guest:Guest": lambda: guest,
+        "session.buffers:Buffers": lambda: guest.buffers,
+        "session.buffer:Buffer": lambda: send,
+        "session.regions:Regions": lambda: guest.regions,
+        "session.p2m:P2mView": lambda: guest.p2m,
+        "session.p2m:P2mFrame": lambda: guest.p2m[0x1000],
+        "session.page_tables:PageTablesView": lambda: guest.page_tables,
+        "session.page_tables:TableEntry": lambda: guest.page_tables.entry(send),
+        "session.memory:MemoryView": lambda: guest.memory,
+        "session.memory:MemoryBytes": lambda: guest.memory.as_xen[send],
+        "session.xen:Xen": lambda: xen,
+        "session.tlb:VcpuTlbs": lambda: xen.tlb,
+        "session.tlb:VcpuTlb": lambda: xen.tlb[0],
+        "session.tlb:RegisteredEntry": lambda: xen.tlb[0][0],
+        "session.tlb:TlbSteps": lambda: inserts,
+        "steps.tlb:TlbInsert": lambda: inserts[0],
+        "steps.tlb:TlbLookup": lambda: found,
+        "steps.tlb:TlbPurge": lambda: purged,
+    }
 
 
 @pytest.mark.parametrize("name", DISPLAYS)

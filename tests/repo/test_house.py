@@ -32,6 +32,7 @@ ROOMS = [
     "scenario",
     "mail",
     "recording",
+    "session",
     "analysis",
     "render",
     "api",

@@ -26,7 +26,7 @@ from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.guest.vcpus import KERNEL_SPACE, Process, Vcpu
 from xenexplore.memory import GuestMemory
 from xenexplore.paging import PagingState
-from xenexplore.paging.image_state import Assumption
+from xenexplore.paging.assumption import Assumption
 from xenexplore.paging.state import CR4_PKE, CR4_SMAP, CR4_SMEP, EFLAGS_AC
 
 __all__ = ["Running"]

@@ -7,13 +7,13 @@ printed; what cannot be assumed (PKRU) is left open, see
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, replace
 from typing import Final
 
 from xenexplore.errors import ImageError
 from xenexplore.memory.image import Image
 from xenexplore.memory.image_registers import Registers
+from xenexplore.paging.assumption import Assumption
 from xenexplore.paging.plan import Mode
 from xenexplore.paging.state import (
     CR0_PE,
@@ -35,7 +35,6 @@ from xenexplore.paging.walk_record import Walk
 __all__ = [
     "IMAGE_MAXPHYADDR",
     "LINUX_PKRU",
-    "Assumption",
     "ImageState",
     "Told",
     "depends_on_pkru",
@@ -54,17 +53,6 @@ arch/x86/mm/pkeys.c)."""
 
 _LOWEST_C_BIT: Final = 40
 _MODES: Final = {2: Mode.LEGACY, 3: Mode.PAE, 4: Mode.LEVEL4, 5: Mode.LEVEL5}
-
-
-class Assumption(enum.Enum):
-    """Something that neither image nor caller said, and what was taken for it."""
-
-    MODE = "4-level paging"
-    EFER = "EFER: NX on"
-    CONTROL = "WP and NX on, SMEP/SMAP/PKE off"
-    MAXPHYADDR = "MAXPHYADDR 52"
-    C_BIT = "the C-bit, from CR3"
-    PKRU = "PKRU unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

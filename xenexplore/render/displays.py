@@ -76,7 +76,7 @@ DISPLAYS: dict[str, Display] = {
     "exercises.attempt:ExerciseList": Display("text.exercises:exercises_text"),
     "exercises.attempt:Verdict": Display("text.exercises:verdict_text"),
     "session.guest:Guest": _SHEET,
-    "session.guest:Buffers": _SHEET,
+    "session.buffers:Buffers": _SHEET,
     "session.buffer:Buffer": _SHEET,
     "session.regions:Regions": _SHEET,
     "session.p2m:P2mView": _SHEET,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
@@ -13,10 +11,8 @@ from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import Reference
 from xenexplore.session.fields import StructView
+from xenexplore.session.state import GuestState
 from xenexplore.session.values import checked_pairs, field_paths
-
-if TYPE_CHECKING:
-    from xenexplore.session.guest import Guest
 
 __all__ = ["Buffer"]
 
@@ -40,15 +36,15 @@ class Buffer(Shown):
 
     __slots__ = ("_guest", "_name")
 
-    _guest: Guest
+    _guest: GuestState
     _name: str
 
-    def __init__(self, guest: Guest, name: str) -> None:
+    def __init__(self, guest: GuestState, name: str) -> None:
         object.__setattr__(self, "_guest", guest)
         object.__setattr__(self, "_name", name)
 
     @property
-    def guest(self) -> Guest:
+    def guest(self) -> GuestState:
         """The guest whose memory it lies in."""
         return self._guest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from xenexplore.errors import CatalogueError, MachineError
 from xenexplore.guest.spec import no_such
@@ -15,9 +14,7 @@ from xenexplore.scenario.model.values import Pairs
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.values import as_value
-
-if TYPE_CHECKING:
-    from xenexplore.session.xen import Xen
+from xenexplore.session.xen_state import XenState
 
 __all__ = ["Calls", "named_call"]
 
@@ -92,7 +89,7 @@ class Calls:
 
     __slots__ = ("_xen",)
 
-    def __init__(self, xen: Xen) -> None:
+    def __init__(self, xen: XenState) -> None:
         self._xen = xen
 
     def __call__(

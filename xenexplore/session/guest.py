@@ -3,72 +3,43 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xenexplore.addr import Gva
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
-from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec, no_such
-from xenexplore.guest.vcpus import Process, Vcpu
 from xenexplore.paging import READ, Access, Manner, Walk, walk
-from xenexplore.recording.conversion.to_scenario import find_row, to_scenario
-from xenexplore.recording.format.columns import Recording
-from xenexplore.recording.format.reader import read_recording
 from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec
-from xenexplore.scenario.model.scenario import BufferSpec, Scenario
+from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.text.load_guest import parse_size
 from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.session.buffer import Buffer
+from xenexplore.session.buffers import Buffers
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.memory import MemoryView
 from xenexplore.session.p2m import P2mView
 from xenexplore.session.page_tables import PageTablesView
 from xenexplore.session.places import Places
 from xenexplore.session.regions import Regions
-from xenexplore.session.values import as_frames, as_value
+from xenexplore.session.state import GuestState
+from xenexplore.session.values import as_frames
 
-__all__ = ["Buffers", "Guest"]
+if TYPE_CHECKING:
+    from xenexplore.recording.format.columns import Recording
+
+__all__ = ["Guest"]
 
 _ABOUT = About(name="session", title="A session at the prompt")
 
 
-class Buffers(Mapping[str, Buffer], Shown):
-    """A guest's buffers by name, in the order in which they were placed."""
-
-    __slots__ = ("_guest",)
-
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
-
-    def __getitem__(self, name: str) -> Buffer:
-        if name not in self._guest.domain.buffers:
-            raise no_such("buffer", name, self._guest.domain.buffers)
-        return Buffer(self._guest, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._guest.domain.buffers))
-
-    def __len__(self) -> int:
-        return len(self._guest.domain.buffers)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._guest.domain.buffers
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self)
-
-    def __repr__(self) -> str:
-        return f"<Buffers: {', '.join(self) or 'none yet'}>"
-
-
-class Guest(Shown):
+class Guest(GuestState, Shown):
     """A guest: its memory, page tables, P2M, vCPUs and buffers, to look at and to change.
 
     What is done to it is kept, so that the session can be written as a scenario and mailed.
@@ -125,7 +96,7 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
 
         >>> guest = Guest.from_scenario("evtchn-send-from-stack")
         >>> list(guest.buffers), len(guest.pending)
-        (['op'], 1)
+        (['stack'], 1)
         """
         if isinstance(scenario, str):
             is_text = "\n" in scenario
@@ -157,23 +128,20 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
             RecordingError: there is no such hypercall, or the catalogue does not explain it.
             OSError: the file cannot be read.
         """
+        # Imported here: a guest that is built needs no reader of recordings.
+        from xenexplore.recording.conversion.to_scenario import find_row, to_scenario
+        from xenexplore.recording.format.reader import read_recording
+
         if (call is None) == (row is None):
             raise MachineError("from_recording() takes the hypercall's number (call=), or its row=")
-        read = recording if isinstance(recording, Recording) else read_recording(fspath(recording))
+        if isinstance(recording, str | PathLike):
+            read = read_recording(fspath(recording))
+        else:
+            read = recording
         if row is None:
             assert call is not None
             row = find_row(read, call, domain=domain)
         return cls.from_scenario(to_scenario(read, row))
-
-    @property
-    def domain(self) -> Domain:
-        """The model's own guest object, as it is now."""
-        return self._machine.domain
-
-    @property
-    def spec(self) -> GuestSpec:
-        """What it was built from."""
-        return self.domain.spec
 
     @property
     def buffer(self) -> Places:
@@ -204,16 +172,6 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
     def memory(self) -> MemoryView:
         """Its memory by guest-physical address; ``guest.memory.as_xen`` is what Xen reads."""
         return MemoryView(self)
-
-    @property
-    def vcpus(self) -> tuple[Vcpu, ...]:
-        """Its vCPUs, as they are now."""
-        return tuple(self.domain.vcpus)
-
-    @property
-    def processes(self) -> Mapping[str, Process]:
-        """Its processes made so far, by name; :meth:`run_on` makes one."""
-        return self.domain.processes
 
     def walk(
         self,
@@ -252,12 +210,6 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
         through = by == "xen" and self.spec.has_p2m
         reader = memory.hypervisor if through else memory.guest
         return walk(reader, state, va, access, Manner.XEN if by == "xen" else Manner.CPU)
-
-    def _linear(self, target: object) -> Gva:
-        value = as_value(target, self.domain.buffers)
-        if isinstance(value, int):
-            return Gva(value)
-        return self.domain.buffers[value.buffer].va + value.offset
 
     def remap(self, buffer: Buffer | str, frames: Any = None) -> Buffer:
         """Map other frames at a buffer's address; nothing is copied, and Xen is not told.
@@ -329,27 +281,12 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
         """A frozen picture of it as it is now."""
         return self._machine.snapshot()
 
-    def _do(self, action: ActionSpec) -> None:
-        self._machine.do(action)
-
     def _on(self, buffer: Buffer | str, action: Any) -> Buffer:
         name = buffer.name if isinstance(buffer, Buffer) else buffer
         if name not in self.domain.buffers:
             raise no_such("buffer", name, self.domain.buffers)
         self._do(action(name))
         return Buffer(self, name)
-
-    def _spec_of(self, name: str) -> BufferSpec:
-        for spec in self._machine.base.buffers:
-            if spec.name == name:
-                return spec
-        for action in self._machine.actions:
-            if isinstance(action, records.Place) and action.buffer.name == name:
-                return action.buffer
-        placed = self.domain.buffers.get(name)
-        if placed is None:
-            raise MachineError(f"buffer {name!r} is not placed any more: it was undone")
-        return BufferSpec(name=name, place=placed.kind, size=placed.size)
 
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.startswith("_")]

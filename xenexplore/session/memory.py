@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from xenexplore.addr import PAGE_SIZE, Gfn, Gpa, split_pages
 from xenexplore.display import Shown
@@ -10,10 +10,8 @@ from xenexplore.errors import MachineError
 from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import Contents
 from xenexplore.session.buffer import Buffer
+from xenexplore.session.state import GuestState
 from xenexplore.session.values import as_gpa
-
-if TYPE_CHECKING:
-    from xenexplore.session.guest import Guest
 
 __all__ = ["MemoryBytes", "MemoryView"]
 
@@ -63,7 +61,7 @@ class MemoryView(Shown):
 
     __slots__ = ("_guest", "reader")
 
-    def __init__(self, guest: Guest, reader: str = "guest") -> None:
+    def __init__(self, guest: GuestState, reader: str = "guest") -> None:
         self._guest = guest
         self.reader = reader
 

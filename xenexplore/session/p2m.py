@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gfn, Gpa, Mfn
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.memory import P2mType
+from xenexplore.session.state import GuestState
 from xenexplore.session.values import as_gfn
-
-if TYPE_CHECKING:
-    from xenexplore.session.guest import Guest
 
 __all__ = ["P2mFrame", "P2mRange", "P2mView"]
 
@@ -70,7 +67,7 @@ class P2mView(Shown):
 
     __slots__ = ("_guest",)
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: GuestState) -> None:
         self._guest = guest
 
     def __getitem__(self, frame: Gfn | Gpa | int) -> P2mFrame:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
-from xenexplore.paging import PageTableEntry, Walk
+from xenexplore.paging import PageTableEntry
 from xenexplore.scenario.model.prompt_actions import SetEntry
 from xenexplore.scenario.model.values import Reference
 from xenexplore.session.buffer import Buffer
+from xenexplore.session.state import GuestState
 from xenexplore.session.values import as_gfn, as_value
-
-if TYPE_CHECKING:
-    from xenexplore.session.guest import Guest
 
 __all__ = ["PageTablesView", "TableEntry"]
 
@@ -50,12 +47,12 @@ class TableEntry(Shown):
     >>> leaf = guest.page_tables.entry(send, level=1)
     >>> leaf.present = False
     >>> guest.walk(send).end.value
-    'not present'
+    'entry not present'
     """
 
     __slots__ = ("_guest", "_process", "_target", "level", "va", "vcpu")
 
-    _guest: Guest
+    _guest: GuestState
     _process: str | None
     _target: int | Reference
     va: Gva
@@ -64,7 +61,7 @@ class TableEntry(Shown):
 
     def __init__(
         self,
-        guest: Guest,
+        guest: GuestState,
         target: int | Reference,
         va: Gva,
         level: int,
@@ -184,7 +181,7 @@ class PageTablesView(Shown):
 
     __slots__ = ("_guest",)
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: GuestState) -> None:
         self._guest = guest
 
     @property
@@ -229,10 +226,6 @@ class PageTablesView(Shown):
         value = as_value(target, self._guest.domain.buffers)
         va = self._guest._linear(target)
         return TableEntry(self._guest, value, va, level, vcpu or 0, process)
-
-    def walk(self, target: Buffer | Gva | int | str, **how: object) -> Walk:
-        """:meth:`Guest.walk`."""
-        return self._guest.walk(target, **how)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         roots = ", ".join(f"{name} {root.hex()}" for name, root in self.roots.items())

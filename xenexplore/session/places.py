@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xenexplore.addr import Gva, parse_address
 from xenexplore.errors import MachineError
@@ -15,6 +15,7 @@ from xenexplore.scenario.model.contents import scalar_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import Elements, Reference
 from xenexplore.session.buffer import Buffer
+from xenexplore.session.state import GuestState
 from xenexplore.session.values import (
     as_frames,
     as_value,
@@ -22,9 +23,6 @@ from xenexplore.session.values import (
     field_paths,
     known_struct,
 )
-
-if TYPE_CHECKING:
-    from xenexplore.session.guest import Guest
 
 __all__ = ["Places"]
 
@@ -45,12 +43,12 @@ class Places:
     Traceback (most recent call last):
     ...
     xenexplore.errors.MachineError: no place 'vmalloc' (kernel 'unikernel' has none): expected \
-one of kmalloc, stack, percpu, static, fixed; did you mean 'kmalloc'?
+one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
     """
 
     __slots__ = ("_guest",)
 
-    def __init__(self, guest: Guest) -> None:
+    def __init__(self, guest: GuestState) -> None:
         self._guest = guest
 
     def __dir__(self) -> list[str]:
@@ -161,7 +159,7 @@ def _linear(address: Any) -> Gva | None:
 
 
 def _contents(
-    guest: Guest,
+    guest: GuestState,
     struct: str,
     given: Mapping[str, object],
     array: Sequence[object],

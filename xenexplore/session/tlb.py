@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from xenexplore.addr import Gpa, Gva, split_pages
 from xenexplore.display import Shown
@@ -14,10 +14,8 @@ from xenexplore.scenario.model.action_records import Insert, Lookup, Purge, Regi
 from xenexplore.scenario.model.values import Reference
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.values import as_gpa, as_value
+from xenexplore.session.xen_state import XenState
 from xenexplore.steps import Step, TlbInsert, TlbLookup, TlbPurge, TlbSlot
-
-if TYPE_CHECKING:
-    from xenexplore.session.xen import Xen
 
 __all__ = ["RegisteredEntry", "TlbSteps", "VcpuTlb", "VcpuTlbs"]
 
@@ -96,7 +94,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
 
     __slots__ = ("_xen", "vcpu")
 
-    def __init__(self, xen: Xen, vcpu: int) -> None:
+    def __init__(self, xen: XenState, vcpu: int) -> None:
         self._xen = xen
         self.vcpu = vcpu
 
@@ -314,7 +312,7 @@ class VcpuTlbs(Sequence[VcpuTlb], Shown):
 
     __slots__ = ("_xen",)
 
-    def __init__(self, xen: Xen) -> None:
+    def __init__(self, xen: XenState) -> None:
         self._xen = xen
 
     @overload
@@ -347,7 +345,7 @@ def _positive(size: int) -> int:
 _PAGES = 64
 
 
-def _looked_at(va: Gva, size: int, xen: Xen) -> Iterator[tuple[Gva, int]]:
+def _looked_at(va: Gva, size: int, xen: XenState) -> Iterator[tuple[Gva, int]]:
     """Where a range is held against the page tables: each page of it, or those of buffers in it."""
     if size <= _PAGES << 12:
         yield from split_pages(va, size)

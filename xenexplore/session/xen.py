@@ -12,8 +12,7 @@ from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypervisor.outcome import Outcome
-from xenexplore.hypervisor.registered import RegisteredBuffers, registrable
-from xenexplore.options.registry import Chosen, variant
+from xenexplore.options.registry import TODAY, Chosen, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
@@ -25,17 +24,17 @@ from xenexplore.session.calls import Calls, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.tlb import VcpuTlbs
-from xenexplore.steps import Node
+from xenexplore.session.xen_state import XenState
 
 __all__ = ["Xen"]
 
 _ENTRY = 64
 
 
-class Xen(Shown):
+class Xen(XenState, Shown):
     """Xen under one of the designs, with a guest that is running on it.
 
-    Making one boots the guest anew: its buffers are placed, and what it did by itself so far is
+    Making one boots the guest again: its buffers are placed, and what it did by itself so far is
     done again, before the design is set up.  What hypercalls under an earlier Xen wrote into its
     memory is not there any more.  An earlier Xen of the same guest no longer runs it.
 
@@ -55,10 +54,12 @@ class Xen(Shown):
     >>> xen.tlb[0].register(send).ok
     True
     >>> xen.hypercall("event_channel_op send", arg=send)
-    <Trace call-2 under software-tlb: entries=8, policy=lru: 7 steps, right>
+    <Trace call-1 under software-tlb: entries=8, policy=lru: 9 steps, right>
     >>> print(xen.scenario().text().splitlines()[0])
     name = "session"
     """
+
+    guest: Guest
 
     def __init__(self, guest: Guest, design: Chosen | None = None, **parameters: object) -> None:
         if not isinstance(guest, Guest):
@@ -69,17 +70,6 @@ class Xen(Shown):
         done = tuple(action for action in past.actions if action.by_guest)
         self._machine = SessionMachine(past.base, chosen, done)
         guest._machine = self._machine
-
-    @property
-    def design(self) -> str:
-        """The design and its parameters, as everything else takes them."""
-        assert self._machine.option is not None
-        return self._machine.option.label
-
-    @property
-    def refusal(self) -> str:
-        """Why the design cannot be used with this guest at all, or ``""``."""
-        return self._machine.run.refusal
 
     @property
     def hypercall(self) -> Calls:
@@ -247,64 +237,6 @@ class Xen(Shown):
         """What has been done so far, as the scenario has it."""
         return tuple(self._machine.actions)
 
-    @property
-    def _nodes(self) -> tuple[Node, ...]:
-        return self._machine.run.xen.nodes
-
-    def _registered(self) -> RegisteredBuffers:
-        held = self._machine.run.xen.design.tlb
-        if self.refusal:
-            raise MachineError(f"{self.design} refuses this guest: {self.refusal}")
-        if held is None:
-            raise MachineError(
-                f"the design {self.design} has no registered buffers: "
-                'xe.Xen(guest, design="software-tlb") has'
-            )
-        return held
-
-    def _live(self) -> SessionMachine:
-        if self.guest._machine is not self._machine:
-            raise MachineError(
-                "this Xen no longer runs the guest: a later xe.Xen(guest, ...) does; its trace "
-                "and scenario() are still there"
-            )
-        return self._machine
-
-    def _act(self, action: ActionSpec) -> tuple[Node, ...]:
-        machine = self._live()
-        first = len(machine.run.xen.record)
-        machine.do(action)
-        return machine.run.xen.nodes[first:]
-
-    def _perform(self, action: ActionSpec, title: str) -> Trace:
-        machine = self._live()
-        about = About(name=f"call-{len(machine.actions) + 1}", title=title)
-        trace = machine.do(action, about)
-        assert trace is not None
-        return trace
-
-    def _checked_vcpu(self, vcpu: int) -> int:
-        count = self.guest.spec.vcpus
-        if type(vcpu) is not int or not 0 <= vcpu < count:
-            raise MachineError(f"no vCPU {vcpu!r}: the guest has {count}, from 0")
-        return vcpu
-
-    def _checked_what(self, what: object, *extra: str) -> str:
-        names = self.guest.domain.buffers
-        word = f"buffer:{what.name}" if isinstance(what, Buffer) else what
-        if isinstance(word, str) and word in names:
-            word = f"buffer:{word}"
-        known = (*registrable(names), *extra)
-        if word not in known:
-            raise no_such("range", word, known)
-        return str(word)
-
-    def _named(self, buffer: Buffer | str) -> str:
-        name = buffer.name if isinstance(buffer, Buffer) else buffer
-        if name not in self.guest.domain.buffers:
-            raise no_such("buffer", name, self.guest.domain.buffers)
-        return name
-
     def __dir__(self) -> list[str]:
         return [name for name in super().__dir__() if not name.startswith("_")]
 
@@ -323,7 +255,7 @@ def _design(design: Chosen | None, base: Scenario, parameters: Mapping[str, Any]
         labelled = {option.label: option for option in base.options}
         chosen = labelled.get(design) or variant(design)
     else:
-        chosen = variant("linear-walk" if design is None else design)
+        chosen = variant(TODAY if design is None else design)
     if not parameters:
         return chosen
     given = {key: list(v) if isinstance(v, tuple) else v for key, v in parameters.items()}

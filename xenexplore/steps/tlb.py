@@ -96,7 +96,7 @@ class TlbLookup(Step, Shown):
         return {"tlb_lookups": 1, "tlb_hits": int(self.hit), "tlb_compares": self.compares}
 
     def __repr__(self) -> str:
-        return f"<TlbLookup: {self.say()}>"
+        return f"<TlbLookup {self.va.hex()}: {self._result()} {counted(self.compares, 'compare')}>"
 
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
@@ -153,7 +153,8 @@ class TlbInsert(Step, Shown):
         return {"tlb_inserts": 1}
 
     def __repr__(self) -> str:
-        return f"<TlbInsert: {self.say()}>"
+        done = self.reason if self.result else f"slot {self.slot}"
+        return f"<TlbInsert {self.va.hex()} as {self.pa.hex()}, {self.size:#x} bytes: {done}>"
 
     def say(self) -> str:
         name = f" ({self.label})" if self.label else ""
@@ -200,7 +201,8 @@ class TlbPurge(Step, Shown):
         return {"tlb_purges": 1}
 
     def __repr__(self) -> str:
-        return f"<TlbPurge: {self.say()}>"
+        done = self.reason if self.result else f"{len(self.removed)} removed"
+        return f"<TlbPurge of vCPU {self.vcpu}: {done}>"
 
     def say(self) -> str:
         table = _table(self.vcpu, self.shared)

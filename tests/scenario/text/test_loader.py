@@ -90,6 +90,25 @@ MALFORMED = {
     "p2m type": BUFFER + 'size = 8\n[[action]]\ndo = "p2m"\nbuffer = "b"\ntype = "p2m_ram_r"\n',
     "register": BUFFER + 'size = 8\n[[action]]\ndo = "register"\nwhat = "direct-map"\n',
     "subject": BUFFER + 'size = 8\n[[action]]\ndo = "update-runstate"\n',
+    "setup twice": HEAD + '[[action]]\ndo = "setup"\n' * 2,
+    "setup after a call": CALL + 'hypercall = "sched_op yield"\n[[action]]\ndo = "setup"\n',
+    "buffer used before it is placed": HEAD
+    + '[[action]]\ndo = "remap"\nbuffer = "b"\n'
+    + '[[action]]\ndo = "place"\nname = "b"\nplace = "stack"\nsize = 8\n',
+    "place of a name in use": BUFFER
+    + 'size = 8\n[[action]]\ndo = "place"\nname = "b"\nplace = "stack"\nsize = 8\n',
+    "write nothing": BUFFER + 'size = 8\n[[action]]\ndo = "write"\nbuffer = "b"\n',
+    "write no field": BUFFER
+    + 'size = 8\n[[action]]\ndo = "write"\nbuffer = "b"\nstruct = "evtchn_send"\n',
+    "write twice over": BUFFER
+    + 'size = 8\n[[action]]\ndo = "write"\nbuffer = "b"\ngpa = "0x1000"\nbytes = "00"\n',
+    "entry bit": HEAD + '[[action]]\ndo = "entry"\naddress = "0x1000"\nset_bits = ["WR"]\n',
+    "entry of nothing": HEAD + '[[action]]\ndo = "entry"\naddress = "0x1000"\n',
+    "entry value": HEAD + '[[action]]\ndo = "entry"\naddress = "0x1000"\nvalue = "P"\n',
+    "insert without gpa": HEAD + '[[action]]\ndo = "insert"\naddress = "0x1000"\nsize = 8\n',
+    "lookup without address": HEAD + '[[action]]\ndo = "lookup"\n',
+    "purge of both": HEAD
+    + '[[action]]\ndo = "purge"\nwhat = "all"\naddress = "0x1000"\nsize = 8\n',
     "option": HEAD + '[[option]]\nuse = "sofware-tlb"\n',
     "option twice": OPTION + '[[option]]\nuse = "software-tlb"\n',
     "option parameter": OPTION + "entires = 4\n",
@@ -140,8 +159,8 @@ def test_a_text_says_what_its_records_say():
 
 def test_every_action_can_be_written():
     used = {action.do for action in example(EVERYTHING).actions}
-    # Only encrypted guests share; the last three have tests of their own.
-    assert used == set(ACTIONS) - {"share", "hypercall-page", "migrate", "compat-call"}
+    # Only encrypted guests share; the last four have tests of their own.
+    assert used == set(ACTIONS) - {"share", "hypercall-page", "migrate", "compat-call", "setup"}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from xenexplore.paging.image_state import Assumption, ImageState
+from xenexplore.paging.assumption import Assumption
+from xenexplore.paging.image_state import ImageState
 from xenexplore.paging.image_target import MODE_NAMES, ImageTarget
 from xenexplore.render.text.table import WIDTH, fit, grouped, listed, paragraph
 

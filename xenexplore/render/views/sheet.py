@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Sheet", "SheetTable"]
+__all__ = ["Sheet", "SheetTable", "plural"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +41,8 @@ class Sheet:
     facts: tuple[tuple[str, str], ...] = ()
     tables: tuple[SheetTable, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """A number with its noun: ``1 entry``, ``3 entries``."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"

@@ -10,7 +10,7 @@ from xenexplore.guest.physical import GpaRegion
 from xenexplore.guest.placement.buffers import Buffer
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.guest.vcpus import Process
-from xenexplore.paging.image_state import Assumption
+from xenexplore.paging.assumption import Assumption
 from xenexplore.steps import Json, field_json
 
 __all__ = ["GuestSnapshot", "P2mRun", "VcpuView"]

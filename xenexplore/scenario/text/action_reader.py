@@ -43,6 +43,9 @@ class ActionReader:
         return self.fields.number(key, default, high=self.guest.vcpus - 1)
 
     def buffer(self, key: str = "buffer") -> str:
+        if not self.names:
+            got = repr(self.fields.word(key))
+            self.fields.fail(key, expected="a buffer that has been placed", got=got)
         return self.fields.word(key, words=self.names)
 
     def call(self, fields: Fields) -> tuple[str, Pairs]:

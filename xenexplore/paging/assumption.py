@@ -1,0 +1,18 @@
+"""What is taken for what an image does not say."""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = ["Assumption"]
+
+
+class Assumption(enum.Enum):
+    """Something that neither image nor caller said, and what was taken for it."""
+
+    MODE = "4-level paging"
+    EFER = "EFER: NX on"
+    CONTROL = "WP and NX on, SMEP/SMAP/PKE off"
+    MAXPHYADDR = "MAXPHYADDR 52"
+    C_BIT = "the C-bit, from CR3"
+    PKRU = "PKRU unknown"
