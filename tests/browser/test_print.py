@@ -94,8 +94,8 @@ def test_every_option_and_every_cell_is_on_paper(open_page: Open, files: dict[st
 def test_the_judge_sees_what_is_cut(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"])
     print_on(page, "A4")
-    page.evaluate("document.querySelector('.xe-mapbox').style = 'height: 200px; overflow: hidden'")
-    assert any(found.startswith("cut: xe-mapbox") for found in page.evaluate(CUT))
+    page.evaluate("document.querySelector('.xe-rows').style = 'height: 40px; overflow: hidden'")
+    assert any(found.startswith("cut: xe-rows") for found in page.evaluate(CUT))
     page.evaluate("document.querySelector('.xe-say').style = 'width: 2000px'")
     assert any("off the paper: xe-say" in found for found in page.evaluate(CUT))
 

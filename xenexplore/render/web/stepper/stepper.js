@@ -256,7 +256,7 @@ class Stepper extends Linked {
   measure() {
     const { mapbox, line } = this.parts;
     this.sizes = {
-      map: Math.max(340, Math.min(520, mapbox.clientWidth || 360)),
+      map: Math.max(352, Math.min(520, mapbox.clientWidth || 360)),
       height: Math.max(170, mapbox.clientHeight || 300),
       line: Math.max(280, line.clientWidth || 900),
     };
