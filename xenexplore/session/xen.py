@@ -59,6 +59,8 @@ class Xen(XenState, Shown):
     name = "session"
     """
 
+    guest: Guest
+
     def __init__(self, guest: Guest, design: Chosen | None = None, **parameters: object) -> None:
         if not isinstance(guest, Guest):
             raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
