@@ -33,6 +33,7 @@ ROOMS = [
     "mail",
     "recording",
     "session",
+    "exercises",
     "analysis",
     "render",
     "api",

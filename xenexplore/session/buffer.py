@@ -96,6 +96,11 @@ class Buffer(Shown):
         return self.placed.process
 
     @property
+    def is_user(self) -> bool:
+        """Whether it is a process's, in user space (a memory image's kernel has processes too)."""
+        return self.process is not None and not self.va.value >> 63
+
+    @property
     def vcpu(self) -> int:
         """The vCPU that it belongs to (stack, per-CPU), or was placed from."""
         return self.placed.vcpu

@@ -127,7 +127,7 @@ class Calls:
         xen = self._xen
         title, given = named_call(name, arguments, xen.guest.domain.buffers)
         if user is None:
-            user = any(isinstance(v, Buffer) and v.process for v in arguments.values())
+            user = any(isinstance(v, Buffer) and v.is_user for v in arguments.values())
         if cpl not in range(4):
             raise MachineError(f"ring {cpl!r}: expected 0 to 3")
         action = CallAction(

@@ -106,6 +106,28 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
         return guest
 
     @classmethod
+    def from_image(cls, file: str | PathLike[str], **keywords: Any) -> Guest:
+        """The guest in a memory image, on the image's own page tables; the file is not written.
+
+        Buffers are given by address: ``guest.buffer("fixed", 4, address=0xffff...)``.
+
+        Args:
+            file: the image.
+            **keywords: as :func:`~xenexplore.guest.image_machine.image_spec` takes them:
+                ``cr3``, ``mode``, ``c_bit``, ...; ``directmap``, ``spare`` and
+                ``spare_pages`` where a design needs memory of the guest's.
+
+        Raises:
+            ImageError: the image cannot be read or does not say where its page tables are.
+            MachineError: it is no image of a 64-bit guest of this type.
+            OSError: the file cannot be opened.
+        """
+        # Imported here: a guest that is built needs no reader of images.
+        from xenexplore.guest.image_machine import image_spec
+
+        return cls(image_spec(file, **keywords))
+
+    @classmethod
     def from_recording(
         cls,
         recording: Recording | str | PathLike[str],
@@ -202,7 +224,7 @@ vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'
         buffer = target if isinstance(target, Buffer) else None
         va = buffer.va if buffer is not None else self._linear(target)
         if user is None:
-            user = buffer is not None and buffer.process is not None
+            user = buffer is not None and buffer.is_user
         if process is not None and process not in self.processes:
             raise no_such("process", process, self.processes)
         state = self.domain.paging_state(vcpu, user_access=user, process=process)

@@ -136,7 +136,7 @@ one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
             writable=writable,
             contents=contents,
         )
-        _check(spec)
+        _check(spec, image=self._guest.spec.image is not None)
         guest._machine.place(spec)
         return Buffer(guest, spec.name)
 
@@ -195,9 +195,10 @@ def _element(struct: str, item: object, names: Mapping[str, object]) -> Any:
     return value
 
 
-def _check(spec: BufferSpec) -> None:
+def _check(spec: BufferSpec, *, image: bool) -> None:
     """What the scenario language asks of a buffer, besides what the guest does."""
     need = spec.contents.size
+    fixed = spec.place == "fixed"
     problems = (
         (spec.size is None and not need, "no length: give a number of bytes, or contents"),
         (spec.size is not None and not 1 <= spec.size <= 1 << 40,
@@ -205,7 +206,9 @@ def _check(spec: BufferSpec) -> None:
         (spec.size is not None and spec.size < need,
          f"its contents take {need} bytes, more than its length of {spec.size}"),
         (spec.contents.at < 0, f"contents at {spec.contents.at}: expected 0 or more"),
-        (spec.place == "fixed" and (spec.address is None or not spec.frames),
+        (image and (not fixed or spec.address is None),
+         'in a memory image buffers are given by address: ("fixed", ..., address=...)'),
+        (fixed and not image and (spec.address is None or not spec.frames),
          "a fixed place needs address=... and frames=[...]"),
     )  # fmt: skip
     for wrong, why in problems:

@@ -1,0 +1,75 @@
+"""A memory image is a guest at the prompt, on its own page tables; the file is not written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from elf_cores import Cpu, core
+
+import xenexplore as xe
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn
+
+SEND = "event_channel_op send"
+
+
+@pytest.fixture
+def built() -> xe.Guest:
+    guest = xe.Guest("linux", memory="128 MiB")
+    guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    return guest
+
+
+@pytest.fixture
+def file(built: xe.Guest, tmp_path: Path) -> Path:
+    """The built guest's tables, and its buffer's frame and the next, as QEMU would dump them."""
+    domain = built.domain
+    send = domain.buffers["send"].frames[0]
+    frames = sorted({Gfn(0), *domain.table_frames, send, send + 1})
+    pages = [
+        (frame.value << PAGE_SHIFT, domain.memory.guest.read(frame.value << PAGE_SHIFT, PAGE_SIZE))
+        for frame in frames
+    ]
+    cpu = Cpu(cr3=domain.vcpus[0].cr3.value, cr4=domain.paging_state(0).cr4)
+    path = tmp_path / "core.elf"
+    path.write_bytes(core(pages, [cpu]))
+    return path
+
+
+@pytest.mark.parametrize("design", ["linear-walk", "number-bit"])
+def test_a_call_on_a_dump_is_the_call_on_the_guest(
+    built: xe.Guest, file: Path, design: str
+) -> None:
+    before = file.read_bytes()
+    dumped = xe.Guest.from_image(file)
+    send = built.buffers["send"]
+    copy = dumped.buffer("fixed", 4, address=send.va, name="send")
+    assert copy.gpa == send.gpa
+    assert copy.data == send.data
+    traces = [
+        xe.Xen(guest, design).hypercall(SEND, arg=guest.buffers["send"])
+        for guest in (built, dumped)
+    ]
+    first, second = (trace.outcome for trace in traces)
+    assert (first.status, first.result, first.right_bytes) == ("right", 0, 4)
+    assert (second.status, second.result, second.right_bytes) == ("right", 0, 4)
+    assert first.calls.pte_reads == second.calls.pte_reads
+    assert file.read_bytes() == before
+
+
+def test_a_session_on_a_dump_is_a_scenario(file: Path, built: xe.Guest) -> None:
+    dumped = xe.Guest.from_image(file)
+    dumped.buffer("fixed", 4, address=built.buffers["send"].va, name="send")
+    xen = xe.Xen(dumped, "software-tlb")
+    xen.tlb[0].register("buffer:send")
+    xen.hypercall(SEND, arg=dumped.buffers["send"])
+    text = xen.scenario().text()
+    assert f'image = "{file}"' in text
+    assert xe.run(xe.parse(text), xen.design).to_json() == xen.trace.to_json()
+
+
+def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nothing"
+    path.write_bytes(b"nothing")
+    with pytest.raises(xe.ImageError, match="nothing"):
+        xe.Guest.from_image(path)
