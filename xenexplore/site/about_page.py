@@ -39,7 +39,7 @@ browser (engine: <a href="engine/NOTICE.txt">Pyodide</a>). "Copy link" then carr
 in the link.</p>"""
 _NOT_LIVE = """<h2>Scenarios of your own</h2>
 <p>This copy was made without the part that runs scenarios in the browser: run them with
-<code>xenexplore run FILE</code>, or make the site anew without <code>--no-live</code>.</p>"""
+<code>xenexplore run FILE</code>, or make the site again without <code>--no-live</code>.</p>"""
 
 
 def about_page(*, live: bool) -> str:

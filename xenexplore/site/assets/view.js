@@ -94,9 +94,9 @@ function failed(error, wanted) {
   const text = error.message || String(error);
   if (error.line !== undefined) {
     wrong.textContent = text;
-    mark(error.line);
     if (wanted.text && source.value !== wanted.text) setSource(wanted.text);
     openEditor(true);
+    mark(error.line);
   } else {
     tell(error instanceof TypeError ? "It cannot be loaded: the server does not answer." : text, true);
     if (wanted.text && !LIVE) {

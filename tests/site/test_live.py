@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from xenexplore.cli.main import main
+from xenexplore.errors import InputError
+from xenexplore.render.web.page import comparison_json
+from xenexplore.scenario.library.builtin import builtin_text, load_builtin
+from xenexplore.scenario.run.runner import compare, run
+from xenexplore.site import live
+from xenexplore.site.engine import engine_files, fetch_engine, package_archive
+
+
+def test_what_the_page_asks_is_what_the_model_says() -> None:
+    text, scenario = builtin_text("straddle"), load_builtin("straddle")
+    one = json.loads(live.made(text, "giant-map"))
+    assert one["text"].encode() == run(scenario, "giant-map").to_json()
+    every = json.loads(live.made(text))
+    assert every["text"].encode() == comparison_json(compare(scenario))
+    assert every["labels"] == one["labels"]
+    assert live.picture(text, "giant-map", 3) == run(scenario, "giant-map").svg(3)
+    assert json.loads(live.more(text, "giant-map"))["text"] == run(scenario, "giant-map").text()
+
+
+def test_an_error_has_its_line() -> None:
+    text = builtin_text("straddle")
+    bad = text.replace('place = "', 'place = "no', 1)
+    answer = json.loads(live.made(bad))
+    assert "place" in bad.splitlines()[answer["line"] - 1]
+    assert "expected one of kmalloc" in answer["error"]
+    assert json.loads(live.made("name = "))["line"] == 1
+    assert json.loads(live.made(text, "nothing"))["line"] == 0
+
+
+def test_the_archive_runs_by_itself(tmp_path: Path) -> None:
+    made = package_archive()
+    assert made == package_archive()
+    assert len(made) < 1_200_000
+    zipfile.ZipFile(io.BytesIO(made)).extractall(tmp_path)
+    code = (
+        "import sys; sys.path.insert(0, '.'); from xenexplore.site.live import made; "
+        "import xenexplore; assert xenexplore.__file__.startswith(sys.argv[1]), xenexplore; "
+        "from xenexplore.scenario.library.builtin import builtin_text; "
+        "print(len(made(builtin_text('straddle'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(tmp_path)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10_000
+
+
+def test_another_package_is_refused() -> None:
+    with pytest.raises(InputError, match="SHA-512"):
+        engine_files(b"not the package")
+
+
+def test_without_npm_it_is_said_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="no npm client"):
+        fetch_engine()
+    monkeypatch.setattr("xenexplore.cli.site.build_site", lambda *_, **how: pytest.fail(str(how)))
+    with pytest.raises(pytest.fail.Exception, match="'engine': None"):
+        main(["site", "-o", str(tmp_path / "site")])
+    assert "THE SITE WILL NOT RUN EDITED SCENARIOS" in capsys.readouterr().err
