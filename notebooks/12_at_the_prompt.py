@@ -94,7 +94,7 @@ print(xen.tlb[0].text())
 # %% [markdown]
 # ## Mend it
 #
-# Whoever remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
+# A guest that remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
 
 # %%
 xen.tlb[0].purge(send)

@@ -70,11 +70,10 @@ if TYPE_CHECKING:
     from xenexplore.errors import MachineError as MachineError
     from xenexplore.errors import RecorderError as RecorderError
     from xenexplore.errors import RecordingError as RecordingError
+    from xenexplore.errors import ReleaseError as ReleaseError
     from xenexplore.errors import ScenarioError as ScenarioError
+    from xenexplore.errors import UnsaidError as UnsaidError
     from xenexplore.errors import XenexploreError as XenexploreError
-    from xenexplore.exercises import Exercise as Exercise
-    from xenexplore.exercises import exercise as exercise
-    from xenexplore.exercises import exercises as exercises
     from xenexplore.guest.domain import Domain as Domain
     from xenexplore.guest.spec import GuestSpec as GuestSpec
     from xenexplore.hypervisor.calls import Located as Located
@@ -145,6 +144,9 @@ if TYPE_CHECKING:
     from xenexplore.steps import TlbLookup as TlbLookup
     from xenexplore.steps import TlbPurge as TlbPurge
     from xenexplore.steps import mail as cite_mail
+    from xenexplore.teaching import Exercise as Exercise
+    from xenexplore.teaching import exercise as exercise
+    from xenexplore.teaching import exercises as exercises
     from xenexplore.tlb import TlbEntry as TlbEntry
     from xenexplore.tlb import TlbTable as TlbTable
     from xenexplore.widgets.comparison import ComparisonView as ComparisonView
@@ -205,6 +207,7 @@ __all__ = [
     "Refused",
     "RegisteredBuffers",
     "RegisteredEntry",
+    "ReleaseError",
     "Replays",
     "Reply",
     "Scenario",
@@ -223,6 +226,7 @@ __all__ = [
     "TlbTable",
     "Trace",
     "Trial",
+    "UnsaidError",
     "Variant",
     "VcpuTlb",
     "Walk",
@@ -287,7 +291,7 @@ _NAMES = {
     "Design": "hypervisor.design:Design",
     "DesignError": "errors:DesignError",
     "Domain": "guest.domain:Domain",
-    "Exercise": "exercises:Exercise",
+    "Exercise": "teaching:Exercise",
     "Explorer": "widgets.explorer:Explorer",
     "FETCH": "paging.access:FETCH",
     "Fault": "steps:Fault",
@@ -320,6 +324,7 @@ _NAMES = {
     "Refused": "hypervisor.calls:Refused",
     "RegisteredBuffers": "hypervisor.registered:RegisteredBuffers",
     "RegisteredEntry": "session.tlb:RegisteredEntry",
+    "ReleaseError": "errors:ReleaseError",
     "Replays": "analysis.replay.replays:Replays",
     "Reply": "mail.reply:Reply",
     "Scenario": "scenario.model.scenario:Scenario",
@@ -342,6 +347,7 @@ _NAMES = {
     "USER_FETCH": "paging.access:USER_FETCH",
     "USER_READ": "paging.access:USER_READ",
     "USER_WRITE": "paging.access:USER_WRITE",
+    "UnsaidError": "errors:UnsaidError",
     "Variant": "options.variant:Variant",
     "VcpuTlb": "session.tlb:VcpuTlb",
     "WRITE": "paging.access:WRITE",
@@ -355,8 +361,8 @@ _NAMES = {
     "cite_mail": "steps:mail",
     "compare": "scenario.run.runner:compare",
     "designs": "options.registry:list_options",
-    "exercise": "exercises:exercise",
-    "exercises": "exercises:exercises",
+    "exercise": "teaching:exercise",
+    "exercises": "teaching:exercises",
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
     "load": "mail.source:find_scenario",

@@ -11,6 +11,7 @@ from browser.conftest import Open
 from playwright.sync_api import Page, expect
 
 from xenexplore.render.web.page import comparison_json, web_module, web_style
+from xenexplore.render.web.view_data import trace_view_json
 
 # A model like anywidget's, in memory.
 MODEL = """
@@ -55,7 +56,7 @@ def page_of(data: bytes, start: int, folder: Path) -> Path:
 
 @pytest.fixture
 def stepper(open_page: Open, tmp_path: Path) -> Page:
-    return open_page(page_of(made.stack_send().to_json(), 5, tmp_path))
+    return open_page(page_of(trace_view_json(made.stack_send()), 5, tmp_path))
 
 
 def test_the_step_goes_both_ways(stepper: Page) -> None:
@@ -84,7 +85,7 @@ def test_many_steps_are_few_messages(stepper: Page) -> None:
 
 
 def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
-    other = made.wrong_vcpu().to_json().decode()
+    other = trace_view_json(made.wrong_vcpu()).decode()
     stepper.evaluate(
         # A step that is still on its way to the kernel is about the run before.
         "data => { document.querySelector('.xe').dispatchEvent("

@@ -31,6 +31,7 @@ WITH_FILE = (
     "compare FILE",
     "figure FILE -o OUT.svg",
     "html FILE -o OUT.html",
+    "site --no-live --scenario FILE -o OUT.site",
     "reply FILE --option O7 -o OUT.txt",
     "reply straddle --edited FILE --figure -o OUT.eml",
     "replay FILE",
@@ -60,6 +61,10 @@ WORDS = (
     "hypercall --list event_channel_op",
     "options O99",
     "options software_tlb_",
+    # designs
+    "trial nonesuch",
+    "trial FOLDER/text:Design",
+    "trial linear-walk -n -1",
     # scenarios
     "run wrong-vcpu --step 99999999999999999999999",
     "run wrong-vcpu --step -1",

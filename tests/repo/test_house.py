@@ -33,7 +33,7 @@ ROOMS = [
     "mail",
     "recording",
     "session",
-    "exercises",
+    "teaching",
     "analysis",
     "render",
     "api",
@@ -108,7 +108,9 @@ def _kind(name: str) -> tuple[int, str]:
 def test_modules_are_documented_and_of_one_noun(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), f"{_name(path)} does not say what it is"
-    assert len(text.splitlines()) <= 370, f"{_name(path)} has grown: one noun a module"
+    # The facade is one list of names, each for people, for type checkers and with its place.
+    limit = 480 if path == PACKAGE / "__init__.py" else 370
+    assert len(text.splitlines()) <= limit, f"{_name(path)} has grown: one noun a module"
 
 
 def test_nothing_else_lies_at_the_top() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from xenexplore.errors import InputError
 from xenexplore.options.registry import OPTIONS
-from xenexplore.render.web.page import comparison_json, trace_html
+from xenexplore.render.web.page import comparison_head, comparison_json, trace_html
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.matrix import matrix
 from xenexplore.scenario.run.runner import compare, run
@@ -116,10 +117,10 @@ def test_runs_are_those_of_the_model(site_folder: Path) -> None:
     scenario = load_builtin("wrong-vcpu")
     index = json.loads(data("wrong-vcpu/index.trace"))
     comparison = compare(scenario)
-    assert index["head"].encode() == comparison.to_json()
+    assert index["head"].encode() == comparison_head(comparison)
     assert index["text"] == builtin_text("wrong-vcpu")
     traces = [data(one["file"]) for one in index["options"]]
-    assert traces == [trace.to_json() for trace in comparison.traces]
+    assert traces == [trace_view_json(trace) for trace in comparison.traces]
     # As view.js joins them.
     head = index["head"].rstrip()[:-1]
     opens = ", ".join(str(one["opens"]) for one in index["options"])

@@ -12,6 +12,7 @@ import pytest
 from xenexplore.cli.main import main
 from xenexplore.errors import InputError
 from xenexplore.render.web.page import comparison_json
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.site import live
@@ -21,7 +22,7 @@ from xenexplore.site.engine import engine_files, fetch_engine, package_archive
 def test_what_the_page_asks_is_what_the_model_says() -> None:
     text, scenario = builtin_text("straddle"), load_builtin("straddle")
     one = json.loads(live.made(text, "giant-map"))
-    assert one["text"].encode() == run(scenario, "giant-map").to_json()
+    assert one["text"].encode() == trace_view_json(run(scenario, "giant-map"))
     every = json.loads(live.made(text))
     assert every["text"].encode() == comparison_json(compare(scenario))
     assert every["labels"] == one["labels"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from xenexplore.cli.printing import add_printing, print_record, writing
+from xenexplore.cli.diagnostics import tell
+from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_printing, print_record, writing
 from xenexplore.errors import InputError
 from xenexplore.site.build import build_site
 from xenexplore.site.engine import engine_files, fetch_engine
@@ -29,13 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the npm registry by its client; left out with a warning where that is not reached",
     )  # fmt: skip
     add_printing(parser, "what was written where")
+    add_max_size(parser, TEXT_SIZE)
 
 
 def run(args: argparse.Namespace) -> int:
     """Build the site."""
     engine = None if args.no_live else _engine()
     with writing(args.output):
-        size = build_site(args.output, scenarios=args.scenario, engine=engine, progress=_progress)
+        size = build_site(
+            args.output, scenarios=args.scenario, limit=args.max_size, engine=engine,
+            progress=_progress,
+        )  # fmt: skip
     if args.json:
         print_record(
             "site",
@@ -55,7 +60,7 @@ def _engine() -> dict[str, bytes] | None:
     try:
         tarball = fetch_engine()
     except InputError as error:
-        print(f"xenexplore: THE SITE WILL NOT RUN EDITED SCENARIOS: {error}", file=sys.stderr)
+        tell(f"xenexplore: THE SITE WILL NOT RUN EDITED SCENARIOS: {error}")
         return None
     return engine_files(tarball)
 

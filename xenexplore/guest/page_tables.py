@@ -11,9 +11,10 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
+from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
-from xenexplore.memory import GuestMemory, GuestView
+from xenexplore.guest.table_draft import TableDraft
+from xenexplore.memory import GuestMemory
 from xenexplore.paging import (
     Level,
     Mode,
@@ -79,45 +80,6 @@ _POINTER = 0x60
 (sys/amd64/amd64/pmap.c).  Of other kernels: their CPUs have walked these tables since boot."""
 
 
-class _Draft:
-    """Tables as they are being built at boot; written to the guest's memory once, page by page.
-
-    A private page costs its cipher for each write: a table of 512 entries would
-    cost it many times over.  After :meth:`finish` accesses go straight through.
-    """
-
-    __slots__ = ("_guest", "_open", "_pages")
-
-    def __init__(self, guest: GuestView) -> None:
-        self._guest = guest
-        self._open = True
-        self._pages: dict[int, bytearray] = {}
-
-    def read(self, gpa: int, size: int) -> bytes | None:
-        """Bytes of one page, as drafted or as the guest sees them."""
-        page = self._pages.get(gpa >> PAGE_SHIFT)
-        if page is None:
-            return self._guest.read(gpa, size)
-        at = gpa & PAGE_MASK
-        return bytes(page[at : at + size])
-
-    def write(self, gpa: int, data: bytes) -> bool:
-        """Draft bytes of one page; after boot, store them."""
-        if not self._open:
-            return self._guest.write(gpa, data)
-        page = self._pages.setdefault(gpa >> PAGE_SHIFT, bytearray(PAGE_SIZE))
-        at = gpa & PAGE_MASK
-        page[at : at + len(data)] = data
-        return True
-
-    def finish(self) -> None:
-        """Store what was drafted."""
-        for frame, page in self._pages.items():
-            self._guest.write(frame << PAGE_SHIFT, bytes(page))
-        self._pages.clear()
-        self._open = False
-
-
 class AddressSpaces:
     """Every address space of one guest; a root is named by its guest-physical address.
 
@@ -144,7 +106,7 @@ class AddressSpaces:
         nx: bool,
         pv: bool,
     ) -> None:
-        self._memory = _Draft(memory.guest)
+        self._memory = TableDraft(memory.guest)
         self._mode = mode
         self._frames = frames
         self._c_bit = c_bit

@@ -64,7 +64,8 @@ class Guest(GuestState, Shown):
     Traceback (most recent call last):
     ...
     xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of type, memory, \
-vcpus, encryption, p2m_order, la57, gib_pages, smap, seed; did you mean 'memory'?
+vcpus, encryption, p2m_order, la57, gib_pages, smap, pti, paging, seed, image; \
+did you mean 'memory'?
     """
 
     def __init__(self, kernel: str | GuestSpec = "linux", **choices: Any) -> None:

@@ -186,7 +186,7 @@ class Xen(XenState, Shown):
         return self.trace
 
     def undo(self) -> ActionSpec | None:
-        """Take the last action back, whoever did it; returns it, or None."""
+        """Take the last action back, the guest's or Xen's; returns it, or None."""
         return self._live().undo()
 
     def watch(self, told: Callable[[int], None]) -> None:

@@ -61,6 +61,7 @@ def build_site(
     folder: str | os.PathLike[str],
     *,
     scenarios: Iterable[str] = (),
+    limit: int | None = None,
     builtins: Sequence[str] | None = None,
     recordings: Sequence[str] = BUILT_INS,
     engine: Engine | None = None,
@@ -71,6 +72,7 @@ def build_site(
     Args:
         folder: where; new, empty, or a site that was made before.
         scenarios: files of one's own, besides the built-ins.
+        limit: most bytes of such a file; None for 4 MiB.
         builtins: names of built-in scenarios; None: all of them.
         recordings: names of recordings.
         engine: the files of the live half (:mod:`xenexplore.site.engine`), or None.
@@ -81,7 +83,7 @@ def build_site(
         OSError: a file cannot be read or written.
     """
     texts = [find_text(name) for name in (builtin_names() if builtins is None else builtins)]
-    texts += [find_text(name) for name in scenarios]
+    texts += [find_text(name, limit=limit) for name in scenarios]
     _check_names(texts)
     with new_folder(Path(folder)) as made:
         facts, listed, files = _computed(texts, recordings, progress)

@@ -11,6 +11,7 @@ from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python
 from xenexplore.render.web.page import comparison_json, opening_step
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.run.runner import compare, options_of, run
 from xenexplore.scenario.text.loader import parse_scenario
 
@@ -32,7 +33,7 @@ def made(text: str, option: str = "") -> str:
         labels = [one.label for one in options_of(scenario)]
         if option:
             trace = run(scenario, option)
-            found, opens = trace.to_json(), opening_step(trace)
+            found, opens = trace_view_json(trace), opening_step(trace)
         else:
             found, opens = comparison_json(compare(scenario)), -1
     except XenexploreError as error:

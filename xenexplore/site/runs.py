@@ -12,7 +12,8 @@ from xenexplore.render.svg import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python
-from xenexplore.render.web.page import opening_step
+from xenexplore.render.web.page import comparison_head, opening_step
+from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare
@@ -97,11 +98,11 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
         trace = row.trace
         label = trace.option.label
         place = f"{folder}/{_file_name(label, files)}.trace"
-        files[place] = packed(trace.to_json())
+        files[place] = packed(trace_view_json(trace))
         options.append({"label": label, "file": place, "opens": opening_step(trace)})
         runs[label] = _more(trace, trace_text(trace))
     index = {
-        "head": comparison.to_json().decode(),
+        "head": comparison_head(comparison).decode(),
         "options": options,
         "text": text,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from xenexplore.exercises.attempt import Exercise, ExerciseList, Verdict
+from xenexplore.teaching.attempt import Exercise, ExerciseList, Verdict
 
 __all__ = ["exercise_text", "exercises_text", "verdict_text"]
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xenexplore.scenario.run.trace import Trace
 
 __all__ = [
+    "comparison_head",
     "comparison_json",
     "folded_html",
     "html_document",
@@ -265,6 +266,12 @@ def comparison_json(comparison: Comparison) -> bytes:
     call of each returned; ``traces``, as
     :func:`~xenexplore.render.web.view_data.trace_view_json` writes each.
     """
+    paths = b",\n".join(trace_view_json(row.trace).rstrip() for row in comparison.rows)
+    return comparison_head(comparison) + b',\n"traces":[\n' + paths + b"\n]}\n"
+
+
+def comparison_head(comparison: Comparison) -> bytes:
+    """What :func:`comparison_json` writes before the traces."""
     head = comparison.to_json().rstrip()
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
     more = {
@@ -273,9 +280,7 @@ def comparison_json(comparison: Comparison) -> bytes:
         "results": [side.result for side in sides_of(comparison)],
     }
     members = [f'"{name}":{json.dumps(value, ensure_ascii=False)}' for name, value in more.items()]
-    paths = b",\n".join(trace_view_json(row.trace).rstrip() for row in comparison.rows)
-    head = b",\n".join([head[:-1], *(member.encode() for member in members)])
-    return head + b',\n"traces":[\n' + paths + b"\n]}\n"
+    return b",\n".join([head[:-1], *(member.encode() for member in members)])
 
 
 def _compact(text: str) -> str:

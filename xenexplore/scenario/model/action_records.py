@@ -331,8 +331,7 @@ class CompatCall(ActionSpec):
     Attributes:
         vcpu: which.
         buffer: the caller's struct compat_memory_reservation, 20 bytes.
-        test_first: whether the copy helper tests for Xen's own area before it
-            takes the handle in the option's way.
+        test_first: whether Xen tests for its own area before it takes the handle.
     """
 
     do: ClassVar[str] = "compat-call"

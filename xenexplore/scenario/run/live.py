@@ -31,6 +31,9 @@ __all__ = ["LiveRun"]
 class _NoDesign(Design):
     """What stands in before a design's set-up: it takes no part in what the guest does."""
 
+    def refuses(self, xen: Xen) -> str:
+        return ""
+
 
 class LiveRun:
     """One scenario's machine under one option.

@@ -30,7 +30,7 @@ async function load(name) {
   return kept.get(name);
 }
 // As comparison_json() of xenexplore/render/web/page.py joins them.
-const joined = (head, opens, traces) => `${head.trimEnd().slice(0, -1)},\n"opens":[${opens.join(", ")}],\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
+const joined = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
 
 async function fromSite(name, label) {
   if (![...chooser.options].some((one) => one.value === name)) throw new Error(`this site has no scenario '${name}'`);
@@ -40,8 +40,7 @@ async function fromSite(name, label) {
   const result = { source: index.text, labels };
   if (!label) {
     const traces = await Promise.all(index.options.map((one) => load(one.file)));
-    const opens = index.options.map((one) => one.opens);
-    return { ...result, text: joined(index.head, opens, traces), opens: -1, more: async () => (await more()).all };
+    return { ...result, text: joined(index.head, traces), opens: -1, more: async () => (await more()).all };
   }
   const one = index.options.find((option) => option.label === label);
   if (!one) throw new Error(`${name} has no design '${label}': it has ${labels.join(", ")}`);

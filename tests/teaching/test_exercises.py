@@ -8,7 +8,7 @@ import pytest
 
 import xenexplore as xe
 from xenexplore.errors import MachineError
-from xenexplore.exercises import TASKS, Exercise, exercise, exercises
+from xenexplore.teaching import TASKS, Exercise, exercise, exercises
 
 
 def solved(e: Exercise) -> Any:

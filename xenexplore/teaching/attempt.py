@@ -6,9 +6,9 @@ from typing import Any
 
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
-from xenexplore.exercises.task import Judged, Task
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
+from xenexplore.teaching.task import Judged, Task
 
 __all__ = ["Exercise", "ExerciseList", "Verdict"]
 
@@ -45,7 +45,7 @@ class Exercise(Shown):
         guest: the guest.
         xen: Xen under it; where another design is the answer, set it to the new one.
 
-    >>> from xenexplore.exercises import exercise
+    >>> from xenexplore.teaching import exercise
     >>> e = exercise("find-the-frame")
     >>> e.check(0)
     <Not yet: frame 0x0 is not behind the first byte of 'send'>

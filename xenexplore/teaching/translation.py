@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from xenexplore.exercises.task import SEND, Judged, Task, probe, same_number
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
+from xenexplore.teaching.task import SEND, Judged, Task, probe, same_number
 
 __all__ = ["TASKS"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from xenexplore.exercises import designs, registered, translation
-from xenexplore.exercises.attempt import Exercise, ExerciseList
 from xenexplore.guest.spec import no_such
+from xenexplore.teaching import designs, registered, translation
+from xenexplore.teaching.attempt import Exercise, ExerciseList
 
 __all__ = ["TASKS", "exercise", "exercises"]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from xenexplore.exercises.task import SEND, Judged, Task, probe
+from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Status
+from xenexplore.teaching.task import SEND, Judged, Task, probe
 
 __all__ = ["TASKS"]
 
@@ -15,7 +16,7 @@ __all__ = ["TASKS"]
 def _registered(*, vcpus: int = 1, register: bool = True) -> Xen:
     guest = Guest("linux", vcpus=vcpus)
     send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
-    xen = Xen(guest, design="software-tlb")
+    xen = Xen(guest, design=REGISTERED.name)
     if register:
         xen.tlb[0].register(send)
     return xen
@@ -51,7 +52,7 @@ def _small_table() -> Xen:
     guest = Guest("linux")
     for name in ("first", "second", "third"):
         guest.buffer("kmalloc", struct="evtchn_send", port=5, name=name)
-    return Xen(guest, design="software-tlb", entries=2)
+    return Xen(guest, design=REGISTERED.name, entries=2)
 
 
 def _all_hit(xen: Xen, _answer: object) -> Judged:

@@ -37,7 +37,7 @@ class Task:
         asks: what is asked, in plain text.
         hints: from a nudge to almost the answer.
         solution: Python that solves it, given ``guest`` and ``xen``: what is asked for as a
-            value is left in ``answer``; a Xen made anew is left in ``xen``.
+            value is left in ``answer``; a new Xen is left in ``xen``.
         begin: makes the session.
         judge: judges an answer (None where the session itself is the answer), asking the
             model, not a list of right answers.

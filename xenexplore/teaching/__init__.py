@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenexplore.exercises.attempt import Exercise, ExerciseList, Verdict
-from xenexplore.exercises.registry import TASKS, exercise, exercises
+from xenexplore.teaching.attempt import Exercise, ExerciseList, Verdict
+from xenexplore.teaching.registry import TASKS, exercise, exercises
 
 __all__ = ["TASKS", "Exercise", "ExerciseList", "Verdict", "exercise", "exercises"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from xenexplore.errors import MachineError
-from xenexplore.exercises.task import SEND, Judged, Task, probe
+from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Move, Status
+from xenexplore.teaching.task import SEND, Judged, Task, probe
 
 __all__ = ["TASKS"]
 
@@ -39,13 +40,13 @@ def _right(xen: Xen, _answer: object) -> Judged:
 def _gross() -> Xen:
     guest = Guest("linux")
     send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
-    xen = Xen(guest, design="software-tlb")
+    xen = Xen(guest, design=REGISTERED.name)
     xen.tlb[0].register(send)
     return xen
 
 
 def _is_proposal(xen: Xen) -> bool:
-    return xen.design.startswith("software-tlb")
+    return xen.design.startswith(REGISTERED.name)
 
 
 def _loses(xen: Xen, _answer: object) -> Judged:
