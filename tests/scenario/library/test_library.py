@@ -107,7 +107,7 @@ def test_the_matrix_shows_what_came_of_them(monkeypatch: pytest.MonkeyPatch) -> 
     assert statuses["linear-walk", "linear-walk"] == "wrong"
     assert statuses["software-tlb", "tlb, subject"] == "right"
     (line,) = [x for x in matrix_text(tuple(rows.values())).splitlines() if x[:4] == "Q1  "][:1]
-    assert line.split()[1:] == ["W", *["."] * 6, "rW", *["."] * 4, "r", "."]
+    assert line.split()[1:] == ["W", *["."] * 6, "rW", *["."] * 4, "r"]  # O0 to O12
 
 
 def test_calls_are_ones_that_a_guest_may_make() -> None:

@@ -71,7 +71,7 @@ def test_a_cell_with_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_command(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "matrix", lambda: matrix(run=False))
+    monkeypatch.setattr(module, "matrix", lambda **how: matrix(run=False, **how))
     assert main(words) == 0
     out = capsys.readouterr().out
     if "--json" in words:

@@ -86,6 +86,12 @@ _STEPS = _terms(
     ("tlb-insert", "reg, register", ("The guest registers a range: linear address, size, "
      "guest-physical address.")),
     ("tlb-purge", "purge", "The guest takes registrations back."),
+    ("walk-cache-lookup", "vTLB v0, cache v0", ("Search of the walks that Xen remembers: shadow "
+     "paging's vTLB, or a design's cache."), xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup")),
+    ("walk-cache-insert", "keep", "Xen remembers a walk that succeeded.",
+     xen("xen/arch/x86/mm/shadow/private.h", "vtlb_insert")),
+    ("walk-cache-flush", "flush", "Xen forgets every remembered walk of a vCPU.",
+     xen("xen/arch/x86/mm/shadow/private.h", "vtlb_flush")),
     ("pte-read", "L4 to L1 [index]", ("The walk reads one page-table entry: its address, the "
      "entry in hex, its flags. The index is nine bits of the linear address: 47:39 in L4, 38:30 "
      "in L3, 29:21 in L2, 20:12 in L1."), xen("xen/arch/x86/mm/guest_walk.c", "guest_walk_tables")),
