@@ -151,7 +151,7 @@ class _View:
 
     def _noted(self, units: list[int]) -> Iterator[int]:
         """The notes of each step; in a copy, only steps of some kinds bring other ones."""
-        unit, notes = -1, 0
+        unit, notes = -1, self.noted(())
         for index, node in enumerate(self.tree.steps):
             if units[index] != unit or isinstance(node.step, TELLING):
                 found = notes_at(self.trace, self.tree, index)
