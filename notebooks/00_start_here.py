@@ -46,7 +46,8 @@
 #   [03](03_software_tlb.ipynb) (stale entries), [04](04_whose_tlb.ipynb) (vCPUs), [05](05_encrypted_guests.ipynb)
 #   (sharing) and [06](06_large_buffers.ipynb) (contiguity).
 #
-# To try one of your own: the workbench at the end of this page. A design of your own: [13_your_own_design](13_your_own_design.ipynb).
+# To try one of your own: the workbench at the end of this page. Guests, buffers and tables in your hands, with exercises:
+# [12_at_the_prompt](12_at_the_prompt.ipynb). A design of your own: [13_your_own_design](13_your_own_design.ipynb).
 
 # %% [markdown]
 # ## The call

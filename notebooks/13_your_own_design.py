@@ -15,6 +15,8 @@
 # docstring, with "ours" as the source; what it does not say, such as what becomes of PV guests, is refused.
 
 # %%
+from textwrap import fill
+
 import xenexplore as xe
 
 print(xe.designs("linear-walk").text())
@@ -70,7 +72,7 @@ tried = xe.trial(LastWalk, n=33, scenarios=["stale-entry", "straddle", "wrong-vc
 kinds = {str(case.ruling) for case in tried.failed}
 assert kinds == {"silent damage", "lost check"}
 for case in tried.failed:
-    print(f"{case.found}: {case.ruling}: {case.why}")
+    print(f"{case.found}: {case.ruling}\n    {case.why}")
 
 # %% [markdown]
 # Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is no part of a
@@ -137,7 +139,7 @@ class Careless(xe.Design):
 try:
     xe.run(xe.load("evtchn-send-from-stack"), Careless)
 except xe.DesignError as error:
-    print(error)
+    print(fill(str(error), 72))
     line = error.line
 assert line == 5
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 import importlib
 from typing import Any, Protocol
 
-__all__ = ["Displays", "Pictured", "Shown", "drawn_by", "mimebundle_of", "svg_of", "text_of"]
+__all__ = [
+    "Displays",
+    "Pictured",
+    "Shown",
+    "drawn_by",
+    "mimebundle_of",
+    "pretty",
+    "svg_of",
+    "text_of",
+]
 
 
 class Displays(Protocol):
@@ -55,6 +64,14 @@ def mimebundle_of(shown: object) -> dict[str, str]:
     return _displays().mimebundle_of(shown)
 
 
+def pretty(shown: object, printer: Any) -> None:
+    """What IPython takes for a tuple's text in place of the bundle's: of a whole value its text.
+
+    Within a list or another tuple it is the value's one-line ``repr``.
+    """
+    printer.text(repr(shown) if len(printer.stack) > 1 else text_of(shown).rstrip("\n"))
+
+
 class Shown:
     """A value that shows itself as text."""
 
@@ -71,6 +88,15 @@ class Shown:
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
         """What a notebook shows, and keeps where there is no kernel."""
         return mimebundle_of(self)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # IPython looks for it class by class, beside __repr__.
+        if "_repr_pretty_" not in vars(cls):
+            cls._repr_pretty_ = Shown._repr_pretty_  # type: ignore[method-assign]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        pretty(self, printer)
 
 
 class Pictured(Shown):

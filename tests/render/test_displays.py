@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.formatters import DisplayFormatter
+from IPython.lib.pretty import pretty
 
 import xenexplore as xe
 from xenexplore.display import Shown, text_of
@@ -180,3 +182,11 @@ def test_findings_show_each_figure_by_name() -> None:
         assert len(repr(figure)) <= 2 * WIDTH
     with pytest.raises(xe.MachineError, match="no figure 'moon'"):
         findings.svg("moon")
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_ipython_shows_the_same_text_and_in_a_list_the_repr(name: str) -> None:
+    value = sample(name)
+    shown, _ = DisplayFormatter().format(value)
+    assert shown["text/plain"].rstrip("\n") == value.text().rstrip("\n")
+    assert pretty([value]) == f"[{value!r}]"

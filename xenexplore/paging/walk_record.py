@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xenexplore.addr import PAGE_SIZE, Gpa, Gva
-from xenexplore.display import mimebundle_of, text_of
+from xenexplore.display import mimebundle_of, pretty, text_of
 from xenexplore.memory.p2m import as_lookup
 from xenexplore.memory.p2m_types import P2mEntry
 from xenexplore.paging.access import Access, WalkEnd
@@ -97,6 +97,9 @@ class Walk(NamedTuple):
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
         return mimebundle_of(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        pretty(self, printer)
 
     @property
     def ok(self) -> bool:

@@ -87,7 +87,8 @@ _STEPS = _terms(
      "guest-physical address.")),
     ("tlb-purge", "purge", "The guest takes registrations back."),
     ("walk-cache-lookup", "vTLB v0, cache v0", ("Search of the walks that Xen remembers: shadow "
-     "paging's vTLB, or a design's cache."), xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup")),
+     "paging's vTLB, or a design's cache."),
+     xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup")),
     ("walk-cache-insert", "keep", "Xen remembers a walk that succeeded.",
      xen("xen/arch/x86/mm/shadow/private.h", "vtlb_insert")),
     ("walk-cache-flush", "flush", "Xen forgets every remembered walk of a vCPU.",
