@@ -7,10 +7,13 @@ installation can be named: ``XENEXPLORE_XEN_INCLUDE``.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -44,6 +47,15 @@ def release_in(include: Path) -> str:
     return "a Xen that these tests do not know"
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time: the suite runs in two, and either may be the first to need it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @cache
 def _found(release: str) -> Path | str:
     """The folder with a release's headers, or why there is none."""
@@ -55,16 +67,17 @@ def _found(release: str) -> Path | str:
     cached = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "xenexplore-tests"
     folder = cached / DEBIAN[release]
     include = folder / "root" / "usr" / "include"
-    if not (include / "xen" / "xen.h").exists():
-        try:
-            packages = Archive(folder, DEBIAN[release]).download(["libxen-dev"])
-        except RecorderError as error:
-            return (
-                f"needs the public headers of Xen {release}: {INSTALLED} has those of "
-                f"{installed}, and {error}"
-            )
-        (package,) = (path for path in packages if path.name.startswith("libxen-dev_"))
-        subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True)
+    with _alone(folder):
+        if not (include / "xen" / "xen.h").exists():
+            try:
+                packages = Archive(folder, DEBIAN[release]).download(["libxen-dev"])
+            except RecorderError as error:
+                return (
+                    f"needs the public headers of Xen {release}: {INSTALLED} has those of "
+                    f"{installed}, and {error}"
+                )
+            (package,) = (path for path in packages if path.name.startswith("libxen-dev_"))
+            subprocess.run(["dpkg-deb", "-x", package, folder / "root"], check=True)
     assert release_in(include) == release, f"{include} has those of {release_in(include)}"
     return include
 
