@@ -363,3 +363,44 @@ def test_no_plan_names_a_fact_that_is_known(caller: str) -> None:
 
 def test_facts_are_named_once() -> None:
     assert {name for kind in CALLERS.values() for name in kind.facts} <= FACTS.keys()
+
+
+DM_OPS = [
+    ("create_ioreq_server", bytes(8), b"\0\0\1" + bytes(5)),
+    ("get_ioreq_server_info", bytes(24), b"\0\0\2\0" + bytes(20)),
+    ("track_dirty_vram", struct.pack("<IIQ", 8, 0, 0), struct.pack("<IIQ", 8, 1, 0)),
+    ("set_mem_type", struct.pack("<IHHQ", 8, 0, 0, 0), struct.pack("<IHHQ", 8, 0, 1, 0)),
+    ("relocate_memory", struct.pack("<IIQQ", 8, 0, 0, 0), struct.pack("<IIQQ", 8, 1, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("op", "good", "bad"), DM_OPS)
+def test_padding_and_flags_of_a_dm_op_are_checked_before_it_answers(
+    op: str, good: bytes, bad: bytes
+) -> None:
+    """dm_op(), xen/arch/x86/hvm/dm.c; ioreq_server_dm_op(), xen/common/ioreq.c."""
+    head = struct.pack("<II", find(f"dm_op {op}").value, 0)
+    for data, value in ((good, 0), (bad, -errno.EINVAL)):
+        memory = {ARG: struct.pack("<QQQQ", 0x2000, 64, 0x3000, 64), 0x2000: head, 0x2008: data}
+        copies, outcome = run("pvh-dom0", 41, 1, 2, ARG, memory=memory)
+        assert result(outcome) == value
+        if value:
+            assert not [copy for copy in copies if copy[0] == "to"]
+
+
+@pytest.mark.parametrize(
+    ("op", "at", "bad", "error"),
+    [("cpupool_op", 0, 8, errno.ENOSYS), ("scheduler_op", 8, 2, errno.EINVAL)],
+)
+def test_an_unknown_request_of_a_sysctl_is_refused(op: str, at: int, bad: int, error: int) -> None:
+    """cpupool_do_sysctl(), xen/common/sched/cpupool.c; sched_adjust_global(), sched/core.c."""
+    body = bytearray(128)
+    body[at] = bad
+    body = bytearray(struct.pack("<II", find(f"sysctl {op}").value, 21)) + body
+    copies, outcome = run("pvh-dom0", 35, ARG, memory={ARG: bytes(body)})
+    assert (copies, result(outcome)) == ([("from", ARG, 136)], -error)
+
+
+def test_any_pv_guest_registers_its_nmi_callback() -> None:
+    """register_guest_nmi_callback(), xen/arch/x86/pv/callback.c: it looks at no domain."""
+    assert family("nmi_op").who.startswith("any PV guest")
