@@ -311,7 +311,8 @@ def test_rows_say_what_is_done_now_and_ahead(open_page: Open, files: dict[str, P
         ["L1 [19]", "is-ahead"], ["P2M", "is-ahead"], ["P2M", "is-ahead"],
         ["bytes", "is-ahead"],
     ]  # fmt: skip
-    assert page.locator(".xe-rowitem.is-bad .xe-side").first.text_content() == "miss · 1 compare"
+    missed = page.locator(".xe-rowitem.is-miss-tone .xe-side").first
+    assert missed.text_content() == "miss"
 
 
 def test_pieces_of_a_straddling_copy(open_page: Open, files: dict[str, Path]) -> None:
