@@ -13,6 +13,7 @@ from xenexplore.files.bounded import (
     read_bytes,
     read_lines,
     read_text,
+    shown_name,
     shown_size,
 )
 from xenexplore.files.loaded import HEAD, Buffer, load
@@ -31,5 +32,6 @@ __all__ = [
     "read_bytes",
     "read_lines",
     "read_text",
+    "shown_name",
     "shown_size",
 ]

@@ -30,6 +30,7 @@ __all__ = [
     "read_bytes",
     "read_lines",
     "read_text",
+    "shown_name",
     "shown_size",
 ]
 
@@ -216,8 +217,7 @@ def read_blocks(
         OSError: the file cannot be read.
     """
     with _opened(source, what, error) as stream:
-        name = "standard input" if str(source) == "-" else source
-        yield from content(stream, Count(name, limit, error))
+        yield from content(stream, Count(shown_name(source), limit, error))
 
 
 def read_lines(
@@ -284,8 +284,8 @@ def read_text(
         InputError: as for :func:`read_lines`; a byte is not UTF-8.
         OSError: the file cannot be read.
     """
-    name = "standard input" if str(source) == "-" else str(source)
-    return decoded(name, read_bytes(source, limit, what=what, error=error), what, error)
+    raw = read_bytes(source, limit, what=what, error=error)
+    return decoded(shown_name(source), raw, what, error)
 
 
 def read_bytes(
@@ -307,14 +307,20 @@ def read_bytes(
         InputError: as for :func:`read_blocks`; the compressed stream is damaged.
         OSError: the file cannot be read.
     """
-    name = "standard input" if str(source) == "-" else str(source)
     if source == "-" and sys.stdin is not None and not hasattr(sys.stdin, "buffer"):
         # Replaced by a text, as notebooks and tests do.
         return str(sys.stdin.read(limit)).encode("utf-8", "surrogateescape")
     try:
         return b"".join(read_blocks(source, limit, what=what, error=error))
     except Cut as cut:
-        raise error(name, "", expected=what, got=str(cut), hint="copy the file again") from None
+        raise error(
+            shown_name(source), "", expected=what, got=str(cut), hint="copy the file again"
+        ) from None
+
+
+def shown_name(source: str | Path) -> str:
+    """What messages call a source: a path, or ``"-"`` by its full name."""
+    return "standard input" if str(source) == "-" else str(source)
 
 
 def decoded(source: object, raw: bytes, what: str, error: type[InputError] = InputError) -> str:

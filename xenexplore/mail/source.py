@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from xenexplore.errors import ScenarioError
-from xenexplore.files import TEXT_LIMIT, decoded, read_bytes
+from xenexplore.files import TEXT_LIMIT, decoded, read_bytes, shown_name
 from xenexplore.mail.mail import Mail, Posting, read_letters_of
 from xenexplore.mail.message import has_headers
 from xenexplore.mail.quoting import depth_of, is_end
 from xenexplore.mail.statements import START, Mangled, State, read_line
-from xenexplore.scenario.library.builtin import builtin_names, builtin_text
+from xenexplore.scenario.library.builtin import builtin_text, names_file
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.text.loader import parse_scenario
 
 __all__ = ["ScenarioSource", "find_scenario", "find_source", "parse", "read_mail"]
 
 _WHAT = "a scenario"
+_SUFFIXES = (".toml", ".eml", ".mbox")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,11 @@ class ScenarioSource:
 def find_source(word: str, *, limit: int | None = None) -> ScenarioSource:
     """A scenario's text; arguments and errors as for :func:`find_scenario`."""
     base, which = _chosen(word)
-    if not _names_file(base):
+    if not names_file(base, _SUFFIXES):
         return ScenarioSource(text=builtin_text(word), source=f"{word}.toml")
-    source = "standard input" if base == "-" else base
     most = TEXT_LIMIT if limit is None else limit
     raw = read_bytes(base, most, what=_WHAT, error=ScenarioError)
-    found = _source_in(raw, source, which)
+    found = _source_in(raw, shown_name(base), which)
     return found if base == "-" else replace(found, folder=str(Path(base).parent))
 
 
@@ -66,12 +66,6 @@ def _chosen(word: str) -> tuple[str, str | None]:
     if not mark or not base or not which or Path(word).is_file():
         return word, None
     return base, which
-
-
-def _names_file(word: str) -> bool:
-    if word == "-" or "/" in word or word.endswith((".toml", ".eml", ".mbox")):
-        return True
-    return word not in builtin_names() and Path(word).is_file()
 
 
 def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
@@ -136,7 +130,7 @@ def read_mail(word: str, *, limit: int | None = None) -> Mail:
     """
     most = TEXT_LIMIT if limit is None else limit
     raw = read_bytes(word, most, what="a mail", error=ScenarioError)
-    return read_letters_of(raw, "standard input" if word == "-" else word)
+    return read_letters_of(raw, shown_name(word))
 
 
 def _source_in(raw: bytes, source: str, which: str | None) -> ScenarioSource:

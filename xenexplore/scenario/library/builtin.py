@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xenexplore.display import Shown
 from xenexplore.errors import ScenarioError
+from xenexplore.files import shown_name
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.text.loader import parse_scenario, scenario_text
 
@@ -20,6 +21,7 @@ __all__ = [
     "find_text",
     "is_builtin",
     "load_builtin",
+    "names_file",
 ]
 
 _SUFFIX = ".toml"
@@ -90,11 +92,20 @@ def find_text(word: str, *, limit: int | None = None) -> tuple[str, str]:
         ScenarioError: there is no such scenario, or its text cannot be read.
         OSError: the file cannot be read.
     """
-    named = word == "-" or "/" in word or word.endswith(_SUFFIX)
-    if named or (word not in builtin_names() and Path(word).is_file()):
-        source = "standard input" if word == "-" else word
-        return scenario_text(word, limit=limit), source
+    if names_file(word, (_SUFFIX,)):
+        return scenario_text(word, limit=limit), shown_name(word)
     return builtin_text(word), f"{word}{_SUFFIX}"
+
+
+def names_file(word: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether a word is a file's, or ``"-"``, and not a built-in's name.
+
+    What has a slash or ends in one of ``suffixes`` is a file; else a built-in's name
+    comes before a file of that name.
+    """
+    if word == "-" or "/" in word or word.endswith(suffixes):
+        return True
+    return word not in builtin_names() and Path(word).is_file()
 
 
 def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
