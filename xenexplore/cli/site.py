@@ -7,6 +7,7 @@ import sys
 
 from xenexplore.cli.diagnostics import tell
 from xenexplore.cli.printing import TEXT_SIZE, add_max_size, add_printing, print_record, writing
+from xenexplore.cli.workload_options import progress_on
 from xenexplore.errors import InputError
 from xenexplore.site.build import build_site
 from xenexplore.site.engine import engine_files, fetch_engine
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     with writing(args.output):
         size = build_site(
             args.output, scenarios=args.scenario, limit=args.max_size, engine=engine,
-            progress=_progress,
+            progress=progress_on(sys.stderr) or _line,
         )  # fmt: skip
     if args.json:
         print_record(
@@ -65,9 +66,6 @@ def _engine() -> dict[str, bytes] | None:
     return engine_files(tarball)
 
 
-def _progress(done: int, total: int, what: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\033[K{done}/{total} {what}", end="\n" if done == total else "", file=sys.stderr)
-    else:
-        print(f"{done}/{total} {what}", file=sys.stderr)
-    sys.stderr.flush()
+def _line(done: int, total: int, what: str) -> None:
+    """Progress where no terminal shows a bar."""
+    tell(f"{done}/{total} {what}")
