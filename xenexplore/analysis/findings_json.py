@@ -36,10 +36,9 @@ def plain(value: object) -> Json:
     raise TypeError(f"nothing plain: {value!r}")
 
 
-def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> dict[str, Json]:
-    """One design for one domain: verdicts counted, counts summed."""
-    verdicts = np.bincount(one.verdicts.verdict, minlength=len(Verdict))
-    record: dict[str, Json] = {
+def _whose(one: Replayed | Stepped, name: str) -> dict[str, Json]:
+    """Which design and domain, and what was refused."""
+    return {
         "design": one.design.label,
         "option": one.design.use,
         "parameters": {key: plain(value) for key, value in one.design.values},
@@ -47,6 +46,14 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
         "hypercalls": one.hypercalls,
         "refused": one.refused,
         "why_refused": dict(one.why),
+    }
+
+
+def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> dict[str, Json]:
+    """One design for one domain: verdicts counted, counts summed."""
+    verdicts = np.bincount(one.verdicts.verdict, minlength=len(Verdict))
+    record: dict[str, Json] = {
+        **_whose(one, name),
         "accesses": {
             verdict.name.lower(): int(verdicts[verdict]) for verdict in Verdict if verdicts[verdict]
         },
@@ -63,13 +70,7 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
 def stepped_json(one: Stepped, name: str) -> dict[str, Json]:
     """One design for one domain, by the step-by-step machine."""
     return {
-        "design": one.design.label,
-        "option": one.design.use,
-        "parameters": {key: plain(value) for key, value in one.design.values},
-        "domain": name,
-        "hypercalls": one.hypercalls,
-        "refused": one.refused,
-        "why_refused": dict(one.why),
+        **_whose(one, name),
         "sampled": one.sampled,
         "exact": one.exact,
         "strata": one.strata,
