@@ -9,7 +9,7 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Move, Status
-from xenexplore.teaching.task import SEND, Judged, Task, probe
+from xenexplore.teaching.task import SEND, Judged, Task, begin_registered, probe
 
 __all__ = ["TASKS"]
 
@@ -35,14 +35,6 @@ def _right(xen: Xen, _answer: object) -> Judged:
         Status.REFUSED: "the design refuses",
     }[outcome.status]
     return Judged(ok=False, says=f"under {xen.design}: {why}")
-
-
-def _gross() -> Xen:
-    guest = Guest("linux")
-    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
-    xen = Xen(guest, design=REGISTERED.name)
-    xen.tlb[0].register(send)
-    return xen
 
 
 def _is_proposal(xen: Xen) -> bool:
@@ -113,7 +105,7 @@ TASKS: Final = (
             "guest.remap(...)",
         ),
         solution="guest.remap(guest.buffers['send'])",
-        begin=_gross,
+        begin=begin_registered,
         judge=_loses,
     ),
     Task(
@@ -135,7 +127,7 @@ TASKS: Final = (
             "xen.tlb[0].purge(send)\n"
             "xen.tlb[0].register(send)"
         ),
-        begin=_gross,
+        begin=begin_registered,
         judge=_cured,
     ),
 )

@@ -8,18 +8,9 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Status
-from xenexplore.teaching.task import SEND, Judged, Task, probe
+from xenexplore.teaching.task import SEND, Judged, Task, begin_registered, probe
 
 __all__ = ["TASKS"]
-
-
-def _registered(*, vcpus: int = 1, register: bool = True) -> Xen:
-    guest = Guest("linux", vcpus=vcpus)
-    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
-    xen = Xen(guest, design=REGISTERED.name)
-    if register:
-        xen.tlb[0].register(send)
-    return xen
 
 
 def _hits(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> Judged:
@@ -39,7 +30,7 @@ def _first_hit(xen: Xen, _answer: object) -> Judged:
 
 
 def _stale() -> Xen:
-    xen = _registered()
+    xen = begin_registered()
     xen.guest.remap("send")
     return xen
 
@@ -73,7 +64,7 @@ TASKS: Final = (
         ),
         hints=("xen.tlb[0] is vCPU 0's table.", "xen.tlb[0].register(guest.buffers['send'])"),
         solution="xen.tlb[0].register(guest.buffers['send'])",
-        begin=lambda: _registered(register=False),
+        begin=lambda: begin_registered(register=False),
         judge=_first_hit,
     ),
     Task(
@@ -107,7 +98,7 @@ TASKS: Final = (
             "Tables are per vCPU: xen.tlb[1] is empty.",
         ),
         solution="xen.tlb[1].register(guest.buffers['send'])",
-        begin=lambda: _registered(vcpus=2),
+        begin=lambda: begin_registered(vcpus=2),
         judge=_other_vcpu,
     ),
     Task(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from xenexplore.hypervisor.outcome import Counts, Outcome
+from xenexplore.options.registry import REGISTERED
+from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 
-__all__ = ["SEND", "Judged", "Task", "probe", "same_number"]
+__all__ = ["SEND", "Judged", "Task", "begin_registered", "probe", "same_number"]
 
 SEND = "event_channel_op send"
 
@@ -52,6 +54,16 @@ class Task:
     begin: Callable[[], Xen]
     judge: Callable[[Xen, Any], Judged]
     answer: str = ""
+
+
+def begin_registered(*, vcpus: int = 1, register: bool = True) -> Xen:
+    """Software TLB, a Linux guest with ``send`` on a stack; registered by vCPU 0, or not."""
+    guest = Guest("linux", vcpus=vcpus)
+    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    xen = Xen(guest, design=REGISTERED.name)
+    if register:
+        xen.tlb[0].register(send)
+    return xen
 
 
 def probe(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> tuple[Outcome, Counts]:
