@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any, Self
+from typing import Self
 
 import ipywidgets as ipw
 
@@ -11,12 +11,11 @@ from xenexplore.errors import MachineError
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.text.sheet import lines_text
 from xenexplore.render.views.session_now import buffer_of_step, now_sheet
-from xenexplore.render.web.page import text_html
 from xenexplore.render.web.sheet_html import tables_html
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.xen import Xen
-from xenexplore.widgets.form import close_whole
-from xenexplore.widgets.keys import FORM_CLASS, KeepKeys
+from xenexplore.widgets.form import Form
+from xenexplore.widgets.keys import FORM_CLASS
 from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["Explorer"]
@@ -24,7 +23,7 @@ __all__ = ["Explorer"]
 _NONE = "no buffer"
 
 
-class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class Explorer(Form):
     """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
@@ -39,6 +38,8 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     Attributes:
         trace: what is on show: everything so far.
     """
+
+    _view: Stepper | None = None
 
     def __new__(cls, xen: object) -> Self:
         """Refuse what is no session before there is a widget to close."""
@@ -59,11 +60,8 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         undo = ipw.Button(description="Undo", tooltip="take the last operation back")
         text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
         bar = ipw.HBox([self._choice, undo, text], layout=ipw.Layout(flex_flow="row wrap"))
-        self._said = ipw.HTML()
         self._now = ipw.HTML()
-        self._stepper: Stepper | None = None
-        self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
-        super().__init__([self._head, bar, self._said, self._shown, self._now, KeepKeys()])
+        super().__init__([self._head, bar], below=[self._now])
         self.add_class(FORM_CLASS)
         undo.on_click(lambda _: self._undone())
         text.on_click(lambda _: self._say_or_hide(xen.scenario().text()))
@@ -74,18 +72,18 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     @property
     def trace(self) -> Trace:
         """Everything that the session has recorded so far."""
-        return self._xen.trace if self._stepper is None else self._stepper.trace
+        return self._xen.trace if self._view is None else self._view.trace
 
     @property
     def step(self) -> int | None:
         """The step on show, from 0, or None while there is none; set it to move the view."""
-        return None if self._stepper is None else int(self._stepper.step)
+        return None if self._view is None else int(self._view.step)
 
     @step.setter
     def step(self, step: int) -> None:
-        if self._stepper is None:
+        if self._view is None:
             raise MachineError("nothing has been recorded yet: there is no step to go to")
-        self._stepper.step = step
+        self._view.step = step
 
     @property
     def buffer(self) -> str:
@@ -102,38 +100,36 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         """The session has done something: show it from its first step."""
         if not self._open:
             return
-        self._put(self._xen.trace, before)
-        self._show()
+        self._head.value = f"<code>{html.escape(repr(self._xen))}</code>"
+        self._quiet = True
+        names = [_NONE, *self._xen.guest.domain.buffers]
+        if list(self._choice.options) != names:
+            held = self._choice.value
+            self._choice.options = names
+            self._choice.value = held if held in names else _NONE
+        self._go_to(self._xen.trace, before)
+        self._stepped()
+        self._quiet = False
+        self._paint()
 
-    def _put(self, trace: Trace, step: int) -> None:
+    def _go_to(self, trace: Trace, step: int) -> None:
         """Show a trace from a step on, in the view that is there; one without steps has none."""
-        view, step = self._stepper, min(step, len(trace) - 1)
+        view, step = self._view, min(step, len(trace) - 1)
         if view is not None and len(trace):
             view.show(trace, step=step)
             return
-        self._stepper = None
+        self._view = None
         if len(trace):
-            self._stepper = Stepper(trace, step=step)
-            self._stepper.observe(lambda _: self._stepped(), "step")
-        self._shown.children = () if self._stepper is None else (self._stepper,)
+            self._view = Stepper(trace, step=step)
+            self._view.observe(lambda _: self._stepped(), "step")
+        self._shown.children = () if self._view is None else (self._view,)
         if view is not None:
             view.close()
 
-    def _show(self) -> None:
-        self._head.value = f"<code>{html.escape(repr(self._xen))}</code>"
-        names = [_NONE, *self._xen.guest.domain.buffers]
-        if list(self._choice.options) != names:
-            held, self._quiet = self._choice.value, True
-            self._choice.options = names
-            self._choice.value = held if held in names else _NONE
-            self._quiet = False
-        self._stepped()
-        self._paint()
-
     def _stepped(self) -> None:
-        if self._stepper is None:
+        if self._view is None:
             return
-        name = buffer_of_step(self._xen, self._stepper.trace.steps, self._stepper.step)
+        name = buffer_of_step(self._xen, self._view.trace.steps, self._view.step)
         if name:
             self._choice.value = name
 
@@ -150,21 +146,15 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         except MachineError as error:
             self._say_or_hide(str(error))
 
-    def _say_or_hide(self, message: str) -> None:
-        said = f"<pre role='status'>{html.escape(message)}</pre>"
-        self._said.value = "" if self._said.value == said else said
-
     def text(self) -> str:
         """The session at 72 columns: its trace, and what is mapped and registered now."""
         return trace_text(self.trace) + "\n" + lines_text(now_sheet(self._xen))
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live views; for readers without a kernel the picture, the state and the text."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        text = self.text()
-        still = "" if self._stepper is None else self._stepper.still()
-        return {**data, "text/plain": text, "text/html": still + text_html(text)}, metadata
+    def static_text(self) -> str:
+        return self.text()
+
+    def scenario_python(self) -> str:
+        return ""
 
     def __repr__(self) -> str:
         return f"<Explorer of {self._xen!r}>"
@@ -172,12 +162,4 @@ class Explorer(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     def close(self) -> None:
         """End the views; the session goes on without them."""
         self._open = False
-        layout = self.layout
-        if self._stepper is not None:
-            self._stepper.close()
-            self._stepper = None
-            self._shown.children = ()
-        for child in self.children:
-            close_whole(child)
         super().close()
-        layout.close()

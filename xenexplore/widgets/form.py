@@ -25,6 +25,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     Args:
         controls: what stands above the view, in order.
+        below: what stands under it.
     """
 
     _view: TraceWidget | None = None
@@ -32,10 +33,10 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
     #: Why what the controls ask for cannot be shown; the view is of what was asked before.
     failed = ""
 
-    def __init__(self, controls: Sequence[ipw.Widget]) -> None:
+    def __init__(self, controls: Sequence[ipw.Widget], below: Sequence[ipw.Widget] = ()) -> None:
         self._message = ipw.HTML()
         self._shown = ipw.Box(layout=ipw.Layout(width="100%", display="block"))
-        super().__init__([*controls, self._message, self._shown, KeepKeys()])
+        super().__init__([*controls, self._message, self._shown, *below, KeepKeys()])
 
     def _make_bar(self, *more: ipw.Widget) -> ipw.HBox:
         """One option or all of them, and buttons: the Python that does the same, and ``more``."""
