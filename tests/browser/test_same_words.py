@@ -89,7 +89,7 @@ def shown_by_chromium(open_page: Open, folder: Path, all_: list[Trace]) -> list[
     (folder / "empty.html").write_text("<main></main>", encoding="utf-8")
     page = open_page(folder / "empty.html")
     page.add_script_tag(type="module", content=f"{web_module()}\nwindow.shown = {SHOWN};")
-    page.wait_for_function("window.shown")
+    page.wait_for_function("() => window.shown !== undefined")
     return [
         page.evaluate(
             "([data, step]) => shown(data, step)",

@@ -64,13 +64,7 @@ class SessionMachine:
 
     def _replayed(self) -> LiveRun:
         run = LiveRun(self.base, self.option)
-        set_up = self.option is None or any(isinstance(a, Setup) for a in self.actions)
-        if not run.refusal and not set_up:
-            run.start()
-        for number, action in enumerate(self.actions, 1):
-            if run.refusal:
-                break
-            run.perform(action, number)
+        run.carry_out(self.actions)
         return run
 
     def watch(self, told: Callable[[int], None]) -> None:

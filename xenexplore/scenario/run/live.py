@@ -6,7 +6,7 @@ the prompt does the same action by action, so that both record the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from xenexplore.errors import AddressError, MachineError, ScenarioError, UnsaidError
@@ -69,6 +69,20 @@ class LiveRun:
             self.xen.emit(Refusal(cite=self.design.asked, reason=self.refusal))
         else:
             self.xen.design = _NoDesign()
+
+    def carry_out(self, actions: Sequence[ActionSpec]) -> None:
+        """Set the design up, unless an action says when, and do every action; a refusal ends it.
+
+        Raises:
+            ScenarioError: the guest cannot do that.
+        """
+        timed = self.option is None or any(isinstance(action, Setup) for action in actions)
+        if not self.refusal and not timed:
+            self.start()
+        for number, action in enumerate(actions, 1):
+            if self.refusal:
+                break
+            self.perform(action, number)
 
     def start(self) -> None:
         """Set the design up: what it asks of the guest once.

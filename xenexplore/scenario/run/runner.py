@@ -9,7 +9,6 @@ from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
 from xenexplore.options.variant import Variant
-from xenexplore.scenario.model.action_records import Setup
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.comparison import Comparison, ComparisonRow
 from xenexplore.scenario.run.differences import first_difference
@@ -166,10 +165,5 @@ def run_machine(scenario: Scenario, option: Variant) -> tuple[Trace, Domain]:
         DesignError: a hook of the design raises, or gives what it must not.
     """
     live = LiveRun(scenario, option)
-    if not live.refusal and not any(isinstance(one, Setup) for one in scenario.actions):
-        live.start()
-    for number, action in enumerate(scenario.actions, 1):
-        if live.refusal:
-            break
-        live.perform(action, number)
+    live.carry_out(scenario.actions)
     return live.trace(scenario), live.xen.domain
