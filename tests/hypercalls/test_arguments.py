@@ -148,6 +148,12 @@ def test_a_paging_request_on_a_dying_domain() -> None:
             "pv-dom0", 36, ARG, memory=memory, answers={"dying": True}, xen=xen
         )
         assert (copies[-1][0], -result(outcome)) == ("to", error), xen
+    # A later leg: XSM's refusal is written back, too, before the lock.
+    memory = {ARG: request("domctl shadow_op", "shadow_op", op=11)}
+    for caller, error in (("pv", errno.EPERM), ("pv-dom0", 0)):
+        copies, outcome = run_plan(caller, 49, ARG, memory=memory)
+        assert ([copy[0] for copy in copies], -result(outcome)) == (["from", "to"], error)
+    assert run_plan("pv", 49, ARG, memory=memory, answers={"under way": True})[1].how == "failed"
     for xen in ("4.20", "4.21", "4.22"):
         lines = " ".join(line.text for line in outline(find("domctl shadow_op", xen=xen)))
         assert ("CONFIG_PAGING" in lines) is (xen != "4.20")
