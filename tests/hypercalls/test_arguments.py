@@ -283,3 +283,58 @@ def test_idle_times_go_in_two_copies_since_4_21() -> None:
     for xen, pieces in (("4.20", 1), ("4.21", 2)):
         lines = [line for line in outline(find("platform_op getidletime", xen=xen)) if line.access]
         assert len([line for line in lines if "cpumap_bitmap" in line.text]) == 2 + pieces
+
+
+def test_event_channels_and_vcpus() -> None:
+    """evtchn_bind_virq(), evtchn_bind_ipi(), evtchn_fifo_init_control(), evtchn_bind_vcpu()."""
+    facts = {"vcpus": 2, "current": 0}
+
+    def error(op: str, type_name: str, **fields: int) -> int:
+        memory = {ARG: struct_bytes(type_name, fields)}
+        return -result(run_plan("pvh", 32, find(op).value, ARG, memory=memory, facts=facts)[1])
+
+    for op in ("bind_ipi", "bind_virq", "init_control", "bind_vcpu"):
+        for vcpu, expected in ((1, 0), (2, errno.ENOENT)):
+            assert error(f"evtchn {op}", f"evtchn_{op}", vcpu=vcpu) == expected
+    assert error("evtchn bind_virq", "evtchn_bind_virq", virq=24) == errno.EINVAL
+    assert error("evtchn init_control", "evtchn_init_control", offset=4024) == 0
+    assert error("evtchn init_control", "evtchn_init_control", offset=4032) == errno.EINVAL
+    assert error("evtchn set_priority", "evtchn_set_priority", priority=16) == errno.EINVAL
+
+
+def test_small_calls_of_pv_guests() -> None:
+    """Canonical addresses and numbers: xen/arch/x86/pv/callback.c; do_vm_assist(), domain.c."""
+    edge = 1 << 47
+    for address, error in ((edge - 1, 0), (edge, errno.EINVAL), ((1 << 64) - edge, 0)):
+        data = struct_bytes("callback_register", {"address": address})
+        assert -result(run_plan("pv", 30, 0, ARG, memory={ARG: data})[1]) == error
+        assert -result(run_plan("pv", 25, 0, address)[1]) == error
+    assert -result(run_plan("pv", 25, 4, 0)[1]) == errno.EINVAL
+    for caller, kind, error in (("pv", 5, 0), ("pv", 6, 22), ("pv", 32, 0), ("pvh", 5, 0),
+                                ("pvh", 4, 22), ("arm", 5, 0)):  # fmt: skip
+        for op in (0, 1):
+            assert -result(run_plan(caller, 21, op, kind)[1]) == error
+        assert -result(run_plan(caller, 21, 2, kind)[1]) == (error or errno.ENOSYS)
+
+
+def test_populate_on_demand_is_not_for_oneself() -> None:
+    """populate_physmap(), xen/common/memory.c: it ends at the first extent, with none done."""
+    for domain, flags, done in ((SELF, 1 << 16, 0), (SELF, 0, 2), (5, 1 << 16, 2)):
+        fields = {"extent_start": MAP, "nr_extents": 2, "mem_flags": flags, "domid": domain}
+        memory = {ARG: struct_bytes("xen_memory_reservation", fields)}
+        assert run_plan("pvh-dom0", 12, 6, ARG, memory=memory)[1].value == done
+
+
+def test_iret_ends_a_multicall_and_an_entry_that_left_the_kernel_is_done() -> None:
+    """do_multicall(), xen/common/multicall.c: mc_exit, mc_preempt."""
+    entry = struct_bytes("multicall_entry", {"op": 23})
+    copies, outcome = run_plan("pv", 13, ARG, 2, memory={ARG: entry})
+    assert outcome.what == "iret's result"
+    assert ("from", ARG + 64, 64) not in copies
+    entry = struct_bytes("multicall_entry", {"op": 5})
+    memory = {ARG + 64 * at: entry for at in range(2)}
+    left = {"left kernel mode": True}
+    _, outcome = run_plan("pv", 13, ARG, 2, memory=memory, answers=left)
+    assert (outcome.how, outcome.args) == ("continued", (ARG + 64, 1))
+    _, outcome = run_plan("pv", 13, ARG, 1, memory=memory, answers=left)
+    assert outcome.how == "returned"
