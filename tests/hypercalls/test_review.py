@@ -20,6 +20,10 @@ def test_the_rate() -> None:
     assert Counter(one["verdict"] for one in TABLE["read"]) == {
         "right": 23, "errno": 33, "caller": 1, "copy": 1,
     }  # fmt: skip
+    assert Counter(one["verdict"] for one in TABLE["named"]) == {
+        "right": 3, "errno": 4, "caller": 1,
+    }  # fmt: skip
+    assert all(find(one["op"]) for one in TABLE["named"])
     assert len({one["number"] for one in TABLE["read"]}) == len(TABLE["read"]) == 58
 
 
