@@ -48,8 +48,10 @@ def taken() -> object:
         ),
         (
             lambda: with_parameters([variant("O7"), variant("linear-walk")], {"entrys": 4}),
-            f"none of 'software-tlb', 'linear-walk' has a parameter 'entrys': {BOTH}; "
-            "did you mean 'entries'?",
+            (
+                f"none of 'software-tlb', 'linear-walk' has a parameter 'entrys': {BOTH}; "
+                "did you mean 'entries'?"
+            ),
         ),
         (lambda: variant("O7: 4"), "design 'O7: 4': expected key=value after a colon, not '4'"),
         (
