@@ -102,3 +102,15 @@ def test_what_is_no_image_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(xe.ImageError, match="nothing"):
         xe.Guest.from_image(path)
+
+
+def test_tables_and_p2m_of_a_dump_are_changed_in_a_copy(file: Path, built: xe.Guest) -> None:
+    dumped, before = xe.Guest.from_image(file), file.read_bytes()
+    send, copy = built.buffers["send"], dumped.buffer("fixed", 4, address=built.buffers["send"].va)
+    leaf = dumped.page_tables.entry(copy)
+    assert (leaf.frame, leaf.flags) == (send.frames[0], built.page_tables.entry(send).flags)
+    leaf.clear("RW")
+    assert "RW" not in dumped.page_tables.entry(copy).flags.split()
+    assert dumped.p2m.runs
+    assert dumped.domain.retyped_frames == frozenset()
+    assert file.read_bytes() == before

@@ -11,6 +11,7 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
+from xenexplore.hypervisor.calls import CALL_FORMS
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.options.registry import TODAY, Chosen, variant
 from xenexplore.options.variant import Variant
@@ -103,8 +104,8 @@ class Xen(XenState, Shown):
             MachineError: no such hypercall or argument, or they do not fit in the list.
         """
         for what, word in (("outer", outer), ("inner", inner)):
-            if word not in ("as-option", "linear"):
-                raise no_such(f"form of {what}", word, ("as-option", "linear"))
+            if word not in CALL_FORMS:
+                raise no_such(f"form of {what}", word, CALL_FORMS)
         if not entries:
             raise MachineError("a multicall of no entries: expected (hypercall, {argument: value})")
         names = self.guest.domain.buffers
