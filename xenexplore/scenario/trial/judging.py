@@ -83,16 +83,15 @@ class Ran:
         outcome: the verdict.
         results: what each call returned, in order.
         contents: what the guest finds in its buffers afterwards, by name.
-        frames: the frames behind each of these buffers then, by name.
-        offsets: where each begins in its first frame, by name.
+        places: where each of these buffers is then, by name: its offset in its first frame,
+            and its frames; what has none is compared as a whole.
     """
 
     steps: tuple[Node, ...]
     outcome: Outcome
     results: tuple[int, ...]
     contents: dict[str, bytes]
-    frames: dict[str, tuple[Gfn | None, ...]]
-    offsets: dict[str, int]
+    places: dict[str, tuple[int, tuple[Gfn | None, ...]]] = field(default_factory=dict)
 
 
 def ran(scenario: Scenario, option: Variant) -> Ran:
@@ -107,8 +106,7 @@ def ran(scenario: Scenario, option: Variant) -> Ran:
     return Ran(
         trace.steps, trace.outcome,
         tuple(step.value for step in steps if isinstance(step, Return)), _contents(domain),
-        {name: domain.frames_of(name) for name in domain.buffers},
-        {name: buffer.va.offset for name, buffer in domain.buffers.items()},
+        {name: (one.va.offset, domain.frames_of(name)) for name, one in domain.buffers.items()},
     )  # fmt: skip
 
 
@@ -198,8 +196,9 @@ def _given(one: Ran) -> set[tuple[Gpa, int]]:
 
 def _answers(one: Ran, name: str, given: set[tuple[Gpa, int]]) -> bytes:
     """A buffer's bytes without those that the guest gives itself, in either run: handles."""
-    held, offset = bytearray(one.contents.get(name, b"")), one.offsets.get(name, 0)
-    for number, frame in enumerate(one.frames.get(name, ())):
+    held = bytearray(one.contents.get(name, b""))
+    offset, frames = one.places.get(name, (0, ()))
+    for number, frame in enumerate(frames):
         if frame is None:
             continue
         start = (frame.value << PAGE_SHIFT) - (number << PAGE_SHIFT) + offset
@@ -207,7 +206,8 @@ def _answers(one: Ran, name: str, given: set[tuple[Gpa, int]]) -> bytes:
             if gpa.value >> PAGE_SHIFT == frame.value:
                 low = max(gpa.value - start, 0)
                 high = min(gpa.value - start + size, len(held))
-                held[low:high] = bytes(max(high - low, 0))
+                if low < high:
+                    held[low:high] = bytes(high - low)
     return bytes(held)
 
 
