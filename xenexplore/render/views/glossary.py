@@ -63,6 +63,12 @@ _WORDS = _terms(
     ("current", "current vCPU", "The vCPU that Xen runs for now."),
     ("subject", "subject vCPU", ("The vCPU that the access is about; it may be another than the "
      "current one."), xen("xen/common/domain.c", "VCPUOP_register_runstate_memory_area")),
+    ("index", "47:39, 38:30, 29:21, 20:12", ("Nine bits of the linear address: which of the 512 "
+     "entries of a table the walk reads. 47:39 in L4, 38:30 in L3, 29:21 in L2, 20:12 in L1; "
+     "56:48 in L5, where there is one."), Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
+    ("offset", "11:0", ("The rest of the linear address: where in the page the bytes are. 11:0 "
+     "in a page of 4 KiB, 20:0 of 2 MiB, 29:0 of 1 GiB."),
+     Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
     ("once", "once", "Done once, in the set-up, and not again for each call."),
     ("calls", "calls", "Done for calls, after the set-up."),
 )  # fmt: skip
@@ -201,6 +207,7 @@ KEYS = (
     ("+ - 0", "zoom of the map"),
     ("↑ ↓", "go over the map's parts (map focused)"),
     ("/ n N", "search the steps; next, previous match"),
+    ("r", "the path drawn, or as rows"),
     ("f", "whole tab, and back"),
     ("?", "this legend"),
     ("Esc", "close, unpin"),

@@ -89,6 +89,7 @@ _PARTS = (
     "view",
     "says",
     "rows_view",
+    "path_view",
     "tables_view",
     "map_view",
     "timeline",
