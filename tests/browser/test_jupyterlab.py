@@ -221,8 +221,8 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     wait_for_views(page, 3)
     assert missing(page) == []
     # What is not laid out is missing, though its text is in the document.
-    page.evaluate("document.querySelectorAll('.xe-rows')[1].style.contentVisibility = 'hidden'")
-    assert missing(page) == [f"view 2: .xe-{part}" for part in ("rowitem", "row")]
+    page.evaluate("document.querySelectorAll('.xe-pathbox')[1].style.contentVisibility = 'hidden'")
+    assert missing(page) == ["view 2: .is-drawn .xe-box, .xe:not(.is-drawn) .xe-row"]
     lab.shut_down(page)
 
 

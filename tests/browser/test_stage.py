@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from xenexplore.render.svg import svg_of
 from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.web.page import save_html
-from xenexplore.steps import TlbLookup
+from xenexplore.steps import PteRead, TlbLookup
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ OUT = """names => names.filter(name => {
     || box.left < 0 || box.right > innerWidth + 1;
 })"""
 PARTS = [
-    ".xe-head", ".xe-controls", ".xe-say", ".xe-mapsvg", ".xe-rowitem.is-now", ".xe-sofar",
+    ".xe-head", ".xe-controls", ".xe-say", ".xe-mapsvg",
+    ".xe.is-drawn .xe-box.is-now, .xe:not(.is-drawn) .xe-rowitem.is-now", ".xe-sofar",
     ".xe-about",
 ]  # fmt: skip
 
@@ -66,6 +67,46 @@ def test_on_a_phone_nothing_is_clipped_and_buttons_are_large(open_page: Open, fi
         }).length"""
     )
     assert over == 0
+
+
+def test_the_path_is_drawn_and_bits_that_belong_together_are_lit(
+    open_page: Open, tmp_path: Path
+) -> None:
+    trace = made.straddling()
+    save_html(trace, tmp_path / "straddle.html")
+    reads = [n for n in trace.steps if isinstance(n.step, PteRead)]
+    page = open_page(tmp_path / "straddle.html", step=reads[-2].index)
+    l2 = reads[-2].step
+    assert isinstance(l2, PteRead)
+    now = page.locator(".xe-box.is-now")
+    expect(now.locator(".xe-boxname")).to_have_text(f"L2 [{l2.index}]")
+    ranges = page.locator(".xe-bitrange").all_text_contents()
+    assert ranges == ["63:48", "47:39", "38:30", "29:21", "20:12", "11:0"]
+    expect(page.locator(".xe-box.is-ahead .xe-boxname")).to_have_text(
+        [re.compile("L1"), "frame", "P2M"]
+    )
+    now.focus()
+    lit = page.locator(".xe-pathsvg .is-lit")
+    expect(lit.filter(has_text="29:21")).to_have_count(1)  # the bits of the address ...
+    digits = page.locator(".xe-box", has_text="L3 [").locator("tspan.is-lit").all_text_contents()
+    assert int("".join(digits), 16) == l2.table.value >> 12  # ... and of the entry before
+    expect(page.get_by_role("tooltip")).to_contain_text("47:39 in L4")
+    page.keyboard.press("r")
+    expect(page.locator(".xe-rowitem.is-now")).to_be_visible()
+    expect(page.locator(".xe-drawn")).to_be_hidden()
+
+
+def test_bytes_that_go_astray_have_a_branch_to_where_they_were_meant(
+    open_page: Open, file: Path
+) -> None:
+    page = open_page(file, step=31)
+    meant, wrong = page.locator(".xe-box.is-meant"), page.locator(".xe-box", has_text="WRONG")
+    expect(meant).to_be_hidden()  # before the bytes move, nobody knows
+    expect(wrong.locator(".xe-verdictline").first).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(meant).to_contain_text("gfn 1e831")
+    expect(wrong).to_contain_text("gfn 2cb1c")
+    expect(page.locator(".xe-go.is-meant path").first).to_be_visible()
 
 
 def test_every_term_is_explained_by_pointer_and_by_key(open_page: Open, file: Path) -> None:
@@ -175,5 +216,5 @@ def test_a_comparison_begins_with_its_verdict_and_folds_what_is_equal(
     assert counts.locator("visible=true").count() == counts.count()
     first, other = made.options().rows[0].trace.outcome, made.options().rows[-1].trace.outcome
     less = first.calls.p2m_entry_reads - other.calls.p2m_entry_reads
-    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > span").last
+    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > button").last
     expect(cell).to_have_attribute("data-delta", f"\N{MINUS SIGN}{less}" if less else "")

@@ -74,7 +74,7 @@ def address_fields(tree: StepTree, path: PiecePath) -> tuple[AddressField, ...]:
         for key, node in path.nodes.items()
         if key.role is NodeRole.ENTRY and positions[key].row == 0
     ]
-    fields = []
+    fields: list[AddressField] = []
     low = _ADDRESS_BITS
     for column, index in reads:
         step = tree.steps[index].step

@@ -15,6 +15,7 @@ from xenexplore.hypervisor.outcome import counts_of
 from xenexplore.render.svg.explanation import COUNTED, capitalised
 from xenexplore.render.svg.head import STATUS, given_of
 from xenexplore.render.text.run.trace import guest_line
+from xenexplore.render.views.aligned_steps import set_up_steps, waits_of
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.drawing_rules import StepLabel
@@ -42,8 +43,6 @@ from xenexplore.steps import (
     Move,
     Note,
     P2mLookup,
-    Phase,
-    PhaseName,
     PteRead,
     PteUpdate,
     Refusal,
@@ -139,6 +138,7 @@ class _View:
             "stops": [
                 n.index for n in trace.steps if isinstance(n.step, Action | Hypercall | Copy)
             ],
+            "waits": waits_of(trace),
             "worth": [n.index for n in trace.steps if _worth(n.step)],
         }
 
@@ -207,12 +207,7 @@ class _View:
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
         """What each step adds to the counts; what is done once counts past the last counter."""
-        once = {
-            inner.index
-            for node in self.tree.steps
-            if isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP
-            for inner in self.tree.inside(node.index)
-        }
+        once = set_up_steps(self.trace, self.tree)
         walked: set[int] = set()
         for node in self.tree.steps:
             shift = len(COUNTED) if node.index in once else 0
