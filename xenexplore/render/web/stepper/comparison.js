@@ -29,7 +29,7 @@ class Comparison {
     on(window, "afterprint", () => this.bands.replaceChildren());
     this.detail = null;
     this.show(options.step ?? -1);
-    this.choose(0);
+    this.mark(0);
   }
   // The common time, or -1 where all are at their ends.
   show(step) {
@@ -65,7 +65,7 @@ class Comparison {
 ${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "xe-outcomerow", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
 ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-expanded="false">${plural(this.same, "count")} equal under every option</button>` : ""}
 <section class="xe-why" aria-label="The steps that make a count" tabindex="-1" hidden></section>
-<p class="xe-sr" aria-live="polite"></p><div class="xe-detail"></div></div>`;
+<p class="xe-sr" aria-live="polite"></p><button type="button" class="xe-stepthrough" data-act="detail" aria-expanded="false"></button><div class="xe-detail"></div></div>`;
     this.range = root.querySelector("input");
     this.outcomeCells = [...root.querySelectorAll(".xe-outcomerow td")];
     this.why = new Why(this, root.querySelector(".xe-why"));
@@ -117,6 +117,7 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
     if (act.dataset.act === "prev") this.step(-1);
     else if (act.dataset.act === "next") this.step(1);
     else if (act.dataset.act === "choose") this.choose(at);
+    else if (act.dataset.act === "detail") this.detail ? this.close() : this.choose(this.chosen);
     else if (act.dataset.act === "why") this.why.show(Number(act.dataset.count), at);
     else if (act.dataset.act === "whyclose") this.why.close();
     else if (act.dataset.act === "whygo") this.goTo(at, Number(act.dataset.step));
@@ -145,16 +146,30 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
   detailStep(at) {
     return this.ends ? this.data.opens[at] : this.positions[at].index;
   }
-  choose(at) {
+  // The option whose stepper is open, or would be.
+  mark(at) {
     this.chosen = at;
     this.root.querySelectorAll('[data-act="choose"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.at) === at)));
     this.root.querySelectorAll(".xe-sheet tr").forEach((tr) => [...tr.cells].forEach((cell, k) => cell.classList.toggle("is-chosen", k === at + 1)));
+    const { ident, label } = this.data.options[at].option;
+    const button = this.root.querySelector(".xe-stepthrough");
+    button.innerHTML = `Step through <b>${esc(ident)}</b> ${esc(label)}`;
+    button.setAttribute("aria-expanded", String(this.detail !== null));
+  }
+  close() {
+    this.detail.destroy();
+    this.detail = null;
+    this.mark(this.chosen);
+  }
+  // Its stepper is opened when it is asked for.
+  choose(at) {
     this.detail?.destroy();
     this.detail = new Stepper(this.root.querySelector(".xe-detail"), this.data.traces[at], {
       step: this.detailStep(at),
       embedded: true,
       onStep: (step) => this.go(this.lockstep.timeOf(this.chosen, step), false, true),
     });
+    this.mark(at);
   }
   go(time, first = false, fromDetail = false) {
     const to = Math.min(Math.max(0, time), this.lockstep.length - 1);
