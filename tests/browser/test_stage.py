@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from xenexplore.render.svg import svg_of
 from xenexplore.render.views.comparison import verdict_of
+from xenexplore.render.views.glossary import TOUR
 from xenexplore.render.web.page import save_html
 from xenexplore.steps import PteRead, TlbLookup
 
@@ -142,6 +143,43 @@ def test_the_legend_has_keys_terms_and_sources(open_page: Open, file: Path) -> N
     expect(legend).to_be_hidden()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".xe")).to_have_attribute("data-step", "33")
+
+
+def test_the_tour_has_six_stops_and_can_be_left(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    tour = page.get_by_role("dialog", name="Tour")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Take the tour: six stops").click()
+    for at, (part, name, text) in enumerate(TOUR):
+        expect(tour).to_contain_text(f"{name} {at + 1} of {len(TOUR)}")
+        expect(tour).to_contain_text(text)
+        expect(page.locator(part)).to_have_class(re.compile("is-toured"))
+        box, whole = tour.bounding_box(), page.locator(".xe").bounding_box()
+        assert box is not None
+        assert whole is not None
+        assert box["x"] >= 0
+        assert box["y"] + box["height"] <= whole["y"] + whole["height"] + 1
+        tour.get_by_role("button", name="Done" if at == len(TOUR) - 1 else "Next").click()
+    expect(tour).to_be_hidden()
+    page.locator(".xe").focus()
+    page.keyboard.press("t")
+    expect(tour).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tour).to_be_hidden()
+    assert page.locator(".is-toured").count() == 0
+    assert page.locator(".xe").get_attribute("data-step") == "32"
+
+
+def test_no_text_of_a_view_is_smaller_than_12_px(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    page.keyboard.press("r")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".xe *")].filter(element =>
+          [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+          && element.getClientRects().length && parseFloat(getComputedStyle(element).fontSize) < 12
+        ).map(element => `${element.className.baseVal ?? element.className}: ${element.textContent}`)"""
+    )
+    assert small == []
 
 
 def test_a_citation_is_a_link(open_page: Open, file: Path) -> None:

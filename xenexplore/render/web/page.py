@@ -22,7 +22,7 @@ from xenexplore.render.svg.head import STATUS
 from xenexplore.render.views.aligned_steps import status_changes
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.comparison import sides_of, verdict_of
-from xenexplore.render.views.glossary import GLOSSARY, KEYS
+from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.step_labels import shape_of
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.steps import Status, step_kinds
@@ -79,6 +79,7 @@ _PARTS = (
     "words",
     "glyphs",
     "explain",
+    "tour",
     "search",
     "folded",
     "rows",
@@ -137,8 +138,8 @@ def _glossary() -> str:
         key: (term.name, term.text, *((str(term.cite), link_of(term.cite)) if term.cite else ()))
         for key, term in GLOSSARY.items()
     }
-    texts = (json.dumps(value, ensure_ascii=False) for value in (terms, KEYS))
-    return "const GLOSSARY = {};\nconst KEYS = {};".format(*texts)
+    texts = (json.dumps(value, ensure_ascii=False) for value in (terms, KEYS, TOUR))
+    return "const GLOSSARY = {};\nconst KEYS = {};\nconst TOUR = {};".format(*texts)
 
 
 @cache

@@ -52,9 +52,15 @@ class Comparison {
     };
     const result = ({ outcome: o }, k) => `<td>${esc(data.results[k] || "none")}</td>`;
     const list = (items) => `<td>${items.length ? [...new Set(items)].map((item) => `<span class="xe-warn" aria-hidden="true">▲</span> ${esc(item)}`).join("<br>") : "<small>none</small>"}</td>`;
-    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}">${marked(d.other_says || "The run is over.")}</button>`}</td>`;
+    const first = ({ difference: d }, k) => `<td>${k === 0 ? "<small>compared with this one</small>" : !d ? "<small>none</small>" : `<button type="button" data-act="difference" data-at="${k}" title="${esc(d.other_says)}">${marked(d.other_says || "The run is over.")}</button>`}</td>`;
     const equal = ([at]) => this.runs.every(({ last }) => last.calls(at) === this.runs[0].last.calls(at) && last.once(at) === this.runs[0].last.once(at));
-    this.same = this.used.filter(equal).length;
+    const alike = (values) => values.every((value) => value === values[0]);
+    const outcomes = data.options.map(({ outcome }) => outcome);
+    const folded = {
+      result: alike(data.results), lost: alike(outcomes.map((o) => o.lost_checks)), hazards: alike(outcomes.map((o) => o.hazards.join())),
+    };
+    const more = (same) => (same ? "xe-crow is-equal" : "");
+    this.same = this.used.filter(equal).length + Object.values(folded).filter(Boolean).length;
     const counts = this.used.map((counter) => row(`<span${term(`count:${this.runs[0].view.counts[counter[0]]}`)}>${counter[1]}</span>`, `xe-crow${equal(counter) ? " is-equal" : ""}`, each((_, k) => `<td><button type="button" class="xe-num" data-act="why" data-at="${k}" data-count="${counter[0]}"></button><svg viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><path/></svg></td>`)));
     root.innerHTML = `<div class="xe-body"><header class="xe-head"><h2>${esc(data.scenario.title)}</h2><p>${plural(data.options.length, "option")}, one scenario</p><p class="xe-right"><span class="xe-zoom" role="group" aria-label="How far"><button type="button" data-act="mode" data-ends="0" aria-pressed="true">in lockstep</button><button type="button" data-act="mode" data-ends="1" aria-pressed="false">at their ends</button></span><span class="xe-count" aria-hidden="true"></span></p></header>
 <p class="xe-verdict">${marked(data.verdict)}</p>
@@ -62,8 +68,8 @@ class Comparison {
 <div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button><button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub"><input type="range" min="0" max="${this.lockstep.length - 1}" value="0" aria-label="Step, all options in lockstep"></div></div>
 <div class="xe-bands"></div>
 <div class="xe-sheet" tabindex="0" role="group" aria-label="Options side by side"><table><thead><tr><td></td>${heads.join("")}</tr></thead><tbody>
-${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "xe-outcomerow", each(outcome))}${row("result", "", each(result))}${counts.join("")}${row("checks lost", "", each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", "", each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
-${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-expanded="false">${plural(this.same, "count")} equal under every option</button>` : ""}
+${row("now", "xe-nowrow", each(() => "<td></td>"))}${row("outcome", "xe-outcomerow", each(outcome))}${row("result", more(folded.result), each(result))}${counts.join("")}${row("checks lost", more(folded.lost), each(({ outcome: o }) => `<td>${o.lost_checks}</td>`))}${row("hazards", more(folded.hazards), each(({ outcome: o }) => list(o.hazards)))}${row("first difference", "xe-diff", each(first))}</tbody></table></div>
+${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-expanded="false">${plural(this.same, "row")} equal under every option</button>` : ""}
 <section class="xe-why" aria-label="The steps that make a count" tabindex="-1" hidden></section>
 <p class="xe-sr" aria-live="polite"></p><button type="button" class="xe-stepthrough" data-act="detail" aria-expanded="false"></button><div class="xe-detail"></div></div>`;
     this.range = root.querySelector("input");
@@ -72,7 +78,7 @@ ${this.same ? `<button type="button" class="xe-samerows" data-act="same" aria-ex
     this.bands = root.querySelector(".xe-bands");
     this.sheet = root.querySelector(".xe-sheet table");
     this.nowCells = [...root.querySelector(".xe-nowrow").querySelectorAll("td")];
-    this.countCells = [...root.querySelectorAll(".xe-crow")].map((tr) => [...tr.querySelectorAll("td")]);
+    this.countCells = [...root.querySelectorAll(".xe-crow:has(.xe-num)")].map((tr) => [...tr.querySelectorAll("td")]);
     this.live = root.querySelector(".xe-body > .xe-sr");
   }
   // A page is not wide enough for many columns: the same table in bands of a few options each.

@@ -45,7 +45,17 @@ class PathView extends View {
       mark.classList.toggle("is-ahead", first > index);
       mark.classList.toggle("is-now", (mark.matches(".xe-box:not(.is-meant)") && reached(mark).includes(now)) || mark === lookedUp);
     }
+    this.keepInSight();
     for (const mark of this.told) mark.classList.toggle("is-untold", Number(mark.dataset.told) > index);
+  }
+  // Where the path is wider than its box, the present node is scrolled to.
+  keepInSight() {
+    const { drawn } = this.parts, { path: room } = this.stepper.sizes;
+    const frame = drawn.querySelector(".xe-box.is-now > rect");
+    if (!frame) return;
+    const left = Number(frame.getAttribute("x")), right = left + Number(frame.getAttribute("width"));
+    const to = Math.max(0, right + 8 - room);
+    if (to !== this.scrolled) drawn.scrollLeft = this.scrolled = to;
   }
   html(start, at, width) {
     const { run } = this;

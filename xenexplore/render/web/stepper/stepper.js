@@ -64,6 +64,7 @@ class Stepper extends Linked {
     on(root, "pointerleave", () => this.hover(null));
     this.bubble = new Bubble(root, this.abort.signal);
     this.legend = new Legend(root, this.run);
+    this.tour = new Tour(root);
     this.search = new Search(this.run);
     on(this.finder, "input", () => this.seek(this.finder.value));
     this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
@@ -128,7 +129,8 @@ class Stepper extends Linked {
   // What Escape takes away first: the bubble, the legend, what is pinned, the whole tab.
   escape() {
     if (this.bubble.hide()) return;
-    if (this.legend.open) this.legend.toggle(false);
+    if (this.tour.open) this.tour.leave();
+    else if (this.legend.open) this.legend.toggle(false);
     else if (this.pinned || this.map.selected !== null) this.unpin();
     else this.tab.set(false);
   }
@@ -164,8 +166,9 @@ class Stepper extends Linked {
       " ": control ? null : () => this.play(!this.timer),
       Enter: control && !target.matches(".xe-row") ? null : () => (target.matches(".xe-box") ? this.go(Number(target.dataset.go)) : this.enter()),
       "+": () => this.map.setZoom(this.map.zoom + 1), "=": () => this.map.setZoom(this.map.zoom + 1), "-": () => this.map.setZoom(this.map.zoom - 1), 0: () => this.map.setZoom(0),
-      Escape: this.tab.on || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
+      Escape: this.tab.on || this.tour.open || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
       "?": () => this.legend.toggle(), "/": () => this.finder.focus(), n: () => this.again(1), N: () => this.again(-1),
+      t: () => (this.tour.open ? this.tour.leave() : this.tour.begin()),
       r: () => this.path.set(!this.path.drawn),
       f: this.options.embedded ? null : () => this.tab.set(!this.tab.on),
       ArrowDown: target === this.parts.mapbox ? () => this.map.cycle(1) : null, ArrowUp: target === this.parts.mapbox ? () => this.map.cycle(-1) : null,
@@ -190,6 +193,12 @@ class Stepper extends Linked {
       else if (kind === "fold") this.fold(Number(act.dataset.at));
       else if (kind === "share") this.share.give(act.dataset.kind);
       else if (kind === "full") this.tab.set(!this.tab.on);
+      else if (kind === "tour") {
+        this.legend.toggle(false);
+        this.tour.begin();
+      } else if (kind === "tournext") this.tour.go(this.tour.at + 1);
+      else if (kind === "tourback") this.tour.go(this.tour.at - 1);
+      else if (kind === "tourleave") this.tour.leave();
       else if (kind === "legend") this.legend.toggle();
       else if (kind === "counts") this.foldCounts(act);
     } else if (go) {
@@ -260,7 +269,7 @@ class Stepper extends Linked {
   measure() {
     const { mapbox, line, drawn } = this.parts;
     this.sizes = {
-      map: Math.max(352, Math.min(520, mapbox.clientWidth || 360)),
+      map: Math.max(376, Math.min(520, mapbox.clientWidth || 360)),
       height: Math.max(170, mapbox.clientHeight || 300),
       path: Math.max(356, drawn.parentElement.clientWidth || 660),
       line: Math.max(280, line.clientWidth || 900),
