@@ -6,8 +6,9 @@ outputs.  An .ipynb is never edited by hand.  ``--check`` builds in memory and
 exits with 1 where a saved notebook differs from what its source gives; the
 bytes of plots are left out of that, since each matplotlib draws its own.
 
-A cell's claims (its ``assert``s, but those about a name that it sets anew) become a cell of their own after it, tagged
-``claims`` and folded: they are run like the others, and a reader is spared them.
+A cell's claims (its ``assert``s, but those about a name that it sets anew) become a
+cell of their own after it, tagged ``claims`` and folded: they are run like the
+others, and a reader is spared them.
 Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows
 is beneath it, claims are left out.
 """
@@ -100,7 +101,7 @@ def _metadata(cell: NotebookNode) -> dict[str, Any]:
     kept: dict[str, Any] = {"tags": tags} if tags else {}
     begins = cell.cell_type == "markdown" and cell.source.startswith(("# ", "## "))
     slide = "skip" if CLAIMS in tags else "slide" if begins else "fragment"
-    if cell.cell_type == "code" and "View(" in cell.source or "Stepper(" in cell.source:
+    if cell.cell_type == "code" and re.search(r"(View|Stepper)\(", cell.source):
         slide = "subslide"
     kept["slideshow"] = {"slide_type": slide}
     if CLAIMS in tags:

@@ -16,7 +16,6 @@ from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from playwright.sync_api import Browser, sync_playwright
 
-
 # How tall a notebook is, in px, once every cell is laid out.
 TALL = """async () => {
   const { content } = window.jupyterapp.shell.currentWidget;

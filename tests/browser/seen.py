@@ -16,7 +16,8 @@ MISSING = """async () => {
   const stepper = [".xe-say", ".xe-count", ".xe-mapsvg", ".xe-pathbox",
                    ".is-drawn .xe-box, .xe:not(.is-drawn) .xe-row",
                    ".xe-line svg", ".xe-stop", ".xe-sofar td", "input[type=range]"];
-  const comparison = [".xe-sheet th", ".xe-sheet td", ".xe-crow:not(.is-equal) td", "input[type=range]"];
+  const comparison = [".xe-sheet th", ".xe-sheet td", ".xe-crow:not(.is-equal) td",
+                      "input[type=range]"];
   const found = [];
   for (const [at, root] of [...document.querySelectorAll(".xe")].entries()) {
     root.scrollIntoView({ block: "start" });

@@ -177,7 +177,7 @@ def test_no_text_of_a_view_is_smaller_than_12_px(open_page: Open, file: Path) ->
         """() => [...document.querySelectorAll(".xe *")].filter(element =>
           [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim())
           && element.getClientRects().length && parseFloat(getComputedStyle(element).fontSize) < 12
-        ).map(element => `${element.className.baseVal ?? element.className}: ${element.textContent}`)"""
+        ).map(element => `${element.getAttribute("class")}: ${element.textContent}`)"""
     )
     assert small == []
 

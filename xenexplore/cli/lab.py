@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import sys
+from importlib import resources
 from pathlib import Path
 
 from xenexplore.cli.printing import add_printing, print_record
@@ -195,6 +196,8 @@ def _arguments(folder: Path, port: int, args: argparse.Namespace) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
+        # Commands for our views, in a checkout too; an installed package has them in share/jupyter.
+        f"--LabApp.extra_labextensions_path={resources.files('xenexplore') / 'widgets/labextensions'}",
     ]
     if not args.verbose:
         words.append("--Application.log_level=WARN")

@@ -217,18 +217,18 @@ KEYS = (
 
 #: Six stops over a stepper: which part, its name, what to do there.
 TOUR = (
-    (".xe-controls", "Step", "The arrow keys or the slider go through the recorded run; red ticks "
-     "are where something goes wrong. / finds a step by a word or an address."),
-    (".xe-this", "This step", "What Xen or the guest does now, with the source it is taken from; "
-     "beside it, what is worth noticing."),
-    (".xe-map", "Where the buffer lives", "The same frame may have several linear addresses: the "
-     "dashed boxes are the others. Point at anything to light it in every view."),
-    (".xe-path", "How Xen gets there", "Bits of the address choose an entry in each table; each "
-     "table is looked up in the P2M first. Dotted: what the caller meant. As rows: press r."),
-    (".xe-count-part", "So far", "What the run has cost up to this step; blue counts change in it. "
-     "Point at a name to see what it counts."),
-    (".xe-time", "Line of time", "The steps around this one, in groups that fold. ? shows every "
-     "word, sign and key."),
+    (".xe-controls", "Step", ("The arrow keys or the slider go through the recorded run; red ticks "
+     "are where something goes wrong. / finds a step by a word or an address.")),
+    (".xe-this", "This step", ("What Xen or the guest does now, with the source it is taken from; "
+     "beside it, what is worth noticing.")),
+    (".xe-map", "Where the buffer lives", ("The same frame may have several linear addresses: the "
+     "dashed boxes are the others. Point at anything to light it in every view.")),
+    (".xe-path", "How Xen gets there", ("Bits of the address choose an entry in each table; each "
+     "table is looked up in the P2M first. Dotted: what the caller meant. As rows: press r.")),
+    (".xe-count-part", "So far", ("What the run has cost by now; blue counts change at this step. "
+     "Point at a name to see what it counts.")),
+    (".xe-time", "Line of time", ("The steps around this one, in groups that fold. ? shows every "
+     "word, sign and key.")),
 )  # fmt: skip
 
 
