@@ -33,6 +33,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "reply": 1,  # an answer to a mail
         "report": 1,
         "scenario": 1,
+        "shipped-recording": 1,  # a recording that comes with the package
         "site": 1,
         "sweep-row": 1,
         "trace": 1,  # xenexplore.scenario.run.trace
