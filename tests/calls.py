@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.placement.buffers import Buffer
@@ -139,6 +140,19 @@ class Ran:
             for name, buffer in self.domain.buffers.items()
             if not name.startswith(("bounce-", "gfn-list-"))
         }
+
+
+@cache
+def _untouched(spec: GuestSpec) -> Domain:
+    return Domain(spec)
+
+
+def refused(design: Design, spec: GuestSpec | None = None) -> str:
+    """Why a design cannot be used with such a guest, or ``""``; one guest of a spec for all."""
+    domain = _untouched(spec or GuestSpec())
+    why = design.refuses(Xen(domain, design))
+    assert not domain.buffers, "refusing is no set-up"
+    return why
 
 
 def run_call(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
-from calls import MAKERS, Ran, Where, run_call
+from calls import MAKERS, Ran, Where, refused, run_call
 from hypothesis import given
 from hypothesis import strategies as st
 from variants import every_variant, shown, text_of
 
 from xenexplore.errors import MachineError
-from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import TODAY
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.trial.judging import Ran as Judgeable
@@ -54,15 +53,23 @@ def _agrees(ran: Ran, today: Ran) -> None:
         assert ran.result < 0 or found.ruling is not Ruling.DAMAGE
 
 
+def _where(kind: str) -> Where:
+    return Where(kind, offset=0x500 if kind == "kmalloc" else None)
+
+
+@cache
+def _today(maker: str, kind: str) -> Ran:
+    return run_call(TODAY, MAKERS[maker], _where(kind))
+
+
 @pytest.mark.parametrize(
     ("what", "maker", "kind"),
     [pytest.param(*case, id="-".join((text_of(case[0]), *case[1:]))) for case in _cases()],
 )
 def test_every_option_moves_what_today_moves(what: Variant, maker: str, kind: str) -> None:
-    where = Where(kind, offset=0x500 if kind == "kmalloc" else None)
-    today = run_call(TODAY, MAKERS[maker], where)
+    today = _today(maker, kind)
     assert today.outcome.status == "right"
-    ran = _run(what, maker, where)
+    ran = _run(what, maker, _where(kind))
     if ran is not None:
         _agrees(ran, today)
 
@@ -71,7 +78,7 @@ def _run(
     what: Variant, maker: str, where: Where, *, spec: GuestSpec | None = None, user: bool = False
 ) -> Ran | None:
     """None: the guest is refused, or cannot have such a table."""
-    if what.make().refuses(Xen(Domain(spec or GuestSpec()), what.make())):
+    if refused(what.make(), spec):
         return None
     try:
         return run_call(

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from calls import Ran, Where, populate, run_call, word
+from calls import Ran, Where, populate, refused, run_call, word
 from variants import shown, text_of
 from workloads import Made, workload_of
 
@@ -20,7 +20,6 @@ from xenexplore.analysis.replay.replayed import Verdict
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.calls import GuestCall
-from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import TODAY
 from xenexplore.options.variant import Variant
 from xenexplore.steps import Copy, Hazard, Move
@@ -56,9 +55,7 @@ def _ran(
 
 def _refuses(what: Variant, vcpus: int, encryption: str) -> str:
     """Why the design cannot be used with the guest at all, or ``""``."""
-    spec = GuestSpec(vcpus=vcpus, encryption=encryption)  # type: ignore[arg-type]
-    design = what.make()
-    return design.refuses(Xen(Domain(spec), design))
+    return refused(what.make(), GuestSpec(vcpus=vcpus, encryption=encryption))  # type: ignore[arg-type]
 
 
 @functools.cache
