@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.site import live
-from xenexplore.site.engine import engine_files, fetch_engine, package_archive
+from xenexplore.site.engine import engine_files, fetch_engine, package_files, packed_files
 
 
 def test_what_the_page_asks_is_what_the_model_says() -> None:
@@ -40,11 +38,37 @@ def test_an_error_has_its_line() -> None:
     assert json.loads(live.made(text, "nothing"))["line"] == 0
 
 
-def test_the_archive_runs_by_itself(tmp_path: Path) -> None:
-    made = package_archive()
-    assert made == package_archive()
-    assert len(made) < 1_200_000
-    zipfile.ZipFile(io.BytesIO(made)).extractall(tmp_path)
+DESIGN = """import xenexplore as xe
+
+class Direct(xe.Design):
+    def locate(self, xen, access):
+        yield xe.Located(xe.Gpa(access.handle), access.size, checked=False)
+"""
+
+
+def test_a_design_of_ones_own_is_one_more_column() -> None:
+    text = builtin_text("straddle")
+    every = json.loads(live.made(text, "", DESIGN))
+    assert every["labels"][-1] == "direct"
+    assert len(json.loads(every["text"])["traces"]) == len(every["labels"])
+    assert json.loads(json.loads(live.made(text, "direct", DESIGN))["text"])["option"]["label"] == (
+        "direct"
+    )
+    assert "direct" in json.loads(live.more(text, "direct", DESIGN))["text"]
+    wrong = json.loads(live.made(text, "", DESIGN.replace("xe.Gpa", "xe.Gpx")))
+    assert (wrong["of"], wrong["line"]) == ("design", 5)
+    assert json.loads(live.made(text, "", "class"))["of"] == "design"
+
+
+def test_the_package_runs_by_itself(tmp_path: Path) -> None:
+    files = package_files()
+    packed = packed_files(files)
+    assert packed == packed_files(package_files())
+    head, _, rest = packed.partition(b"\n")
+    assert sum(size for _, size in json.loads(head)) == len(rest)
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
     code = (
         "import sys; sys.path.insert(0, '.'); from xenexplore.site.live import made; "
         "import xenexplore; assert xenexplore.__file__.startswith(sys.argv[1]), xenexplore; "
