@@ -40,23 +40,25 @@ def test_an_error_has_its_line() -> None:
 
 DESIGN = """import xenexplore as xe
 
-class Direct(xe.Design):
+class Again(xe.Design):
     def locate(self, xen, access):
-        yield xe.Located(xe.Gpa(access.handle), access.size, checked=False)
+        for va, size in xe.split_pages(xe.Gva(access.handle), access.size):
+            yield xe.walk_piece(xen, va, size, write=access.writes, vcpu=access.current)
 """
 
 
 def test_a_design_of_ones_own_is_one_more_column() -> None:
     text = builtin_text("straddle")
     every = json.loads(live.made(text, "", DESIGN))
-    assert every["labels"][-1] == "direct"
+    assert every["labels"][-1] == "again"
     assert len(json.loads(every["text"])["traces"]) == len(every["labels"])
-    assert json.loads(json.loads(live.made(text, "direct", DESIGN))["text"])["option"]["label"] == (
-        "direct"
+    assert json.loads(json.loads(live.made(text, "again", DESIGN))["text"])["option"]["label"] == (
+        "again"
     )
-    assert "direct" in json.loads(live.more(text, "direct", DESIGN))["text"]
-    wrong = json.loads(live.made(text, "", DESIGN.replace("xe.Gpa", "xe.Gpx")))
-    assert (wrong["of"], wrong["line"]) == ("design", 5)
+    assert "again" in json.loads(live.more(text, "again", DESIGN))["text"]
+    wrong = json.loads(live.made(text, "", DESIGN.replace("walk_piece", "walk_pice")))
+    assert (wrong["of"], wrong["line"]) == ("design", 6)
+    assert wrong["error"].startswith("your design: line 6, Again.locate")
     assert json.loads(live.made(text, "", "class"))["of"] == "design"
 
 

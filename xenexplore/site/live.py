@@ -25,6 +25,8 @@ from xenexplore.scenario.text.loader import parse_scenario
 __all__ = ["made", "more", "picture"]
 
 _SOURCE = "the text"
+# In a browser the folder is the page's own, in memory.
+_PLACE = Path(tempfile.gettempdir()) / "xenexplore-design.py"
 _LINE = re.compile(r"\bline ([0-9]+)")
 
 
@@ -51,7 +53,8 @@ def made(text: str, option: str = "", design: str = "") -> str:
     except XenexploreError as error:
         line = _LINE.search(str(error))
         of = "design" if isinstance(error, DesignError) else "scenario"
-        said = {"error": str(error), "line": int(line[1]) if line else 0, "of": of}
+        words = str(error).replace(str(_PLACE), "your design")
+        said = {"error": words, "line": int(line[1]) if line else 0, "of": of}
         return json.dumps(said)
     return json.dumps({"labels": labels, "opens": opens, "text": found.decode()})
 
@@ -60,9 +63,8 @@ def _own(design: str) -> list[type[Design]]:
     """The design that the page's text defines, if it has one."""
     if not design.strip():
         return []
-    path = Path(tempfile.gettempdir()) / "design.py"
-    path.write_text(design, encoding="utf-8")
-    found = design_in_file(str(path))
+    _PLACE.write_text(design, encoding="utf-8")
+    found = design_in_file(str(_PLACE))
     return [found[0]] if found else []
 
 

@@ -29,11 +29,13 @@ scenario's designs, and is not part of a copied link.</label></p>
 <textarea id="design" rows="14" spellcheck="false" autocomplete="off" autocapitalize="off"
 wrap="off" placeholder="import xenexplore as xe
 
-class Direct(xe.Design):
-    &quot;&quot;&quot;Every handle is a guest-physical address.&quot;&quot;&quot;
+class Again(xe.Design):
+    &quot;&quot;&quot;Today's walk, written again.&quot;&quot;&quot;
 
     def locate(self, xen, access):
-        yield xe.Located(xe.Gpa(access.handle), access.size, checked=False)"></textarea></details>"""
+        for va, size in xe.split_pages(xe.Gva(access.handle), access.size):
+            yield xe.walk_piece(xen, va, size, write=access.writes, vcpu=access.current)
+"></textarea></details>"""
 
 
 def one_file_template() -> str:
