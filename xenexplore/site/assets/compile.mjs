@@ -22,7 +22,7 @@ from xenexplore.scenario.library.builtin import builtin_text
 for name in ("straddle", "multicall-bits", "encryption-flips"):
     assert "error" not in live.made(builtin_text(name))[:20], name
 live.more(builtin_text("straddle"), "linear-walk")
-NO_NETWORK = ("urllib/request.py", "urllib/robotparser.py")  # they need sockets
+NO_NETWORK = ("html/parser.py", "urllib/request.py", "urllib/robotparser.py")  # pages and sockets
 used = {}
 packages = {}
 archive = next(path for path in sys.path if path.endswith(".zip"))
@@ -41,7 +41,7 @@ for name in packages:
         used |= {one: library.read(one) for one in parts}
 # Docstrings are a fifth of the bytecode.  Those of designs and of records of scenarios are read, and stay.
 def tree(data, name):
-    kinds = (ast.Module, ast.FunctionDef) if any(room in name for room in ("/options/", "/hypervisor/", "/scenario/model/")) else (ast.Module, ast.FunctionDef, ast.ClassDef)
+    kinds = (ast.Module, ast.FunctionDef) if any(room in name for room in ("/options/", "/hypervisor/design", "/scenario/model/")) else (ast.Module, ast.FunctionDef, ast.ClassDef)
     found = ast.parse(data, name)
     for node in ast.walk(found):
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
