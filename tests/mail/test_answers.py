@@ -14,6 +14,7 @@ import pytest
 import xenexplore as xe
 from xenexplore.cli.main import main
 from xenexplore.scenario.library.builtin import builtin_text
+from xenexplore.scenario.text.links import decode_link
 
 TEXT = builtin_text("straddle")
 SCENARIO = xe.load("straddle")
@@ -150,3 +151,28 @@ def test_texts_survive_two_levels_of_quoting() -> None:
         twice = mailers.quoted(mailers.quoted(text))
         assert max(map(len, twice.split("\n"))) <= 76
         assert mailers.wrapped(twice, 80) == twice
+
+
+def test_an_answer_links_to_its_step(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["reply", "straddle", "--option", "number-bit", "--against", "linear-walk"]
+    assert main([*words, "--site", "https://example.org/xen/"]) == 0
+    link = next(line for line in capsys.readouterr().out.splitlines() if "://" in line)
+    assert link.startswith("https://example.org/xen/view.html#")
+    found = decode_link(link)
+    trace = xe.run(SCENARIO, "number-bit")
+    assert (found.scenario, found.option) == ("straddle", trace.option.label)
+    assert found.step is not None
+    assert "guest translates" in trace.steps[found.step].step.say()
+    # A design that the scenario does not name: the link carries the text.
+    words = [
+        "reply",
+        "straddle",
+        "--option",
+        "software-tlb: entries=3",
+        "--site",
+        "https://e/view.html",
+    ]
+    assert main(words) == 0
+    link = next(line for line in capsys.readouterr().out.splitlines() if "://" in line)
+    assert link.startswith("https://e/view.html#z=")
+    assert xe.parse(decode_link(link).text).about.name == "straddle"

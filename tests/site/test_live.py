@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,7 @@ from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.site import live
-from xenexplore.site.engine import engine_files, fetch_engine, package_archive
+from xenexplore.site.engine import engine_files, fetch_engine, package_files, packed_files
 
 
 def test_what_the_page_asks_is_what_the_model_says() -> None:
@@ -40,11 +38,39 @@ def test_an_error_has_its_line() -> None:
     assert json.loads(live.made(text, "nothing"))["line"] == 0
 
 
-def test_the_archive_runs_by_itself(tmp_path: Path) -> None:
-    made = package_archive()
-    assert made == package_archive()
-    assert len(made) < 1_200_000
-    zipfile.ZipFile(io.BytesIO(made)).extractall(tmp_path)
+DESIGN = """import xenexplore as xe
+
+class Again(xe.Design):
+    def locate(self, xen, access):
+        for va, size in xe.split_pages(xe.Gva(access.handle), access.size):
+            yield xe.walk_piece(xen, va, size, write=access.writes, vcpu=access.current)
+"""
+
+
+def test_a_design_of_ones_own_is_one_more_column() -> None:
+    text = builtin_text("straddle")
+    every = json.loads(live.made(text, "", DESIGN))
+    assert every["labels"][-1] == "again"
+    assert len(json.loads(every["text"])["traces"]) == len(every["labels"])
+    assert json.loads(json.loads(live.made(text, "again", DESIGN))["text"])["option"]["label"] == (
+        "again"
+    )
+    assert "again" in json.loads(live.more(text, "again", DESIGN))["text"]
+    wrong = json.loads(live.made(text, "", DESIGN.replace("walk_piece", "walk_pice")))
+    assert (wrong["of"], wrong["line"]) == ("design", 6)
+    assert wrong["error"].startswith("your design: line 6, Again.locate")
+    assert json.loads(live.made(text, "", "class"))["of"] == "design"
+
+
+def test_the_package_runs_by_itself(tmp_path: Path) -> None:
+    files = package_files()
+    packed = packed_files(files)
+    assert packed == packed_files(package_files())
+    head, _, rest = packed.partition(b"\n")
+    assert sum(size for _, size in json.loads(head)) == len(rest)
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
     code = (
         "import sys; sys.path.insert(0, '.'); from xenexplore.site.live import made; "
         "import xenexplore; assert xenexplore.__file__.startswith(sys.argv[1]), xenexplore; "

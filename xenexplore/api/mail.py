@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xenexplore.mail.mail import posting_of_text
 from xenexplore.mail.reply import Reply, reply_to
+from xenexplore.mail.site_link import site_link
 from xenexplore.mail.source import find_source, read_mail
 from xenexplore.mail.thread import Thread, thread_of
 from xenexplore.options.registry import Chosen
@@ -19,6 +22,7 @@ def reply(
     against: Chosen | None = None,
     edited: Scenario | None = None,
     link: str = "",
+    site: str = "",
     limit: int | None = None,
 ) -> Reply:
     """An answer to a scenario in a mail, its text ready to be pasted.
@@ -30,6 +34,8 @@ def reply(
             or else the scenario's first.
         edited: the scenario as you would have it; None: unchanged.
         link: where to look at it, or ``""``.
+        site: a site's address (``xenexplore site``), for a link to the step where the answer
+            parts from the other run; or ``""``.
         limit: most bytes of the file; None for 4 MiB.
 
     Raises:
@@ -48,7 +54,12 @@ def reply(
     """
     source = find_source(mail, limit=limit)
     posting = source.posting or posting_of_text(source.text, source.source)
-    return reply_to(posting, option, against=against, edited=edited, link=link)
+    answer = reply_to(posting, option, against=against, edited=edited, link=link)
+    if not site:
+        return answer
+    named = mail if source.posting is None and edited is None else ""
+    shown = posting.scenario() if edited is None else edited
+    return replace(answer, link=site_link(site, answer, shown, named))
 
 
 def thread(mbox: str, *, limit: int | None = None) -> Thread:

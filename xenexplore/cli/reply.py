@@ -39,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--edited", metavar="FILE", help="the scenario as you would have it; its changes are shown"
     )
     parser.add_argument(
+        "--site", metavar="URL", default="",
+        help="adds a link to the step at which the runs part, in a site made by xenexplore site",
+    )  # fmt: skip
+    parser.add_argument(
         "--width", metavar="N", type=int, default=72,
         help="most columns of its own lines, from 40 (default: 72)",
     )  # fmt: skip
@@ -68,7 +72,12 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
     edited = find_scenario(args.edited, limit=args.max_size) if args.edited else None
     answer = reply(
-        args.scenario, args.option, against=args.against, edited=edited, limit=args.max_size
+        args.scenario,
+        args.option,
+        against=args.against,
+        edited=edited,
+        site=args.site,
+        limit=args.max_size,
     )
     if args.json:
         print_record("reply", answer.as_json())

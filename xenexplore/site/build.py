@@ -37,7 +37,7 @@ Progress = Callable[[int, int, str], None]
 #: Files of the live half, as they are to lie in the site: names and bytes.
 Engine = Mapping[str, bytes]
 _ASSETS: Final = ("catalogue.js", "front.js", "links.js", "site.css", "site.js", "view.js")
-_LIVE_ASSETS: Final = ("live.js", "worker.js")
+_LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

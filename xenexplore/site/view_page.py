@@ -23,6 +23,20 @@ _SLOTS: Final = {
     "xe-slot-data": "data",
 }
 
+_CELL: Final = """<details class="cell"><summary>A design of your own</summary>
+<p><label for="design">Python that defines one class; it is run in this browser beside the
+scenario's designs, and is not part of a copied link.</label></p>
+<textarea id="design" rows="14" spellcheck="false" autocomplete="off" autocapitalize="off"
+wrap="off" placeholder="import xenexplore as xe
+
+class Again(xe.Design):
+    &quot;&quot;&quot;Today's walk, written again.&quot;&quot;&quot;
+
+    def locate(self, xen, access):
+        for va, size in xe.split_pages(xe.Gva(access.handle), access.size):
+            yield xe.walk_piece(xen, va, size, write=access.writes, vcpu=access.current)
+"></textarea></details>"""
+
 
 def one_file_template() -> str:
     """The one-file export with ``{{name}}`` where a run's own parts go.
@@ -62,6 +76,7 @@ def view_page(scenarios: Sequence[ScenarioFacts], *, live: bool) -> str:
         if live
         else ""
     )
+    cell = _CELL if live else ""
     body = f"""<h1 class="sr">Step through a run</h1>
 <noscript><p>The views are drawn by a script, which this browser does not run.</p></noscript>
 <p id="opened" class="said">If this stays, the page was opened as a file: a browser loads its
@@ -80,7 +95,7 @@ scripts from a web server only. In the site's folder, run <code>python3 -m http.
 <button type="button" data-do="revert">Undo all changes</button></span></div>
 <div class="editorbox"><pre id="lines" aria-hidden="true"></pre><textarea id="source" rows="30"
 spellcheck="false" autocomplete="off" autocapitalize="off" wrap="off"></textarea></div>
-<p id="wrong" class="wrong" role="alert"></p></section>
+<p id="wrong" class="wrong" role="alert"></p>{cell}</section>
 <div id="view" data-live="{"yes" if live else "no"}"></div></div>"""
     return page(
         "Step through a run",

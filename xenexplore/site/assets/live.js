@@ -15,19 +15,20 @@ function ask(name, ...words) {
 }
 
 class Refused extends Error {
-  constructor(message, line) {
+  constructor(message, line, of) {
     super(message);
     this.line = line;
+    this.of = of;
   }
 }
 
 const model = {
-  async made(text, option) {
-    const answer = JSON.parse(await ask("made", text, option));
-    if (answer.error !== undefined) throw new Refused(answer.error, answer.line);
-    return { ...answer, source: text, more: async () => JSON.parse(await ask("more", text, option)) };
+  async made(text, option, design) {
+    const answer = JSON.parse(await ask("made", text, option, design));
+    if (answer.error !== undefined) throw new Refused(answer.error, answer.line, answer.of);
+    return { ...answer, source: text, more: async () => JSON.parse(await ask("more", text, option, design)) };
   },
-  svg: (text, option, step) => ask("picture", text, option, step),
+  svg: (text, option, step, design) => ask("picture", text, option, step, design),
 };
 
 let begun = null;

@@ -7,7 +7,7 @@ const ROOT = new URL("..", import.meta.url);
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
 const { scenario: chooser, option: optionChooser } = form.elements;
-const said = find("said"), place = find("view"), source = find("source"), wrong = find("wrong");
+const said = find("said"), place = find("view"), source = find("source"), wrong = find("wrong"), design = find("design");
 const LIVE = place.dataset.live === "yes";
 const VERDICTS = { right: "right", wrong: "wrong bytes", error: "error", refused: "refused" };
 
@@ -63,7 +63,7 @@ async function show(wanted) {
   const mine = (turn += 1);
   let made;
   try {
-    made = wanted.text ? await (await live()).made(wanted.text, wanted.option) : await fromSite(wanted.scenario, wanted.option);
+    made = wanted.text ? await (await live()).made(wanted.text, wanted.option, design?.value ?? "") : await fromSite(wanted.scenario, wanted.option);
   } catch (error) {
     if (mine === turn) failed(error, wanted);
     return false;
@@ -95,7 +95,10 @@ function failed(error, wanted) {
     wrong.textContent = text;
     if (wanted.text && source.value !== wanted.text) setSource(wanted.text);
     openEditor(true);
-    mark(error.line);
+    if (error.of === "design") {
+      design.closest("details").open = true;
+      wrong.scrollIntoView({ block: "nearest" });
+    } else mark(error.line);
   } else {
     tell(error instanceof TypeError ? "It cannot be loaded: the server does not answer." : text, true);
     if (wanted.text && !LIVE) {
@@ -222,7 +225,7 @@ async function copySvg() {
   const { step } = whole();
   if (LIVE && !data.traces && step !== shown.opens) {
     const at = step < 0 ? data.steps.length - 1 : step;
-    return copy(await (await live()).svg(shown.source, data.option.label, at), `Picture of step ${at}`);
+    return copy(await (await live()).svg(shown.source, data.option.label, at, link.text ? design?.value ?? "" : ""), `Picture of step ${at}`);
   }
   return copy((await shown.more()).svg, data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}`);
 }
@@ -261,9 +264,13 @@ function openEditor(open) {
 }
 source.addEventListener("scroll", () => { find("lines").scrollTop = source.scrollTop; });
 source.addEventListener("input", () => mark(0));
-source.addEventListener("keydown", (event) => {
+for (const box of [source, design]) box?.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) acts.run();
 });
+
+// The model is loaded once it is likely to be wanted.
+for (const kind of ["pointerover", "focusin"])
+  form.querySelector('[data-do="edit"]')?.addEventListener(kind, () => live().catch(() => {}), { once: true });
 
 const acts = {
   link: async () => copy(await address(), "Link"),
