@@ -33,5 +33,20 @@ def pvh_backends():
 
 
 @pytest.fixture(scope="session")
+def pvh_net():
+    return read_recording("pvh-net")
+
+
+@pytest.fixture(scope="session")
+def pvh_smp():
+    return read_recording("pvh-smp")
+
+
+@pytest.fixture(scope="session")
+def pvh_xen420():
+    return read_recording("pvh-xen420")
+
+
+@pytest.fixture(scope="session")
 def kallsyms():
     return read_kallsyms(built_in_path("kallsyms.dom0"))

@@ -9,8 +9,10 @@ from xenexplore.analysis.measures.buffer_sizes import Sizes, sizes
 from xenexplore.analysis.measures.cost import BreakEven, CostTable, break_even
 from xenexplore.analysis.measures.coverage import Coverage, coverage
 from xenexplore.analysis.measures.entries_needed import EntriesNeeded, entries_needed
+from xenexplore.analysis.measures.instructions import Instructions, instructions
 from xenexplore.analysis.measures.kept_walks import KeptWalks, kept_walks
 from xenexplore.analysis.measures.locality import Locality, locality, pieces_of
+from xenexplore.analysis.measures.measured_costs import costs_of
 from xenexplore.analysis.measures.miss_curve import Curve, miss_curve
 from xenexplore.analysis.measures.register_coverage import FastCoverage, fast_coverage
 from xenexplore.analysis.replay.design import DESIGNS
@@ -55,6 +57,7 @@ class Findings(Pictured):
         shape: page sizes assumed; ``costs``: the cost table.
         break_even: look-up against walk, by page sizes.
         domains: one each.
+        executed: what Xen executed, or None: the recording has no counts.
     """
 
     source: str
@@ -66,6 +69,7 @@ class Findings(Pictured):
     costs: CostTable
     break_even: tuple[BreakEven, ...]
     domains: tuple[DomainFindings, ...]
+    executed: Instructions | None = None
 
     def __repr__(self) -> str:
         names = ", ".join(domain.coverage.name for domain in self.domains)
@@ -87,13 +91,17 @@ class Findings(Pictured):
 
 def find(
     workload: Workload,
-    costs: CostTable,
+    costs: CostTable | None = None,
     *,
     designs: Sequence[Variant] = DESIGNS,
     shape: PageSizes | None = None,
     progress: Progress | None = None,
 ) -> Findings:
-    """Compute every figure for every domain of a workload."""
+    """Compute every figure for every domain of a workload.
+
+    Without a cost table: the recording's own counts, else the built-in instructions.
+    """
+    costs = costs if costs is not None else costs_of(workload)
     shape = shape if shape is not None else PageSizes()
     domains = []
     total = len(workload.domains)
@@ -113,6 +121,7 @@ def find(
         costs=costs,
         break_even=tuple(break_even(costs, order, order) for order in (0, 9, 18)),
         domains=tuple(domains),
+        executed=instructions(workload),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 
@@ -29,6 +30,8 @@ def plain(value: object) -> Json:
         return [plain(item) for item in value.tolist()]
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Fraction):
         return float(value)
     if value is None or isinstance(value, str | int | float | bool):
@@ -62,8 +65,10 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
         "calls": one.counts.as_json(),
     }
     if costs is not None:
-        record["calls_ns"] = costs.price(one.counts)
-        record["setup_ns"] = costs.price(one.setup)
+        record["calls_cost"] = costs.price(one.by_memory)
+        record["setup_cost"] = costs.price(one.setup)
+        record["saved"] = costs.price(one.today) - costs.price(one.by_memory)
+        record["saved_is_at_most"] = costs.least(one.counts)
     return record
 
 
@@ -97,9 +102,12 @@ def findings_json(findings: Findings) -> dict[str, Json]:
         },
         "costs": {
             "origin": findings.costs.origin,
+            "unit": findings.costs.unit.value,
             "guesses": findings.costs.guesses,
-            "ns": {name: plain(cost) for name, cost in findings.costs.costs.items()},
+            "each": {name: plain(cost) for name, cost in findings.costs.costs.items()},
+            "unmeasured": dict(findings.costs.unmeasured),
         },
+        "executed": plain(findings.executed),
         "break_even": plain(findings.break_even),
         "entries_for": [float(share) for share in SHARES],
         "domains": [_domain(one, findings.costs) for one in findings.domains],

@@ -12,10 +12,11 @@ from xenexplore.analysis.replay.design import DESIGNS, design
 from xenexplore.analysis.replay.replays import Replays, replay_designs
 from xenexplore.analysis.sweep import Grid, SweepTable
 from xenexplore.analysis.sweep import sweep as sweep_points
-from xenexplore.analysis.workload.find_workload import P2M_ORDERS, find_workload, p2m_order
+from xenexplore.analysis.workload.find_workload import find_workload, p2m_order
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.api.worker_pool import pool_of
+from xenexplore.memory.p2m import P2M_ORDERS
 from xenexplore.options.registry import Chosen, with_parameters
 from xenexplore.options.variant import Variant
 
@@ -100,7 +101,8 @@ def report(
         recording: as for ``xe.replay``.
         p2m: page size of the P2M, which is not recorded: ``"4K"``, ``"2M"``, ``"1G"``.
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
-        costs: a cost table (TOML) of your own.
+        costs: a cost table (TOML) of your own, or ``"guessed-ns"``; default: instructions,
+            the recording's own counts or the built-in ones.
 
     Raises:
         InputError: there is no such page size, or the cost table is malformed.
@@ -110,7 +112,7 @@ def report(
     >>> report("synthetic:calls=50:tasks=2:vcpus=1")
     <Findings synthetic: 50 hypercalls of dom1>
     """
-    table = read_costs(costs)
+    table = read_costs(costs) if costs is not None else None
     shape = PageSizes(p2m_order=p2m_order(p2m))
     return find(_workload(recording, symbols), table, shape=shape)
 

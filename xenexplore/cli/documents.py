@@ -23,6 +23,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "hypercall": 1,  # a family or a sub-op of the catalogue
         "hypercall-diff": 1,  # what differs between two releases of Xen
         "lab": 1,  # where the notebooks are; the server's address
+        "lookup": 1,  # instructions of a look-up in registered buffers
         "matching": 1,  # what the copy plans explain of a recording
         "matrix-cell": 1,
         "page-run": 1,  # a run of an address space, or what is missing from it
@@ -31,8 +32,9 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "recording": 1,  # a recording's contents
         "replay": 1,
         "reply": 1,  # an answer to a mail
-        "report": 1,
+        "report": 2,  # 2: instructions in place of nanoseconds
         "scenario": 1,
+        "shipped-recording": 1,  # a recording that comes with the package
         "site": 1,
         "sweep-row": 1,
         "trace": 1,  # xenexplore.scenario.run.trace

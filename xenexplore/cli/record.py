@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from xenexplore.cli.diagnostics import tell
-from xenexplore.cli.printing import add_printing, print_record
+from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import InputError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder import Options, Setup, record
@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--setup", action="store_true",
         help="prepare what is needed: packages of Debian in a folder (no root, nothing is "
         "installed), the plugin compiled; says sizes first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--lookup", action="store_true",
+        help="count the instructions of a look-up in registered buffers: our C, compiled here, "
+        "run on the emulator",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="with --setup: only say the sizes")
     parser.add_argument(
@@ -77,9 +82,11 @@ def run(args: argparse.Namespace) -> int:
     xen = args.tools if own else args.xen
     if args.setup:
         return _setup(Setup(args.folder, xen), dry=args.dry_run)
+    if args.lookup:
+        return _lookup(Setup(args.folder, xen), args)
     if args.kind is None or args.out is None:
         got = "no kind" if args.kind is None else "no -o FILE"
-        raise InputError("record", "", expected="record pvh|pv -o FILE, or --setup", got=got)
+        raise InputError("record", "", expected="record pvh|pv -o FILE, --setup or --lookup", got=got)
     options = Options(
         kind=GuestKind(args.kind),
         out=args.out,
@@ -133,6 +140,29 @@ def _setup(setup: Setup, *, dry: bool) -> int:
     if not dry:
         setup.run(tell)
         tell(f"ready: xenexplore record pvh --xen {setup.xen} -o pvh.jsonl.zst")
+    return 0
+
+
+def _lookup(setup: Setup, args: argparse.Namespace) -> int:
+    from xenexplore.recording.recorder.lookup import count_lookup
+
+    found = count_lookup(setup)
+    if args.json:
+        print_record(
+            "lookup",
+            {
+                "compare": found.compare, "read": found.read, "write": found.write,
+                "miss": found.miss, "compiler": found.compiler, "source": found.source,
+            },
+        )  # fmt: skip
+    else:
+        print_text(
+            f"a hit at the n-th entry: {found.read} + {found.compare} n instructions to read, "
+            f"{found.write} + {found.compare} n to write\n"
+            f"a miss of n entries: {found.miss} + {found.compare} n\n"
+            f"{found.compiler}; {setup.version()}; our C, {found.source[:19]}\n",
+            args,
+        )
     return 0
 
 

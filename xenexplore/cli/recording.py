@@ -29,6 +29,8 @@ __all__ = ["add_arguments", "report_damage", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every ``recording`` command."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = commands.add_parser("list", help="the recordings that come with the package")
+    add_printing(listing, "one object for each")
     info = commands.add_parser("info", help="counts, copies, sizes, walks, buffers by region")
     explain = commands.add_parser(
         "explain", help="hold every hypercall's copies against the catalogue's copy plan"
@@ -64,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one of the ``recording`` commands."""
+    if args.action == "list":
+        return _list(args)
     if args.action == "convert":
         from xenexplore.recording.conversion.convert import convert
 
@@ -88,6 +92,21 @@ def run(args: argparse.Namespace) -> int:
     summary = summarise(recording, find_symbols(args.file, args.symbols, limit=args.max_size))
     _print("recording", summary_json(summary) if args.json else summary_text(summary), args)
     return status
+
+
+def _list(args: argparse.Namespace) -> int:
+    from xenexplore.recording.contents.library import shipped
+
+    if args.json:
+        from xenexplore.recording.contents.library_json import shipped_json
+
+        for one in shipped():
+            print_record("shipped-recording", shipped_json(one))
+    else:
+        from xenexplore.render.text.recorded.library import library_text
+
+        print_text(library_text(shipped()), args)
+    return 0
 
 
 def _members(name: str) -> dict[str, Json]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from xenexplore.analysis.findings import find
-from xenexplore.analysis.measures.cost import read_costs
+from xenexplore.analysis.measures.cost import GUESSED, read_costs
 from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
 from xenexplore.render.text.recorded.report import report_text
@@ -18,7 +18,10 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``report``."""
     add_workload_arguments(parser)
-    parser.add_argument("--costs", metavar="FILE", help="a cost table (TOML) of your own")
+    parser.add_argument(
+        "--costs", metavar="FILE",
+        help=f"a cost table (TOML) of your own, or {GUESSED}; default: instructions that were counted",
+    )  # fmt: skip
     add_printing(parser, "one object")
     parser.add_argument("--html", metavar="FILE", help="also write the report with its figures")
     parser.add_argument("--figures", metavar="DIR", help="also write each figure as SVG")
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, compute, print."""
-    costs = read_costs(args.costs)
+    costs = read_costs(args.costs) if args.costs else None
     workload = read_it(args)
     findings = find(workload, costs, shape=shape_of(args), progress=progress_on(sys.stderr))
     if args.figures or args.html:

@@ -12,6 +12,7 @@ from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypercalls.releases import release_of
+from xenexplore.hypervisor.calls import CALL_FORMS
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.options.registry import TODAY, Chosen, variant
 from xenexplore.options.variant import Variant
@@ -120,8 +121,8 @@ class Xen(XenState, Shown):
             MachineError: no such hypercall or argument, or they do not fit in the list.
         """
         for what, word in (("outer", outer), ("inner", inner)):
-            if word not in ("as-option", "linear"):
-                raise no_such(f"form of {what}", word, ("as-option", "linear"))
+            if word not in CALL_FORMS:
+                raise no_such(f"form of {what}", word, CALL_FORMS)
         if not entries:
             raise MachineError("a multicall of no entries: expected (hypercall, {argument: value})")
         names = self.guest.domain.buffers

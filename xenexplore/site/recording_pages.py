@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 
 from xenexplore.analysis.findings import find
-from xenexplore.analysis.measures.cost import read_costs
 from xenexplore.analysis.workload.find_workload import find_workload
 from xenexplore.render.plots.figures import figures_of
 from xenexplore.render.text.recorded.report import report_text
@@ -21,7 +20,7 @@ def recording_pages(name: str) -> tuple[dict[str, bytes], tuple[str, str]]:
     Raises:
         InputError: there is no such recording.
     """
-    findings = find(find_workload(name), read_costs(None))
+    findings = find(find_workload(name))
     files: dict[str, bytes] = {}
     parts = [f"<h1>Recording {escape(name)}</h1>"]
     for figure in figures_of(findings):

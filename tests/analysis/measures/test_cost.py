@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from xenexplore.analysis.measures.cost import break_even, read_costs
+from xenexplore.analysis.measures.cost import GUESSED, CostUnit, break_even, read_costs
+from xenexplore.analysis.measures.measured_costs import costs_of
+from xenexplore.analysis.workload.tables import read_workload
 from xenexplore.errors import InputError
 from xenexplore.hypervisor.outcome import Counts
+from xenexplore.recording.recorder.lookup import lookup_source_hash
 
 
 def _table(folder: Path, text: str) -> Path:
@@ -15,10 +18,51 @@ def _table(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_built_in_table_is_all_guesses_and_says_so() -> None:
-    table = read_costs()
+def test_guessed_nanoseconds_are_all_guesses_and_say_so() -> None:
+    table = read_costs(GUESSED)
     assert table.guesses == len(table.costs)
     assert all(cost.note for cost in table.costs.values())
+    assert table.unit is CostUnit.NS
+
+
+@pytest.mark.parametrize(("xen", "name"), [("4.17", "pvh-backends"), ("4.20", "pvh-xen420")])
+def test_the_built_in_instructions_are_those_of_their_recording(xen: str, name: str) -> None:
+    """Counted again from the recording that each number names."""
+    table = read_costs(xen=xen)
+    counted = costs_of(read_workload(name))
+    assert {n: cost.amount for n, cost in counted.costs.items()} == {
+        n: cost.amount for n, cost in table.costs.items()
+    }
+    assert counted.unmeasured.keys() == table.unmeasured.keys()
+    assert table.guesses == 0
+    assert table.unit is CostUnit.INSTRUCTIONS
+    for n, cost in table.costs.items():
+        assert name in cost.source or n.startswith("tlb_")
+
+
+def test_the_look_ups_counts_are_of_the_source_that_is_shipped() -> None:
+    """Whoever changes lookup.c counts again (xenexplore record --lookup), and says so here."""
+    assert lookup_source_hash() == (
+        "sha256:a91272f5d096d280c5fe38fcdaf20b9a89202f17cf5720cc0081488735f914ae"
+    )
+    table = read_costs()
+    assert (table.of("tlb_lookups"), table.of("tlb_compares")) == (15, 10)
+
+
+def test_a_walk_by_the_table_is_the_walk_that_was_counted() -> None:
+    table = read_costs()
+    four, two = (break_even(table, leaf, 0) for leaf in (0, 9))
+    assert (four.walk, two.walk) == (3605 + 41, 2881 + 41)
+    assert (four.compares, two.compares) == (363, 290)
+
+
+def test_what_is_not_measured_makes_a_price_a_lower_bound(tmp_path: Path) -> None:
+    table = read_costs()
+    assert not table.least(Counts(copies=1, walks=1, guest_bytes_copied=9))
+    assert table.least(Counts(list_reads=1))
+    two = '[exits]\nns = 1\nguess = true\n[walks]\ninstructions = 2\nsource = "me"\n'
+    with pytest.raises(InputError, match=r"\[walks\] instructions: expected ns, as in \[exits\]"):
+        read_costs(_table(tmp_path, two))
 
 
 def test_counts_times_numbers(tmp_path: Path) -> None:
@@ -54,7 +98,7 @@ def test_break_even_is_the_walks_cost_over_a_compares(tmp_path: Path) -> None:
     )
     found = break_even(read_costs(_table(tmp_path, text)), 0, 0)
     # 4 guest entries, and 5 look-ups of 4 P2M entries each: the sixth is made either way.
-    assert (found.reads, found.lookups, found.walk_ns, found.compares) == (24, 5, 24.0, 12)
+    assert (found.reads, found.lookups, found.walk, found.compares) == (24, 5, 24.0, 12)
     assert break_even(read_costs(_table(tmp_path, text)), 18, 18).reads == 2 + 3 * 2
     free = break_even(read_costs(_table(tmp_path, "")), 0, 0)
-    assert (free.walk_ns, free.compares) == (0.0, 0)
+    assert (free.walk, free.compares) == (0.0, 0)

@@ -1,24 +1,40 @@
-"""Nanoseconds from counts, by a stated table: every number has a source or is marked a guess."""
+"""What counts cost, by a stated table: instructions that were counted, or nanoseconds of one's own.
+
+The built-in table has instructions of Xen, each counted in a recording or computed from
+such counts; nothing in it is a guess, and what was not counted is named and left out.
+"""
 
 from __future__ import annotations
 
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from importlib import resources
 from os import PathLike, fspath
+from pathlib import Path
 
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import RegionName
 from xenexplore.errors import InputError
 from xenexplore.files import read_text
 from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypervisor.outcome import Counts
 
-__all__ = ["BreakEven", "Cost", "CostTable", "break_even", "read_costs"]
+__all__ = ["GUESSED", "BreakEven", "Cost", "CostTable", "CostUnit", "break_even", "read_costs"]
 
 _COUNTS = tuple(item.name for item in fields(Counts))
+GUESSED = "guessed-ns"
+"""The built-in table of guessed nanoseconds, as ``--costs`` takes it."""
+
+
+class CostUnit(Enum):
+    """What a table's numbers are."""
+
+    INSTRUCTIONS = "instructions"
+    NS = "ns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +42,11 @@ class Cost:
     """What one of a count costs.
 
     Attributes:
-        ns: nanoseconds; ``source``: where the number is from, or ``""``: a guess.
+        amount: in the table's unit; ``source``: where it is from, or ``""``: a guess.
         note: what it stands for.
     """
 
-    ns: float
+    amount: float
     source: str
     note: str
 
@@ -44,11 +60,16 @@ class Cost:
 class CostTable:
     """Costs by the name of the count (a field of :class:`~xenexplore.hypervisor.outcome.Counts`).
 
-    Counts that are not named cost nothing.
+    Attributes:
+        origin: where the table is from; ``unit``: of its numbers.
+        costs: by count; counts that are not named cost nothing.
+        unmeasured: counts that do cost something which nobody has measured, and why.
     """
 
     origin: str
     costs: Mapping[str, Cost]
+    unit: CostUnit = CostUnit.NS
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def guesses(self) -> int:
@@ -56,59 +77,105 @@ class CostTable:
         return sum(cost.guess for cost in self.costs.values())
 
     def of(self, name: str) -> float:
-        """Nanoseconds for one of a count."""
+        """What one of a count costs."""
         cost = self.costs.get(name)
-        return cost.ns if cost is not None else 0.0
+        return cost.amount if cost is not None else 0.0
 
     def price(self, counts: Counts) -> float:
-        """Nanoseconds for all counts together."""
-        return math.fsum(getattr(counts, name) * cost.ns for name, cost in self.costs.items())
+        """All counts together; without those that are not measured, see :meth:`least`."""
+        return math.fsum(getattr(counts, name) * cost.amount for name, cost in self.costs.items())
+
+    def least(self, counts: Counts) -> bool:
+        """Whether :meth:`price` is a lower bound: some of the counts are not measured."""
+        return any(getattr(counts, name) for name in self.unmeasured)
 
 
-def read_costs(path: str | PathLike[str] | None = None) -> CostTable:
+def read_costs(path: str | PathLike[str] | None = None, xen: str = DEFAULT) -> CostTable:
     """Read a cost table (TOML); without a path, the one that comes with the package.
 
     Args:
-        path: a TOML file; None: the built-in table.
+        path: a TOML file; ``"guessed-ns"``: the built-in table of guessed nanoseconds (a file
+            of that name wins); None: the built-in instructions.
+        xen: the release whose instructions are wanted; 4.17's where it was not measured.
 
     Raises:
-        InputError: a count that does not exist, or a number without source
-            and without ``guess = true``; more than 4 MiB of text.
+        InputError: a count that does not exist, a number without source and without
+            ``guess = true``, two units in one table; more than 4 MiB of text.
         OSError: the file cannot be read.
 
     >>> read_costs().origin
-    'the built-in table'
+    'Xen 4.17, measured'
     """
     if path is None:
-        text = (resources.files("xenexplore.analysis.measures") / "data" / "cost.toml").read_text(
-            "utf-8"
-        )
-        origin = "the built-in table"
-    else:
-        text, origin = read_text(fspath(path), what="a TOML table of costs"), str(path)
+        return _measured(xen)
+    if fspath(path) == GUESSED and not Path(path).exists():
+        return _table("guessed nanoseconds", _parsed(GUESSED, _built_in("guessed_ns.toml")))
+    text, origin = read_text(fspath(path), what="a TOML table of costs"), str(path)
+    return _table(origin, _parsed(origin, text))
+
+
+def _built_in(name: str) -> str:
+    folder = resources.files("xenexplore.analysis.measures") / "data"
+    return (folder / name).read_text("utf-8")
+
+
+def _parsed(origin: str, text: str) -> Mapping[str, object]:
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(origin, "", expected="a TOML table of costs", got=str(error)) from None
-    return CostTable(origin, {name: _cost(origin, name, value) for name, value in data.items()})
 
 
-def _cost(origin: str, name: str, value: object) -> Cost:
+def _measured(xen: str) -> CostTable:
+    name = "instructions.toml"
+    releases = tomllib.loads(_built_in(name))
+    chosen = xen if xen in releases else DEFAULT
+    return _table(f"Xen {chosen}, measured", releases[chosen])
+
+
+def _table(origin: str, data: Mapping[str, object]) -> CostTable:
+    costs: dict[str, Cost] = {}
+    units: dict[CostUnit, str] = {}
+    unmeasured: dict[str, str] = {}
+    for name, value in data.items():
+        found = _cost(origin, name, value)
+        if isinstance(found, str):
+            unmeasured[name] = found
+            continue
+        unit, costs[name] = found
+        units.setdefault(unit, name)
+    if len(units) > 1:
+        first, second = units.items()
+        raise InputError(
+            origin, f"[{second[1]}] {second[0].value}", expected=f"{first[0].value}, as in "
+            f"[{first[1]}]", got=second[0].value, hint="one table has one unit",
+        )  # fmt: skip
+    return CostTable(origin, costs, next(iter(units), CostUnit.NS), unmeasured)
+
+
+def _cost(origin: str, name: str, value: object) -> tuple[CostUnit, Cost] | str:
+    """Unit and cost, or why it was not measured."""
     if name not in _COUNTS:
         known = ", ".join(_COUNTS)
         raise InputError(origin, f"[{name}]", expected=f"one of {known}", got=repr(name))
     if not isinstance(value, dict):
         raise InputError(origin, name, expected=f"a table [{name}]", got=repr(value))
-    ns = value.get("ns")
-    if isinstance(ns, bool) or not isinstance(ns, int | float) or not 0 <= ns < math.inf:
-        raise InputError(origin, f"[{name}] ns", expected="nanoseconds, 0 or more", got=repr(ns))
+    if value.get("unmeasured") is True:
+        return str(value.get("note", ""))
+    unit = CostUnit.INSTRUCTIONS if CostUnit.INSTRUCTIONS.value in value else CostUnit.NS
+    amount = value.get(unit.value)
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < math.inf:
+        what = "nanoseconds" if unit is CostUnit.NS else "instructions"
+        raise InputError(
+            origin, f"[{name}] {unit.value}", expected=f"{what}, 0 or more", got=repr(amount)
+        )
     source, guess = value.get("source", ""), value.get("guess", False)
     if not isinstance(source, str) or bool(source) == bool(guess):
         raise InputError(
             origin, f"[{name}]", expected='either source = "..." or guess = true',
             got=f"source = {source!r}, guess = {guess!r}",
         )  # fmt: skip
-    return Cost(float(ns), source, str(value.get("note", "")))
+    return unit, Cost(float(amount), source, str(value.get("note", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +187,7 @@ class BreakEven:
         reads: memory reads that a hit saves: guest entries and P2M entries
             (the look-up of the final frame is made either way).
         lookups: P2M look-ups that it saves.
-        walk_ns: what it saves by the cost table.
+        walk: what it saves by the cost table, in its unit.
         compares: entries that may be compared before a hit costs as much as
             the walk, by the cost table.
     """
@@ -129,7 +196,7 @@ class BreakEven:
     p2m_order: int
     reads: int
     lookups: int
-    walk_ns: float
+    walk: float
     compares: int
 
 
@@ -149,8 +216,9 @@ def break_even(table: CostTable, leaf: int, p2m_order: int) -> BreakEven:
     entries = int(shape.pte_reads(region)[0])
     lookups = entries + 1
     saved = Counts(
-        pte_reads=entries, p2m_lookups=lookups, p2m_entry_reads=lookups * shape.entry_reads
-    )
+        walks=1, pte_reads=entries, p2m_lookups=lookups,
+        p2m_entry_reads=lookups * shape.entry_reads,
+    )  # fmt: skip
     walk = table.price(saved)
     left = walk - table.of("tlb_lookups")
     each = table.of("tlb_compares")

@@ -292,7 +292,17 @@ def _result(
         setup = replace(setup, exits=asked, tlb_inserts=asked)
     counts = _counts(run, found, done, prepared)
     return Replayed(run.what, run.domain, calls, len(prepared.refused), prepared.why, verdicts,
-                    len(table) if table is not None else 0, setup, counts)  # fmt: skip
+                    len(table) if table is not None else 0, setup, counts,
+                    counts if run.pv else _today(run, done, prepared))  # fmt: skip
+
+
+def _today(run: _Run, done: NDArray[np.bool_], prepared: Prepared) -> Counts:
+    """The same calls by today's walk: one walk for each page."""
+    found = _nothing(len(run.rows))
+    pages = run.recorded().pages
+    found.verdict[:] = Verdict.WALK
+    found.pieces[:] = found.walks[:] = pages
+    return _counts(run, found, done, replace(Prepared.nothing(), refused=prepared.refused))
 
 
 def _counts(

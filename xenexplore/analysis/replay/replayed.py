@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ class Replayed:
         entries: registered buffers in one table (registered before the first call).
         setup: counts of registering them in every table.
         counts: counts of the calls that it carries.
+        today: counts of the same calls under today's walk.
     """
 
     design: Variant
@@ -70,6 +71,7 @@ class Replayed:
     entries: int
     setup: Counts
     counts: Counts
+    today: Counts = field(default_factory=Counts)
 
     @property
     def reads_per_call(self) -> float:
@@ -81,6 +83,15 @@ class Replayed:
         counts = self.counts
         reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
         return reads / carried if carried else 0.0
+
+    @property
+    def by_memory(self) -> Counts:
+        """Its counts without the copies that travel in registers: no copy function runs for them.
+
+        What takes their place is in ``register_bytes``.
+        """
+        registers = int((self.verdicts.verdict == Verdict.REGISTER).sum())
+        return replace(self.counts, copies=self.counts.copies - registers)
 
     def share(self, *wanted: Verdict) -> float:
         """Share of accesses with one of these verdicts (0 where there are none)."""

@@ -12,11 +12,11 @@ from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload.tables import Workload, read_workload
 from xenexplore.errors import InputError
 from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
-from xenexplore.recording.format.stream import BUILT_INS, built_in_path
+from xenexplore.memory.p2m import P2M_ORDERS
+from xenexplore.recording.format.stream import WITH_SYMBOLS, built_in_path
 
-__all__ = ["P2M_ORDERS", "find_symbols", "find_workload", "p2m_order"]
+__all__ = ["find_symbols", "find_workload", "p2m_order"]
 
-P2M_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
 """Page sizes of the P2M: log2 of the frames of one entry."""
 
 
@@ -38,7 +38,7 @@ def p2m_order(size: str) -> int:
 def find_symbols(
     recording: str, symbols: str | PathLike[str] | None = None, *, limit: int | None = None
 ) -> SymbolTable | None:
-    """A guest kernel's symbols: as given, or those that come with the built-in recordings.
+    """A guest kernel's symbols: as given, or those that come with most built-in recordings.
 
     Args:
         recording: its file or name.
@@ -51,7 +51,7 @@ def find_symbols(
     """
     if symbols:
         return read_kallsyms(fspath(symbols), limit=limit)
-    if recording in BUILT_INS and not Path(recording).exists():
+    if recording in WITH_SYMBOLS and not Path(recording).exists():
         return read_kallsyms(built_in_path("kallsyms.dom0"))
     return None
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
+from xenexplore.analysis.workload.executed import Executed, executed_of
 from xenexplore.analysis.workload.layout_evidence import Evidence
 from xenexplore.guest.layout.linux_layout import KERNEL_STACK
 from xenexplore.guest.layout.regions import RegionKind
@@ -117,6 +118,7 @@ class Workload:
             (:mod:`xenexplore.recording.matching.logged_twice`).
         limits: what keeps these figures from being general, in words.
         xen: the release of Xen that got the hypercalls.
+        executed: what Xen executed for them, or None: it was not counted.
     """
 
     source: str
@@ -129,6 +131,7 @@ class Workload:
     repeats: int = 0
     limits: tuple[str, ...] = ()
     xen: str = DEFAULT
+    executed: Executed | None = None
 
     def inside(self, domain: int) -> NDArray[np.int64]:
         """Rows of the accesses that a domain's hypercalls made."""
@@ -177,6 +180,7 @@ class _Builder:
         self._calls: list[CallTable] = []
         self._accesses: list[AccessTable] = []
         self._identity: list[NDArray[np.bool_]] = []
+        self._executed: list[Executed] = []
         self._rows = self._repeats = 0
         self._facts = Facts()
         self._domains: tuple[RecordedDomain, ...] = ()
@@ -194,6 +198,9 @@ class _Builder:
         call = np.where(accesses.call < 0, -1, accesses.call) + self._rows
         self._accesses.append(replace(accesses, call=call))
         self._calls.append(_calls(chunk))
+        executed = executed_of(chunk)
+        if executed is not None:
+            self._executed.append(executed)
         self._rows += len(chunk.calls)
 
     def done(self, source: str) -> Workload:
@@ -220,6 +227,7 @@ class _Builder:
             repeats=self._repeats,
             limits=limits(header_of(seen), self._facts),
             xen=seen.release,
+            executed=Executed.joined(self._executed) if self._executed else None,
         )
 
 

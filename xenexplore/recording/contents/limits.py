@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
-from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
+from xenexplore.recording.contents.library import told_elsewhere
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import Artefact, Header, read_header
 
@@ -69,18 +65,11 @@ class Facts:
         return max((owners.count(domain) for domain in set(owners)), default=0)
 
 
-@cache
-def _built_in() -> Mapping[str, Any]:
-    """Headers of the built-in recordings of version 1, which have none of their own."""
-    text = (resources.files("xenexplore.recording") / "data" / "headers.toml").read_text("utf-8")
-    return MappingProxyType(tomllib.loads(text))
-
-
 def header_of(recording: Recording) -> Header:
     """A recording's header; for a built-in of version 1, what is known about it."""
     meta = recording.meta
-    if meta.get("version", 1) == 1 and recording.source in _built_in():
-        return replace(read_header({**_built_in()[recording.source], "version": 2}), version=1)
+    if meta.get("version", 1) == 1 and recording.source in told_elsewhere():
+        return replace(read_header({**told_elsewhere()[recording.source], "version": 2}), version=1)
     return read_header(meta)
 
 

@@ -9,13 +9,17 @@ from pathlib import Path
 from xenexplore.errors import RecordingError
 from xenexplore.files import BLOCK, Cut, read_blocks
 
-__all__ = ["BLOCK", "BUILT_INS", "LIMIT", "Cut", "blocks", "built_in_path"]
+__all__ = ["BLOCK", "BUILT_INS", "LIMIT", "WITH_SYMBOLS", "Cut", "blocks", "built_in_path"]
 
 # A boot of dom0 and one domU is 20 MB of text; a record is about 100 bytes.
 LIMIT = 4 << 30
 
 # Shipped with the package; see data/PROVENANCE.md.
-BUILT_INS = ("pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends")
+BUILT_INS = (
+    "pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends", "pvh-net", "pvh-smp", "pvh-xen420",
+)  # fmt: skip
+# Those whose guests ran the kernel that ``kallsyms.dom0`` is of.
+WITH_SYMBOLS = tuple(name for name in BUILT_INS if name != "pvh-xen420")
 
 
 def built_in_path(name: str) -> Path:

@@ -91,13 +91,13 @@ def draw_fastabi(axes: Axes, shown: list[DomainFindings]) -> None:
     axes.legend(fontsize=8, frameon=False, loc="lower right")
 
 
-def draw_break_even(axes: Axes, pairs: tuple[BreakEven, ...]) -> None:
+def draw_break_even(axes: Axes, pairs: tuple[BreakEven, ...], unit: str) -> None:
     """Memory reads that a hit saves, and how many entries may be compared for it."""
     sizes = {0: "4 KiB", 9: "2 MiB", 18: "1 GiB"}
     labels = tuple(f"{sizes[pair.leaf]} over {sizes[pair.p2m_order]}" for pair in pairs)
     rows = [
         ("reads saved by a hit", [float(pair.reads) for pair in pairs]),
-        ("compares that cost as much (guessed ns)", [float(pair.compares) for pair in pairs]),
+        (f"compares that cost as much ({unit})", [float(pair.compares) for pair in pairs]),
     ]
     _grouped(axes, labels, rows)
     axes.set_ylabel("reads; entries compared")

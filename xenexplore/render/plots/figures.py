@@ -100,7 +100,7 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
         (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
          lambda axes: draw_fastabi(axes, shown)),
         ("break-even", "Looking up against walking",
-         lambda axes: draw_break_even(axes, findings.break_even)),
+         lambda axes: draw_break_even(axes, findings.break_even, findings.costs.unit.value)),
     ]  # fmt: skip
     return tuple(_figure(findings, *plot) for plot in plots)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-__all__ = ["WIDTH", "fit", "grouped", "heading", "listed", "paragraph", "table"]
+__all__ = ["WIDTH", "fit", "grouped", "heading", "listed", "paragraph", "percent", "table"]
 
 WIDTH = 72
 
@@ -18,6 +18,20 @@ def grouped(number: int) -> str:
 def fit(text: str, width: int) -> str:
     """``text`` cut to ``width`` columns, ``..`` marking the cut."""
     return text if len(text) <= width else text[: max(width - 2, 0)] + ".."
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    """A share, never rounded up to 100% nor down to 0%."""
+    if not whole:
+        return "-"
+    share = 100 * part / whole
+    if share in (0, 100):
+        return f"{share:.0f}%"
+    if share < 0.05:
+        return "<0.1%"
+    if share >= 99.95:
+        return ">99.9%"
+    return f"{share:.1f}%"
 
 
 def heading(text: str, underline: str = "-") -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.analysis.measures.entries_needed import SHARES
 from xenexplore.render.text.recorded.report_costs import cost_lines
+from xenexplore.render.text.recorded.report_instructions import executed_lines
 from xenexplore.render.text.table import grouped as _n
-from xenexplore.render.text.table import heading, paragraph, table
+from xenexplore.render.text.table import heading, paragraph, percent, table
 
 __all__ = ["report_text"]
 
@@ -27,23 +28,11 @@ def report_text(findings: Findings) -> str:
     lines += _ranges(shown)
     lines += _entries(shown)
     lines += _repeats(shown)
+    if findings.executed is not None:
+        lines += executed_lines(findings.executed)
     lines += cost_lines(findings, shown)
     lines += _limits(findings)
     return "\n".join(lines) + "\n"
-
-
-def percent(part: float, whole: float = 1.0) -> str:
-    """A share, never rounded up to 100% nor down to 0%."""
-    if not whole:
-        return "-"
-    share = 100 * part / whole
-    if share in (0, 100):
-        return f"{share:.0f}%"
-    if share < 0.05:
-        return "<0.1%"
-    if share >= 99.95:
-        return ">99.9%"
-    return f"{share:.1f}%"
 
 
 def kind_of(domain: DomainFindings) -> str:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.analysis.measures.cost import CostTable, CostUnit
 from xenexplore.analysis.replay.replayed import Replayed
+from xenexplore.render.text.recorded.report_instructions import saved_lines
 from xenexplore.render.text.table import WIDTH, grouped, paragraph, table
 
 __all__ = ["cost_lines"]
 
 _ORDERS = {0: "4 KiB", 9: "2 MiB", 18: "1 GiB"}
 _SIDE_BY_SIDE = 2
+_UNITS = {CostUnit.INSTRUCTIONS: "insns", CostUnit.NS: "ns"}
 
 
 def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]:
-    """Reads, compares and nanoseconds of each design, domains side by side."""
+    """Reads, compares and instructions of each design, domains side by side."""
     lines = ["", "WHAT EACH DESIGN COSTS, per hypercall that it carries"]
     able = [domain for domain in shown if domain.coverage.kind != "pv"]
     pv = [domain.coverage.name for domain in shown if domain.coverage.kind == "pv"]
@@ -38,32 +41,53 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
         "outside hypercalls. The guest's own work: --json.",
         2,
     )
-    table_ = findings.costs
-    if table_.guesses:
+    lines += _priced(findings)
+    if findings.costs.unit is CostUnit.INSTRUCTIONS:
+        for start in range(0, len(able), _SIDE_BY_SIDE):
+            lines += saved_lines(findings, able[start : start + _SIDE_BY_SIDE])
+    return lines
+
+
+def _priced(findings: Findings) -> list[str]:
+    """What the last column is, and what a scan may cost by it."""
+    costs, even = findings.costs, findings.break_even
+    lines = []
+    if costs.unit is CostUnit.INSTRUCTIONS:
         lines += paragraph(
-            f"ns: counts times {table_.origin}; {table_.guesses} of its {len(table_.costs)} "
-            f"numbers are GUESSES (an exit: {table_.of('exits'):.0f}). Compare the "
+            f"insns: counts times {costs.origin}: {_words(costs, 'copies', 'a copy')}, "
+            f"{_words(costs, 'walks', 'a walk')} and {_words(costs, 'pte_reads', 'an entry')}, "
+            f"{_words(costs, 'p2m_lookups', 'a P2M look-up')}, "
+            f"{_words(costs, 'tlb_compares', 'a compare')} (ours, compiled: see "
+            "xenexplore record --lookup). Instructions, not time.", 2,
+        )  # fmt: skip
+    elif costs.guesses:
+        lines += paragraph(
+            f"ns: counts times {costs.origin}; {costs.guesses} of its {len(costs.costs)} "
+            f"numbers are GUESSES (an exit: {costs.of('exits'):.0f}). Compare the "
             "counts; change the guesses with --costs.", 2,
         )  # fmt: skip
     else:
-        lines += paragraph(f"ns: counts times {table_.origin}.", 2)
-    even = findings.break_even[0]
+        lines += paragraph(f"ns: counts times {costs.origin}.", 2)
     lines += paragraph(
-        f"Break-even: a hit saves {even.reads} reads with 4 KiB over 4 KiB, "
-        f"{findings.break_even[1].reads} with 2 MiB over 2 MiB, {findings.break_even[2].reads} "
-        f"with 1 GiB over 1 GiB; by these ns a scan may compare about {even.compares}, "
-        f"{findings.break_even[1].compares} or {findings.break_even[2].compares} entries before "
+        f"Break-even: a hit saves {even[0].reads} reads with 4 KiB over 4 KiB, "
+        f"{even[1].reads} with 2 MiB over 2 MiB, {even[2].reads} "
+        f"with 1 GiB over 1 GiB; by these {_UNITS[costs.unit]} a scan may compare about "
+        f"{even[0].compares}, {even[1].compares} or {even[2].compares} entries before "
         "it costs as much as the walk.",
         2,
     )
     return lines
 
 
+def _words(costs: CostTable, name: str, what: str) -> str:
+    return f"{what} {costs.of(name):.0f}"
+
+
 def _table(findings: Findings, domains: Sequence[DomainFindings]) -> list[str]:
     over, head = [""], ["design (entries)"]
     for domain in domains:
         over += [domain.coverage.name, "", "", ""]
-        head += ["refused", "reads", "cmp", "ns"]
+        head += ["refused", "reads", "cmp", _UNITS[findings.costs.unit]]
     rows = [over, head]
     never = []
     for index, first in enumerate(domains[0].replays):
@@ -94,6 +118,7 @@ def _cells(findings: Findings, one: Replayed) -> list[str]:
         return ["all", "", "", ""]
     counts = one.counts
     refused = grouped(one.refused) if one.refused else "-"
-    ns = findings.costs.price(counts) / carried
+    price = findings.costs.price(one.by_memory) / carried
+    least = ">" if findings.costs.least(counts) else ""
     compares = f"{counts.tlb_compares / carried:.1f}" if counts.tlb_compares else "-"
-    return [refused, f"{one.reads_per_call:.1f}", compares, f"{ns:.0f}"]
+    return [refused, f"{one.reads_per_call:.1f}", compares, f"{least}{price:.0f}"]

@@ -1,0 +1,57 @@
+"""The headline: what part of Xen's instructions are walks and copies, from the recordings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from xenexplore.analysis.measures.instructions import instructions
+from xenexplore.analysis.workload.tables import read_workload
+
+
+@pytest.mark.parametrize(
+    ("name", "means", "shares"),
+    [
+        ("pvh-net", [(17152, 12273, 11491), (10551, 5850, 4944)],
+         [("56.7", "74.1", "60.5", "79.2"), ("60.0", "76.3", "71.1", "90.3")]),
+        ("pvh-backends", [(18581, 13702, 12898), (10560, 5860, 4918)],
+         [("57.0", "74.5", "60.5", "79.1"), ("59.7", "75.9", "71.1", "90.4")]),
+    ],
+)  # fmt: skip
+def test_walks_and_copies_of_exit_to_entry(
+    name: str, means: list[tuple[int, ...]], shares: list[tuple[str, ...]]
+) -> None:
+    found = instructions(read_workload(name, calls=20_000))
+    assert found is not None
+    assert found.decoding
+    totals = [domain.total for domain in found.domains]
+    parts = ("exit_to_entry", "corrected", "handler")
+    assert [tuple(round(getattr(t, p) / t.calls) for p in parts) for t in totals] == means
+    assert [
+        tuple(f"{100 * t.share(part, of):.1f}" for of in ("corrected", "handler")
+              for part in ("walks", "copies"))
+        for t in totals
+    ] == shares  # fmt: skip
+    for domain in found.domains:
+        assert domain.left_out == domain.hypercalls - domain.total.calls > 0
+        assert sum(kind.calls for kind in domain.kinds) == domain.total.calls
+        assert sum(kind.walks for kind in domain.kinds) == domain.total.walks
+    assert found.pieces.table_step == 724
+    assert str(found.pieces.walks[1]) == "3,605/3,605/3,800"
+
+
+def test_decoding_that_was_not_counted_is_not_subtracted() -> None:
+    found = instructions(read_workload("pvh-xen420", calls=20_000))
+    assert found is not None
+    assert not found.decoding
+    assert found.pieces.entry is found.pieces.decode is None
+    assert {k: s.median for k, s in found.pieces.walks.items()} == {1: 3295, 2: 2648}
+    assert found.pieces.walks[1].loads == 789
+    assert all(domain.total.decode == 0 for domain in found.domains)
+
+
+def test_without_counts_there_is_nothing() -> None:
+    assert instructions(read_workload("pvh-callers")) is None
+    boot = read_workload("pvh-boot")
+    assert boot.executed is not None
+    assert np.array_equal(np.unique(boot.executed.level), [1, 2])

@@ -1,0 +1,74 @@
+"""The recordings that come with the package: what each is of, without reading it whole."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from xenexplore.recording.format.header import Header, read_header
+from xenexplore.recording.format.stream import BUILT_INS, blocks, built_in_path
+
+__all__ = ["Shipped", "shipped", "told_elsewhere"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """One recording of the package.
+
+    Attributes:
+        name: what every command takes for it.
+        size: bytes of its file, compressed.
+        header: what it says about its machine and workload.
+        finding: what it shows that the others do not.
+    """
+
+    name: str
+    size: int
+    header: Header
+    finding: str
+
+
+@cache
+def told_elsewhere() -> Mapping[str, Any]:
+    """Headers of the built-in recordings of version 1, which have none of their own."""
+    text = (resources.files("xenexplore.recording") / "data" / "headers.toml").read_text("utf-8")
+    return MappingProxyType(tomllib.loads(text))
+
+
+_FINDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "pv": "a PV dom0: Xen dereferences its buffers and walks nothing",
+        "pvh": "where a PVH dom0 without back-ends has its buffers",
+        "pvh-callers": "the callers' instruction and stack pointers of the same boot's beginning",
+        "pvh-boot": "the boot alone, small enough to be recorded again in 20 s; with counts",
+        "pvh-backends": "blkback and netback: other buffers, in the directmap and in static arrays",
+        "pvh-net": "netback alone; a second run for the counts of pvh-backends",
+        "pvh-smp": "two vCPUs: a hardirq stack of each, stacks that change CPUs",
+        "pvh-xen420": "another Xen and another kernel; with loads and stores",
+    }
+)
+
+
+def shipped() -> Iterator[Shipped]:
+    """Every recording of the package, in the order in which the commands name them.
+
+    >>> [one.name for one in shipped()][:2]
+    ['pv', 'pvh']
+    """
+    for name in BUILT_INS:
+        yield Shipped(name, built_in_path(name).stat().st_size, _header(name), _FINDINGS[name])
+
+
+def _header(name: str) -> Header:
+    told = told_elsewhere().get(name)
+    if told is not None:
+        return replace(read_header({**told, "version": 2}), version=1)
+    first, _, _ = next(blocks(name)).partition(b"\n")
+    return read_header(msgspec.json.decode(first)["meta"])
