@@ -32,7 +32,7 @@ guest.regions
 # ## Walk its page tables
 #
 # `guest.walk` is Xen's software walk (`guest_walk_tables()`, `xen/arch/x86/mm/guest_walk.c`). It changes nothing, and is not part of the
-# session. It ends at a guest-physical address, or says at which level it failed.
+# session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or says at which level it failed.
 
 # %%
 walk = guest.walk(send)
@@ -68,7 +68,8 @@ call
 # ## A design with registered buffers
 #
 # The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
-# later cells do: the map, the registered ranges, each buffer's translation. Going to a step selects its buffer.
+# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map and the list select the
+# same buffer. An operation plays its steps; Space stops.
 
 # %%
 xen = xe.Xen(guest, design="software-tlb", entries=8)
@@ -140,8 +141,8 @@ dom0
 # %% [markdown]
 # ## Exercises
 #
-# Each begins with a session of its own, and checks an answer by asking the model. What was shown above is enough for the first
-# four. `e.hint()` helps; `e.reset()` begins again.
+# Each begins with a session of its own, `e.guest` and `e.xen`, and checks an answer by asking the model: `e.check(answer)`, or `e.check()`
+# where the session itself is the answer. What was shown above is enough for the first four. `e.hint()` helps; `e.reset()` begins again.
 
 # %%
 xe.exercises()

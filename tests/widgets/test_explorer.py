@@ -70,6 +70,46 @@ def test_going_to_a_step_selects_its_buffer(xen: xe.Xen, explorer: xe.Explorer) 
     assert explorer.buffer == "send"
 
 
+def test_a_pick_in_the_view_and_in_the_list_is_the_same_buffer(
+    xen: xe.Xen, explorer: xe.Explorer
+) -> None:
+    send = xen.guest.buffers["send"]
+    other = xen.guest.buffer("vmalloc", 6000, name="other")
+    xen.tlb[0].register(send)
+    view = explorer._view
+    assert view is not None
+    assert (explorer.buffer, view.chosen) == ("send", "buf:send")
+    # On the map, as a page, as a frame, as an entry of a table: all are the same buffer.
+    frame = other.frames[1]
+    assert frame is not None
+    slot = "slot:0:0"
+    for keys in ("buf:other", f"vp:{(other.va.value >> 12) + 1:x}", f"gfn:{frame.value:x}", slot):
+        view.chosen = keys
+        assert explorer.buffer == ("send" if keys == slot else "other")
+        assert view.chosen == f"buf:{explorer.buffer}"
+        assert f"Page-table entries of {explorer.buffer}" in explorer.children[4].value
+        explorer.buffer = "other" if keys == slot else "send"
+        assert view.chosen == f"buf:{explorer.buffer}"
+    for nothing in ("", "vp:1", "slot:0:7", "i:0"):
+        view.chosen = nothing
+        assert explorer.buffer == "other"
+
+
+@pytest.mark.parametrize("play", [True, False])
+def test_an_operation_plays_unless_it_is_not_to(xen: xe.Xen, play: bool) -> None:
+    explorer = xe.Explorer(xen, play=play)
+    send = xen.guest.buffers["send"]
+    xen.hypercall(SEND, arg=send)
+    view = explorer._view
+    assert view is not None
+    before = view.plays
+    xen.hypercall(SEND, arg=send)
+    assert view.plays - before == int(play)
+    xen.undo()
+    assert view.plays - before == int(play), "what is taken back has no steps to play"
+    explorer.close()
+
+
 def test_undo_goes_back_to_an_empty_view(xen: xe.Xen, explorer: xe.Explorer) -> None:
     xen.hypercall(SEND, arg=xen.guest.buffers["send"])
     assert explorer.step is not None

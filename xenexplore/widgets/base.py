@@ -32,6 +32,8 @@ class TraceWidget(anywidget.AnyWidget):
             stand; ``by``, which view has gone on since (``""``: none), and its
             ``seq``-th step.  A view's step in an earlier turn is not obeyed.
         code: the Python that shows the same, as the view itself tells it.
+        chosen: what is picked in the view, as its keys (``"buf:send"``); set it to pick.
+        plays: how often the kernel has asked the view to play on from its step.
 
     Raises:
         TraitError: a step before the first one.
@@ -44,6 +46,8 @@ class TraceWidget(anywidget.AnyWidget):
     step = traitlets.Int(0)
     position = traitlets.Dict().tag(sync=True)
     code = traitlets.Unicode().tag(sync=True)
+    chosen = traitlets.Unicode().tag(sync=True)
+    plays = traitlets.Int(0).tag(sync=True)
 
     #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
     _title = ""

@@ -10,7 +10,7 @@ import ipywidgets as ipw
 from xenexplore.errors import MachineError
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.text.sheet import lines_text
-from xenexplore.render.views.session_now import buffer_of_step, now_sheet
+from xenexplore.render.views.session_now import buffer_of_keys, buffer_of_step, now_sheet
 from xenexplore.render.web.sheet_html import tables_html
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.xen import Xen
@@ -21,6 +21,7 @@ from xenexplore.widgets.stepper import Stepper
 __all__ = ["Explorer"]
 
 _NONE = "no buffer"
+_MOST_ROWS = 6
 
 
 class Explorer(Form):
@@ -28,12 +29,15 @@ class Explorer(Form):
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
     at its first step, a registration on the map and in its table, a remapped buffer with
-    its entries marked stale.  Going to a step selects the buffer that it is about; choosing a
-    buffer shows its page-table entries.  The explorer holds records of the session, and is
-    let go of by it when it is closed.
+    its entries marked stale.  Going to a step selects the buffer that it is about; picking a
+    buffer on the map, or an entry that covers one, selects it in the list, and the other way
+    round; the selected buffer's page-table entries are shown.  With ``play`` the steps of each
+    operation play when its cell has run (not where a browser asks for reduced motion; Space
+    stops).  The explorer holds records of the session, and is let go of by it when it is closed.
 
     Args:
         xen: the session.
+        play: whether the steps of an operation play by themselves.
 
     Attributes:
         trace: what is on show: everything so far.
@@ -41,25 +45,31 @@ class Explorer(Form):
 
     _view: Stepper | None = None
 
-    def __new__(cls, xen: object) -> Self:
+    def __new__(cls, xen: object, *, play: bool = True) -> Self:  # noqa: ARG004
         """Refuse what is no session before there is a widget to close."""
         if not isinstance(xen, Xen):
             raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
         made: Self = super().__new__(cls)
         return made
 
-    def __init__(self, xen: Xen) -> None:
+    def __init__(self, xen: Xen, *, play: bool = True) -> None:
         self._xen = xen
         self._quiet = False
         self._open = True
         self._head = ipw.HTML()
-        self._choice = ipw.Dropdown(
-            options=[_NONE], description="Buffer",
+        self._choice = ipw.Select(
+            options=[_NONE], description="Buffer", rows=1,
             tooltip="whose page-table entries and registered ranges are marked below",
         )  # fmt: skip
         undo = ipw.Button(description="Undo", tooltip="take the last operation back")
         text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
-        bar = ipw.HBox([self._choice, undo, text], layout=ipw.Layout(flex_flow="row wrap"))
+        self._play = ipw.Checkbox(
+            value=play, description="Play", indent=False, layout=ipw.Layout(width="auto"),
+            tooltip="play the steps of each operation when its cell has run; Space stops",
+        )  # fmt: skip
+        bar = ipw.HBox(
+            [self._choice, undo, text, self._play], layout=ipw.Layout(flex_flow="row wrap")
+        )
         self._now = ipw.HTML()
         super().__init__([self._head, bar], below=[self._now])
         self.add_class(FORM_CLASS)
@@ -106,11 +116,14 @@ class Explorer(Form):
         if list(self._choice.options) != names:
             held = self._choice.value
             self._choice.options = names
+            self._choice.rows = min(len(names), _MOST_ROWS)
             self._choice.value = held if held in names else _NONE
         self._go_to(self._xen.trace, before)
         self._stepped()
         self._quiet = False
         self._paint()
+        if before < len(self.trace) - 1 and self._view is not None and self._play.value:
+            self._view.plays += 1
 
     def _go_to(self, trace: Trace, step: int) -> None:
         """Show a trace from a step on, in the view that is there; one without steps has none."""
@@ -122,6 +135,7 @@ class Explorer(Form):
         if len(trace):
             self._view = Stepper(trace, step=step)
             self._view.observe(lambda _: self._stepped(), "step")
+            self._view.observe(lambda change: self._picked(change["new"]), "chosen")
         self._shown.children = () if self._view is None else (self._view,)
         if view is not None:
             view.close()
@@ -137,7 +151,15 @@ class Explorer(Form):
         if not self._quiet:
             self._paint()
 
+    def _picked(self, keys: str) -> None:
+        """Something was picked in the view; what is no buffer's changes nothing here."""
+        if self._view is not None and (name := buffer_of_keys(self._xen, keys)):
+            self._choice.value = name
+            self._view.chosen = f"buf:{name}"
+
     def _paint(self) -> None:
+        if self._view is not None:
+            self._view.chosen = f"buf:{self.buffer}" if self.buffer else ""
         self._now.value = tables_html(now_sheet(self._xen, self.buffer))
 
     def _undone(self) -> None:

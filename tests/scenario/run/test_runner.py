@@ -342,3 +342,13 @@ def test_between_two_tables_registering_is_a_difference():
 def test_a_comparison_of_nothing_is_refused():
     with pytest.raises(ScenarioError, match="expected one option or more, each once, got none"):
         compare(example(SEND), [])
+
+
+def test_a_name_stands_for_its_scenario() -> None:
+    name = "evtchn-send-from-stack"
+    scenario = load_builtin(name)
+    assert run(name, "software-tlb").to_json() == run(scenario, "software-tlb").to_json()
+    assert compare(name, ["linear-walk"]).text() == compare(scenario, ["linear-walk"]).text()
+    assert check(name) == check(scenario)
+    with pytest.raises(ScenarioError, match="straddle"):
+        run("stradle")

@@ -12,7 +12,7 @@ from xenexplore.render.views.sheet import Sheet, SheetTable
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Node
 
-__all__ = ["buffer_of_step", "now_sheet"]
+__all__ = ["buffer_of_keys", "buffer_of_step", "now_sheet"]
 
 
 def now_sheet(xen: Xen, chosen: str = "") -> Sheet:
@@ -85,3 +85,35 @@ def _buffer_at(xen: Xen, node: Node) -> str:
             if buffer.va.value <= address.value < buffer.va.value + buffer.size:
                 return name
     return ""
+
+
+def buffer_of_keys(xen: Xen, keys: str) -> str:
+    """Name of the buffer that a pick in the stepper stands for, or ``""``.
+
+    Args:
+        xen: the session.
+        keys: of what was picked, as the stepper's views share them: ``buf:NAME``;
+            ``vp:PAGE`` and ``gfn:FRAME``, in hexadecimal; ``slot:VCPU:SLOT``.
+    """
+    buffers = xen.guest.buffers
+    for key in keys.split():
+        word, _, rest = key.partition(":")
+        for name, buffer in buffers.items():
+            page, frames = buffer.va.value >> 12, buffer.frames
+            pages = {f"{page + n:x}" for n in range(len(frames))}
+            gfns = {f"{gfn.value:x}" for gfn in frames if gfn is not None}
+            if (
+                (word == "buf" and rest == name)
+                or (word == "vp" and rest in pages)
+                or (word == "gfn" and rest in gfns)
+                or (word == "slot" and name in _covered(xen, rest))
+            ):
+                return name
+    return ""
+
+
+def _covered(xen: Xen, key: str) -> tuple[str, ...]:
+    """The buffers that an entry covers, by its table and slot."""
+    vcpu, _, slot = key.partition(":")
+    table = xen.tlb[int(vcpu) if vcpu.isdecimal() else 0]
+    return next((one.covers for one in table if str(one.slot) == slot), ())

@@ -9,6 +9,7 @@ from xenexplore.errors import MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.options.registry import OPTIONS, Chosen, variant, with_parameters
 from xenexplore.options.variant import Variant
+from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.comparison import Comparison, ComparisonRow
 from xenexplore.scenario.run.differences import first_difference
@@ -26,11 +27,11 @@ def options_of(scenario: Scenario) -> tuple[Variant, ...]:
     return tuple(variant(option) for option in OPTIONS.values() if option.specified)
 
 
-def run(scenario: Scenario, option: Chosen | None = None, **parameters: object) -> Trace:
+def run(scenario: Scenario | str, option: Chosen | None = None, **parameters: object) -> Trace:
     """Run a scenario under one option.
 
     Args:
-        scenario: what to run.
+        scenario: what to run: a scenario, or the name of a built-in one or of a file.
         option: a label of the scenario; an option's name, with parameters after a
             colon (``"software-tlb: register=stack"``); an option's class, of the
             registry or not; an option with its parameters; None: the scenario's
@@ -49,17 +50,18 @@ def run(scenario: Scenario, option: Chosen | None = None, **parameters: object) 
     >>> run(scenario, "software-tlb", register=["stack"])
     <Trace evtchn-send-from-stack under software-tlb: register=stack: 27 steps, right>
     """
+    scenario = _loaded(scenario)
     [chosen] = _with_parameters(scenario, [_chosen(scenario, option)], parameters)
     return _run(scenario, chosen)
 
 
 def compare(
-    scenario: Scenario, options: Sequence[Chosen] | None = None, **parameters: object
+    scenario: Scenario | str, options: Sequence[Chosen] | None = None, **parameters: object
 ) -> Comparison:
     """Run a scenario under several options.
 
     Args:
-        scenario: what to run.
+        scenario: what to run: a scenario, or the name of a built-in one or of a file.
         options: which, in this order, each as :func:`run` takes it; None: each
             option of the scenario.  The scenario's expectations are about its
             own options, and are not held against others.
@@ -69,10 +71,10 @@ def compare(
         ScenarioError: there is no such option, none of them has such a parameter, or the
             machine cannot be built or do what an action asks.
 
-    >>> from xenexplore.scenario.library.builtin import find_scenario
-    >>> compare(find_scenario("straddle"), ["linear-walk", "number-bit"])
+    >>> compare("straddle", ["linear-walk", "number-bit"])
     <Comparison straddle: 2 options, 1 right, 1 wrong>
     """
+    scenario = _loaded(scenario)
     own = options_of(scenario)
     chosen = own if options is None else [_chosen(scenario, one) for one in options]
     wanted = _with_parameters(scenario, chosen, parameters)
@@ -90,11 +92,11 @@ def compare(
     return Comparison(about=scenario.about, rows=tuple(rows))
 
 
-def check(scenario: Scenario) -> tuple[str, ...]:
+def check(scenario: Scenario | str) -> tuple[str, ...]:
     """Every expectation that does not hold, as a sentence; empty: all hold.
 
     Args:
-        scenario: what to run.
+        scenario: what to run: a scenario, or the name of a built-in one or of a file.
 
     Raises:
         ScenarioError: the machine cannot be built or do what an action asks.
@@ -103,6 +105,7 @@ def check(scenario: Scenario) -> tuple[str, ...]:
     >>> check(find_scenario("straddle"))
     ()
     """
+    scenario = _loaded(scenario)
     named = {label for expect in scenario.expects for label in expect.options}
     everywhere = any(not expect.options for expect in scenario.expects)
     failed: list[str] = []
@@ -110,6 +113,10 @@ def check(scenario: Scenario) -> tuple[str, ...]:
         if everywhere or option.label in named:
             failed += unmet(scenario, _run(scenario, option))
     return tuple(failed)
+
+
+def _loaded(scenario: Scenario | str) -> Scenario:
+    return find_scenario(scenario) if isinstance(scenario, str) else scenario
 
 
 def _with_parameters(

@@ -31,6 +31,14 @@ class Linked {
     this.map.draw();
     this.light(this.lit);
     this.readout(this.pinnedText);
+    this.options.onPick?.(this.pinned);
+  }
+  // Somebody else has picked: the kernel, or another view of the same model.
+  choose(keys) {
+    if (keys === this.pinned) return;
+    this.pinned = keys;
+    this.pinnedText = "";
+    this.light(this.lit);
   }
   unpin() {
     this.pinned = this.lit = "";
@@ -39,6 +47,7 @@ class Linked {
     this.map.draw();
     this.light("");
     this.readout("");
+    this.options.onPick?.("");
   }
   readout(text) {
     if (this.parts.readout.textContent !== text) this.parts.readout.textContent = text;

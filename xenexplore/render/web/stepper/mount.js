@@ -62,12 +62,27 @@ function render({ model, el }) {
       python: model.get("code"),
       share: () => asked(model),
       onStep: (step) => turns.go(step),
+      onPick: (keys) => {
+        model.set("chosen", keys);
+        model.save_changes();
+      },
     });
+    view.choose?.(model.get("chosen") || "");
+  };
+  const chosen = () => view.choose?.(model.get("chosen") || "");
+  // What a call has done is played from its first step, unless motion is not wanted; Space, a key
+  // or a click stops it.
+  const plays = () => {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) view.play?.(true);
   };
   begin();
   model.on("change:data", begin);
+  model.on("change:chosen", chosen);
+  model.on("change:plays", plays);
   return () => {
     model.off("change:data", begin);
+    model.off("change:chosen", chosen);
+    model.off("change:plays", plays);
     turns.end();
     view.destroy();
   };
