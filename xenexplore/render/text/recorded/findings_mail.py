@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.recording.contents.library import Shipped
 from xenexplore.render.text.recorded.library import machine_words
-from xenexplore.render.text.table import grouped, paragraph, percent, table
+from xenexplore.render.text.table import WIDTH, grouped, paragraph, percent, table
 
 __all__ = ["findings_mail"]
 
@@ -40,7 +41,7 @@ def findings_mail(of: Sequence[tuple[Shipped, Findings]]) -> str:
         for domain in findings.domains
         if domain.coverage.accesses
     ]
-    lines = ["Subject: Hypercall buffers: where they are, and what walking to them", " costs", ""]
+    lines = ["Subject: Hypercall buffers: where they are, and what walks cost", ""]
     lines += _opening()
     for part in (_instructions, _saved, _places, _timers, _break_even, _limits):
         lines += ["", *part(rows)]
@@ -90,8 +91,8 @@ def _instructions(rows: Sequence[_Row]) -> list[str]:
     said = {key: _range(values) for key, values in ranges.items()}
     return [
         *paragraph(
-            "1. Of the instructions that Xen executes from VM exit to VM entry for a PVH guest's "
-            f"hypercalls, {said['corrected', 'walks']} are page walks and "
+            "1. On one vCPU, of the instructions that Xen executes from VM exit to VM entry for a "
+            f"PVH guest's hypercalls, {said['corrected', 'walks']} are page walks and "
             f"{said['corrected', 'copies']} guest copies (which include the walks); of the "
             f"handlers alone {said['handler', 'walks']} and {said['handler', 'copies']}.", 0, 3,
         ),
@@ -99,20 +100,21 @@ def _instructions(rows: Sequence[_Row]) -> list[str]:
         *paragraph(
             "Calls during which Xen handled an interrupt or switched vCPUs are left out. The "
             "emulated CPU does not save the next RIP, so Xen decodes VMMCALL by software, with a "
-            "walk of its own: that is subtracted, and ? where it was not counted apart. Without "
-            "a walk or copy nothing changes: the CPU's own work at exit and entry is not in it.",
+            "walk of its own: that is subtracted, and ? where it was not counted apart. The "
+            "CPU's own work at exit and entry is not in these counts. With two vCPUs (pvh-smp) "
+            "handlers also wait for locks that the other one holds.",
             3,
         ),
         *paragraph(
-            "Would refute it: the same shares, counted with performance counters on hardware, "
-            "outside these ranges for a similar mix of calls.", 3,
+            "Would refute it: shares outside these ranges, counted with performance counters on "
+            "hardware, for a similar mix of calls.", 3,
         ),
     ]  # fmt: skip
 
 
 def _range(values: Sequence[float]) -> str:
-    low, high = 100 * min(values), 100 * max(values)
-    return f"{low:.0f}-{high:.0f}%" if round(low) != round(high) else f"{low:.0f}%"
+    low, high = percent(min(values)), percent(max(values))
+    return f"{low.removesuffix('%')}-{high}" if low != high else low
 
 
 def _saved(rows: Sequence[_Row]) -> list[str]:
@@ -218,17 +220,19 @@ def _break_even(rows: Sequence[_Row]) -> list[str]:
 
 
 def _limits(rows: Sequence[_Row]) -> list[str]:
-    said: dict[str, None] = {}
+    said: dict[str, dict[str, None]] = {}
     for row in rows:
         for sentence in row.findings.limits[1:]:
-            said.setdefault(sentence, None)
-    return [
-        "Limits",
-        *paragraph(
-            "Everything ran under QEMU's TCG. " + "; ".join(said) + ". No HVM guest with firmware, "
-            "no kernel other than Linux, none without CONFIG_VMAP_STACK.", 3,
-        ),
-    ]  # fmt: skip
+            said.setdefault(sentence, {})[row.recording] = None
+    every = {row.recording for row in rows}
+    lines = ["Limits", *paragraph(
+        "- everything ran under QEMU's TCG; no HVM guest with firmware, no kernel other than "
+        "Linux, none without CONFIG_VMAP_STACK", 3, 2,
+    )]  # fmt: skip
+    for sentence, names in said.items():
+        whose = "" if names.keys() == every else f"{', '.join(names)}: "
+        lines += paragraph(f"- {whose}{sentence}", 3, 2)
+    return lines
 
 
 def _recordings(shipped: Sequence[Shipped]) -> list[str]:
@@ -236,8 +240,17 @@ def _recordings(shipped: Sequence[Shipped]) -> list[str]:
     for one in shipped:
         lines += paragraph(f"{one.name}: {machine_words(one.header)}; {one.header.workload}", 3, 2)
         if one.header.command:
-            lines += [f"     $ {one.header.command}"]
+            lines += _shell(one.header.command)
     return [*lines, "", *_commands(shipped)]
+
+
+def _shell(command: str) -> list[str]:
+    """A command, continued where it is long."""
+    lines = textwrap.wrap(
+        command, WIDTH - 7, break_long_words=False, break_on_hyphens=False,
+        initial_indent="     $ ", subsequent_indent="         ",
+    )  # fmt: skip
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _commands(shipped: Sequence[Shipped]) -> list[str]:
