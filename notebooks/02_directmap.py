@@ -56,9 +56,6 @@ print(places.about.text)
 
 # %%
 buffers = xe.compare(places)
-xe.ComparisonView(buffers)
-
-# %%
 calls = {label: outcome.calls for label, outcome in buffers.outcomes.items()}
 labels = ("directmap", "and image", "and stack", "and the rest")
 assert [calls[label].tlb_hits for label in labels] == [2, 4, 5, 12]
@@ -100,7 +97,7 @@ identity = xe.compare(xe.load("identity-map"))
 assert {outcome.status for outcome in identity.outcomes.values()} == {"right"}
 one = identity.outcomes["giant-map"]
 assert (one.setup.tlb_inserts, one.calls.tlb_lookups, one.calls.tlb_hits) == (1, 5, 5)
-xe.ComparisonView(identity)
+print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.tlb_lookups} look-ups")
 
 # %% [markdown]
 # ## What would I have to change?

@@ -5,11 +5,18 @@
 outputs.  An .ipynb is never edited by hand.  ``--check`` builds in memory and
 exits with 1 where a saved notebook differs from what its source gives; the
 bytes of plots are left out of that, since each matplotlib draws its own.
+
+A cell's claims (its ``assert``s, but those about a name that it sets anew) become a
+cell of their own after it, tagged ``claims`` and folded: they are run like the
+others, and a reader is spared them.
+Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows
+is beneath it, claims are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import difflib
 import hashlib
 import json
@@ -35,6 +42,7 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
+CLAIMS = "claims"
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
 # A plot's bytes are those of one matplotlib; its numbers stand in the text beside it.
 PLOT = re.compile(r'(<div class=\\"xe-plot\\"><img alt=\\"[^"]*\\" src=\\"data:)[^"]*"')
@@ -48,6 +56,7 @@ def sources() -> list[Path]:
 def build(source: Path) -> str:
     """Execute one source and return the canonical notebook as text."""
     notebook = jupytext.read(source)
+    notebook.cells = [part for cell in notebook.cells for part in _apart(cell)]
     notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,
@@ -59,16 +68,58 @@ def build(source: Path) -> str:
     return canonical(notebook)
 
 
+def _apart(cell: NotebookNode) -> list[NotebookNode]:
+    """A cell without its claims, and a folded cell with them; one, where there are none."""
+    if cell.cell_type != "code":
+        return [cell]
+    body = ast.parse(cell.source).body
+    held = [
+        node
+        for at, node in enumerate(body)
+        if isinstance(node, ast.Assert)
+        and not _names(node) & {name for after in body[at:] for name in _names(after, ast.Store)}
+    ]
+    lines = cell.source.splitlines()
+    claimed = {at for node in held for at in range(node.lineno - 1, node.end_lineno or 0)}
+    rest = "\n".join(line for at, line in enumerate(lines) if at not in claimed).strip()
+    if not held or not rest:
+        return [cell]
+    claims = nbformat.v4.new_code_cell("\n".join(lines[at] for at in sorted(claimed)))
+    claims.metadata.tags = [CLAIMS]
+    return [nbformat.from_dict({**cell, "source": rest}), claims]
+
+
+def _names(tree: ast.AST, how: type[ast.expr_context] = ast.Load) -> set[str]:
+    """The names that a statement reads, or sets."""
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return {node.id for node in found if isinstance(node.ctx, how)}
+
+
+def _metadata(cell: NotebookNode) -> dict[str, Any]:
+    """Tags, whether it is folded, and how it stands among slides."""
+    tags = list(cell.metadata.get("tags", ()))
+    kept: dict[str, Any] = {"tags": tags} if tags else {}
+    begins = cell.cell_type == "markdown" and cell.source.startswith(("# ", "## "))
+    slide = "skip" if CLAIMS in tags else "slide" if begins else "fragment"
+    if cell.cell_type == "code" and re.search(r"(View|Stepper)\(", cell.source):
+        slide = "subslide"
+    kept["slideshow"] = {"slide_type": slide}
+    if CLAIMS in tags:
+        kept["jupyter"] = {"source_hidden": True}
+    return kept
+
+
 def canonical(notebook: NotebookNode) -> str:
     """One text per notebook: no ids, timings, widget state or versions of the run that made it."""
     cells = []
     for index, cell in enumerate(notebook.cells):
-        kept = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
+        kept = {
+            "cell_type": cell.cell_type,
+            "metadata": _metadata(cell),
+            "source": cell.source,
+        }
         digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
         kept["id"] = f"{index:02d}-{digest}"
-        tags = cell.metadata.get("tags")
-        if tags:
-            kept["metadata"] = {"tags": list(tags)}
         if cell.cell_type == "code":
             kept["execution_count"] = cell.execution_count
             kept["outputs"] = _joined([_output(output) for output in cell.outputs])

@@ -19,9 +19,11 @@ import nbformat
 import psutil
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+import xenexplore
 from xenexplore.cli.lab import update_copy
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+OURS = Path(xenexplore.__file__).parent / "widgets" / "labextensions"
 TOKEN = "of-this-test"
 
 # Open a notebook, wait for its kernel, run every cell, and say what failed.
@@ -135,7 +137,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
         "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
         f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly",
+        "--LabApp.extension_manager=readonly", f"--LabApp.extra_labextensions_path={OURS}",
     ]  # fmt: skip
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(

@@ -1,7 +1,8 @@
 """Run every notebook in a real JupyterLab, in both themes: ``python -m browser.lab_all`` in tests/.
 
 Not part of the suite, which runs two of them there: each takes a kernel and
-some seconds.  Prints a line for each; exits with 1 if any failed.
+some seconds.  Prints a line for each, with its length in screens of 720 px (the notebook in a
+window of 1440 px, side bar closed, all cells laid out); exits with 1 if any failed.
 """
 
 from __future__ import annotations
@@ -15,17 +16,27 @@ from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from playwright.sync_api import Browser, sync_playwright
 
+# How tall a notebook is, in px, once every cell is laid out.
+TALL = """async () => {
+  const { content } = window.jupyterapp.shell.currentWidget;
+  content.notebookConfig = { ...content.notebookConfig, windowingMode: "none" };
+  await new Promise(done => setTimeout(done, 1500));
+  return content.widgets.reduce((tall, cell) => tall + cell.node.getBoundingClientRect().height, 0);
+}"""
+SCREEN = 720
+
 
 def run_in(browser: Browser, theme: str, folder: Path) -> int:
     failed = 0
     with jupyter.serve(folder, theme=theme) as lab:
         for file in sorted(lab.folder.glob("*.ipynb")):
             begun = time.monotonic()
-            page = lab.page(browser)
+            page = lab.page(browser, width=1440)
             found = lab.run_all(page, file.name)
             if found["views"]:
                 page.locator(".xe").first.wait_for(timeout=30_000)
             page.wait_for_timeout(500)
+            screens = page.evaluate(TALL) / SCREEN
             shown = page.locator(".xe").count()
             broken = page.get_by_text("Error displaying widget").count()
             lab.shut_down(page)
@@ -35,6 +46,7 @@ def run_in(browser: Browser, theme: str, folder: Path) -> int:
             print(
                 f"{'ok  ' if good else 'FAIL'} {theme[11:]:5} {file.stem:28}",
                 f"{found['ran']:3} cells {found['views']:3} views",
+                f"{screens:5.1f} screens",
                 f"{time.monotonic() - begun:5.1f} s",
                 *found["errors"],
                 *lab.complaints,
@@ -50,7 +62,7 @@ def main() -> int:
     failed = 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium)
-        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        for theme in sys.argv[1:] or ("JupyterLab Light", "JupyterLab Dark"):
             with tempfile.TemporaryDirectory() as folder:
                 failed += run_in(browser, theme, Path(folder))
         browser.close()

@@ -13,9 +13,11 @@ __all__ = ["missing", "scroll_through", "wait_for_views"]
 # does not have is missing as well, but for the sheet (a comparison's) and the stepper's own parts.
 MISSING = """async () => {
   const frame = () => new Promise(done => requestAnimationFrame(done));
-  const stepper = [".xe-say", ".xe-count", ".xe-mapsvg", ".xe-rows", ".xe-rowitem", ".xe-row",
+  const stepper = [".xe-say", ".xe-count", ".xe-mapsvg", ".xe-pathbox",
+                   ".is-drawn .xe-box, .xe:not(.is-drawn) .xe-row",
                    ".xe-line svg", ".xe-stop", ".xe-sofar td", "input[type=range]"];
-  const comparison = [".xe-sheet th", ".xe-sheet td", ".xe-crow td", "input[type=range]"];
+  const comparison = [".xe-sheet th", ".xe-sheet td", ".xe-crow:not(.is-equal) td",
+                      "input[type=range]"];
   const found = [];
   for (const [at, root] of [...document.querySelectorAll(".xe")].entries()) {
     root.scrollIntoView({ block: "start" });

@@ -10,6 +10,7 @@ from browser import made
 from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
+from xenexplore.render.views.aligned_steps import aligned_steps
 from xenexplore.render.web.page import save_html
 from xenexplore.steps import Step
 
@@ -46,7 +47,29 @@ def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: Path) 
         f"{o.calls.exits}{more}" for o, more in zip(outcomes, once, strict=True)
     ]
     assert [cell.split()[-1] for cell in cells(page, "outcome")] == [o.status for o in outcomes]
+    page.locator(".xe-samerows").click()
     assert cells(page, "result") == ["0"] * len(rows)
+
+
+def test_a_number_opens_the_steps_that_make_it(open_page: Open, file: Path) -> None:
+    page = open_page(file)
+    rows = made.options().rows
+    at = next(k for k, row in enumerate(rows) if row.trace.option.name == "software-tlb")
+    page.locator(".xe-crow", has_text="P2M look-ups").locator(".xe-num").nth(at).click()
+    why = page.get_by_role("region", name="The steps that make a count")
+    aligned = aligned_steps(rows[0].trace, rows[at].trace, "p2m_lookups")
+    for side, of in enumerate(("first", "other")):
+        shown = why.locator(f"tbody td:nth-child({side + 1}) button").evaluate_all(
+            "all => all.map(button => Number(button.dataset.step))"
+        )
+        assert shown == [step[0] for line in aligned if (step := getattr(line, of))]
+    last = why.locator("td:nth-child(2) button").last
+    step = last.get_attribute("data-step")
+    last.click()
+    expect(page.locator(".xe-detail .xe")).to_have_attribute("data-step", str(step))
+    expect(page.locator(".xe-outcomerow th")).to_have_text("outcome so far")
+    page.keyboard.press("Escape")
+    expect(why).to_be_hidden()
 
 
 def test_in_lockstep_each_waits_at_the_copy(open_page: Open, file: Path) -> None:

@@ -176,6 +176,18 @@ def no_violation_of_wcag(page: Page) -> None:
     assert [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]] == []
 
 
+def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:
+    page = lab.page(browser)
+    page.set_default_timeout(PATIENCE)
+    page.evaluate("void window.jupyterapp.commands.execute('launcher:create')")
+    page.locator(".jp-LauncherCard", has_text="Xen Workbench").first.click()
+    tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.lm-mod-current", has_text=": view")
+    tab.wait_for(timeout=PATIENCE)
+    expect(page.locator(".jp-LinkedOutputView:visible .xe").first).to_be_visible(timeout=PATIENCE)
+    lab.shut_down(page)
+    assert lab.kernels() == []
+
+
 def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:
     """One in each theme; ``python -m browser.lab_all`` runs them all."""
     page = lab.page(browser, width=900)
@@ -221,8 +233,8 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     wait_for_views(page, 3)
     assert missing(page) == []
     # What is not laid out is missing, though its text is in the document.
-    page.evaluate("document.querySelectorAll('.xe-rows')[1].style.contentVisibility = 'hidden'")
-    assert missing(page) == [f"view 2: .xe-{part}" for part in ("rowitem", "row")]
+    page.evaluate("document.querySelectorAll('.xe-pathbox')[1].style.contentVisibility = 'hidden'")
+    assert missing(page) == ["view 2: .is-drawn .xe-box, .xe:not(.is-drawn) .xe-row"]
     lab.shut_down(page)
 
 

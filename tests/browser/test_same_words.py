@@ -32,6 +32,10 @@ LONG = 1500
 #: A picture ends a cell that has no room with an ellipsis; so much of it there always is.
 SEEN = 6
 
+#: Traces handed to the page at once.
+BATCH = 40
+SHOW_ALL = "texts => JSON.stringify(JSON.parse(texts).map(([data, step]) => shown(data, step)))"
+
 SHOWN = """(data, step) => {
   const run = new Run(data);
   const rows = { run, open: new Set(), guest: data.machine.guest };
@@ -90,13 +94,13 @@ def shown_by_chromium(open_page: Open, folder: Path, all_: list[Trace]) -> list[
     page = open_page(folder / "empty.html")
     page.add_script_tag(type="module", content=f"{web_module()}\nwindow.shown = {SHOWN};")
     page.wait_for_function("() => window.shown !== undefined")
-    return [
-        page.evaluate(
-            "([data, step]) => shown(data, step)",
-            [json.loads(trace_view_json(trace)), opening_step(trace)],
-        )
-        for trace in all_
-    ]
+    # As one text a batch: what is handed over as values is taken apart value by value.
+    batches = [all_[at : at + BATCH] for at in range(0, len(all_), BATCH)]
+    found: list[dict[str, Any]] = []
+    for batch in batches:
+        texts = [f"[{trace_view_json(t).decode()},{opening_step(t)}]" for t in batch]
+        found += json.loads(page.evaluate(SHOW_ALL, f"[{','.join(texts)}]"))
+    return found
 
 
 def test_every_picture_and_its_page_have_the_same_words(open_page: Open, tmp_path: Path) -> None:

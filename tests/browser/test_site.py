@@ -166,7 +166,7 @@ def test_what_is_copied_and_saved(opened: Opened, tmp_path: Path) -> None:
     assert copied("svg") == trace.svg()
     for label, shown in (("software-tlb", trace), ("", compare(load_builtin("wrong-vcpu")))):
         page.select_option("[name=option]", label)
-        page.wait_for_selector(".xe-comparison" if not label else ".xe-rows")
+        page.wait_for_selector(".xe-comparison" if not label else ".xe-stage")
         page.wait_for_timeout(100)
         with page.expect_download() as saved:
             page.click("[data-do=file]")

@@ -12,8 +12,9 @@ from playwright.sync_api import expect
 
 from xenexplore.render.svg import svg_of
 from xenexplore.render.views.comparison import verdict_of
+from xenexplore.render.views.glossary import TOUR
 from xenexplore.render.web.page import save_html
-from xenexplore.steps import TlbLookup
+from xenexplore.steps import PteRead, TlbLookup
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,8 @@ OUT = """names => names.filter(name => {
     || box.left < 0 || box.right > innerWidth + 1;
 })"""
 PARTS = [
-    ".xe-head", ".xe-controls", ".xe-say", ".xe-mapsvg", ".xe-rowitem.is-now", ".xe-sofar",
+    ".xe-head", ".xe-controls", ".xe-say", ".xe-mapsvg",
+    ".xe.is-drawn .xe-box.is-now, .xe:not(.is-drawn) .xe-rowitem.is-now", ".xe-sofar",
     ".xe-about",
 ]  # fmt: skip
 
@@ -68,6 +70,46 @@ def test_on_a_phone_nothing_is_clipped_and_buttons_are_large(open_page: Open, fi
     assert over == 0
 
 
+def test_the_path_is_drawn_and_bits_that_belong_together_are_lit(
+    open_page: Open, tmp_path: Path
+) -> None:
+    trace = made.straddling()
+    save_html(trace, tmp_path / "straddle.html")
+    reads = [n for n in trace.steps if isinstance(n.step, PteRead)]
+    page = open_page(tmp_path / "straddle.html", step=reads[-2].index)
+    l2 = reads[-2].step
+    assert isinstance(l2, PteRead)
+    now = page.locator(".xe-box.is-now")
+    expect(now.locator(".xe-boxname")).to_have_text(f"L2 [{l2.index}]")
+    ranges = page.locator(".xe-bitrange").all_text_contents()
+    assert ranges == ["63:48", "47:39", "38:30", "29:21", "20:12", "11:0"]
+    expect(page.locator(".xe-box.is-ahead .xe-boxname")).to_have_text(
+        [re.compile("L1"), "frame", "P2M"]
+    )
+    now.focus()
+    lit = page.locator(".xe-pathsvg .is-lit")
+    expect(lit.filter(has_text="29:21")).to_have_count(1)  # the bits of the address ...
+    digits = page.locator(".xe-box", has_text="L3 [").locator("tspan.is-lit").all_text_contents()
+    assert int("".join(digits), 16) == l2.table.value >> 12  # ... and of the entry before
+    expect(page.get_by_role("tooltip")).to_contain_text("47:39 in L4")
+    page.keyboard.press("r")
+    expect(page.locator(".xe-rowitem.is-now")).to_be_visible()
+    expect(page.locator(".xe-drawn")).to_be_hidden()
+
+
+def test_bytes_that_go_astray_have_a_branch_to_where_they_were_meant(
+    open_page: Open, file: Path
+) -> None:
+    page = open_page(file, step=31)
+    meant, wrong = page.locator(".xe-box.is-meant"), page.locator(".xe-box", has_text="WRONG")
+    expect(meant).to_be_hidden()  # before the bytes move, nobody knows
+    expect(wrong.locator(".xe-verdictline").first).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    expect(meant).to_contain_text("gfn 1e831")
+    expect(wrong).to_contain_text("gfn 2cb1c")
+    expect(page.locator(".xe-go.is-meant path").first).to_be_visible()
+
+
 def test_every_term_is_explained_by_pointer_and_by_key(open_page: Open, file: Path) -> None:
     page = open_page(file, step=32)
     tip = page.get_by_role("tooltip")
@@ -101,6 +143,43 @@ def test_the_legend_has_keys_terms_and_sources(open_page: Open, file: Path) -> N
     expect(legend).to_be_hidden()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".xe")).to_have_attribute("data-step", "33")
+
+
+def test_the_tour_has_six_stops_and_can_be_left(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    tour = page.get_by_role("dialog", name="Tour")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="Take the tour: six stops").click()
+    for at, (part, name, text) in enumerate(TOUR):
+        expect(tour).to_contain_text(f"{name} {at + 1} of {len(TOUR)}")
+        expect(tour).to_contain_text(text)
+        expect(page.locator(part)).to_have_class(re.compile("is-toured"))
+        box, whole = tour.bounding_box(), page.locator(".xe").bounding_box()
+        assert box is not None
+        assert whole is not None
+        assert box["x"] >= 0
+        assert box["y"] + box["height"] <= whole["y"] + whole["height"] + 1
+        tour.get_by_role("button", name="Done" if at == len(TOUR) - 1 else "Next").click()
+    expect(tour).to_be_hidden()
+    page.locator(".xe").focus()
+    page.keyboard.press("t")
+    expect(tour).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tour).to_be_hidden()
+    assert page.locator(".is-toured").count() == 0
+    assert page.locator(".xe").get_attribute("data-step") == "32"
+
+
+def test_no_text_of_a_view_is_smaller_than_12_px(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    page.keyboard.press("r")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll(".xe *")].filter(element =>
+          [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+          && element.getClientRects().length && parseFloat(getComputedStyle(element).fontSize) < 12
+        ).map(element => `${element.getAttribute("class")}: ${element.textContent}`)"""
+    )
+    assert small == []
 
 
 def test_a_citation_is_a_link(open_page: Open, file: Path) -> None:
@@ -175,5 +254,5 @@ def test_a_comparison_begins_with_its_verdict_and_folds_what_is_equal(
     assert counts.locator("visible=true").count() == counts.count()
     first, other = made.options().rows[0].trace.outcome, made.options().rows[-1].trace.outcome
     less = first.calls.p2m_entry_reads - other.calls.p2m_entry_reads
-    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > span").last
+    cell = page.locator(".xe-crow", has_text="P2M entry reads").locator("td > button").last
     expect(cell).to_have_attribute("data-delta", f"\N{MINUS SIGN}{less}" if less else "")

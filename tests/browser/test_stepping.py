@@ -184,6 +184,9 @@ def test_mouse_on_rows_line_and_buttons(open_page: Open, files: dict[str, Path])
     assert said(page) == saying(trace, 7)
     page.get_by_role("button", name="Previous step").click()
     assert shown(page) == 6
+    page.locator(".xe-box", has_text="L3 [0]").click()
+    assert shown(page) == 12
+    page.keyboard.press("r")
     page.locator(".xe-row", has_text="L2 [3]").click()
     assert shown(page) == 14
     expect(page.locator(".xe-rowitem.is-now .xe-label")).to_have_text("L2 [3]")
@@ -216,6 +219,7 @@ def test_keys_go_on_after_a_click_on_a_row(
 
 def test_bits_keep_the_focus_on_their_button(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page(files["stack"], step=16)
+    page.keyboard.press("r")
     button = page.get_by_role("button", name="Bits of the level 3 entry")
     button.focus()
     page.keyboard.press("Enter")

@@ -11,7 +11,7 @@ from elf_cores import Cpu, core
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
 from xenexplore.errors import ImageError, MachineError, ScenarioError, UnsaidError
-from xenexplore.guest.image_domain import ImageDomain
+from xenexplore.guest.image_domain import image_domain
 from xenexplore.guest.image_machine import image_spec
 from xenexplore.guest.image_source import ImageSource
 from xenexplore.guest.spare_pages import SparePages
@@ -144,7 +144,7 @@ def small(tmp_path):
 
 
 def test_xen_s_walk_is_the_image_s_walk(small):
-    target, domain = open_target(small), ImageDomain(spec_of(small))
+    target, domain = open_target(small), image_domain(spec_of(small))
     state = domain.paging_state()
     for page in range(0, 0x20_0000, PAGE_SIZE):
         va = (LINEAR & -0x20_0000) + page + (page >> PAGE_SHIFT)
@@ -201,16 +201,16 @@ def test_accessed_and_dirty_are_set_in_a_copy(tmp_path):
     pages[at] = 0x03  # neither accessed nor dirty
     path = tmp_path / "dump"
     path.write_bytes(before := core([(0, bytes(pages))]))
-    domain = ImageDomain(spec_of(path))
+    domain = image_domain(spec_of(path))
     domain.place("b", "fixed", 8, address=Gva(LINEAR), contents=b"12345678")
     assert domain.read(Gva(LINEAR), 8) == b"12345678"
     assert domain.memory.guest.read(at, 1)[0] == 0x63
     assert path.read_bytes() == before
-    assert ImageDomain(spec_of(path)).read(Gva(LINEAR), 4) == b"here"
+    assert image_domain(spec_of(path)).read(Gva(LINEAR), 4) == b"here"
 
 
 def test_changes_to_the_tables(small):
-    domain = ImageDomain(spec_of(small, spare=Gva(LINEAR & -PAGE_SIZE), spare_pages=1))
+    domain = image_domain(spec_of(small, spare=Gva(LINEAR & -PAGE_SIZE), spare_pages=1))
     domain.place("b", "fixed", 8, address=Gva(LINEAR))
     assert domain.remap("b", frames=(Gfn(8),)).frames == (Gfn(8),)
     assert not domain.set_writable("b", False).writable
@@ -228,7 +228,7 @@ def test_a_pv_domain_s_dump(tmp_path):
     path = tmp_path / "pv"
     path.write_bytes(dumps.dump_core(pv=True))
     with pytest.raises(MachineError, match=r"expected type = .pv."):
-        ImageDomain(spec_of(path))
+        image_domain(spec_of(path))
     assert image_spec(path).type == "pv"
     trace = run(scenario(path, LINEAR, guest='type = "pv"'))
     assert trace.outcome.status is Status.RIGHT
@@ -238,8 +238,8 @@ def test_a_pv_domain_s_dump(tmp_path):
 def test_image_spec_keeps_what_was_said(small):
     spec = image_spec(small, cr3="0x1000", pkru="55555554", la57=None, vcpus=1)
     assert (spec.image.cr3, spec.image.pkru, spec.vcpus) == (0x1000, 0x5555_5554, 1)
-    assert ImageDomain(spec).spec.memory == 16 * PAGE_SIZE
-    for known in (spec, ImageDomain(spec).spec):
+    assert image_domain(spec).spec.memory == 16 * PAGE_SIZE
+    for known in (spec, image_domain(spec).spec):
         text = write_scenario(replace(scenario(small, LINEAR), guest=known))
         assert parse_scenario(text).guest == spec
 

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Mapping
 
 import pytest
+from plan_runs import result
+from plan_runs import run_plan as run
 
-from xenexplore.hypercalls import (
-    FAULT,
-    PlanCall,
-    PlanCopy,
-    PlanOutcome,
-    families,
-    family,
-    find,
-    predict,
-)
+from xenexplore.hypercalls import PlanCall, PlanCopy, PlanOutcome, families, family, find, predict
 from xenexplore.hypercalls.callers import CALLERS, FACTS
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.plan.predict import Steps
@@ -28,39 +20,6 @@ from xenexplore.hypercalls.plan.predict import Steps
 SELF = 0x7FF0
 ARG = 0x1000
 ONES = (1 << 64) - 1
-
-
-def run(
-    caller: str,
-    number: int,
-    *args: int,
-    memory: Mapping[int, bytes] | None = None,
-    faults: tuple[int, ...] = (),
-    answers: Mapping[str, bool] | None = None,
-    facts: Mapping[str, int] | None = None,
-) -> tuple[list[tuple[str, object, object]], PlanOutcome]:
-    """The copies of a call by a kind of caller on Xen's ordinary path, and how it ended."""
-    kind = CALLERS[caller]
-    known = {**kind.facts, **(facts or {})}
-    steps = predict(PlanCall(number, args, kind.handlers, facts=known))
-    made: list[tuple[str, object, object]] = []
-    reply: object = None
-    try:
-        while True:
-            step = steps.send(reply)  # type: ignore[arg-type]
-            if isinstance(step, PlanCopy):
-                made.append((step.direction.value, step.address, step.length))
-                reply = FAULT if step.address in faults else (memory or {}).get(step.address)
-            else:
-                told = [say for words, say in (answers or {}).items() if words in step.reason]
-                reply = told[0] if told else step.usual
-    except StopIteration as stop:
-        return made, stop.value
-
-
-def result(outcome: PlanOutcome) -> int:
-    assert isinstance(outcome.value, int)
-    return outcome.value
 
 
 @pytest.mark.parametrize("caller", ["pvh", "pvh-dom0"])

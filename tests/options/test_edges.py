@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from calls import MAKERS, Where, populate, run_call, word
 
-from xenexplore.addr import Gpa, Gva
+from xenexplore.addr import Gpa, Gva, Range
 from xenexplore.errors import MachineError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
@@ -15,14 +18,16 @@ from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.compat import COMPAT_RESERVATION_BYTES, compat_populate
 from xenexplore.hypervisor.execute import Preempt, hypercall
 from xenexplore.hypervisor.outcome import outcome_of
+from xenexplore.hypervisor.passed_buffers import BufferUse
 from xenexplore.hypervisor.physical import PHYSICAL_BIT, ram_range
 from xenexplore.hypervisor.registered import ranges_of
 from xenexplore.hypervisor.stubs import migrate, stub_for, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
+from xenexplore.options import fastabi
 from xenexplore.options.fastabi import fits
 from xenexplore.options.registry import make_option
 from xenexplore.scenario.model.call_names import find_call
-from xenexplore.steps import Copy, CopyFailed, Hypercall, TlbLookup
+from xenexplore.steps import Copy, CopyFailed, Direction, Hypercall, RegisterPass, TlbLookup
 
 
 def once() -> Preempt:
@@ -189,6 +194,10 @@ def test_neighbouring_frames_are_one_range() -> None:
 def test_ram_ends_where_addresses_end() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     assert not ram_range(xen, Gpa((1 << 52) - 1), 4096)
+    last = Range(Gpa((1 << 52) - 4096), 4096)
+    high: Any = SimpleNamespace(domain=SimpleNamespace(ram=(last,)))
+    assert ram_range(high, last.start, 4096), "the last page of all"
+    assert not ram_range(high, last.start, 4097)
     with pytest.raises(MachineError, match="expected x86 or arm"):
         Xen(xen.domain, xen.design, copy_helper="riscv")  # type: ignore[arg-type]
 
@@ -304,3 +313,35 @@ def test_the_descriptor_needs_both_low_bits(align: int) -> None:
     """O3's bits 1:0 of an address are free only in a 4-byte aligned buffer."""
     ran = run_call("address-bits", MAKERS["send"], Where("kmalloc", 0x500 + align))
     assert ran.outcome.status == ("right" if align % 4 == 0 else "refused")
+
+
+@pytest.mark.parametrize("bits", [64, 32])
+def test_fastabi_s_values_come_after_what_the_call_passes_besides(bits: int) -> None:
+    """Values go in from the first free register on, results from the first."""
+    passed = {}
+    for maker in ("send", "alloc_unbound", "runstate"):
+        ran = run_call("fastabi", MAKERS[maker], params={"bits": bits})
+        assert ran.outcome.status in ("right", "refused")
+        steps = [node.step for node in ran.xen.nodes if isinstance(node.step, RegisterPass)]
+        passed[maker] = [(step.direction, step.registers) for step in steps]
+    first, second, third = fastabi._MAPS[bits][:3]
+    assert passed["send"] == [(Direction.FROM, (first,))]
+    assert passed["alloc_unbound"] == [
+        (Direction.FROM, (first, second, third)), (Direction.TO, (first, second, third)),
+    ]  # fmt: skip
+
+
+def test_fastabi_passes_what_stands_behind_a_registered_area(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An area whose address Xen keeps is in no register, wherever it stands in the list."""
+    uses = fastabi.passed_buffers
+
+    def area_first(domain: Domain, call: GuestCall) -> list[BufferUse]:
+        (struct,) = uses(domain, call)
+        return [replace(struct, register=None), struct]
+
+    monkeypatch.setattr(fastabi, "passed_buffers", area_first)
+    ran = run_call("fastabi", MAKERS["send"])
+    assert ran.outcome.status == "right"
+    assert sum(isinstance(node.step, RegisterPass) for node in ran.xen.nodes) == 1

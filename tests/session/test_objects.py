@@ -18,7 +18,7 @@ def guest() -> xe.Guest:
 
 def test_every_field_of_a_spec_is_a_keyword() -> None:
     shown = set(inspect.signature(xe.Guest).parameters)
-    assert shown == set(GuestSpec.__dataclass_fields__)
+    assert shown == {"xen", *GuestSpec.__dataclass_fields__}
     spec = GuestSpec(kernel="freebsd", memory=128 << 20, vcpus=2, encryption="sev", seed=3)
     given = {name: getattr(spec, name) for name in GuestSpec.__dataclass_fields__}
     assert xe.Guest(**given).spec == spec == xe.Guest(spec).spec

@@ -12,10 +12,11 @@ from xenexplore.analysis.replay.design import DESIGNS, design
 from xenexplore.analysis.replay.replays import Replays, replay_designs
 from xenexplore.analysis.sweep import Grid, SweepTable
 from xenexplore.analysis.sweep import sweep as sweep_points
-from xenexplore.analysis.workload.find_workload import P2M_ORDERS, find_workload, p2m_order
+from xenexplore.analysis.workload.find_workload import find_workload, p2m_order
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.api.worker_pool import pool_of
+from xenexplore.memory.p2m import P2M_ORDERS
 from xenexplore.options.registry import Chosen, with_parameters
 from xenexplore.options.variant import Variant
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import sys
+from importlib import resources
 from pathlib import Path
 
 from xenexplore.cli.printing import add_printing, print_record
@@ -187,6 +188,10 @@ def _environment(folder: Path, token: str) -> dict[str, str]:
     return environment
 
 
+#: JupyterLab's commands for our views.
+_COMMANDS = resources.files("xenexplore") / "widgets" / "labextensions"
+
+
 def _arguments(folder: Path, port: int, args: argparse.Namespace) -> list[str]:
     """JupyterLab's command line."""
     words = [
@@ -195,6 +200,8 @@ def _arguments(folder: Path, port: int, args: argparse.Namespace) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={folder}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
+        # Commands for our views, in a checkout too; an installed package has them in share/jupyter.
+        f"--LabApp.extra_labextensions_path={_COMMANDS}",
     ]
     if not args.verbose:
         words.append("--Application.log_level=WARN")

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from xenexplore.analysis.sweep import Grid, SweepRow, read_rows, sweep, table_text, write_parquet
-from xenexplore.analysis.workload.find_workload import P2M_ORDERS
 from xenexplore.api.worker_pool import pool_of
 from xenexplore.cli.printing import (
     RECORDING_SIZE,
@@ -19,6 +18,7 @@ from xenexplore.cli.printing import (
 )
 from xenexplore.cli.workload_options import progress_on
 from xenexplore.errors import InputError
+from xenexplore.memory.p2m import P2M_ORDERS
 
 __all__ = ["add_arguments", "run"]
 

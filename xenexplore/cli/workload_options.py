@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import TextIO
 
-from xenexplore.analysis.workload.find_workload import P2M_ORDERS, find_workload
+from xenexplore.analysis.workload.find_workload import find_workload
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.cli.printing import RECORDING_SIZE, add_max_size, shows_progress
+from xenexplore.memory.p2m import P2M_ORDERS
 from xenexplore.recording.format.stream import BUILT_INS
 
 __all__ = ["add_workload_arguments", "progress_on", "read_it", "shape_of"]

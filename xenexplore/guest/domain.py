@@ -2,42 +2,177 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
+from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
-from xenexplore.guest.page_tables import MappingRights
+from xenexplore.guest.booted_pages import booted
+from xenexplore.guest.layout.regions import Region
+from xenexplore.guest.pages import Pages
 from xenexplore.guest.placement.buffers import Buffer
-from xenexplore.guest.placement.placement import Placement, PlacementRequest, touched
+from xenexplore.guest.placement.placement import PlacementRequest, validate_buffer
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
-from xenexplore.memory import P2mType
-from xenexplore.paging import PageTableEntry
+from xenexplore.guest.vcpus import Process
+from xenexplore.memory import GuestMemory, P2mType
+from xenexplore.paging import PageTableEntry, PagingState
 
 __all__ = ["Domain"]
 
 
-class Domain(Running):
+class Domain:
     """A guest built from a spec: real page tables in its own RAM, made as needed.
 
     Everything is determined by the spec and the order of calls: no clock, no
     global random state.  Every vCPU begins in the process ``"init"`` (kernels
     without processes: ``"kernel"``), at ring 0, on that task's kernel stack.
 
-    Its vCPUs, processes and what it sees of its memory: :class:`~.running.Running`.
+    Its vCPUs, processes and accesses are those of a :class:`~.running.Running`, its
+    frames and mappings those of :class:`~.pages.Pages`; the names of buffers are its own.
+
+    Args:
+        spec: what to build.
+        release: the release of Xen that it runs on.
+        parts: what makes the two parts from the spec.
 
     Attributes:
-        release: the release of Xen that it runs on, e.g. ``"4.17"``.
+        release: as given, e.g. ``"4.17"``.
+        spec: what it was built from.
+        vcpus: its vCPUs, in order of index.
+        layout: its linear address space as regions.
+        gpa_regions: its guest-physical address space: RAM, holes, the kernel's own RAM.
+        ram: guest-physical ranges that are RAM; empty for a PV guest.
+        kinds: the kinds of place that its kernel has.
+        assumed: what a memory image does not say.
     """
 
-    def __init__(self, spec: GuestSpec, *, release: str = "4.17") -> None:
-        super().__init__(spec)
+    def __init__(
+        self,
+        spec: GuestSpec,
+        *,
+        release: str = "4.17",
+        parts: Callable[[GuestSpec], tuple[Running, Pages]] = booted,
+    ) -> None:
         self.release = release
+        self._running, self._pages = parts(spec)
+        self.spec = self._running.spec
+        self.vcpus = self._running.vcpus
+        self.layout = self._running.layout
+        self.gpa_regions = self._running.gpa_regions
+        self.ram = self._running.ram
+        self.kinds = self._running.kinds
+        self.assumed = self._running.assumed
         self._buffers: dict[str, Buffer] = {}
         self._retyped: set[int] = set()
+
+    @property
+    def memory(self) -> GuestMemory:
+        """Its RAM, P2M and encryption state."""
+        return self._running.memory
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """Its linear address space by name, without gaps, in order of address."""
+        return self.layout.regions
+
+    @property
+    def stack_size(self) -> int:
+        """Bytes of a kernel stack."""
+        return self._running.stack_size
+
+    @property
+    def table_frames(self) -> tuple[Gfn, ...]:
+        """Frames that hold page tables."""
+        return self._running.table_frames
+
+    def linear_region(self, word: str) -> Region | None:
+        """A region in one piece, or None if this kernel has none of that name.
+
+        ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or spaces.  Of
+        several pieces (RAM on both sides of a hole) all, with the hole, where they are one
+        linear mapping; else the largest.  An identity map of RAM counts as a directmap.
+        """
+        return self._running.linear_region(word)
+
+    def lacks_region(self, word: str) -> str:
+        """Why there is no such linear region, or none in one piece, for messages."""
+        return self._running.lacks_region(word)
+
+    def paging_state(
+        self, vcpu: int = 0, *, user_access: bool = False, process: str | None = None
+    ) -> PagingState:
+        """The control state under which Xen walks for a hypercall of this vCPU.
+
+        With EFLAGS.AC if ``user_access`` (privcmd's stac); on a process's CR3 if one is named.
+        """
+        return self._running.paging_state(vcpu, user_access=user_access, process=process)
+
+    @property
+    def processes(self) -> Mapping[str, Process]:
+        """Processes made so far, by name; ``"kernel"`` is the kernel's own address space."""
+        return MappingProxyType(self._running.processes)
+
+    def process(self, name: str) -> Process:
+        """The process of that name; made at first use, with a root table of its own.
+
+        Raises:
+            MachineError: this kernel has no processes.
+        """
+        return self._running.process(name)
+
+    def switch(self, vcpu: int, process: str) -> None:
+        """Let a vCPU run a process: its CR3, its thread's kernel stack.  Xen is not notified."""
+        self._running.switch(vcpu, process)
+
+    def enter_user(self, vcpu: int) -> None:
+        """Let a vCPU's process run in user mode; under page-table isolation on its own CR3.
+
+        Raises:
+            MachineError: the vCPU runs the kernel's own address space.
+        """
+        self._running.enter_user(vcpu)
+
+    def enter_kernel(self, vcpu: int) -> None:
+        """Let a vCPU run its process' kernel side again."""
+        self._running.enter_kernel(vcpu)
+
+    def truth(
+        self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
+    ) -> tuple[tuple[Gpa | None, int], ...]:
+        """Where the guest's own tables put ``length`` bytes at ``va``: what a caller *means*.
+
+        No permission checks, tables read as plaintext (as the guest's CPU does),
+        C-bit removed; one piece per page touched, None where nothing is mapped or the address is
+        not canonical.  By default in vCPU 0's process.  PV: machine addresses.
+
+        Raises:
+            AddressError: the range wraps past the end of the address space.
+        """
+        return self._running.truth(va, length, vcpu=vcpu, process=process)
+
+    def read(
+        self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
+    ) -> bytes:
+        """Read as the guest does, by linear address, plaintext.
+
+        Raises:
+            MachineError: a page is not mapped, or maps no RAM.
+        """
+        return self._running.read(va, length, vcpu=vcpu, process=process)
+
+    def write(
+        self, va: Gva, data: bytes, *, vcpu: int | None = None, process: str | None = None
+    ) -> None:
+        """Write as the guest does, by linear address; write protection is not looked at.
+
+        A and D are set in the pages' entries, as its CPU sets them.
+
+        Raises:
+            MachineError: a page is not mapped, or maps no RAM.
+        """
+        self._running.write(va, data, vcpu=vcpu, process=process)
 
     @property
     def retyped_frames(self) -> frozenset[int]:
@@ -86,93 +221,30 @@ class Domain(Running):
             MachineError: no such kind in this kernel, a name in use, or a
                 size, offset, address or frame that cannot be.
         """
-        self._validate(name, size, offset, address, contents, shared)
-        owner = process if process is not None else self._vcpu(vcpu).process
-        self._vcpu(vcpu)
+        if name in self._buffers:
+            raise MachineError(f"buffer {name!r}: the name is in use")
+        private = shared is False and self.spec.image is None
+        validate_buffer(self.spec, name, size, offset, address, contents, private=private)
+        runs = self._running.vcpu(vcpu).process
         request = PlacementRequest(
             name=name,
             kind=kind,
             size=size,
             offset=offset,
             vcpu=vcpu,
-            process=self.process(owner).name,
+            process=self.process(runs if process is None else process).name,
             address=None if address is None else address.value,
-            pfns=None if frames is None else tuple(map(self._booted.usable_pfn, frames)),
+            pfns=None,
         )
-        spot = self._placer.find(request)
-        root = self._root(vcpu, spot.process)
-        rights = MappingRights(user=spot.user, touched=not spot.user, global_=not spot.user)
-        self._booted.map(root, spot.va, spot.pfns, rights)
-        buffer = self._settle(request, spot, writable=writable, shared=shared)
-        if contents is not None:
-            self.write(buffer.va, contents, vcpu=vcpu, process=spot.process)
-        if not writable:
-            self.set_writable(name, False)
-        return self._buffers[name]
-
-    def _validate(
-        self,
-        name: str,
-        size: int,
-        offset: int | None,
-        address: Gva | None,
-        contents: bytes | None,
-        shared: bool | None,
-    ) -> None:
-        problems = (
-            (name in self._buffers, "the name is in use"),
-            (type(size) is not int or size < 1, f"a size of {size!r} bytes: expected at least 1"),
-            (
-                offset is not None and not 0 <= offset < PAGE_SIZE,
-                f"offset {offset!r}: expected 0 to {PAGE_SIZE - 1}",
-            ),
-            (offset is not None and address is not None, "give an address or an offset, not both"),
-            (contents is not None and len(contents) > size, f"contents do not fit in {size} bytes"),
-            (
-                shared is False and not self.spec.encrypted,
-                "the guest is not encrypted: all its memory is open to the hypervisor",
-            ),
-            (
-                address is not None
-                and not (
-                    self._is_canonical(address.value)
-                    and self._is_canonical(address.value + size - 1)
-                ),
-                f"{address!r} is not a canonical linear address for {size} bytes",
-            ),
-        )
-        for wrong, why in problems:
-            if wrong:
-                raise MachineError(f"buffer {name!r}: {why}")
-
-    def _settle(
-        self, request: PlacementRequest, spot: Placement, *, writable: bool, shared: bool | None
-    ) -> Buffer:
-        """Record a buffer whose pages are mapped; share them if asked."""
-        root = self._root(request.vcpu, spot.process)
-        pages = touched(spot.va & PAGE_MASK, request.size)
-        start = spot.va & -PAGE_SIZE
-        found = [self._booted.spaces.frame(root, start + (i << PAGE_SHIFT)) for i in range(pages)]
-        frames = tuple(Gfn(gfn) for gfn in found if gfn is not None)
-        assert len(frames) == pages, "a placed buffer is mapped"
+        buffer = self._pages.place(request, frames, writable=writable)
         if shared and self.spec.encrypted:
-            for frame in frames:
+            for frame in buffer.frames:
                 self.set_encrypted(frame, False)
-        buffer = Buffer(
-            name=request.name,
-            kind=request.kind,
-            va=Gva(spot.va),
-            size=request.size,
-            process=spot.process,
-            vcpu=request.vcpu,
-            frames=frames,
-            contiguous=_consecutive(frames),
-            aliases=tuple(map(self.directmap_of, frames)),
-            writable=writable,
-            shared=not any(map(self.memory.is_private, frames)),
-        )
-        self._buffers[request.name] = buffer
-        return buffer
+            buffer = replace(buffer, shared=not any(map(self.memory.is_private, buffer.frames)))
+        self._buffers[name] = buffer
+        if contents is not None:
+            self.write(buffer.va, contents, vcpu=vcpu, process=buffer.process)
+        return buffer if writable else self.set_writable(name, False)
 
     def _buffer(self, name: str) -> Buffer:
         if name not in self._buffers:
@@ -186,51 +258,29 @@ class Domain(Running):
             MachineError: no such buffer; its address lies in the directmap or the kernel
                 image, which no kernel remaps; or not one frame per page.
         """
-        buffer = self._buffer(name)
-        if self._booted.boot_mapped(buffer.va.value):
-            raise MachineError(
-                f"buffer {name!r}: no kernel remaps {self.layout.find(buffer.va).name}"
-            )
-        if frames is None:
-            frames = self.alloc_frames(len(buffer.frames), contiguous=False)
-        elif len(frames) != len(buffer.frames):
-            raise MachineError(
-                f"buffer {name!r} touches {len(buffer.frames)} pages, got {len(frames)} frames"
-            )
-        pfns = tuple(map(self._booted.usable_pfn, frames))
-        user = buffer.process is not None
-        rights = MappingRights(
-            writable=buffer.writable, user=user, touched=not user, global_=not user
-        )
-        self._booted.map(self._root(None, buffer.process), buffer.va.value, pfns, rights)
-        self._buffers[name] = replace(
-            buffer,
-            frames=frames,
-            contiguous=_consecutive(frames),
-            aliases=tuple(map(self.directmap_of, frames)),
-            shared=not any(map(self.memory.is_private, frames)),
-        )
+        self._buffers[name] = self._pages.remap(self._buffer(name), frames)
         return self._buffers[name]
 
     def unmap(self, name: str) -> None:
         """Make a buffer's pages not present.  The buffer keeps its name and record."""
         buffer = self._buffer(name)
         for page in buffer.pages:
-            self._tables.unmap(self._root(None, buffer.process), page.value)
+            self._running.tables.unmap(self._running.root(None, buffer.process), page.value)
 
     def set_writable(self, name: str, writable: bool) -> Buffer:
         """Map a buffer's pages read-only or writable."""
         buffer = self._buffer(name)
+        root = self._running.root(None, buffer.process)
         for page in buffer.pages:
-            self._tables.set_writable(self._root(None, buffer.process), page.value, writable)
+            self._running.tables.set_writable(root, page.value, writable)
         self._buffers[name] = replace(buffer, writable=writable)
         return self._buffers[name]
 
     def frames_of(self, name: str) -> tuple[Gfn | None, ...]:
         """The frames that the page tables map for a buffer now, one per page."""
         buffer = self._buffer(name)
-        root = self._root(None, buffer.process)
-        found = (self._tables.frame(root, page.value) for page in buffer.pages)
+        root = self._running.root(None, buffer.process)
+        found = (self._running.tables.frame(root, page.value) for page in buffer.pages)
         return tuple(None if gfn is None else Gfn(gfn) for gfn in found)
 
     def entry(
@@ -238,16 +288,13 @@ class Domain(Running):
     ) -> tuple[Gpa, PageTableEntry]:
         """A page-table entry that maps an address, and its guest-physical address.
 
-        Args:
-            va: linear address.
-            level: 1 (the leaf of a 4 KiB page) to 4, or 5 with LA57.
-            vcpu: in the page tables that this vCPU uses.
-            process: in a process's page tables instead.
+        Level 1 (the leaf of a 4 KiB page) to 4, or 5 with LA57, of the page tables of the
+        process, else of the vCPU's.
 
         Raises:
             MachineError: the tables have no such level, or end above it.
         """
-        return self._booted.spaces.entry(self._root(vcpu, process), va.value, level)
+        return self._running.tables.entry(self._running.root(vcpu, process), va.value, level)
 
     def set_entry(
         self, va: Gva, level: int, value: int, *, vcpu: int = 0, process: str | None = None
@@ -264,7 +311,8 @@ class Domain(Running):
                 "a PV guest's page tables are read-only to it: Xen validates each entry "
                 "(mmu_update), which this model does not execute"
             )
-        self._booted.spaces.set_entry(self._root(vcpu, process), va.value, level, value)
+        root = self._running.root(vcpu, process)
+        self._running.tables.set_entry(root, va.value, level, value)
 
     def alloc_frames(self, count: int, *, contiguous: bool, align: int = 1) -> tuple[Gfn, ...]:
         """Take free frames: consecutive, first one a multiple of ``align``; or no two consecutive.
@@ -276,45 +324,32 @@ class Domain(Running):
         """
         if count < 1 or align < 1:
             raise MachineError(f"{count} frames aligned to {align}: expected at least 1 of each")
-        if contiguous:
-            first = self._booted.frames.take_run(count, align)
-            pfns = tuple(range(first, first + count))
-        else:
-            pfns = self._booted.frames.take_scattered(count)
-        return tuple(map(self._booted.to_gfn, pfns))
+        return self._pages.alloc_frames(count, contiguous=contiguous, align=align)
 
     def map_kernel(
         self, va: Gva, frames: tuple[Gfn, ...], *, writable: bool = True, shared: bool = False
     ) -> None:
         """Map 4 KiB kernel pages (not executable) in every address space."""
-        if (not va.value >> 63 and self._booted.kernel.processes) or va.offset:
-            raise MachineError(f"{va.hex()} is not the start of a kernel page")
-        pfns = tuple(map(self._booted.usable_pfn, frames))
+        self._pages.validate_kernel_pages(va, frames)
         if shared:
             for frame in frames:
                 self.set_encrypted(frame, False)
-        rights = MappingRights(writable=writable)
-        self._booted.map(self._booted.spaces.kernel, va.value, pfns, rights)
+        self._pages.map_kernel(va, frames, writable=writable)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
         """Where the kernel's directmap maps a frame, or None if it has none there."""
-        pfn = self._booted.to_pfn(gfn.value)
-        va = None if pfn is None else self._booted.kernel.directmap_va(pfn)
-        return None if va is None else Gva(va)
+        return self._pages.directmap_of(gfn)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:
         """Flip a frame's state, and the C-bit of every mapping of it that the guest made.
 
-        Args:
-            gfn: the frame.
-            encrypted: private from now on, or shared.
-            keep: the guest saves the page's bytes and writes them back; without
-                that they read as garbage after the flip, for both sides.
+        To keep a page's bytes, the guest saves them and writes them back; without that they
+        read as garbage after the flip, for both sides.
 
         Raises:
             MachineError: the guest is not encrypted.
         """
-        self._booted.set_encrypted(gfn, encrypted, keep=keep)
+        self._pages.set_encrypted(gfn, encrypted, keep=keep)
         for name, buffer in self._buffers.items():
             if gfn in buffer.frames:
                 shared = not any(map(self.memory.is_private, buffer.frames))
@@ -328,16 +363,8 @@ class Domain(Running):
         """
         if not self.spec.has_p2m:
             raise MachineError("a PV guest has no P2M that a look-up goes through")
-        known = P2mType.__members__
-        kind = p2m_type if isinstance(p2m_type, P2mType) else known.get(p2m_type)
-        if kind is None:
-            raise no_such("P2M type", p2m_type, known)
-        self._set_type(gfn, kind)
-
-    def _set_type(self, gfn: Gfn, kind: P2mType) -> None:
-        self._booted.set_p2m_type(gfn, kind)
+        name = p2m_type.name if isinstance(p2m_type, P2mType) else p2m_type
+        if name not in P2mType.__members__:
+            raise no_such("P2M type", name, P2mType.__members__)
+        self._pages.set_p2m_type(gfn, P2mType[name])
         self._retyped.add(gfn.value)
-
-
-def _consecutive(frames: tuple[Gfn, ...]) -> bool:
-    return all(after - frame == 1 for frame, after in itertools.pairwise(frames))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xenexplore.addr import PAGE_SHIFT
+from xenexplore.addr import PAGE_SHIFT, Gpa
 from xenexplore.errors import UnsaidError
+from xenexplore.guest.page_tables import entry_of
 from xenexplore.memory import GuestMemory
-from xenexplore.paging import Level, PagingState, walk
+from xenexplore.paging import Level, PageTableEntry, PagingState, walk
 from xenexplore.paging.image_state import rights_aside
 
 __all__ = ["ImageTables"]
@@ -87,6 +88,20 @@ class ImageTables:
         found = self.leaf(root, va)
         assert found is not None
         self._store(found, found.entry | _A | (_D if written else 0))
+
+    def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
+        """The entry of one level that a walk of an address reads, and where it lies.
+
+        Raises:
+            MachineError: the mode has no such level, or the walk ends above it.
+        """
+        found = walk(self._memory.guest, replace(self._state, cr3=root), va)
+        return entry_of(found, level, self._state.mode, self._state.c_bit)
+
+    def set_entry(self, root: int, va: int, level: int, value: int) -> None:
+        """Write the entry of one level, in a copy of its page; see :meth:`entry`."""
+        at, _ = self.entry(root, va, level)
+        self._memory.guest.write(at.value, value.to_bytes(8, "little"))
 
     def _change(self, root: int, va: int, *, set_bits: int, clear_bits: int) -> None:
         found = self.leaf(root, va)

@@ -22,11 +22,12 @@ from xenexplore.paging import (
     PageTableEntry,
     PageTables,
     PagingState,
+    Walk,
     make_entry,
     walk,
 )
 
-__all__ = ["AddressSpaces", "MappingRights", "PageMappings"]
+__all__ = ["AddressSpaces", "MappingRights", "PageMappings", "entry_of"]
 
 _RW, _A, _D, _G = 0x2, 0x20, 0x40, 0x100
 #: _PAGE_GUEST_KERNEL, bit 12 of Xen's packed flags: an entry's bit 52
@@ -72,6 +73,14 @@ class PageMappings(Protocol):
 
     def mark_touched(self, root: int, va: int, *, written: bool) -> None:
         """Set A, and D if written, in an address's leaf, as the guest's CPU does."""
+        ...
+
+    def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
+        """The entry of one level that a walk of an address reads, and where it lies."""
+        ...
+
+    def set_entry(self, root: int, va: int, level: int, value: int) -> None:
+        """Write the entry of one level."""
         ...
 
 
@@ -244,18 +253,7 @@ class AddressSpaces:
         Raises:
             MachineError: the mode has no such level, or the walk ends above it.
         """
-        read = walk(self._memory, self.state(root), va).levels
-        for one in read:
-            if one.number == level:
-                return one.entry_at, PageTableEntry(one.entry, level, self._mode, self._c_bit)
-        top = self._mode.levels
-        if not 1 <= level <= top or not read:
-            raise MachineError(f"level {level!r}: this guest's page tables have levels {top} to 1")
-        last = read[-1]
-        why = "maps the page itself" if last.entry & 1 else "is not present"
-        raise MachineError(
-            f"no level-{level} entry for {va:#x}: its level-{last.number} entry {why}"
-        )
+        return entry_of(walk(self._memory, self.state(root), va), level, self._mode, self._c_bit)
 
     def set_entry(self, root: int, va: int, level: int, value: int) -> None:
         """Write the entry of one level, as the guest's kernel does; see :meth:`entry`."""
@@ -346,3 +344,23 @@ class AddressSpaces:
 
     def _store(self, at: Gpa, value: int) -> None:
         self._memory.write(at.value, value.to_bytes(8, "little"))
+
+
+def entry_of(found: Walk, level: int, mode: Mode, c_bit: int | None) -> tuple[Gpa, PageTableEntry]:
+    """The entry of one level that a walk has read, and where it lies.
+
+    Raises:
+        MachineError: the mode has no such level, or the walk ends above it.
+    """
+    for one in found.levels:
+        if one.number == level:
+            return one.entry_at, PageTableEntry(one.entry, level, mode, c_bit)
+    if not 1 <= level <= mode.levels or not found.levels:
+        raise MachineError(
+            f"level {level!r}: this guest's page tables have levels {mode.levels} to 1"
+        )
+    last = found.levels[-1]
+    why = "maps the page itself" if last.entry & 1 else "is not present"
+    raise MachineError(
+        f"no level-{level} entry for {found.va:#x}: its level-{last.number} entry {why}"
+    )

@@ -230,6 +230,8 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
         writes = [flag, *writes, flag]
     done = True
     stored = _stored(xen, area, current)
+    # The flag's writes are part of the same struct; that the bit itself changes is not modelled.
+    runstate = answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES)
     for offset, size, role in writes:
         access = HandleAccess(
             direction=Direction.TO,
@@ -241,7 +243,7 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
             number=None,
             physical_area=area.physical,
         )
-        done = copy_to_guest(xen, access, answer_bytes(role, size), stored) and done
+        done = copy_to_guest(xen, access, runstate[offset : offset + size], stored) and done
     return done
 
 

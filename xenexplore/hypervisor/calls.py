@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.steps import Direction
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = [
+    "CALL_FORMS",
     "GuestCall",
     "HandleAccess",
     "Located",
@@ -20,6 +17,9 @@ __all__ = [
     "RegisteredArea",
     "linear_of",
 ]
+
+CALL_FORMS = ("as-option", "linear")
+"""How the buffers of a multicall are passed: by the design, or by linear address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from xenexplore.addr import Gva
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xenexplore.hypervisor.replay_model import ReplayModel
     from xenexplore.hypervisor.xen import Xen
 
-__all__ = ["Design", "Parameter", "Precedent"]
+__all__ = ["Admitted", "Design", "Parameter", "Precedent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,9 @@ class Precedent:
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENT = 4
 
+Admitted: TypeAlias = "str | tuple[int, str]"
+"""Why bytes go astray; with how many do, no other number is admitted."""
+
 
 def _initials(words: Sequence[str]) -> str:
     """A number for who has none: ``LW`` for a last walk, ``CAC`` for a cache."""
@@ -86,8 +89,9 @@ class Design:
         summary: one short paragraph in our own words.
         asked: who proposed it.
         guests: the types of guests that it says how to carry.
-        hazards: what it admits can go wrong: a built-in scenario's name, or a condition of
-            :data:`xenexplore.scenario.trial.machines.CONDITIONS`, and why.
+        hazards: where it admits that bytes can go astray: a built-in scenario's name, or a
+            condition of :data:`xenexplore.scenario.trial.machines.CONDITIONS`, to why, or
+            to how many do and why.
         parameters: its variants and cures.
         specified: whether a text specifies it; if not, it refuses every guest.
         replay: how recorded accesses fare under it; each class declares its own,
@@ -108,7 +112,7 @@ class Design:
     summary: ClassVar[str] = ""
     asked: ClassVar[Cite]
     guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm")
-    hazards: ClassVar[Mapping[str, str]] = {}
+    hazards: ClassVar[Mapping[str, Admitted]] = {}
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     specified: ClassVar[bool] = True
     replay: ClassVar[type[ReplayModel] | None] = None

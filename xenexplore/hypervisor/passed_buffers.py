@@ -17,7 +17,7 @@ from xenexplore.errors import MachineError
 from xenexplore.hypercalls.callers import CALLERS
 from xenexplore.hypercalls.language.values import choose
 from xenexplore.hypercalls.plan.predict import FAULT, PlanCall, PlanChoice, Reply, predict
-from xenexplore.hypercalls.structs import structs_for
+from xenexplore.hypercalls.structs import Structs, structs_for
 from xenexplore.hypervisor.calls import GuestCall, Meaning
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def passed_buffers(domain: Domain, call: GuestCall) -> tuple[BufferUse, ...]:
         one = _use(step, address, length, origin)
         found[origin] = one if use is None else _joined(use, one)
         if not step.direction.writes and isinstance(reply, bytes) and not step.member:
-            fields.update(_handles_read(step, address, reply))
+            structs = structs_for("x86_64", domain.release)
+            fields.update(_handles_read(structs, step, address, reply))
 
 
 def _reply(domain: Domain, call: GuestCall, step: PlanCopy) -> Reply:
@@ -172,12 +173,11 @@ def _with_twins(call: GuestCall, use: BufferUse, fields: dict[int, int]) -> Buff
     return replace(use, twins=tuple(place for place in places if place != own))
 
 
-def _handles_read(step: PlanCopy, address: int, data: bytes) -> dict[int, int]:
+def _handles_read(structs: Structs, step: PlanCopy, address: int, data: bytes) -> dict[int, int]:
     """Handles in what the plan has just read: field address to value, from the layouts.
 
     A multicall's entries hold registers, any of which may be a handle.
     """
-    structs = structs_for("x86_64")
     if step.type == "multicall_entry":
         offsets, size = [16 + 8 * index for index in range(6)], 64
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ __all__ = [
     "MULTICALL",
     "NOT_CONTIGUOUS",
     "PHYSICAL_BIT",
+    "PRIVATE_FRAMES",
     "contiguous",
     "encode_handle",
     "flat_call",
@@ -45,6 +46,17 @@ NOT_CONTIGUOUS = Parameter(
     help="A guest that does not check its buffers' frames, or one that does.",
 )
 """The knob of the options whose physical addresses are flat."""
+
+_PRIVATE = (
+    "the guest passes the address of a page that is private to it, and Xen moves ciphertext, as "
+    "encrypted-miss expects of number-bit (ours)"
+)
+PRIVATE_FRAMES: Mapping[str, tuple[int, str]] = {
+    "bounce-limit": (64, _PRIVATE),
+    "encrypted-miss": (4, _PRIVATE),
+    "encryption-flips": (68, _PRIVATE),
+}
+"""What all designs with physical addresses admit of an encrypted guest (``Design.hazards``)."""
 
 _ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
 _TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")

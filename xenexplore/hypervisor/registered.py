@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva, split_pages
@@ -32,12 +32,24 @@ if TYPE_CHECKING:
 __all__ = [
     "MAP_AREA_PAGES",
     "REGISTRABLE",
+    "STALE_ENTRIES",
     "TLB_PARAMETERS",
     "RegisteredBuffers",
     "lacking",
     "ranges_of",
     "registrable",
 ]
+
+_STALE = (
+    "an entry that the guest does not purge goes on being used, as stale-entry expects of "
+    "software-tlb (Marquis, 28 Jul 2020, of an area that is translated once)"
+)
+STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
+    "privcmd-process-switch": (4, _STALE),
+    "stale-entry": (48, _STALE),
+    "user-page-moves": (48, _STALE),
+}
+"""What designs with registered buffers admit of guests that do not purge (``Design.hazards``)."""
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")

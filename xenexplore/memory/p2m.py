@@ -15,9 +15,13 @@ from xenexplore.errors import MachineError
 from xenexplore.memory.p2m_types import GRANT_TYPES, P2mEntry, P2mType
 from xenexplore.steps import P2mLookup, Purpose, xen
 
-__all__ = ["ORDERS", "P2m", "as_lookup"]
+__all__ = ["ORDERS", "P2M_ORDERS", "P2M_SIZES", "P2m", "as_lookup"]
 
-ORDERS = (0, 9, 18)
+P2M_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
+"""Page size, as it is written, to the order of a P2M entry."""
+P2M_SIZES = {order: size for size, order in P2M_ORDERS.items()}
+"""The other way round."""
+ORDERS = tuple(P2M_SIZES)
 """Page orders of P2M entries: 4 KiB, 2 MiB, 1 GiB."""
 
 _LOOKUP = xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Admitted, Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
+    PRIVATE_FRAMES,
     contiguous,
     encode_handle,
     guest_translate,
@@ -67,6 +68,7 @@ class AddressBits(Design):
     asked: ClassVar[Cite] = mail(
         "Beulich (idea: Gross)", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = PRIVATE_FRAMES
     parameters: ClassVar[tuple[Parameter, ...]] = (LAYOUT,)
     replay: ClassVar[type[ReplayModel]] = _Replay
 

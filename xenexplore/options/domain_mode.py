@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
-from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, flat_call, locate_physical
+from xenexplore.hypervisor.design import Admitted, Design, Parameter
+from xenexplore.hypervisor.physical import (
+    NOT_CONTIGUOUS,
+    PRIVATE_FRAMES,
+    flat_call,
+    locate_physical,
+)
 from xenexplore.hypervisor.replay_model import (
     Preparation,
     RecordedBuffers,
@@ -47,6 +52,16 @@ class DomainMode(Design):
     asked: ClassVar[Cite] = mail(
         "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = {
+        **PRIVATE_FRAMES,
+        "wrong-vcpu": (
+            50,
+            (
+                "the caller translates another vCPU's area by its own page tables; the handle is "
+                "kept, and updates go there (ours)"
+            ),
+        ),
+    }
     parameters: ClassVar[tuple[Parameter, ...]] = (NOT_CONTIGUOUS,)
     replay: ClassVar[type[ReplayModel]] = _Replay
 

@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Admitted, Design, Parameter
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
-from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
+from xenexplore.hypervisor.registered import (
+    STALE_ENTRIES,
+    TLB_PARAMETERS,
+    RegisteredBuffers,
+    lacking,
+    ranges_of,
+)
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
     Preparation,
@@ -67,6 +73,16 @@ class GfnLists(Design):
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = {
+        **STALE_ENTRIES,
+        "area-crossing-a-page": (
+            50,
+            (
+                "the handle of an area outlives its call: at the next update nothing says that it "
+                "names a list, and Xen writes over the list (ours)"
+            ),
+        ),
+    }
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="register",

@@ -6,8 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import HandleAccess, Located
-from xenexplore.hypervisor.design import Design, Parameter
-from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
+from xenexplore.hypervisor.design import Admitted, Design, Parameter
+from xenexplore.hypervisor.registered import (
+    STALE_ENTRIES,
+    TLB_PARAMETERS,
+    RegisteredBuffers,
+    lacking,
+    ranges_of,
+)
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
     RecordedGuest,
@@ -66,6 +72,7 @@ class GiantMap(Design):
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = STALE_ENTRIES
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="second",

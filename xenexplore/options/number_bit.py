@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter, Precedent
+from xenexplore.hypervisor.design import Admitted, Design, Parameter, Precedent
 from xenexplore.hypervisor.linear import locate_linear
-from xenexplore.hypervisor.physical import NOT_CONTIGUOUS, PHYSICAL_BIT, flat_call, locate_physical
+from xenexplore.hypervisor.physical import (
+    NOT_CONTIGUOUS,
+    PHYSICAL_BIT,
+    PRIVATE_FRAMES,
+    flat_call,
+    locate_physical,
+)
 from xenexplore.hypervisor.replay_model import (
     Mask,
     Preparation,
@@ -59,6 +65,7 @@ class NumberBit(Design):
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = PRIVATE_FRAMES
     parameters: ClassVar[tuple[Parameter, ...]] = (
         NOT_CONTIGUOUS,
         Parameter(

@@ -354,8 +354,8 @@ def _checked(option: str, parameter: Parameter, value: object) -> object:
         kind = {str: "a word", int: "a number", bool: "true or false"}[type(default)]
         raise MachineError(f"{option}: {parameter.name} takes {kind}, not {value!r}")
     if parameter.choices and value not in parameter.choices:
-        near = difflib.get_close_matches(str(value), map(str, parameter.choices), n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        words = {one: None for one in parameter.choices if isinstance(one, str)}
+        hint = _near(value, words) if isinstance(value, str) else ""
         takes = ", ".join(map(str, parameter.choices))
         raise MachineError(f"{option}: {parameter.name} is one of {takes}, not {value!r}{hint}")
     if isinstance(value, int) and not isinstance(value, bool) and value < 0:

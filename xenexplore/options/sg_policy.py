@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.hypervisor.calls import GuestCall, HandleAccess, Located, Refused
-from xenexplore.hypervisor.design import Design, Parameter
+from xenexplore.hypervisor.design import Admitted, Design, Parameter
 from xenexplore.hypervisor.linear import locate_linear
 from xenexplore.hypervisor.lists import LAYOUT, ListHandles, capacity
 from xenexplore.hypervisor.passed_buffers import BufferUse, meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import (
     MULTICALL,
     PHYSICAL_BIT,
+    PRIVATE_FRAMES,
     encode_handle,
     flat_call,
     guest_translate,
@@ -70,6 +71,7 @@ class ScatterGatherPolicy(Design):
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
     )
+    hazards: ClassVar[Mapping[str, Admitted]] = PRIVATE_FRAMES
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="policy",

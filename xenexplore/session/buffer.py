@@ -6,7 +6,7 @@ from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.placement import buffers as placed
-from xenexplore.hypercalls.structs import structs_for
+from xenexplore.hypercalls.structs import Structs, structs_for
 from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import Reference
@@ -20,9 +20,10 @@ __all__ = ["Buffer"]
 class Buffer(Shown):
     r"""A buffer in a guest's memory, as :meth:`Guest.buffer` places it.
 
-    Where it has a struct of Xen's public headers, the fields are attributes: reading one
-    reads guest memory, setting one writes it.  A field whose name is an attribute of the
-    buffer itself (``size``, ``name``, ...) is reached by :attr:`fields`.
+    Where it has a struct of Xen's public headers (those of the release that the guest runs
+    on), the fields are attributes: reading one reads guest memory, setting one writes it.  A
+    field whose name is an attribute of the buffer itself (``size``, ``name``, ...) is reached
+    by :attr:`fields`.
 
     >>> import xenexplore as xe
     >>> guest = xe.Guest("linux")
@@ -157,7 +158,7 @@ class Buffer(Shown):
         """
         if not isinstance(data, bytes | bytearray) or not data or at < 0:
             raise MachineError(f"write({data!r}, at={at!r}): expected bytes, and an offset from 0")
-        contents = Contents(data=bytes(data), at=at)
+        contents = Contents(data=bytes(data), at=at, xen=self._guest.release)
         vcpu = self.placed.vcpu
         self._guest._do(Write(vcpu=vcpu, buffer=self._name, contents=contents))
 
@@ -170,31 +171,40 @@ class Buffer(Shown):
         """
         return self._view(self.spec.contents.at)
 
+    @property
+    def _structs(self) -> Structs:
+        return structs_for("x86_64", self._guest.release)
+
+    @property
+    def _paths(self) -> tuple[str, ...]:
+        """The fields of its struct; () where it has none."""
+        return field_paths(self.struct, self._guest.release)
+
     def _view(self, at: int) -> StructView:
         struct = self.struct
-        if not field_paths(struct):
+        if not self._paths:
             what = f"holds {struct}, a scalar" if struct else "has no struct"
             raise MachineError(
                 f"buffer {self._name!r} {what}: no fields (data has its bytes; place one with "
                 'struct="...")'
             )
-        here = self.placed
+        here, release = self.placed, self._guest.release
 
         def read(offset: int, size: int) -> bytes:
             domain, va = self._guest.domain, here.va + (at + offset)
             return domain.read(va, size, vcpu=here.vcpu, process=here.process)
 
         def write(path: str, value: object) -> None:
-            pairs = checked_pairs(struct, {path: value}, self._guest.domain.buffers)
-            contents = Contents(struct=struct, fields=pairs, at=at)
+            pairs = checked_pairs(struct, {path: value}, self._guest.domain.buffers, release)
+            contents = Contents(struct=struct, fields=pairs, at=at, xen=release)
             self._guest._do(Write(vcpu=here.vcpu, buffer=self._name, contents=contents))
 
-        return StructView(struct, read, write)
+        return StructView(struct, self._structs, read, write)
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
-        if not field_paths(self.struct):
+        if not self._paths:
             raise AttributeError(f"buffer {self._name!r} has no attribute {name!r}")
         return getattr(self.fields, name)
 
@@ -203,7 +213,7 @@ class Buffer(Shown):
         if isinstance(known, property) and known.fset is not None:
             known.fset(self, value)
         elif known is not None:
-            inside = name in field_paths(self.struct)
+            inside = name in self._paths
             hint = f": the field is buffer.fields.{name}" if inside else " by assignment"
             raise MachineError(f"buffer {self._name!r}: {name} cannot be set{hint}")
         else:
@@ -219,18 +229,18 @@ class Buffer(Shown):
         count = len(self.spec.contents.array)
         if not 0 <= key < count:
             raise MachineError(f"buffer {self._name!r} has {count} elements, from 0: no {key}")
-        size = structs_for("x86_64").sizeof(struct)
+        size = self._structs.sizeof(struct)
         at = self.spec.contents.at + key * size
-        if field_paths(struct):
+        if self._paths:
             return self._view(at)
         return int.from_bytes(self.data[at : at + size], "little")
 
     def __setitem__(self, key: str | int | slice, value: object) -> None:
         if isinstance(key, str):
             self.fields[key] = value
-        elif isinstance(key, int) and not field_paths(self.struct) and self.struct:
+        elif isinstance(key, int) and not self._paths and self.struct:
             self[key]  # the element must be there
-            size = structs_for("x86_64").sizeof(self.struct)
+            size = self._structs.sizeof(self.struct)
             at = self.spec.contents.at + key * size
             number = value if isinstance(value, int) else getattr(value, "value", None)
             if not isinstance(number, int) or not 0 <= number < 1 << 8 * size:
@@ -241,10 +251,10 @@ class Buffer(Shown):
 
     def __dir__(self) -> list[str]:
         own = [name for name in super().__dir__() if not name.startswith("_")]
-        return [*field_paths(self.struct), *own]
+        return [*self._paths, *own]
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(field_paths(self.struct))
+        return list(self._paths)
 
     @property
     def _reference_(self) -> Reference:
@@ -270,7 +280,7 @@ class Buffer(Shown):
         struct = self.struct
         if not struct:
             return ""
-        if self.spec.contents.array or not field_paths(struct) or None in self.frames:
+        if self.spec.contents.array or not self._paths or None in self.frames:
             many = len(self.spec.contents.array)
             return f"{many} x {struct}, " if many else f"{struct}, "
         view = repr(self.fields)[1:-1]

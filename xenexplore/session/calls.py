@@ -20,15 +20,15 @@ __all__ = ["Calls", "named_call"]
 
 
 def named_call(
-    name: str, arguments: Mapping[str, object], buffers: Iterable[str]
+    name: str, arguments: Mapping[str, object], buffers: Iterable[str], release: str
 ) -> tuple[str, Pairs]:
-    """A hypercall's name and arguments, each checked against the catalogue.
+    """A hypercall's name and arguments, each checked against a release's catalogue.
 
     Raises:
         MachineError: no such hypercall or argument; the nearest is named.
     """
     try:
-        family, op = find_call(name)
+        family, op = find_call(name, release)
     except CatalogueError as error:
         raise MachineError(str(error)) from None
     selector = op_argument(family)
@@ -125,7 +125,7 @@ class Calls:
                 for it.
         """
         xen = self._xen
-        title, given = named_call(name, arguments, xen.guest.domain.buffers)
+        title, given = named_call(name, arguments, xen.guest.domain.buffers, xen.guest.release)
         if user is None:
             user = any(isinstance(v, Buffer) and v.is_user for v in arguments.values())
         if cpl not in range(4):
@@ -142,12 +142,16 @@ class Calls:
         return xen._perform(action, f"vCPU {vcpu} calls {title}")
 
     def __dir__(self) -> list[str]:
-        return [family.name for family in families() if family.name.isidentifier()]
+        return [
+            family.name
+            for family in families(self._xen.guest.release)
+            if family.name.isidentifier()
+        ]
 
     def __getattr__(self, name: str) -> _Named:
         if name.startswith("_"):
             raise AttributeError(name)
-        for family in families():
+        for family in families(self._xen.guest.release):
             if family.name == name:
                 return _Named(self.__call__, family, None)
         raise AttributeError(str(no_such("hypercall", name, dir(self))))

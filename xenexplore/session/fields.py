@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from xenexplore.errors import CatalogueError, MachineError
 from xenexplore.guest.spec import no_such
-from xenexplore.hypercalls.structs import Field, structs_for
+from xenexplore.hypercalls.structs import Field, Structs
 from xenexplore.session.values import field_paths
 
 __all__ = ["StructView"]
@@ -17,22 +17,24 @@ _ELEMENTS = re.compile(r"(.*)\[\d+\]$")
 
 
 class StructView:
-    """A struct of Xen's public headers where it lies in a buffer.
+    """A struct of a Xen release's public headers where it lies in a buffer.
 
     Fields are attributes; what is itself a struct is another view, an array is indexed.
     ``dir()`` lists the fields.
 
     Args:
         struct: the struct's name.
+        structs: the layouts of the release that the guest runs on.
         read: ``(offset, size)`` to bytes.
         write: ``(path, value)`` to nothing.
         path: dotted path of this view in the outermost struct, or ``""``.
         outer: the outermost struct.
     """
 
-    __slots__ = ("_outer", "_path", "_read", "_struct", "_write")
+    __slots__ = ("_outer", "_path", "_read", "_struct", "_structs", "_write")
 
     _struct: str
+    _structs: Structs
     _read: Callable[[int, int], bytes]
     _write: Callable[[str, object], None]
     _path: str
@@ -41,6 +43,7 @@ class StructView:
     def __init__(
         self,
         struct: str,
+        structs: Structs,
         read: Callable[[int, int], bytes],
         write: Callable[[str, object], None],
         path: str = "",
@@ -48,6 +51,7 @@ class StructView:
     ) -> None:
         for name, value in (
             ("_struct", struct),
+            ("_structs", structs),
             ("_read", read),
             ("_write", write),
             ("_path", path),
@@ -56,15 +60,15 @@ class StructView:
             object.__setattr__(self, name, value)
 
     def __dir__(self) -> list[str]:
-        return list(field_paths(self._struct))
+        return list(field_paths(self._struct, self._structs.xen))
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(field_paths(self._struct))
+        return list(field_paths(self._struct, self._structs.xen))
 
     def _resolve(self, name: str) -> tuple[str, Field]:
         path = f"{self._path}.{name}" if self._path else name
         try:
-            return path, structs_for("x86_64").resolve(self._outer, path)
+            return path, self._structs.resolve(self._outer, path)
         except CatalogueError:
             raise no_such(f"field in struct {self._struct}", name, dir(self)) from None
 
@@ -87,9 +91,9 @@ class StructView:
         self[name] = value
 
     def _value(self, path: str, field: Field) -> object:
-        structs = structs_for("x86_64")
+        structs = self._structs
         if structs.get(field.type) is not None:
-            return StructView(field.type, self._read, self._write, path, self._outer)
+            return StructView(field.type, structs, self._read, self._write, path, self._outer)
         array = _ELEMENTS.match(field.type)
         if array:
             count = field.size // structs.sizeof(array[1])

@@ -12,6 +12,7 @@ from xenexplore.addr import Gva
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import GuestSpec, no_such
+from xenexplore.hypercalls.releases import DEFAULT, release_of
 from xenexplore.paging import READ, Access, Manner, Walk, walk
 from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.model import action_records as records
@@ -48,11 +49,14 @@ class Guest(GuestState, Shown):
     Args:
         kernel: whose address-space layout it has: ``"linux"``, ``"freebsd"``,
             ``"unikernel"``, ...
+        xen: the release of Xen that it runs on, ``"4.17"`` to ``"unstable"``: whose public
+            headers lay structs out, and whose hypercalls there are.
         **choices: any field of :class:`GuestSpec`: ``type``, ``memory`` (bytes, or
             ``"768 MiB"``), ``vcpus``, ``encryption``, ``p2m_order``, ``la57``, ...
 
     Raises:
         MachineError: no such choice, or two of them exclude each other.
+        ReleaseError: the catalogue describes no such Xen.
 
     >>> guest = Guest("linux", memory="1 GiB", vcpus=2)
     >>> guest
@@ -60,19 +64,23 @@ class Guest(GuestState, Shown):
     >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
     >>> guest.walk(send).ok, guest.walk(send).gpa == send.gpa
     (True, True)
+    >>> [Guest(xen=v).buffer("stack", struct="hvm_hw_lapic").size for v in ("4.17", "4.18")]
+    [24, 32]
     >>> Guest("linux", memry="1 GiB")
     Traceback (most recent call last):
     ...
-    xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of type, memory, \
-vcpus, encryption, p2m_order, la57, gib_pages, smap, pti, paging, seed, image; \
+    xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of xen, type, \
+memory, vcpus, encryption, p2m_order, la57, gib_pages, smap, pti, paging, seed, image; \
 did you mean 'memory'?
     """
 
-    def __init__(self, kernel: str | GuestSpec = "linux", **choices: Any) -> None:
+    def __init__(
+        self, kernel: str | GuestSpec = "linux", *, xen: str = DEFAULT, **choices: Any
+    ) -> None:
         spec = kernel if isinstance(kernel, GuestSpec) else _spec(kernel, choices)
         if isinstance(kernel, GuestSpec) and choices:
             spec = replace(kernel, **_checked(choices))
-        self._begin(Scenario(about=_ABOUT, guest=spec))
+        self._begin(Scenario(about=_ABOUT, guest=spec, xen=release_of(xen)))
 
     def _begin(self, scenario: Scenario) -> None:
         self._machine = SessionMachine(scenario)
@@ -321,11 +329,12 @@ did you mean 'memory'?
         count = len(self.buffers)
         buffers = f"{count} buffer{'' if count == 1 else 's'}"
         size = f"{spec.memory >> 20} MiB"
-        return f"<Guest: {spec.type}, {spec.kernel}{private}, {size}, {vcpus}, {buffers}>"
+        on = "" if self.release == DEFAULT else f", on Xen {self.release}"
+        return f"<Guest: {spec.type}, {spec.kernel}{private}, {size}, {vcpus}, {buffers}{on}>"
 
 
 def _checked(choices: Mapping[str, object]) -> dict[str, Any]:
-    known = [field.name for field in fields(GuestSpec) if field.name != "kernel"]
+    known = ["xen", *(field.name for field in fields(GuestSpec) if field.name != "kernel")]
     given = dict(choices)
     for name in given:
         if name not in known:
@@ -343,7 +352,7 @@ def _spec(kernel: str, choices: Mapping[str, object]) -> GuestSpec:
 
 
 def _signature() -> inspect.Signature:
-    """The fields of a GuestSpec as keywords, for tab completion and help."""
+    """Xen's release and the fields of a GuestSpec as keywords, for tab completion and help."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     first = inspect.Parameter(
         "kernel", inspect.Parameter.POSITIONAL_OR_KEYWORD, default="linux", annotation=str
@@ -353,7 +362,8 @@ def _signature() -> inspect.Signature:
         for field in fields(GuestSpec)
         if field.name != "kernel" and field.default is not MISSING
     ]
-    return inspect.Signature([first, *others])
+    release = inspect.Parameter("xen", keyword, default=DEFAULT, annotation=str)
+    return inspect.Signature([first, release, *others])
 
 
 Guest.__signature__ = _signature()  # type: ignore[attr-defined]

@@ -91,7 +91,7 @@ class MemoryView(Shown):
         start, size = self._range(key)
         if isinstance(key, slice) and len(data) != size:
             raise MachineError(f"{len(data)} bytes for a range of {size}")
-        contents = Contents(data=bytes(data))
+        contents = Contents(data=bytes(data), xen=self._guest.release)
         self._guest._do(Write(gpa=start, contents=contents))
 
     def _range(self, key: object) -> tuple[Gpa, int]:

@@ -8,6 +8,7 @@ from xenexplore.addr import Gfn, Gpa, Mfn
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.memory import P2mType
+from xenexplore.memory.p2m import P2M_SIZES
 from xenexplore.session.state import GuestState
 from xenexplore.session.values import as_gfn
 
@@ -34,7 +35,7 @@ class P2mFrame(Shown):
 
     def __repr__(self) -> str:
         mfn = "no frame" if self.mfn is None else f"mfn {self.mfn.hex()}"
-        size = {0: "4K", 9: "2M", 18: "1G"}[self.order]
+        size = P2M_SIZES[self.order]
         private = ", private" if self.private else ""
         return f"<P2M gfn {self.gfn.hex()}: {mfn}, {self.type.name}, {size}{private}>"
 

@@ -11,15 +11,15 @@ from xenexplore.addr import Gva, parse_address
 from xenexplore.errors import MachineError
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import no_such
-from xenexplore.scenario.model.contents import scalar_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
-from xenexplore.scenario.model.values import Elements, Reference
+from xenexplore.scenario.model.values import Elements
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.state import GuestState
 from xenexplore.session.values import (
     as_frames,
     as_value,
     checked_pairs,
+    checked_scalar,
     field_paths,
     known_struct,
 )
@@ -172,27 +172,25 @@ def _contents(
         raise MachineError("contents: expected struct (with fields or array), text or data")
     names = guest.domain.buffers
     if struct:
-        known_struct(struct)
-    elements: Elements = tuple(_element(struct, item, names) for item in array)
+        known_struct(struct, guest.release)
+    elements: Elements = tuple(_element(struct, item, names, guest.release) for item in array)
     return Contents(
         struct=struct,
-        fields=checked_pairs(struct, given, names) if given else (),
+        fields=checked_pairs(struct, given, names, guest.release) if given else (),
         array=elements,
         text=text,
         data=bytes(data),
         at=at if ways else 0,
+        xen=guest.release,
     )
 
 
-def _element(struct: str, item: object, names: Mapping[str, object]) -> Any:
-    if field_paths(struct):
+def _element(struct: str, item: object, names: Mapping[str, object], release: str) -> Any:
+    if field_paths(struct, release):
         if not isinstance(item, Mapping):
             raise MachineError(f"array of {struct}: expected fields by name, got {item!r}")
-        return checked_pairs(struct, item, names)
-    value = as_value(item, names)
-    if not isinstance(value, Reference) and scalar_bytes(struct, value) is None:
-        raise MachineError(f"array of {struct}: it cannot hold {item!r}")
-    return value
+        return checked_pairs(struct, item, names, release)
+    return checked_scalar(struct, as_value(item, names), release)
 
 
 def _check(spec: BufferSpec, *, image: bool) -> None:

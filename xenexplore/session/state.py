@@ -34,6 +34,11 @@ class GuestState:
         return self.domain.spec
 
     @property
+    def release(self) -> str:
+        """The release of Xen that it runs on: whose public headers lay its structs out."""
+        return self.domain.release
+
+    @property
     def vcpus(self) -> tuple[Vcpu, ...]:
         """Its vCPUs, as they are now."""
         return tuple(self.domain.vcpus)

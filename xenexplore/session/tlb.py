@@ -16,6 +16,7 @@ from xenexplore.session.buffer import Buffer
 from xenexplore.session.values import as_gpa, as_value
 from xenexplore.session.xen_state import XenState
 from xenexplore.steps import Step, TlbInsert, TlbLookup, TlbPurge, TlbSlot
+from xenexplore.tlb.history import ShownEntry, registered_at
 
 __all__ = ["RegisteredEntry", "TlbSteps", "VcpuTlb", "VcpuTlbs"]
 
@@ -115,11 +116,11 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
     @property
     def entries(self) -> tuple[RegisteredEntry, ...]:
         """What is registered now, by slot."""
+        used = {one.slot: one for one in registered_at(self._xen._nodes).table(self.vcpu).entries}
         slots = self._held.tables.entries(self.vcpu)
-        return tuple(self._entry(slot) for slot in slots)
+        return tuple(self._entry(slot, used[slot.slot]) for slot in slots)
 
-    def _entry(self, entry: TlbSlot) -> RegisteredEntry:
-        hits, age, idle = self._history(entry.slot)
+    def _entry(self, entry: TlbSlot, used: ShownEntry) -> RegisteredEntry:
         covers, partly = self._buffers(entry.va, entry.size)
         return RegisteredEntry(
             slot=entry.slot,
@@ -129,31 +130,13 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
             is_global=entry.is_global,
             space=entry.space,
             label=entry.label,
-            hits=hits,
-            age=age,
-            idle=idle,
+            hits=used.hits,
+            age=used.age,
+            idle=used.idle,
             covers=covers,
             overlaps=(*partly, *self._elsewhere(entry.va, entry.size)),
             stale=self._stale(entry.va, entry.pa, entry.size),
         )
-
-    def _history(self, slot: int) -> tuple[int, int, int]:
-        """Hits, and look-ups since registered and since last used: from the recorded steps."""
-        hits = age = idle = 0
-        for node in reversed(self._xen._nodes):
-            step = node.step
-            if isinstance(step, TlbLookup) and self._mine(step.asked):
-                hit = step.hit and step.slot == slot
-                if not hits and not hit:
-                    idle += 1
-                hits += hit
-                age += 1
-            if isinstance(step, TlbInsert) and step.slot == slot and self._mine(step.vcpu):
-                break
-        return hits, age, idle
-
-    def _mine(self, vcpu: int) -> bool:
-        return self.shared or vcpu == self.vcpu
 
     def _buffers(self, va: Gva, size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         whole: list[str] = []
@@ -193,12 +176,12 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
         """The entry in a slot."""
         if isinstance(slot, slice):
             return self.entries[slot]
-        held = {one.slot: one for one in self._held.tables.entries(self.vcpu)}
+        held = {one.slot: one for one in self.entries}
         if slot not in held:
             if not isinstance(slot, int) or not held or slot > max(held) or slot < 0:
                 raise IndexError(f"nothing in slot {slot}: slots {', '.join(map(str, held))}")
             raise MachineError(f"nothing in slot {slot}: taken are {', '.join(map(str, held))}")
-        return self._entry(held[slot])
+        return held[slot]
 
     def __iter__(self) -> Iterator[RegisteredEntry]:
         return iter(self.entries)

@@ -11,6 +11,8 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
+from xenexplore.hypercalls.releases import release_of
+from xenexplore.hypervisor.calls import CALL_FORMS
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.options.registry import TODAY, Chosen, variant
 from xenexplore.options.variant import Variant
@@ -23,6 +25,7 @@ from xenexplore.session.buffer import Buffer
 from xenexplore.session.calls import Calls, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
+from xenexplore.session.on_release import on_release
 from xenexplore.session.tlb import VcpuTlbs
 from xenexplore.session.xen_state import XenState
 
@@ -43,10 +46,14 @@ class Xen(XenState, Shown):
         design: a design's name or number (``"software-tlb"``, ``"O7"``), with parameters
             after a colon, or a subclass of Design; by default that of the guest's
             scenario, or Xen as it is today.
+        version: the release of Xen, ``"4.17"`` to ``"unstable"``; by default the one that the
+            guest was made for.  The guest's structs are laid out again by its public headers.
         **parameters: the design's parameters by name: ``entries=8``, ``policy="lru"``.
 
     Raises:
-        MachineError: no such design or parameter.
+        MachineError: no such design or parameter, or a struct or field of the guest's that
+            this Xen does not have.
+        ReleaseError: the catalogue describes no such Xen.
 
     >>> guest = Guest("linux", vcpus=2)
     >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
@@ -61,14 +68,25 @@ class Xen(XenState, Shown):
 
     guest: Guest
 
-    def __init__(self, guest: Guest, design: Chosen | None = None, **parameters: object) -> None:
+    def __init__(
+        self,
+        guest: Guest,
+        design: Chosen | None = None,
+        *,
+        version: str | None = None,
+        **parameters: object,
+    ) -> None:
         if not isinstance(guest, Guest):
             raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
         self.guest = guest
         past = guest._machine
         chosen = _design(design, past.base, parameters)
-        done = tuple(action for action in past.actions if action.by_guest)
-        self._machine = SessionMachine(past.base, chosen, done)
+        base, done = past.base, tuple(action for action in past.actions if action.by_guest)
+        release = base.xen if version is None else release_of(version)
+        if release != base.xen:
+            base, done = on_release(base, done, release)
+            guest.pending = on_release(base, guest.pending, release)[1]
+        self._machine = SessionMachine(base, chosen, done)
         guest._machine = self._machine
 
     @property
@@ -103,14 +121,16 @@ class Xen(XenState, Shown):
             MachineError: no such hypercall or argument, or they do not fit in the list.
         """
         for what, word in (("outer", outer), ("inner", inner)):
-            if word not in ("as-option", "linear"):
-                raise no_such(f"form of {what}", word, ("as-option", "linear"))
+            if word not in CALL_FORMS:
+                raise no_such(f"form of {what}", word, CALL_FORMS)
         if not entries:
             raise MachineError("a multicall of no entries: expected (hypercall, {argument: value})")
         names = self.guest.domain.buffers
         calls = tuple(
             records.InnerCall(hypercall=title, given=given)
-            for title, given in (named_call(name, given, names) for name, given in entries)
+            for title, given in (
+                named_call(name, given, names, self.guest.release) for name, given in entries
+            )
         )
         self._checked_vcpu(vcpu)
         held = list

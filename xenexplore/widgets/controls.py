@@ -12,6 +12,7 @@ from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import ENCRYPTIONS, GUEST_TYPES
 from xenexplore.hypervisor.registered import registrable
+from xenexplore.memory.p2m import P2M_ORDERS
 from xenexplore.options.registry import TODAY, known_designs
 from xenexplore.scenario.text.recipes import CALLS, COUNTED, Choices, buffers_of, registration_of
 from xenexplore.widgets.form import close_whole
@@ -204,7 +205,7 @@ def _make() -> dict[str, Any]:
         "kernel": ipw.Dropdown(options=kernel_names(), description="Kernel", **wide),
         "encryption": ipw.Dropdown(options=ENCRYPTIONS, description="Encryption", **wide),
         "vcpus": ipw.BoundedIntText(min=1, max=8, description="vCPUs", **wide),
-        "p2m": ipw.Dropdown(options=("4K", "2M", "1G"), description="P2M pages", **wide),
+        "p2m": ipw.Dropdown(options=tuple(P2M_ORDERS), description="P2M pages", **wide),
         "call": ipw.Dropdown(options=tuple(CALLS), description="Hypercall", **wide),
         "count": ipw.BoundedIntText(min=1, max=2000, description="Elements", **wide),
         "place": ipw.Dropdown(options=_PLACES, description="Buffer lives in", **wide),

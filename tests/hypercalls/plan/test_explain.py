@@ -93,9 +93,9 @@ def test_unknown_numbers_are_named_as_such() -> None:
 
 
 def test_an_error_is_believed_only_where_nothing_else_fits() -> None:
-    bind = PlanCall(32, (1, ARG), "hvm")
-    assert explain(bind, [("from", ARG, 12), ("to", ARG, 12)]).choices == ()
-    failed = explain(bind, [("from", ARG, 12)])
+    alloc = PlanCall(32, (6, ARG), "hvm")
+    assert explain(alloc, [("from", ARG, 8), ("to", ARG, 8)]).choices == ()
+    failed = explain(alloc, [("from", ARG, 8)])
     assert failed.verdict == "exact"
     assert failed.choices[0].startswith("fail: ")
 

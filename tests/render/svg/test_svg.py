@@ -21,12 +21,12 @@ from xenexplore.render.svg import VIEWS, drawing, svg_of
 from xenexplore.render.svg.explanation import COUNTED, capitalised
 from xenexplore.render.svg.tables import tone_of
 from xenexplore.render.views.moment import moment_at
-from xenexplore.render.views.registered import registered_at
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Copy, Move, PteRead
+from xenexplore.tlb.history import registered_at
 
 SVG = "{http://www.w3.org/2000/svg}"
 OF_PATH = [view for view in VIEWS if view != "comparison"]

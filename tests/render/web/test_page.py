@@ -136,6 +136,8 @@ def test_a_comparison_carries_every_path() -> None:
     paths = data.pop("traces")
     assert data.pop("verdict") == verdict_of(comparison)
     assert data.pop("results") == ["0"] * len(comparison.rows)
+    moments = data.pop("moments")
+    assert [of_one[-1][2].split()[0] for of_one in moments] == ["right"] * len(comparison.rows)
     assert data.pop("opens") == [opening_step(row.trace) for row in comparison.rows]
     assert data == json.loads(comparison.to_json())
     assert paths == [json.loads(trace_view_json(row.trace)) for row in comparison.rows]

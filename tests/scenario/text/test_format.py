@@ -9,14 +9,19 @@ import jsonschema
 import pytest
 
 from xenexplore.cli.main import main
+from xenexplore.guest.image_source import ImageSource
+from xenexplore.guest.spec import GuestSpec
 from xenexplore.options.registry import OPTIONS
 from xenexplore.render.text.scenario_format import format_text
 from xenexplore.scenario.library.builtin import builtin_names, builtin_text
+from xenexplore.scenario.model.action_records import ACTIONS
+from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.text.format import scenario_format
 from xenexplore.scenario.text.format_example import EXAMPLE
 from xenexplore.scenario.text.load_actions import ACTION_WORDS
 from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.scenario.text.schema import scenario_schema
+from xenexplore.scenario.text.vocabulary import KEYS, attribute_of, default_of, key_of
 
 
 def test_the_example_is_a_scenario_and_fits_the_schema():
@@ -82,3 +87,25 @@ def test_the_command_prints_both(capsys):
 def test_the_reference_fits_a_mail():
     lines = "".join(format_text()).splitlines()
     assert max(map(len, lines)) <= 72
+
+
+def test_keys_and_defaults_are_the_records_own():
+    """One vocabulary: a key is its record's attribute, and holds the attribute's default."""
+    records = {"guest": (GuestSpec, ImageSource), "buffer": (BufferSpec, Contents)}
+    inner = {"place": (BufferSpec, Contents), "write": (Contents,)}
+    loose = {"preempt_after"}  # one point of "preempt"
+    spelled = {"p2m", "bytes"}  # as text: a size, hexadecimal digits
+    held = 0
+    for table in scenario_format():
+        known = records.get(table.name, ())
+        if table.name == "action":
+            known = (ACTIONS[table.word], *inner.get(table.word, ()))
+        for key in table.keys if known else ():
+            attribute = attribute_of(key.name)
+            owner = next((r for r in known if attribute in r.__dataclass_fields__), None)
+            assert owner or key.name in loose, (table, key)
+            if key.default is not None and owner and key.name not in spelled:
+                assert key.default == default_of(owner, attribute), (table.word, key.name)
+                held += 1
+    assert held > 30
+    assert all(attribute_of(key_of(name)) == name for name in KEYS)

@@ -12,11 +12,11 @@ from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload.tables import Workload, read_workload
 from xenexplore.errors import InputError
 from xenexplore.guest.layout.symbols import SymbolTable, read_kallsyms
+from xenexplore.memory.p2m import P2M_ORDERS
 from xenexplore.recording.format.stream import WITH_SYMBOLS, built_in_path
 
-__all__ = ["P2M_ORDERS", "find_symbols", "find_workload", "p2m_order"]
+__all__ = ["find_symbols", "find_workload", "p2m_order"]
 
-P2M_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
 """Page sizes of the P2M: log2 of the frames of one entry."""
 
 

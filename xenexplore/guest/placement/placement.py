@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gva, is_canonical
+from xenexplore.errors import MachineError
+from xenexplore.guest.spec import GuestSpec
 
-__all__ = ["Placement", "PlacementRequest", "touched"]
+__all__ = ["Placement", "PlacementRequest", "touched", "validate_buffer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +57,46 @@ class Placement:
 def touched(offset: int, size: int) -> int:
     """Pages that ``size`` bytes at an offset touch."""
     return (offset + size + PAGE_MASK) >> PAGE_SHIFT
+
+
+def validate_buffer(
+    guest: GuestSpec,
+    name: str,
+    size: int,
+    offset: int | None,
+    address: Gva | None,
+    contents: bytes | None,
+    *,
+    private: bool,
+) -> None:
+    """Refuse a buffer that a guest cannot have.
+
+    Raises:
+        MachineError: the size, offset or address cannot be, the contents do not fit, or it
+            is to be private in a guest that is not encrypted.
+    """
+    linear_bits = 57 if guest.la57 else 48
+    first = 0 if address is None else address.value
+    last = first + (size - 1 if type(size) is int else 0)
+    problems = (
+        (type(size) is not int or size < 1, f"a size of {size!r} bytes: expected at least 1"),
+        (
+            offset is not None and not 0 <= offset < PAGE_SIZE,
+            f"offset {offset!r}: expected 0 to {PAGE_SIZE - 1}",
+        ),
+        (offset is not None and address is not None, "give an address or an offset, not both"),
+        (contents is not None and len(contents) > size, f"contents do not fit in {size} bytes"),
+        (
+            private and not guest.encrypted,
+            "the guest is not encrypted: all its memory is open to the hypervisor",
+        ),
+        (
+            last >> 64
+            or not is_canonical(first, linear_bits)
+            or not is_canonical(last, linear_bits),
+            f"{address!r} is not a canonical linear address for {size} bytes",
+        ),
+    )
+    for wrong, why in problems:
+        if wrong:
+            raise MachineError(f"buffer {name!r}: {why}")

@@ -10,7 +10,11 @@ from xenexplore.render.svg.head import MARGIN, draw_head
 from xenexplore.render.svg.tables import extent_of, owner_of, tables_of, tone_of
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.moment import moment_at
-from xenexplore.render.views.registered import (
+from xenexplore.render.views.step_labels import shape_of, step_label
+from xenexplore.render.views.step_tree import StepTree
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.steps import TlbLookup, TlbPurge
+from xenexplore.tlb.history import (
     Gone,
     Registered,
     ShownEntry,
@@ -18,10 +22,6 @@ from xenexplore.render.views.registered import (
     ShownTable,
     registered_at,
 )
-from xenexplore.render.views.step_labels import shape_of, step_label
-from xenexplore.render.views.step_tree import StepTree
-from xenexplore.scenario.run.trace import Trace
-from xenexplore.steps import TlbLookup, TlbPurge
 
 __all__ = ["draw_registered"]
 

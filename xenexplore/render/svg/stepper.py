@@ -13,10 +13,10 @@ from xenexplore.render.svg.rows import draw_rows
 from xenexplore.render.svg.tables import draw_tables
 from xenexplore.render.svg.timeline import draw_timeline
 from xenexplore.render.views.moment import moment_at
-from xenexplore.render.views.registered import registered_at
 from xenexplore.render.views.space_map import space_at
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
+from xenexplore.tlb.history import registered_at
 
 __all__ = ["draw_stepper"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from xenexplore.render.drawing.canvas import Canvas
 from xenexplore.render.drawing.text_metrics import Span, fitted, spans_of, width_of
 from xenexplore.render.views import number_format as spell
-from xenexplore.render.views.registered import Registered, ShownEntry, ShownSearch, ShownTable
 from xenexplore.scenario.run.trace import Trace
+from xenexplore.tlb.history import Registered, ShownEntry, ShownSearch, ShownTable
 
 __all__ = ["draw_tables", "extent_of", "owner_of", "tables_of", "tone_of"]
 

@@ -16,6 +16,12 @@ from xenexplore.render.text.table import heading, paragraph, table
 
 __all__ = ["entry_text", "list_text"]
 
+_ERRNOS = (
+    'Errnos: "returns" is what the arguments and the kind of caller decide, "may return" what '
+    "Xen's state decides, and usually does not. XSM is the default policy; FLASK refuses with "
+    "-EACCES. A copy that faults returns -EFAULT where nothing else is said."
+)
+
 
 def entry_text(entry: Family | SubOp, who: Caller | None = None) -> str:
     """One hypercall or sub-op.
@@ -104,6 +110,8 @@ def _plan(entry: Family | SubOp, caller: Caller) -> list[str]:
         if line.access is not None:
             number += 1
         lines += _plan_line(line, number)
+    if any("return" in line for line in lines):
+        lines += ["", *paragraph(_ERRNOS)]
     return lines or ["Xen copies nothing."]
 
 

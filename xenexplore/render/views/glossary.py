@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xenexplore.steps import Cite, xen
 
-__all__ = ["GLOSSARY", "KEYS", "Term", "flag_terms", "terms_of"]
+__all__ = ["GLOSSARY", "KEYS", "TOUR", "Term", "flag_terms", "terms_of"]
 
 _SDM = "Intel SDM vol. 3"
 _ENTRIES = Cite(_SDM, "4.5 (tables 4-14 to 4-20)")
@@ -63,6 +63,12 @@ _WORDS = _terms(
     ("current", "current vCPU", "The vCPU that Xen runs for now."),
     ("subject", "subject vCPU", ("The vCPU that the access is about; it may be another than the "
      "current one."), xen("xen/common/domain.c", "VCPUOP_register_runstate_memory_area")),
+    ("index", "47:39, 38:30, 29:21, 20:12", ("Nine bits of the linear address: which of the 512 "
+     "entries of a table the walk reads. 47:39 in L4, 38:30 in L3, 29:21 in L2, 20:12 in L1; "
+     "56:48 in L5, where there is one."), Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
+    ("offset", "11:0", ("The rest of the linear address: where in the page the bytes are. 11:0 "
+     "in a page of 4 KiB, 20:0 of 2 MiB, 29:0 of 1 GiB."),
+     Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
     ("once", "once", "Done once, in the set-up, and not again for each call."),
     ("calls", "calls", "Done for calls, after the set-up."),
 )  # fmt: skip
@@ -201,10 +207,29 @@ KEYS = (
     ("+ - 0", "zoom of the map"),
     ("↑ ↓", "go over the map's parts (map focused)"),
     ("/ n N", "search the steps; next, previous match"),
+    ("r", "the path drawn, or as rows"),
+    ("t", "tour of the view"),
     ("f", "whole tab, and back"),
     ("?", "this legend"),
     ("Esc", "close, unpin"),
 )
+
+
+#: Six stops over a stepper: which part, its name, what to do there.
+TOUR = (
+    (".xe-controls", "Step", ("The arrow keys or the slider go through the recorded run; red ticks "
+     "are where something goes wrong. / finds a step by a word or an address.")),
+    (".xe-this", "This step", ("What Xen or the guest does now, with the source it is taken from; "
+     "beside it, what is worth noticing.")),
+    (".xe-map", "Where the buffer lives", ("The same frame may have several linear addresses: the "
+     "dashed boxes are the others. Point at anything to light it in every view.")),
+    (".xe-path", "How Xen gets there", ("Bits of the address choose an entry in each table; each "
+     "table is looked up in the P2M first. Dotted: what the caller meant. As rows: press r.")),
+    (".xe-count-part", "So far", ("What the run has cost by now; blue counts change at this step. "
+     "Point at a name to see what it counts.")),
+    (".xe-time", "Line of time", ("The steps around this one, in groups that fold. ? shows every "
+     "word, sign and key.")),
+)  # fmt: skip
 
 
 def terms_of(keys: Iterable[str]) -> tuple[Term, ...]:

@@ -62,6 +62,7 @@ class GraphNode:
         main: an address, an entry.
         side: what else there is to say.
         first: the step by which it is reached.
+        told: the step from which ``side`` and ``tone`` hold, where that is later; else 0.
         times: how many pieces came by.
         tone: ``"good"``, ``"miss"``, ``"bad"`` or ``"plain"``.
     """
@@ -71,6 +72,7 @@ class GraphNode:
     main: str = ""
     side: str = ""
     first: int = 0
+    told: int = 0
     times: int = 1
     tone: str = "plain"
 

@@ -46,6 +46,7 @@ def guest_sheet(guest: Guest) -> Sheet:
         ("memory", spell.size(spec.memory)),
         ("encryption", private[spec.encryption]),
         ("places", ", ".join(guest.domain.kinds)),
+        ("runs on", f"Xen {guest.release}, whose public headers lay structs out"),
     ]
     if spec.has_p2m:
         facts.insert(3, ("P2M", f"{_SIZES[spec.p2m_order]} entries"))
@@ -134,7 +135,7 @@ def buffer_sheet(buffer: Buffer) -> Sheet:
             ("state", "shared with Xen" if buffer.shared else "private: ciphertext to Xen")
         )
     tables: tuple[SheetTable, ...] = ()
-    if field_paths(buffer.struct):
+    if field_paths(buffer.struct, buffer.guest.release):
         if buffer.gpa is not None:
             tables = (_field_table(buffer),)
     elif buffer.gpa is not None:

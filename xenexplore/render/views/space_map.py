@@ -10,10 +10,10 @@ from xenexplore.guest.layout.regions import Region, RegionKind
 from xenexplore.guest.physical import GpaRegion
 from xenexplore.render.views.frame_runs import FrameRun, runs_of
 from xenexplore.render.views.locations import handles
-from xenexplore.render.views.registered import ShownEntry, ShownTable, registered_at
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Copy
+from xenexplore.tlb.history import ShownEntry, ShownTable, registered_at
 
 __all__ = ["Covered", "LinearItem", "LinearSpan", "PhysicalItem", "SpaceMap", "space_at"]
 

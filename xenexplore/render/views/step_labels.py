@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenexplore import steps as s
+from xenexplore.memory.p2m import P2M_SIZES
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.drawing_rules import StepLabel, draws, rule_of
 
@@ -16,7 +17,6 @@ _PURGED = {
     s.PurgeScope.SPACE: "entries that are not global",
     s.PurgeScope.RANGE: "",
 }
-_ORDERS = {0: "4K", 9: "2M", 18: "1G"}
 
 
 def step_label(step: s.Step) -> StepLabel:
@@ -241,7 +241,7 @@ def _p2m(step: s.P2mLookup) -> StepLabel:
     return StepLabel(
         label="P2M",
         main=f"gfn {spell.frame(step.gfn.value)} -> {to}",
-        side=f"{step.p2m_type} {_ORDERS.get(step.order, '')}".rstrip(),
+        side=f"{step.p2m_type} {P2M_SIZES.get(step.order, '')}".rstrip(),
         aside=_PURPOSES.get(step.purpose, step.why),
         tone="bad" if step.mfn is None else "plain",
     )

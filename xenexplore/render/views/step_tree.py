@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from xenexplore.render.views.registered import RegisteredHistory
 from xenexplore.render.views.step_labels import step_label
 from xenexplore.steps import (
     Node,
@@ -15,6 +14,7 @@ from xenexplore.steps import (
     PteUpdate,
     Step,
 )
+from xenexplore.tlb.history import RegisteredHistory
 
 __all__ = ["StepTree"]
 

@@ -18,12 +18,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xenexplore.render.svg.head import STATUS
+from xenexplore.render.views.aligned_steps import status_changes
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.comparison import sides_of, verdict_of
-from xenexplore.render.views.glossary import GLOSSARY, KEYS
+from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.step_labels import shape_of
 from xenexplore.render.web.view_data import trace_view_json
-from xenexplore.steps import step_kinds
+from xenexplore.steps import Status, step_kinds
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -77,6 +79,7 @@ _PARTS = (
     "words",
     "glyphs",
     "explain",
+    "tour",
     "search",
     "folded",
     "rows",
@@ -89,6 +92,7 @@ _PARTS = (
     "view",
     "says",
     "rows_view",
+    "path_view",
     "tables_view",
     "map_view",
     "timeline",
@@ -98,6 +102,7 @@ _PARTS = (
     "whole_tab",
     "stepper",
     "lockstep",
+    "why",
     "comparison",
     "turns",
     "mount",
@@ -133,8 +138,8 @@ def _glossary() -> str:
         key: (term.name, term.text, *((str(term.cite), link_of(term.cite)) if term.cite else ()))
         for key, term in GLOSSARY.items()
     }
-    texts = (json.dumps(value, ensure_ascii=False) for value in (terms, KEYS))
-    return "const GLOSSARY = {};\nconst KEYS = {};".format(*texts)
+    texts = (json.dumps(value, ensure_ascii=False) for value in (terms, KEYS, TOUR))
+    return "const GLOSSARY = {};\nconst KEYS = {};\nconst TOUR = {};".format(*texts)
 
 
 @cache
@@ -261,9 +266,9 @@ def save_html(trace: Trace | Comparison, file: str | PathLike[str]) -> None:
 def comparison_json(comparison: Comparison) -> bytes:
     """A comparison with the whole trace of each option: what the comparison view is drawn from.
 
-    ``Comparison.to_json()`` with four more members: ``verdict``, in a few sentences; and in the
-    order of ``options`` ``opens``, the step of each that says most; ``results``, what the last
-    call of each returned; ``traces``, as
+    ``Comparison.to_json()`` with five more members: ``verdict``, in a few sentences; and in the
+    order of ``options`` ``moments``, what came of each so far; ``opens``, the step of each that
+    says most; ``results``, what the last call of each returned; ``traces``, as
     :func:`~xenexplore.render.web.view_data.trace_view_json` writes each.
     """
     paths = b",\n".join(trace_view_json(row.trace).rstrip() for row in comparison.rows)
@@ -276,11 +281,23 @@ def comparison_head(comparison: Comparison) -> bytes:
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
     more = {
         "verdict": verdict_of(comparison),
+        "moments": [_moments(row.trace) for row in comparison.rows],
         "opens": [opening_step(row.trace) for row in comparison.rows],
         "results": [side.result for side in sides_of(comparison)],
     }
     members = [f'"{name}":{json.dumps(value, ensure_ascii=False)}' for name, value in more.items()]
     return b",\n".join([head[:-1], *(member.encode() for member in members)])
+
+
+def _moments(trace: Trace) -> list[tuple[int, str, str, str]]:
+    """What came of a run so far: from which step on, mark, words, status."""
+    last = len(trace.steps) - 1
+    found = []
+    for index, status in status_changes(trace):
+        mark, words, _ = ("", "no bytes yet", "") if status is None else STATUS[status]
+        sofar = " so far" if status is Status.RIGHT and index < last else ""
+        found.append((index, mark, f"{words}{sofar}", "" if status is None else str(status)))
+    return found
 
 
 def _compact(text: str) -> str:

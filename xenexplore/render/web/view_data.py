@@ -15,10 +15,14 @@ from xenexplore.hypervisor.outcome import counts_of
 from xenexplore.render.svg.explanation import COUNTED, capitalised
 from xenexplore.render.svg.head import STATUS, given_of
 from xenexplore.render.text.run.trace import guest_line
+from xenexplore.render.views.aligned_steps import set_up_steps, waits_of
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.drawing_rules import StepLabel
+from xenexplore.render.views.graph_nodes import NodeKey, NodeRole
 from xenexplore.render.views.notes import TELLING, notes_at
+from xenexplore.render.views.path_layout import address_fields, path_positions
+from xenexplore.render.views.piece_paths import PiecePath, piece_paths
 from xenexplore.render.views.step_labels import bracket_label, row_columns, short_label, step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.unit_rows import unit_of, unit_rows
@@ -39,8 +43,6 @@ from xenexplore.steps import (
     Move,
     Note,
     P2mLookup,
-    Phase,
-    PhaseName,
     PteRead,
     PteUpdate,
     Refusal,
@@ -87,6 +89,9 @@ class _View:
         self.deltas: _Interned[tuple[tuple[int, int], ...]] = _Interned()
         self.texts: _Interned[str] = _Interned()
         self.noted: _Interned[tuple[int, ...]] = _Interned()
+        self.paths: _Interned[tuple[object, ...]] = _Interned()
+        self.shapes: _Interned[tuple[object, ...]] = _Interned()
+        self.named: _Interned[tuple[str, ...]] = _Interned()
 
     def as_json(self) -> dict[str, object]:
         trace, tree, every = self.trace, self.tree, range(len(self.trace.steps))
@@ -113,16 +118,27 @@ class _View:
                 for node in trace.steps
                 if isinstance(node.step, Copy)
             },
+            "copies": {
+                node.index: [
+                    (path.first, self._path(path)) for path in piece_paths(tree, node.index)
+                ]
+                for node in trace.steps
+                if isinstance(node.step, Copy)
+            },
             **columns,
             "words": self.words.all(),
             "lines": self.lines.all(),
             "focus": self.focus.all(),
             "deltas": self.deltas.all(),
+            "paths": self.paths.all(),
+            "shapes": self.shapes.all(),
+            "named": self.named.all(),
             "texts": self.texts.all(),
             "notes": self.noted.all(),
             "stops": [
                 n.index for n in trace.steps if isinstance(n.step, Action | Hypercall | Copy)
             ],
+            "waits": waits_of(trace),
             "worth": [n.index for n in trace.steps if _worth(n.step)],
         }
 
@@ -143,6 +159,36 @@ class _View:
             for row in unit_rows(self.trace, self.tree, unit)
         ]  # fmt: skip
 
+    def _path(self, path: PiecePath) -> int:
+        """The path of a piece: its shape, the texts of its nodes, the fields of its address.
+
+        Its steps count from the piece's first, so that a shape is written once for all pieces
+        that are alike, and a path for all that are the same.
+        """
+        positions = path_positions(path)
+        call = path.nodes.get(NodeKey(NodeRole.CALL))
+        places = {key: place for place, key in enumerate(positions)}
+        texts = []
+        for key in positions:
+            node = path.nodes[key]
+            label = call.label if call and key.role is NodeRole.HANDLE else node.label
+            texts.append(self.named((label, node.main, node.side, node.tone)))
+        nodes = []
+        for key, at in positions.items():
+            node = path.nodes[key]
+            reached = max(node.first - path.first, -1)  # the handle is there before the piece
+            told = node.told - path.first if node.told else 0
+            nodes.append((key.role.name.lower(), at.layer, at.row, reached, told))
+        edges = tuple(
+            (places[edge.start], places[edge.end], edge.way, edge.first - path.first)
+            for edge in path.edges
+            if edge.start in places
+        )
+        fields = address_fields(self.tree, path)
+        bits = tuple((field.column, field.high, field.low, field.level) for field in fields)
+        values = " ".join(field.text for field in fields)
+        return self.paths((self.shapes((tuple(nodes), edges, bits)), tuple(texts), values))
+
     def _links(self) -> list[str]:
         """One for each of the trace's ``cites``, in their order."""
         cites = dict.fromkeys(node.step.cite for node in self.trace.steps)
@@ -161,12 +207,7 @@ class _View:
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
         """What each step adds to the counts; what is done once counts past the last counter."""
-        once = {
-            inner.index
-            for node in self.tree.steps
-            if isinstance(node.step, Phase) and node.step.name is PhaseName.SETUP
-            for inner in self.tree.inside(node.index)
-        }
+        once = set_up_steps(self.trace, self.tree)
         walked: set[int] = set()
         for node in self.tree.steps:
             shift = len(COUNTED) if node.index in once else 0

@@ -56,9 +56,9 @@ def domain_of(spec: GuestSpec, release: str = DEFAULT) -> Domain:
     """
     if spec.image is None:
         return Domain(spec, release=release)
-    from xenexplore.guest.image_domain import ImageDomain
+    from xenexplore.guest.image_domain import image_domain
 
-    return ImageDomain(spec, release=release)
+    return image_domain(spec, release=release)
 
 
 def fill(domain: Domain, spec: BufferSpec) -> None:

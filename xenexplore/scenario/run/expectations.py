@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenexplore.hypervisor.outcome import Counts
+from xenexplore.hypervisor.outcome import Counts, Outcome
 from xenexplore.scenario.model.scenario import Expectation, Scenario
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import errno_name
 
-__all__ = ["unmet"]
+__all__ = ["unmet", "unmet_by"]
 
 _FIELDS = ("status", "result", "right_bytes", "wrong_bytes", "lost_checks", "hazards")
 
@@ -20,12 +20,12 @@ def unmet(scenario: Scenario, trace: Trace) -> Iterator[str]:
         if expect.options and trace.option.label not in expect.options:
             continue
         where = f"line {expect.line}: " if expect.line else ""
-        for text in _unmet(expect, trace):
+        for text in unmet_by(expect, trace.outcome):
             yield f"{where}{trace.option.label}: {text}"
 
 
-def _unmet(expect: Expectation, trace: Trace) -> Iterator[str]:
-    outcome = trace.outcome
+def unmet_by(expect: Expectation, outcome: Outcome) -> Iterator[str]:
+    """What one expectation says and a verdict does not, one clause each."""
     for name in _FIELDS:
         wanted = getattr(expect, name)
         got = getattr(outcome, name)

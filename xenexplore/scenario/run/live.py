@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from xenexplore.errors import AddressError, MachineError, ScenarioError, UnsaidError
+from xenexplore.errors import AddressError, ImageError, MachineError, ScenarioError, UnsaidError
 from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.mistakes import blamed
 from xenexplore.hypervisor.outcome import outcome_of
@@ -66,12 +66,14 @@ class LiveRun:
             self.refusal = self.design.refuses(self.xen)
         self.started = False
         if self.refusal:
-            self.xen.emit(Refusal(cite=self.design.asked, reason=self.refusal))
+            self._refuse(self.refusal)
         else:
             self.xen.design = _NoDesign()
 
     def carry_out(self, actions: Sequence[ActionSpec]) -> None:
         """Set the design up, unless an action says when, and do every action; a refusal ends it.
+
+        So does what a memory image that serves as the guest does not hold: what came before stays.
 
         Raises:
             ScenarioError: the guest cannot do that.
@@ -82,7 +84,10 @@ class LiveRun:
         for number, action in enumerate(actions, 1):
             if self.refusal:
                 break
-            self.perform(action, number)
+            try:
+                self._do(action, number)
+            except (UnsaidError, ImageError) as error:
+                self._refuse(f"action {number} ({action.do}): {error}")
 
     def start(self) -> None:
         """Set the design up: what it asks of the guest once.
@@ -98,9 +103,8 @@ class LiveRun:
         try:
             with self.xen.record.headed(setup), blamed(design):
                 design.setup(self.xen)
-        except UnsaidError as error:
-            self.refusal = str(error)
-            self.xen.emit(Refusal(cite=design.asked, reason=self.refusal))
+        except (UnsaidError, ImageError) as error:
+            self._refuse(str(error))
             return
         except MachineError as error:
             what = f"option {self.option.label!r}"
@@ -115,8 +119,15 @@ class LiveRun:
             number: which action it is, from 1, for messages.
 
         Raises:
+            ImageError: the image that serves as the guest does not hold what is touched.
             ScenarioError: the guest cannot do that.  What was done of the action stays.
         """
+        try:
+            self._do(action, number)
+        except UnsaidError as error:
+            raise _not_by(self.scenario, action, number, error) from None
+
+    def _do(self, action: ActionSpec, number: int) -> None:
         if isinstance(action, Setup):
             self.start()
             return
@@ -125,9 +136,14 @@ class LiveRun:
         try:
             with blamed(self.design):
                 perform(self.xen, action)
+        except UnsaidError:
+            raise
         except (MachineError, AddressError) as error:
-            what = f"action {number} ({action.do})"
-            raise _impossible(self.scenario, action.line, what, error) from None
+            raise _not_by(self.scenario, action, number, error) from None
+
+    def _refuse(self, reason: str) -> None:
+        self.refusal = reason
+        self.xen.emit(Refusal(cite=self.design.asked, reason=reason))
 
     def trace(self, scenario: Scenario) -> Trace:
         """Everything so far, under the words of a scenario."""
@@ -187,6 +203,10 @@ class LiveRun:
 def _values(design: Design) -> Iterator[tuple[str, object]]:
     for parameter in design.parameters:
         yield parameter.name, design.values[parameter.name]
+
+
+def _not_by(scenario: Scenario, action: ActionSpec, number: int, error: Exception) -> ScenarioError:
+    return _impossible(scenario, action.line, f"action {number} ({action.do})", error)
 
 
 def _impossible(scenario: Scenario, line: int, what: str, error: Exception) -> ScenarioError:

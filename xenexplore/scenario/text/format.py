@@ -23,15 +23,16 @@ from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
 from xenexplore.scenario.text import loader
 from xenexplore.scenario.text.fields import Fields, SourceText
 from xenexplore.scenario.text.format_example import (
+    DUMPED_GUEST,
     EXAMPLE,
     GUEST_WORDS,
-    IMAGE_KEYS,
     LEAST_ACTIONS,
 )
 from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
 from xenexplore.scenario.text.load_guest import read_guest
 from xenexplore.scenario.text.record_words import attribute_words, first_line
+from xenexplore.scenario.text.vocabulary import attribute_of
 
 __all__ = ["Key", "Table", "scenario_format"]
 
@@ -42,7 +43,6 @@ _HELP = {
     "preempt_after": "one such point, instead of preempt.",
 }
 _VCPUS = ("vcpu", "subject", "first_vcpu")
-_NAMED = {"with": "given", "image": "file", "bytes": "data", "p2m": "p2m_order"}
 
 
 @dataclass(slots=True)
@@ -193,7 +193,7 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_about(top)
     guest = _Asked(text["guest"], names)
     spec = read_guest(guest)
-    dumped = _Asked(dict(IMAGE_KEYS), names)
+    dumped = _Asked(dict(DUMPED_GUEST), names)
     read_guest(dumped)
     xen = _Asked(text["xen"], names)
     loader.read_xen(xen)
@@ -231,8 +231,8 @@ def _guest(built: _Asked, dumped: _Asked) -> tuple[Key, ...]:
     """The keys of a guest that is built, then those of one that is a memory image."""
     keys = {key.name: key for key in _worded(dumped, GuestSpec, ImageSource)}
     known = {key.name: key for key in _worded(built, GuestSpec, ImageSource)}
-    own = {name: known[name] for name in known if name not in IMAGE_KEYS}
-    return (*own.values(), *(keys[name] for name in IMAGE_KEYS))
+    own = {name: known[name] for name in known if name not in DUMPED_GUEST}
+    return (*own.values(), *(keys[name] for name in DUMPED_GUEST))
 
 
 def _releases() -> str:
@@ -274,7 +274,5 @@ def _worded(asked: _Asked, *records: type) -> tuple[Key, ...]:
     for record in records:
         words = attribute_words(record) | words
     for key in asked.noted.values():
-        key.help = (
-            key.help or _HELP.get(key.name, "") or words.get(_NAMED.get(key.name, key.name), "")
-        )
+        key.help = key.help or _HELP.get(key.name, "") or words.get(attribute_of(key.name), "")
     return tuple(asked.noted.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["EXAMPLE", "GUEST_WORDS", "IMAGE_KEYS", "LEAST_ACTIONS"]
+__all__ = ["DUMPED_GUEST", "EXAMPLE", "GUEST_WORDS", "LEAST_ACTIONS"]
 
 EXAMPLE = """\
 name = "every-key"
@@ -104,7 +104,7 @@ setup = { exits = 1 }
 """A text with every key of every table, and the two actions that have the most."""
 
 # A guest that is a memory image, with every key of such a one.
-IMAGE_KEYS: dict[str, object] = {
+DUMPED_GUEST: dict[str, object] = {
     "image": "core.elf",
     "cr3": "0x1000",
     "first_vcpu": 0,

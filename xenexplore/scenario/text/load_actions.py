@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypercalls.structs import structs_for
+from xenexplore.hypervisor.calls import CALL_FORMS
 from xenexplore.hypervisor.stubs import STUB_BYTES, VENDORS, stub_for
 from xenexplore.memory import P2mType as XenP2mType
 from xenexplore.scenario.model import action_records as records
@@ -15,10 +16,9 @@ from xenexplore.scenario.model.values import parse_value
 from xenexplore.scenario.text.action_reader import ActionReader
 from xenexplore.scenario.text.fields import Fields
 from xenexplore.scenario.text.load_buffers import read_buffer, read_contents
+from xenexplore.scenario.text.vocabulary import default_of
 
 __all__ = ["ACTION_WORDS", "read_action"]
-
-_FORMS = ("as-option", "linear")
 
 
 def read_action(
@@ -43,12 +43,14 @@ def _call(reader: ActionReader) -> records.CallAction:
         vcpu=reader.vcpu(),
         hypercall=hypercall,
         given=given,
-        user=fields.flag("user", False),
-        cpl=fields.number("cpl", 0, high=3),
+        user=fields.flag("user", default_of(records.CallAction, "user")),
+        cpl=fields.number("cpl", default_of(records.CallAction, "cpl"), high=3),
         preempt=reader.preempt(),
-        purge_between=reader.what(("all",), "purge_between", ""),
-        converted=fields.flag("converted", True),
-        vc_handler=fields.flag("vc_handler", True),
+        purge_between=reader.what(
+            ("all",), "purge_between", default_of(records.CallAction, "purge_between")
+        ),
+        converted=fields.flag("converted", default_of(records.CallAction, "converted")),
+        vc_handler=fields.flag("vc_handler", default_of(records.CallAction, "vc_handler")),
         line=reader.line,
     )
 
@@ -68,8 +70,8 @@ def _multicall(reader: ActionReader) -> records.Multicall:
         vcpu=reader.vcpu(),
         list=reader.buffer("list"),
         entries=tuple(entries),
-        outer=fields.word("outer", "as-option", _FORMS),
-        inner=fields.word("inner", "as-option", _FORMS),
+        outer=fields.word("outer", default_of(records.Multicall, "outer"), CALL_FORMS),
+        inner=fields.word("inner", default_of(records.Multicall, "inner"), CALL_FORMS),
         preempt=reader.preempt(),
         line=reader.line,
     )
@@ -90,7 +92,7 @@ def _unmap(reader: ActionReader) -> records.Unmap:
 
 
 def _protect(reader: ActionReader) -> records.Protect:
-    writable = reader.fields.flag("writable", False)
+    writable = reader.fields.flag("writable", default_of(records.Protect, "writable"))
     return records.Protect(buffer=reader.buffer(), writable=writable, line=reader.line)
 
 
@@ -100,7 +102,7 @@ def _p2m(reader: ActionReader) -> records.SetP2mType:
 
 
 def _share(reader: ActionReader) -> records.Share:
-    shared = reader.fields.flag("shared", True)
+    shared = reader.fields.flag("shared", default_of(records.Share, "shared"))
     return records.Share(buffer=reader.buffer(), shared=shared, line=reader.line)
 
 
@@ -157,9 +159,9 @@ def _entry(reader: ActionReader) -> records.SetEntry:
         fields.fail("", expected="set_bits and clear_bits, or value", got="neither or both")
     return records.SetEntry(
         vcpu=reader.vcpu(),
-        process=fields.word("process", ""),
+        process=fields.word("process", default_of(records.SetEntry, "process")),
         address=address,
-        level=fields.number("level", 1, low=1, high=5),
+        level=fields.number("level", default_of(records.SetEntry, "level"), low=1, high=5),
         set_bits=bits[0],
         clear_bits=bits[1],
         value=value if isinstance(value, int) else None,
@@ -178,8 +180,8 @@ def _insert(reader: ActionReader) -> records.Insert:
         address=address,
         gpa=gpa,
         size=reader.size(0),
-        is_global=fields.flag("is_global", False),
-        label=fields.word("label", ""),
+        is_global=fields.flag("is_global", default_of(records.Insert, "is_global")),
+        label=fields.word("label", default_of(records.Insert, "label")),
         line=reader.line,
     )
 
@@ -188,7 +190,10 @@ def _lookup(reader: ActionReader) -> records.Lookup:
     address = reader.address()
     assert address is not None
     return records.Lookup(
-        vcpu=reader.vcpu(), address=address, size=reader.size(1, 1), line=reader.line
+        vcpu=reader.vcpu(),
+        address=address,
+        size=reader.size(1, default_of(records.Lookup, "size")),
+        line=reader.line,
     )
 
 
@@ -205,7 +210,7 @@ def _register_runstate(reader: ActionReader) -> records.RegisterRunstate:
 def _update_runstate(reader: ActionReader) -> records.UpdateRunstate:
     return records.UpdateRunstate(
         subject=reader.vcpu("subject", None),
-        user_mode=reader.fields.flag("user_mode", False),
+        user_mode=reader.fields.flag("user_mode", default_of(records.UpdateRunstate, "user_mode")),
         line=reader.line,
     )
 
@@ -220,7 +225,7 @@ def _hypercall_page(reader: ActionReader) -> records.HypercallPage:
     return records.HypercallPage(
         vcpu=reader.vcpu(),
         buffer=reader.buffer(),
-        vendor=reader.fields.word("vendor", "amd", VENDORS),
+        vendor=reader.fields.word("vendor", default_of(records.HypercallPage, "vendor"), VENDORS),
         hypercall=_named(reader),
         line=reader.line,
     )
@@ -229,7 +234,7 @@ def _hypercall_page(reader: ActionReader) -> records.HypercallPage:
 def _migrate(reader: ActionReader) -> records.Migrate:
     fields = reader.fields
     hypercall = _named(reader)
-    source = fields.word("source", "intel", VENDORS)
+    source = fields.word("source", default_of(records.Migrate, "source"), VENDORS)
     number = find_call(hypercall, reader.xen)[0].number
     starts = stub_for(source, number).starts
     offset = fields.number("offset", high=STUB_BYTES - 1)
@@ -239,10 +244,10 @@ def _migrate(reader: ActionReader) -> records.Migrate:
     return records.Migrate(
         vcpu=reader.vcpu(),
         source=source,
-        target=fields.word("target", "amd", VENDORS),
+        target=fields.word("target", default_of(records.Migrate, "target"), VENDORS),
         hypercall=hypercall,
         offset=offset,
-        landing_pad=fields.flag("landing_pad", False),
+        landing_pad=fields.flag("landing_pad", default_of(records.Migrate, "landing_pad")),
         line=reader.line,
     )
 
@@ -251,7 +256,7 @@ def _compat_call(reader: ActionReader) -> records.CompatCall:
     return records.CompatCall(
         vcpu=reader.vcpu(),
         buffer=reader.buffer(),
-        test_first=reader.fields.flag("test_first", True),
+        test_first=reader.fields.flag("test_first", default_of(records.CompatCall, "test_first")),
         line=reader.line,
     )
 

@@ -13,10 +13,10 @@ from xenexplore.scenario.model.contents import scalar_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import CONSTANTS, Pairs, Reference, Value, parse_value
 from xenexplore.scenario.text.fields import Fields, nearest
+from xenexplore.scenario.text.vocabulary import CONTENT_KEYS, default_of
 
 __all__ = ["read_buffer", "read_contents", "read_value"]
 
-_WAYS = ("fields", "array", "text", "bytes")
 _LARGEST = 1 << 40
 
 
@@ -37,12 +37,12 @@ def read_buffer(
         place=fields.word("place", words=KINDS),
         size=fields.optional_number("size", low=1, high=_LARGEST),
         offset=fields.optional_number("offset", high=4095),
-        vcpu=fields.number("vcpu", 0, high=guest.vcpus - 1),
+        vcpu=fields.number("vcpu", default_of(BufferSpec, "vcpu"), high=guest.vcpus - 1),
         process=fields.optional_word("process"),
         address=fields.address("address"),
         frames=fields.frames("frames"),
         shared=fields.optional_flag("shared"),
-        writable=fields.flag("writable", True),
+        writable=fields.flag("writable", default_of(BufferSpec, "writable")),
         contents=contents,
         line=fields.line,
     )
@@ -66,10 +66,10 @@ def read_buffer(
 
 def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> Contents:
     """What lies in a buffer, or is written into one: ``struct``, ``text`` or ``bytes``, ``at``."""
-    given = [way for way in _WAYS if way in fields]
+    given = [way for way in CONTENT_KEYS if way in fields]
     if len(given) > 1:
-        fields.fail(given[1], expected=f"one of {', '.join(_WAYS)}", got=" and ".join(given))
-    struct = fields.word("struct", "")
+        fields.fail(given[1], expected=f"one of {', '.join(CONTENT_KEYS)}", got=" and ".join(given))
+    struct = fields.word("struct", default_of(Contents, "struct"))
     if struct:
         _known_type(fields, struct, structs)
     text, data = fields.word("text", ""), fields.word("bytes", "")
@@ -95,7 +95,7 @@ def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> C
         array=tuple(elements),
         text=text,
         data=raw,
-        at=fields.number("at", 0, high=_LARGEST) if given or struct else 0,
+        at=fields.number("at", default_of(Contents, "at"), high=_LARGEST) if given or struct else 0,
         xen=structs.xen,
     )
 

@@ -6,14 +6,9 @@ from xenexplore.errors import MachineError
 from xenexplore.guest.image_source import IMAGE_MODES, MOST_SPARE_PAGES, ImageSource
 from xenexplore.guest.spec import MAX_VCPUS
 from xenexplore.scenario.text.fields import Fields
+from xenexplore.scenario.text.vocabulary import ABSENT_BESIDE_IMAGE, IMAGE_KEYS, default_of
 
-__all__ = ["IMAGE_KEYS", "read_image"]
-
-IMAGE_KEYS = (
-    "cr3", "first_vcpu", "registers", "raw", "mode", "c_bit", "pkru", "maxphyaddr", "directmap",
-    "spare", "spare_pages",
-)  # fmt: skip
-_OWN = ("kernel", "memory", "encryption", "la57", "gib_pages", "smap", "seed")
+__all__ = ["read_image"]
 
 
 def read_image(fields: Fields, folder: str = "") -> ImageSource | None:
@@ -28,7 +23,7 @@ def read_image(fields: Fields, folder: str = "") -> ImageSource | None:
             if key in fields:
                 fields.fail(key, expected="image = FILE with it", got="no image")
         return None
-    for key in _OWN:
+    for key in ABSENT_BESIDE_IMAGE:
         if key in fields:
             fields.fail(
                 key, expected="no such field beside image", got=repr(fields.raw(key)),
@@ -40,16 +35,20 @@ def read_image(fields: Fields, folder: str = "") -> ImageSource | None:
             file=fields.word("image"),
             folder=folder,
             cr3=None if cr3 is None else cr3.value,
-            first_vcpu=fields.number("first_vcpu", 0, high=MAX_VCPUS * 64),
+            first_vcpu=fields.number(
+                "first_vcpu", default_of(ImageSource, "first_vcpu"), high=MAX_VCPUS * 64
+            ),
             registers=fields.optional_word("registers"),
-            raw=fields.flag("raw", False),
+            raw=fields.flag("raw", default_of(ImageSource, "raw")),
             mode=fields.word("mode", words=IMAGE_MODES) if "mode" in fields else None,
             c_bit=fields.optional_number("c_bit", low=32, high=51),
             pkru=fields.optional_number("pkru", high=(1 << 32) - 1),
             maxphyaddr=fields.optional_number("maxphyaddr", low=32, high=52),
             directmap=fields.address("directmap"),
             spare=fields.address("spare"),
-            spare_pages=fields.number("spare_pages", 0, high=MOST_SPARE_PAGES),
+            spare_pages=fields.number(
+                "spare_pages", default_of(ImageSource, "spare_pages"), high=MOST_SPARE_PAGES
+            ),
         )
     except MachineError as error:
         fields.fail("image", expected="an image that can be a guest", got=str(error))

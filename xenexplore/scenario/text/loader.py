@@ -18,7 +18,7 @@ from typing import Any
 from xenexplore.errors import MachineError, ReleaseError, ScenarioError
 from xenexplore.files import TEXT_LIMIT, read_text
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
+from xenexplore.hypercalls.releases import RELEASES, release_of
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.outside import names_file
 from xenexplore.options.registry import OPTIONS, known_designs, variant
@@ -30,6 +30,7 @@ from xenexplore.scenario.text.fields import Fields, SourceText, nearest
 from xenexplore.scenario.text.load_actions import read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
 from xenexplore.scenario.text.load_guest import read_guest
+from xenexplore.scenario.text.vocabulary import GUEST, LISTS, XEN, XEN_DEFAULTS
 from xenexplore.steps import ERRNOS, Status
 
 __all__ = [
@@ -46,7 +47,6 @@ STATUSES = tuple(Status)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _COUNTS = tuple(Counts.__dataclass_fields__)
-_TABLES = ("buffer", "action", "option", "expect")
 
 
 def load_scenario(source: str, *, limit: int | None = None) -> Scenario:
@@ -110,9 +110,9 @@ def parse_scenario(
     reading = SourceText(source, text, numbers)
     top = Fields(reading, tables, (), "")
     about = read_about(top)
-    guest = read_guest(_table(reading, top, "guest"), folder)
-    xen = read_xen(_table(reading, top, "xen"))
-    found = {name: _tables(reading, top, name) for name in _TABLES}
+    guest = read_guest(_table(reading, top, GUEST), folder)
+    xen = read_xen(_table(reading, top, XEN))
+    found = {name: _tables(reading, top, name) for name in LISTS}
     top.finish()
     names = _names(found["buffer"])
     buffers = tuple(read_buffer(fields, guest, names, xen) for fields in found["buffer"])
@@ -199,7 +199,7 @@ def read_about(top: Fields) -> About:
 
 def read_xen(fields: Fields) -> str:
     """The table ``[xen]``: which Xen the guest runs on."""
-    version = fields.word("version", DEFAULT)
+    version = fields.word("version", XEN_DEFAULTS["version"])
     fields.finish()
     try:
         return release_of(version)

@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenexplore.errors import MachineError, XenexploreError
+from xenexplore.memory.p2m import P2M_SIZES
 from xenexplore.options.registry import OPTIONS, TODAY, known_designs
 from xenexplore.scenario.model.action_records import CallAction
 from xenexplore.scenario.model.scenario import BufferSpec, Scenario
+from xenexplore.scenario.text import toml_spelling as toml
 from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.vocabulary import GUEST, key_of
 
 __all__ = [
     "CALLS",
@@ -142,9 +145,6 @@ def buffers_of(call: str) -> tuple[str, ...]:
     return ("buffer", "reservation") if call == "memory_op populate_physmap" else ("buffer",)
 
 
-_P2M_SIZES = {0: "4K", 9: "2M", 18: "1G"}
-
-
 def _choices(scenario: Scenario) -> Choices | None:
     named = {buffer.name: buffer for buffer in scenario.buffers}
     if "buffer" not in named or len(scenario.actions) != 1:
@@ -158,7 +158,7 @@ def _choices(scenario: Scenario) -> Choices | None:
         kernel=guest.kernel,
         encryption=guest.encryption,
         vcpus=guest.vcpus,
-        p2m=_P2M_SIZES[guest.p2m_order],
+        p2m=P2M_SIZES[guest.p2m_order],
         place=buffer.place,
         offset=buffer.offset,
         shared=bool(buffer.shared),
@@ -176,17 +176,18 @@ def _count(call: str, buffer: BufferSpec) -> int:
 
 def _head(choices: Choices) -> str:
     call = choices.call.replace(" ", ", ")
-    return f'name = "workbench"\ntitle = "{call} from {choices.place} memory"'
+    title = f"{call} from {choices.place} memory"
+    return "\n".join([toml.field("name", "workbench"), toml.field("title", title)])
 
 
 def _guest(choices: Choices) -> str:
     lines = [
-        "[guest]",
-        f'type = "{choices.guest}"',
-        f'kernel = "{choices.kernel}"',
-        f"vcpus = {choices.vcpus}",
-        f'encryption = "{choices.encryption}"',
-        f'p2m = "{choices.p2m}"',
+        toml.header(GUEST, many=False),
+        toml.field("type", choices.guest),
+        toml.field("kernel", choices.kernel),
+        toml.field("vcpus", choices.vcpus),
+        toml.field("encryption", choices.encryption),
+        toml.field(key_of("p2m_order"), choices.p2m),
     ]
     return "\n".join(lines)
 
@@ -227,13 +228,18 @@ def _struct_place(choices: Choices) -> str:
 
 
 def _buffer(choices: Choices, contents: str, *, name: str = "buffer", place: str = "") -> str:
-    lines = ["[[buffer]]", f'name = "{name}"', f'place = "{place or choices.place}"']
+    place = place or choices.place
+    lines = [
+        toml.header("buffer", many=True),
+        toml.field("name", name),
+        toml.field("place", place),
+    ]
     if name == "buffer" and choices.offset is not None:
-        lines.append(f"offset = {choices.offset}")
-    if (place or choices.place) in ("user", "privcmd"):
-        lines.append('process = "init"')
+        lines.append(toml.field("offset", choices.offset))
+    if place in ("user", "privcmd"):
+        lines.append(toml.field("process", "init"))
     if choices.encryption != "none" and choices.shared:
-        lines.append("shared = true")
+        lines.append(toml.field("shared", True))
     return "\n".join([*lines, contents])
 
 
@@ -244,23 +250,16 @@ def _action(choices: Choices) -> str:
         "grant_table_op map_grant_ref": f'uop = "@buffer", count = {choices.count}',
         "console_io write": f'count = {choices.count}, buffer = "@buffer"',
     }.get(choices.call, 'arg = "@buffer"')
-    lines = ["[[action]]", 'do = "call"', f'hypercall = "{choices.call}"']
+    lines = [
+        toml.header("action", many=True),
+        toml.field("do", CallAction.do),
+        toml.field("hypercall", choices.call),
+    ]
     if choices.place in ("user", "privcmd"):
-        lines.append("user = true")
-    return "\n".join([*lines, f"with = {{ {arguments} }}"])
+        lines.append(toml.field("user", True))
+    return "\n".join([*lines, f"{key_of('given')} = {{ {arguments} }}"])
 
 
 def _option(name: str, values: tuple[tuple[str, object], ...]) -> str:
-    lines = ["[[option]]", f'use = "{name}"']
-    lines += [f"{key} = {_toml(value)}" for key, value in values]
-    return "\n".join(lines)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return f'"{value}"'
+    lines = [toml.header("option", many=True), toml.field("use", name)]
+    return "\n".join([*lines, *(toml.field(key, value) for key, value in values)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xenexplore.scenario.text.format import Key, Table, scenario_format
-from xenexplore.scenario.text.load_image import IMAGE_KEYS
+from xenexplore.scenario.text.vocabulary import IMAGE_KEYS
 
 __all__ = ["scenario_schema"]
 

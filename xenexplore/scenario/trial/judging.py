@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from xenexplore.addr import PAGE_SHIFT, Gfn, Gpa
 from xenexplore.errors import DesignError, MachineError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.hypervisor.outcome import Outcome
@@ -12,11 +13,22 @@ from xenexplore.options.registry import TODAY, variant
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.runner import run_machine
-from xenexplore.steps import Node, RegisterPass, Return, Status, UncheckedAccess
+from xenexplore.steps import (
+    Fault,
+    GuestWrite,
+    Node,
+    RegisterPass,
+    Return,
+    Status,
+    Step,
+    UncheckedAccess,
+)
 
 __all__ = ["Judged", "Ran", "Ruling", "judge", "ran", "today"]
 
 _SCRATCH = ("bounce-", "gfn-list-")
+_PRESENT = 1
+"""P of a page fault's error code: the page is present (Intel SDM vol. 3A, 4.7)."""
 
 
 class Ruling(enum.StrEnum):
@@ -49,10 +61,17 @@ class Ruling(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One ruling, and why in words."""
+    """One ruling.
+
+    Attributes:
+        ruling: what came of it.
+        why: in words.
+        outcome: the design's own verdict over its run; None where it did not end.
+    """
 
     ruling: Ruling
     why: str = ""
+    outcome: Outcome | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +83,15 @@ class Ran:
         outcome: the verdict.
         results: what each call returned, in order.
         contents: what the guest finds in its buffers afterwards, by name.
+        places: where each of these buffers is then, by name: its offset in its first frame,
+            and its frames; what has none is compared as a whole.
     """
 
     steps: tuple[Node, ...]
     outcome: Outcome
     results: tuple[int, ...]
     contents: dict[str, bytes]
+    places: dict[str, tuple[int, tuple[Gfn | None, ...]]] = field(default_factory=dict)
 
 
 def ran(scenario: Scenario, option: Variant) -> Ran:
@@ -84,6 +106,7 @@ def ran(scenario: Scenario, option: Variant) -> Ran:
     return Ran(
         trace.steps, trace.outcome,
         tuple(step.value for step in steps if isinstance(step, Return)), _contents(domain),
+        {name: (one.va.offset, domain.frames_of(name)) for name, one in domain.buffers.items()},
     )  # fmt: skip
 
 
@@ -120,8 +143,8 @@ def judge(scenario: Scenario, option: Variant, base: Ran | None = None) -> Judge
         # The twin has no ciphertext; what today's interface does in this very guest counts, too.
         same = ran(scenario, variant(TODAY))
         if own.outcome.wrong_bytes <= same.outcome.wrong_bytes:
-            return Judged(Ruling.AGREES, "as wrong as today")
-    return found
+            found = Judged(Ruling.AGREES, "as wrong as today")
+    return replace(found, outcome=own.outcome)
 
 
 def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
@@ -150,7 +173,7 @@ def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
         return _same(own, base, encrypted=encrypted)
     if before is Status.WRONG:
         return Judged(Ruling.AGREES, "right where today is wrong")
-    return _allowed(own)
+    return _allowed(own, base)
 
 
 def _same(own: Ran, base: Ran, *, encrypted: bool) -> Judged:
@@ -158,20 +181,57 @@ def _same(own: Ran, base: Ran, *, encrypted: bool) -> Judged:
         return Judged(Ruling.DIFFERS, f"results {own.results}, today {base.results}")
     if encrypted:
         return Judged(Ruling.AGREES)
-    names = [name for name, held in base.contents.items() if own.contents.get(name) != held]
-    if names:
-        return Judged(Ruling.DIFFERS, f"buffer {names[0]!r} holds other bytes afterwards")
+    given = _given(own) & _given(base)
+    for name in base.contents:
+        if _answers(own, name, given) != _answers(base, name, given):
+            return Judged(Ruling.DIFFERS, f"buffer {name!r} holds other bytes afterwards")
     return Judged(Ruling.AGREES)
 
 
-def _allowed(own: Ran) -> Judged:
-    """All is right where today reports an error: was a check left out, and is that said?"""
+def _given(one: Ran) -> set[tuple[Gpa, int]]:
+    """Where the guest writes a call's arguments itself: address and bytes."""
+    steps = (node.step for node in one.steps)
+    return {(step.gpa, step.size) for step in steps if isinstance(step, GuestWrite)}
+
+
+def _answers(one: Ran, name: str, given: set[tuple[Gpa, int]]) -> bytes:
+    """A buffer's bytes without those that the guest gives itself, in either run: handles."""
+    held = bytearray(one.contents.get(name, b""))
+    offset, frames = one.places.get(name, (0, ()))
+    for number, frame in enumerate(frames):
+        if frame is None:
+            continue
+        start = (frame.value << PAGE_SHIFT) - (number << PAGE_SHIFT) + offset
+        for gpa, size in given:
+            if gpa.value >> PAGE_SHIFT == frame.value:
+                low = max(gpa.value - start, 0)
+                high = min(gpa.value - start + size, len(held))
+                if low < high:
+                    held[low:high] = bytes(high - low)
+    return bytes(held)
+
+
+def _allowed(own: Ran, base: Ran) -> Judged:
+    """All is right where today reports an error: was a check left out, and is that said?
+
+    A page that the guest does not map at all is no check: a design that needs no mapping
+    there, such as an area registered by its frame, leaves none out.
+    """
+    if not any(_refuses(node.step) for node in base.steps):
+        return Judged(Ruling.AGREES, "right where today finds nothing mapped, or has other errors")
     steps = [node.step for node in own.steps]
     if any(isinstance(step, UncheckedAccess) and step.would_fail for step in steps):
         return Judged(Ruling.UNCHECKED, "bytes move that today's walk refuses (checked=False)")
     if any(isinstance(step, RegisterPass) for step in steps):
         return Judged(Ruling.AGREES, "in registers: there is no memory to check")
     return Judged(Ruling.LOST, "bytes move that today's walk refuses, as if they were checked")
+
+
+def _refuses(step: Step) -> bool:
+    """Whether a translation fails though there is one: error code P is set, or it is no #PF."""
+    if not isinstance(step, Fault):
+        return False
+    return step.error_code is None or bool(step.error_code & _PRESENT)
 
 
 def _contents(domain: Domain) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import Expectation, Scenario
 from xenexplore.scenario.text.writer import write_scenario
+from xenexplore.scenario.trial.admission import admission
 from xenexplore.scenario.trial.judging import Judged, Ran, Ruling, judge, today
 from xenexplore.scenario.trial.machines import CONDITIONS, machine
 from xenexplore.scenario.trial.shrink import shrink
@@ -37,7 +38,8 @@ class Case:
         found: the built-in scenario or the machine in which it showed first.
         ruling: what kind of fault it is.
         why: in words.
-        admitted: what the design says of it (``hazards``), or ``""``.
+        admitted: what the design (``hazards``) or the scenario's expectation of it says of
+            the fault, or ``""``.
         scenario: the smallest that shows it; a built-in one as it is.
     """
 
@@ -69,7 +71,7 @@ class Trial(Shown):
         machines: how many random machines; ``seed``: of their series.
         questions: a question of the thread to the rulings of the scenarios that ask it.
         conditions: a condition to the rulings of its machines.
-        cases: faults, those that the design does not admit first.
+        cases: faults, those that nobody admits first.
         more: further machines with a fault, which are not shown.
     """
 
@@ -83,7 +85,7 @@ class Trial(Shown):
 
     @property
     def failed(self) -> tuple[Case, ...]:
-        """The faults that the design does not admit."""
+        """The faults that neither the design nor a scenario's expectation of it admits."""
         return tuple(case for case in self.cases if not case.admitted)
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ def trial(
         for question in scenario.about.question:
             questions.setdefault(question, Counter())[found.ruling] += 1
         if found.ruling.failed:
-            faults.append((scenario, found, _admitted(what, name, scenario)))
+            faults.append((scenario, found, admission(what, name, scenario, found)))
     conditions: dict[str, Counter[Ruling]] = {word: Counter() for word in CONDITIONS}
     for number in range(n):
         scenario = machine(number, seed)
@@ -155,7 +157,7 @@ def trial(
             continue
         conditions[word][found.ruling] += 1
         if found.ruling.failed:
-            faults.append((scenario, found, _hazards(what).get(word, "")))
+            faults.append((scenario, found, admission(what, word, scenario, found)))
     cases, more = _cases(what, faults)
     order = sorted(questions, key=lambda name: int(name[1:]))
     return Trial(
@@ -179,23 +181,6 @@ def _today_of_builtin(name: str) -> Ran | None:
         return today(load_builtin(name))
     except (MachineError, ScenarioError):
         return None
-
-
-def _hazards(what: Variant) -> dict[str, str]:
-    """What a class admits of itself; what it derives from may have another mechanism."""
-    return dict(vars(what.design).get("hazards", {}))
-
-
-def _admitted(what: Variant, name: str, scenario: Scenario) -> str:
-    """What the design, or the scenario that was written about it, says of a fault."""
-    said = _hazards(what).get(name, "")
-    expected = any(
-        expect.status == "wrong" and option.design is what.design
-        for option in scenario.options
-        for expect in scenario.expects
-        if not expect.options or option.label in expect.options
-    )
-    return said or (f"the scenario {name} shows it" if expected else "")
 
 
 def _cases(

@@ -8,16 +8,16 @@ from xenexplore.render.text.box import Ink
 from xenexplore.render.text.run.trace import guest_line, option_name
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.moment import step_index
-from xenexplore.render.views.registered import (
+from xenexplore.render.views.step_labels import step_label
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.steps import TlbPurge
+from xenexplore.tlb.history import (
     Registered,
     ShownEntry,
     ShownSearch,
     ShownTable,
     registered_at,
 )
-from xenexplore.render.views.step_labels import step_label
-from xenexplore.scenario.run.trace import Trace
-from xenexplore.steps import TlbPurge
 
 __all__ = ["registered_text"]
 

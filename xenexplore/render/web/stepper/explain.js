@@ -79,7 +79,8 @@ function legendOf(run) {
     return rows.length ? `<h3>${title}</h3><dl>${rows.join("")}</dl>` : "";
   };
   const keys = `<h3>Keys</h3><dl>${KEYS.map(([key, what]) => `<dt>${esc(key)}</dt><dd>${esc(what)}</dd>`).join("")}</dl>`;
-  return `${keys}${part("Drawing", "mark")}${part("Steps", "step")}${part("Counts", "count")}${part("Flags of an entry", "flag")}${part("Words", "word")}${part("Verdicts", "status")}`;
+  const tour = '<p><button type="button" class="xe-begintour" data-act="tour">Take the tour: six stops</button></p>';
+  return `${tour}${keys}${part("Drawing", "mark")}${part("Steps", "step")}${part("Counts", "count")}${part("Flags of an entry", "flag")}${part("Words", "word")}${part("Verdicts", "status")}`;
 }
 
 class Legend {

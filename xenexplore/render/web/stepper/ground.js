@@ -47,8 +47,8 @@ function drawGround(map, view) {
   const centre = selected !== null ? { va: selected, size: 1n } : focus.va !== null ? { va: focus.va, size: focus.size } : map.buffers.length ? { va: map.buffers[0].va, size: map.buffers[0].size } : null;
   const gpaCentre = focus.gpa ?? (map.buffers.length ? map.buffers[0].frames[0] << 12n : null);
   const top = 18, bottom = height - 8;
-  const x0 = 108, linWidth = Math.max(80, Math.min(108, (width - 108 - 96) * 0.42)), x1 = x0 + linWidth;
-  const gap = Math.max(44, Math.min(150, width - x1 - 46 - 76)), p0 = x1 + gap, p1 = p0 + 46;
+  const x0 = 128, linWidth = Math.max(78, Math.min(108, (width - 128 - 96) * 0.42)), x1 = x0 + linWidth;
+  const gap = Math.max(44, Math.min(150, width - x1 - 46 - 88)), p0 = x1 + gap, p1 = p0 + 46;
   const linBlocks = linearBlocks(map, marks.lin, zoom, centre);
   const physBlocks = physicalBlocks(map, marks.phys, zoom, gpaCentre, framesNear(map, focus));
   const snap = (lo, hi) => (zoom === 2 ? { lo, hi } : { lo: pageOf(lo), hi: pageOf(hi + PAGE - 1n) });
@@ -125,8 +125,8 @@ function drawGround(map, view) {
   }
   const order = addresses.sort((a, b) => (a.quiet ? 1 : 0) - (b.quiet ? 1 : 0));
   const once = new Set();
-  const starts = spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 11, top + 6, bottom);
-  const labels = spread(uniqueNames(names), 11, top + 6, bottom);
+  const starts = spread(order.filter(({ parts }) => !once.has(parts.join()) && once.add(parts.join())), 13, top + 6, bottom);
+  const labels = spread(uniqueNames(names), 13, top + 6, bottom);
   const at = { lin, phys, x0, x1, p0, p1, gap, linWidth, inLin, inPhys, starts, labels, top, bottom };
   for (const mark of marks.lin.filter((m) => m.cls === "alias" && inLin(m)).slice(0, MOST_MARKS))
     out.push(curve(at, "alias", middle(lin, mark), phys.y((mark.gfn << 12n) + 2048n), mark.keys));

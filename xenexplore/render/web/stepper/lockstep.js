@@ -1,28 +1,8 @@
 // One time for several runs.
 
-// Where runs wait for each other: actions, preparations, calls, copies, returns.  The
-// key of a wait is comparable between options that do different things in between.
-function waitsOf(run) {
-  const waits = [{ key: [0, 0, 0, 0], at: 0 }];
-  let action = 0, call = 0, copy = 0;
-  run.steps.forEach((step, at) => {
-    let key = null;
-    if (step.kind === "action") {
-      action += 1;
-      call = copy = 0;
-      key = [action, 0, 0, 0];
-    } else if (step.kind === "phase" && step.name === "prepare") key = [action, 1, 0, 0];
-    else if (step.kind === "phase" && step.name === "finish") key = [action, 3, 0, 0];
-    else if (step.kind === "hypercall") {
-      call += 1;
-      copy = 0;
-      key = [action, 2, call, 0];
-    } else if (step.kind === "copy") key = [action, 2, call, (copy += 1)];
-    else if (step.kind === "return") key = [action, 2, call, 1e6];
-    if (key && before(waits[waits.length - 1].key, key)) waits.push({ key, at });
-  });
-  return waits;
-}
+// Where runs wait for each other: a step, and a key that is comparable between options that do
+// different things in between (aligned_steps.py).
+const waitsOf = (run) => run.view.waits.map(([at, key]) => ({ at, key }));
 function before(a, b) {
   const at = a.findIndex((value, k) => value !== b[k]);
   return at >= 0 && a[at] < b[at];

@@ -10,7 +10,7 @@ function drawMoving(map, view, at) {
     const text = hex(gfn, 5);
     const { labels, top, bottom } = at;
     const own = labels.find((other) => other.text === text);
-    const { y } = own || spread([...labels, { y: middle_ + 3, text }], 11, top + 6, bottom)[labels.length] || { y: middle_ + 3 };
+    const { y } = own || spread([...labels, { y: middle_ + 3, text }], 13, top + 6, bottom)[labels.length] || { y: middle_ + 3 };
     return `<text class="xe-pname is-mono is-over xe-pname-${cls}" x="${p1 + 6}" y="${y}">${text}</text>`;
   };
   for (const chunk of focus.chunks.slice(0, MOST_MARKS))
@@ -34,8 +34,8 @@ function drawMoving(map, view, at) {
     // In the place of the nearest label, so that none is cut by it.
     const base = y + h / 2 + 3, off = (label_) => Math.abs(label_.y - base);
     const nearest = [...at.starts].sort((a, b) => off(a) - off(b))[0];
-    const line = nearest && off(nearest) < 11 ? nearest.y : base;
-    out.push(`<rect class="xe-knock" x="0" y="${line - 9}" width="${x0 - 8}" height="11"/><text class="xe-addr is-now" x="${x0 - 9}" y="${line}" text-anchor="end">${svgNumber(linearParts(focus.va))}</text>`);
+    const line = nearest && off(nearest) < 13 ? nearest.y : base;
+    out.push(`<rect class="xe-knock" x="0" y="${line - 10}" width="${x0 - 8}" height="13"/><text class="xe-addr is-now" x="${x0 - 9}" y="${line}" text-anchor="end">${svgNumber(linearParts(focus.va))}</text>`);
   }
   if (focus.gpa !== null) {
     const mark = zoom === 2 ? { lo: focus.gpa, hi: focus.gpa + focus.size } : { lo: pageOf(focus.gpa), hi: pageOf(focus.gpa) + PAGE };

@@ -89,6 +89,7 @@ class Rows extends View {
     return `<span>piece</span>${cells.join("")}<span>of ${chunks.length.toLocaleString("en")}</span>`;
   }
   toggleBits(index) {
+    if (this.stepper.path.drawn) this.stepper.path.set(false); // the bits are in the rows
     if (this.open.has(index)) this.open.delete(index);
     else this.open.add(index);
     const held = this.parts.rows.contains(document.activeElement);

@@ -21,11 +21,12 @@ class Stepper extends Linked {
     this.rate = 2;
     this.width = 0; // of its content, in px; 0: not laid out yet
     this.onScreen = false;
-    this.sizes = { map: 360, height: 440, line: 900 };
+    this.sizes = { map: 360, height: 440, line: 900, path: 660 };
     this.says = new Says(this);
     this.rows = new Rows(this);
     this.tables = new TablesView(this);
     this.map = new MapView(this);
+    this.path = new PathView(this);
     this.timeline = new Timeline(this);
     this.hasTables = this.run.last.tables.size > 0 || data.steps.some((s) => s.kind.startsWith("tlb-"));
     this.root = document.createElement("div");
@@ -44,7 +45,7 @@ class Stepper extends Linked {
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     root.innerHTML = stageHtml(this, data, uid);
     const find = (name) => root.querySelector(`.xe-${name}`);
-    this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "this"].map((n) => [n, find(n)]));
+    this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "drawn", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "this"].map((n) => [n, find(n)]));
     this.range = root.querySelector("input[type=range]");
     this.finder = root.querySelector("input[type=search]");
     this.findings = root.querySelector(".xe-find output");
@@ -57,11 +58,13 @@ class Stepper extends Linked {
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
     on(root, "keydown", (event) => this.key(event));
     on(root, "focusin", keepKeys);
+    on(root, "focusin", (event) => { if (event.target.matches(".xe-box")) this.hover(event.target); });
     on(root, "click", (event) => this.click(event));
     on(root, "pointerover", (event) => this.hover(event.target.closest?.("[data-k],[data-t]")));
     on(root, "pointerleave", () => this.hover(null));
     this.bubble = new Bubble(root, this.abort.signal);
     this.legend = new Legend(root, this.run);
+    this.tour = new Tour(root);
     this.search = new Search(this.run);
     on(this.finder, "input", () => this.seek(this.finder.value));
     this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
@@ -96,7 +99,7 @@ class Stepper extends Linked {
   // Once each time that it comes into sight.
   layOutAnew() {
     const { root, parts } = this;
-    const drawn = parts.rows.firstElementChild;
+    const drawn = parts.mapbox.firstElementChild;
     if (!this.onScreen || !root.getClientRects().length || !drawn || drawn.getClientRects().length) return;
     const held = root.contains(document.activeElement) ? document.activeElement : null;
     const { parentNode, nextSibling } = root;
@@ -126,7 +129,8 @@ class Stepper extends Linked {
   // What Escape takes away first: the bubble, the legend, what is pinned, the whole tab.
   escape() {
     if (this.bubble.hide()) return;
-    if (this.legend.open) this.legend.toggle(false);
+    if (this.tour.open) this.tour.leave();
+    else if (this.legend.open) this.legend.toggle(false);
     else if (this.pinned || this.map.selected !== null) this.unpin();
     else this.tab.set(false);
   }
@@ -160,10 +164,12 @@ class Stepper extends Linked {
       Home: () => this.go(0), End: () => this.go(this.run.length - 1),
       PageDown: () => this.go(this.run.landmark(this.index, 1)), PageUp: () => this.go(this.run.landmark(this.index, -1)),
       " ": control ? null : () => this.play(!this.timer),
-      Enter: control && !target.matches(".xe-row") ? null : () => this.enter(),
+      Enter: control && !target.matches(".xe-row") ? null : () => (target.matches(".xe-box") ? this.go(Number(target.dataset.go)) : this.enter()),
       "+": () => this.map.setZoom(this.map.zoom + 1), "=": () => this.map.setZoom(this.map.zoom + 1), "-": () => this.map.setZoom(this.map.zoom - 1), 0: () => this.map.setZoom(0),
-      Escape: this.tab.on || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
+      Escape: this.tab.on || this.tour.open || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
       "?": () => this.legend.toggle(), "/": () => this.finder.focus(), n: () => this.again(1), N: () => this.again(-1),
+      t: () => (this.tour.open ? this.tour.leave() : this.tour.begin()),
+      r: () => this.path.set(!this.path.drawn),
       f: this.options.embedded ? null : () => this.tab.set(!this.tab.on),
       ArrowDown: target === this.parts.mapbox ? () => this.map.cycle(1) : null, ArrowUp: target === this.parts.mapbox ? () => this.map.cycle(-1) : null,
     }[event.key];
@@ -181,11 +187,18 @@ class Stepper extends Linked {
       else if (kind === "next") this.step(1);
       else if (kind === "play") this.play(!this.timer);
       else if (kind === "zoom") this.map.setZoom(Number(act.dataset.zoom));
+      else if (kind === "as") this.path.set(act.dataset.as === "drawn");
       else if (kind === "bits") this.rows.toggleBits(Number(act.dataset.at));
       else if (kind === "table") this.tables.toggle(act);
       else if (kind === "fold") this.fold(Number(act.dataset.at));
       else if (kind === "share") this.share.give(act.dataset.kind);
       else if (kind === "full") this.tab.set(!this.tab.on);
+      else if (kind === "tour") {
+        this.legend.toggle(false);
+        this.tour.begin();
+      } else if (kind === "tournext") this.tour.go(this.tour.at + 1);
+      else if (kind === "tourback") this.tour.go(this.tour.at - 1);
+      else if (kind === "tourleave") this.tour.leave();
       else if (kind === "legend") this.legend.toggle();
       else if (kind === "counts") this.foldCounts(act);
     } else if (go) {
@@ -254,10 +267,11 @@ class Stepper extends Linked {
   // Sizes are read when they change, not at every step: reading them makes the
   // browser lay the page out there and then.
   measure() {
-    const { mapbox, line } = this.parts;
+    const { mapbox, line, drawn } = this.parts;
     this.sizes = {
-      map: Math.max(352, Math.min(520, mapbox.clientWidth || 360)),
+      map: Math.max(376, Math.min(520, mapbox.clientWidth || 360)),
       height: Math.max(170, mapbox.clientHeight || 300),
+      path: Math.max(356, drawn.parentElement.clientWidth || 660),
       line: Math.max(280, line.clientWidth || 900),
     };
   }
@@ -269,6 +283,7 @@ class Stepper extends Linked {
     this.root.dataset.step = index;
     const held = this.root.contains(document.activeElement);
     this.says.draw();
+    this.path.draw();
     this.rows.draw();
     if (this.hasTables) this.tables.draw();
     this.map.draw();

@@ -89,7 +89,7 @@ class Timeline extends View {
       const step = run.steps[item.at];
       const bad = run.words(item.at).bad ? " is-bad" : "";
       const folded = run.hasChildren(item.at) && this.stepper.isFolded(item.at);
-      const label = clip(run.line(item.at).short, Math.floor(pitch / 5.9) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
+      const label = clip(run.line(item.at).short, Math.floor(pitch / 6.8) - (folded ? 2 : 0)) + (folded ? " ▸" : "");
       out.push(`<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}"><rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/><g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]]}</g><text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`);
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
     });
@@ -103,7 +103,7 @@ class Timeline extends View {
       const y = 52 + levels.indexOf(item.depth) * 15;
       const x0 = k < 0 ? 0 : x(k) - 5, x1 = x(last) + 5;
       const text = run.line(item.at).bracket.replaceAll("'", "\u202f");
-      const room = Math.floor((x1 - x0 - 20) / 5.8);
+      const room = Math.floor((x1 - x0 - 20) / 6.6);
       const fits = text.length <= room ? text : room > 6 ? `${text.slice(0, room - 1)}…` : "";
       out.push(`<g class="xe-bracket" data-act="fold" data-at="${item.at}"><path d="M${x0} ${y - 4}v4H${x1}v-4"/><rect class="xe-stophit" x="${x0}" y="${y - 8}" width="${Math.max(10, x1 - x0)}" height="15"/><text x="${x0 + 8}" y="${y + 3.5}">▾ ${esc(fits)}</text></g>`);
     }

@@ -9,8 +9,8 @@ from render_traces import path_of
 from xenexplore import steps as s
 from xenexplore.addr import Gpa, Gva
 from xenexplore.render.text.run.registered import registered_text
-from xenexplore.render.views.registered import registered_at
 from xenexplore.tlb import TlbEntry, TlbTables
+from xenexplore.tlb.history import registered_at
 
 PAGE = 0x1000
 BASE = 0xFFFF_C900_0000_0000

@@ -1,4 +1,7 @@
-"""Registered buffers as they were after a step: replayed from the recorded steps alone."""
+"""Registered buffers as they were after a step: replayed from the recorded steps alone.
+
+What views and objects at the prompt show of an entry's use is counted here, once.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,8 @@ class ShownEntry:
         label: what the scenario calls it, or ``""``.
         since: step that registered it.
         hits: look-ups that it has answered.
+        age: look-ups of its table since it was registered.
+        idle: look-ups of its table since it was registered or last hit.
     """
 
     slot: int
@@ -47,6 +52,13 @@ class ShownEntry:
     label: str
     since: int
     hits: int = 0
+    age: int = 0
+    idle: int = 0
+
+    def looked_up(self, hit: bool) -> ShownEntry:
+        """The entry after one more look-up of its table, which it answered or not."""
+        idle = 0 if hit else self.idle + 1
+        return replace(self, hits=self.hits + hit, age=self.age + 1, idle=idle)
 
     def covers(self, va: Gva) -> bool:
         """Whether a linear address lies in the range."""
@@ -254,8 +266,7 @@ def _drop(table: ShownTable, slots: tuple[TlbSlot, ...], index: int, how: Remova
 
 def _look_up(table: ShownTable, step: TlbLookup) -> ShownTable:
     entries = tuple(
-        replace(entry, hits=entry.hits + 1) if step.hit and entry.slot == step.slot else entry
-        for entry in table.entries
+        entry.looked_up(step.hit and entry.slot == step.slot) for entry in table.entries
     )
     return replace(
         table,
