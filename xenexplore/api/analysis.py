@@ -94,6 +94,7 @@ def report(
     p2m: str = "4K",
     symbols: str | PathLike[str] | None = None,
     costs: str | PathLike[str] | None = None,
+    designs: Chosen | Sequence[Chosen] | None = None,
 ) -> Findings:
     """What a recording says about the designs; its text is one page for a mail.
 
@@ -103,6 +104,7 @@ def report(
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
         costs: a cost table (TOML) of your own, or ``"guessed-ns"``; default: instructions,
             the recording's own counts or the built-in ones.
+        designs: which are replayed, as for ``xe.replay``; default: all.
 
     Raises:
         InputError: there is no such page size, or the cost table is malformed.
@@ -114,7 +116,8 @@ def report(
     """
     table = read_costs(costs) if costs is not None else None
     shape = PageSizes(p2m_order=p2m_order(p2m))
-    return find(_workload(recording, symbols), table, shape=shape)
+    chosen = _designs(designs, {})
+    return find(_workload(recording, symbols), table, designs=chosen, shape=shape)
 
 
 def sweep(

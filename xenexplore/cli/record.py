@@ -86,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
         return _lookup(Setup(args.folder, xen), args)
     if args.kind is None or args.out is None:
         got = "no kind" if args.kind is None else "no -o FILE"
-        raise InputError("record", "", expected="record pvh|pv -o FILE, --setup or --lookup", got=got)
+        raise InputError(
+            "record", "", expected="record pvh|pv -o FILE, --setup or --lookup", got=got
+        )
     options = Options(
         kind=GuestKind(args.kind),
         out=args.out,

@@ -10,6 +10,7 @@ from xenexplore.analysis.findings import find
 from xenexplore.analysis.measures.cost import GUESSED, read_costs
 from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
+from xenexplore.errors import InputError
 from xenexplore.render.text.recorded.report import report_text
 
 __all__ = ["add_arguments", "run"]
@@ -17,10 +18,16 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``report``."""
-    add_workload_arguments(parser)
+    add_workload_arguments(parser, optional=True)
+    parser.add_argument(
+        "--all", action="store_true", help="every recording that comes with the package"
+    )
+    parser.add_argument(
+        "--mail", action="store_true", help="with --all: claims and evidence as a mail to post"
+    )
     parser.add_argument(
         "--costs", metavar="FILE",
-        help=f"a cost table (TOML) of your own, or {GUESSED}; default: instructions that were counted",
+        help=f"a cost table (TOML) of your own, or {GUESSED}; default: counted instructions",
     )  # fmt: skip
     add_printing(parser, "one object")
     parser.add_argument("--html", metavar="FILE", help="also write the report with its figures")
@@ -29,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read, compute, print."""
+    _check(args)
+    if args.all:
+        return _all(args)
     costs = read_costs(args.costs) if args.costs else None
     workload = read_it(args)
     findings = find(workload, costs, shape=shape_of(args), progress=progress_on(sys.stderr))
@@ -54,4 +64,29 @@ def run(args: argparse.Namespace) -> int:
         print_record("report", findings_json(findings))
     else:
         print_text(report_text(findings), args)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """One recording, or all of them as a mail."""
+    got = ""
+    if args.all and not args.mail:
+        got = "--all without --mail"
+    elif args.mail and not args.all:
+        got = "--mail without --all"
+    elif args.all and (args.recording or args.json or args.html or args.figures or args.symbols):
+        got = "--all with a recording, --json, --html, --figures or --symbols"
+    elif not args.all and not args.recording:
+        got = "neither"
+    if got:
+        raise InputError("report", "", expected="RECORDING, or --all --mail", got=got)
+
+
+def _all(args: argparse.Namespace) -> int:
+    from xenexplore.analysis.every_recording import findings_of_all
+    from xenexplore.render.text.recorded.findings_mail import findings_mail
+
+    costs = read_costs(args.costs) if args.costs else None
+    found = findings_of_all(costs, shape=shape_of(args), progress=progress_on(sys.stderr))
+    print_text(findings_mail(found), args)
     return 0

@@ -16,16 +16,16 @@ from xenexplore.recording.format.stream import BUILT_INS
 __all__ = ["add_workload_arguments", "progress_on", "read_it", "shape_of"]
 
 
-def add_workload_arguments(parser: argparse.ArgumentParser) -> None:
+def add_workload_arguments(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """The recording and the page sizes to assume."""
     parser.add_argument(
-        "recording", metavar="RECORDING",
+        "recording", metavar="RECORDING", nargs="?" if optional else None,
         help=f"a recording (.jsonl or .zst), a built-in ({', '.join(BUILT_INS)}), or "
         "synthetic[:NAME=NUMBER...]: made, not recorded",
     )  # fmt: skip
     parser.add_argument(
         "--symbols", metavar="KALLSYMS",
-        help="the guest kernel's /proc/kallsyms; built-in recordings have their own",
+        help="the guest kernel's /proc/kallsyms; most built-in recordings have their own",
     )  # fmt: skip
     parser.add_argument(
         "--p2m", choices=tuple(P2M_ORDERS), default="4K",

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from xenexplore.analysis.measures.cost import GUESSED, CostUnit, break_even, read_costs
-from xenexplore.analysis.measures.measured_costs import costs_of
-from xenexplore.analysis.workload.tables import read_workload
 from xenexplore.errors import InputError
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.recording.recorder.lookup import lookup_source_hash
@@ -23,21 +21,6 @@ def test_guessed_nanoseconds_are_all_guesses_and_say_so() -> None:
     assert table.guesses == len(table.costs)
     assert all(cost.note for cost in table.costs.values())
     assert table.unit is CostUnit.NS
-
-
-@pytest.mark.parametrize(("xen", "name"), [("4.17", "pvh-backends"), ("4.20", "pvh-xen420")])
-def test_the_built_in_instructions_are_those_of_their_recording(xen: str, name: str) -> None:
-    """Counted again from the recording that each number names."""
-    table = read_costs(xen=xen)
-    counted = costs_of(read_workload(name))
-    assert {n: cost.amount for n, cost in counted.costs.items()} == {
-        n: cost.amount for n, cost in table.costs.items()
-    }
-    assert counted.unmeasured.keys() == table.unmeasured.keys()
-    assert table.guesses == 0
-    assert table.unit is CostUnit.INSTRUCTIONS
-    for n, cost in table.costs.items():
-        assert name in cost.source or n.startswith("tlb_")
 
 
 def test_the_look_ups_counts_are_of_the_source_that_is_shipped() -> None:

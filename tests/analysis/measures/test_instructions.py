@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
+from xenexplore.analysis.measures.cost import CostUnit, read_costs
 from xenexplore.analysis.measures.instructions import instructions
-from xenexplore.analysis.workload.tables import read_workload
+from xenexplore.analysis.measures.measured_costs import costs_of
+from xenexplore.analysis.workload.tables import Workload, read_workload
+
+
+@functools.cache
+def read(name: str) -> Workload:
+    return read_workload(name, calls=20_000)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +30,7 @@ from xenexplore.analysis.workload.tables import read_workload
 def test_walks_and_copies_of_exit_to_entry(
     name: str, means: list[tuple[int, ...]], shares: list[tuple[str, ...]]
 ) -> None:
-    found = instructions(read_workload(name, calls=20_000))
+    found = instructions(read(name))
     assert found is not None
     assert found.decoding
     totals = [domain.total for domain in found.domains]
@@ -41,7 +50,7 @@ def test_walks_and_copies_of_exit_to_entry(
 
 
 def test_decoding_that_was_not_counted_is_not_subtracted() -> None:
-    found = instructions(read_workload("pvh-xen420", calls=20_000))
+    found = instructions(read("pvh-xen420"))
     assert found is not None
     assert not found.decoding
     assert found.pieces.entry is found.pieces.decode is None
@@ -51,7 +60,22 @@ def test_decoding_that_was_not_counted_is_not_subtracted() -> None:
 
 
 def test_without_counts_there_is_nothing() -> None:
-    assert instructions(read_workload("pvh-callers")) is None
-    boot = read_workload("pvh-boot")
+    assert instructions(read("pvh-callers")) is None
+    boot = read("pvh-boot")
     assert boot.executed is not None
     assert np.array_equal(np.unique(boot.executed.level), [1, 2])
+
+
+@pytest.mark.parametrize(("xen", "name"), [("4.17", "pvh-backends"), ("4.20", "pvh-xen420")])
+def test_the_built_in_instructions_are_those_of_their_recording(xen: str, name: str) -> None:
+    """Counted again from the recording that each number names."""
+    table = read_costs(xen=xen)
+    counted = costs_of(read(name))
+    assert {n: cost.amount for n, cost in counted.costs.items()} == {
+        n: cost.amount for n, cost in table.costs.items()
+    }
+    assert counted.unmeasured.keys() == table.unmeasured.keys()
+    assert table.guesses == 0
+    assert table.unit is CostUnit.INSTRUCTIONS
+    for n, cost in table.costs.items():
+        assert name in cost.source or n.startswith("tlb_")

@@ -164,7 +164,11 @@ def _cost(origin: str, name: str, value: object) -> tuple[CostUnit, Cost] | str:
         return str(value.get("note", ""))
     unit = CostUnit.INSTRUCTIONS if CostUnit.INSTRUCTIONS.value in value else CostUnit.NS
     amount = value.get(unit.value)
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < math.inf:
+    if (
+        isinstance(amount, bool)
+        or not isinstance(amount, int | float)
+        or not 0 <= amount < math.inf
+    ):
         what = "nanoseconds" if unit is CostUnit.NS else "instructions"
         raise InputError(
             origin, f"[{name}] {unit.value}", expected=f"{what}, 0 or more", got=repr(amount)

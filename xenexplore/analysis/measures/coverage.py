@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from xenexplore.recording.format.columns import UNHANDLED
 
 __all__ = ["Coverage", "Group", "Stacks", "coverage"]
 
+# set_timer_op; vcpu_op and its sub-ops that set timers (xen/include/public/xen.h, vcpu.h).
+_SET_TIMER_OP, _VCPU_OP, _TIMER_SUB_OPS = 15, 24, (6, 7, 8, 9)
 _STACK_PIECES = KERNEL_STACK >> PAGE_SHIFT
 
 
@@ -73,6 +77,10 @@ class Stacks:
         return self.changes * (1 + _STACK_PIECES)
 
 
+HitRates: TypeAlias = tuple[float, float, float, float]
+"""Of one entry over the directmap, and with image, hardirq stacks and tasks' stacks, 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """One domain's hypercall accesses by place, and what registering ranges serves.
@@ -92,6 +100,8 @@ class Coverage:
         stacks: what registering them takes.
         busiest: the hypercall with most accesses; ``without_busiest``: the
             four hit rates (directmap, image, hardirq, tasks) of all others' accesses.
+        without_timers: the same four without the calls that set timers, whose number
+            depends on the clock that the guest sees; ``timers``: their share of accesses.
     """
 
     domain: int
@@ -108,7 +118,9 @@ class Coverage:
     with_stacks: float
     stacks: Stacks
     busiest: str
-    without_busiest: tuple[float, float, float, float]
+    without_busiest: HitRates
+    without_timers: HitRates
+    timers: float
 
 
 def coverage(workload: Workload, domain: int) -> Coverage:
@@ -135,8 +147,10 @@ def coverage(workload: Workload, domain: int) -> Coverage:
     number = workload.calls.number[accesses.call[rows]]
     numbers, often = np.unique(number, return_counts=True)
     busiest = int(numbers[often.argmax()]) if len(numbers) else UNHANDLED
-    others = number != busiest
-    fewer = max(int(others.sum()), 1)
+    timers = (number == _SET_TIMER_OP) | (
+        (number == _VCPU_OP) & np.isin(workload.calls.sub_op[accesses.call[rows]], _TIMER_SUB_OPS)
+    )
+    ranges = (in_directmap, both, both | irq, both | irq | tasks)
     return Coverage(
         domain=domain,
         name=info.name,
@@ -154,13 +168,17 @@ def coverage(workload: Workload, domain: int) -> Coverage:
         with_stacks=float((both | irq | tasks).sum() / total),
         stacks=_stacks(workload, rows[tasks], rows[irq]),
         busiest=call_name(busiest, workload.xen) if len(numbers) else "",
-        without_busiest=(
-            float((in_directmap & others).sum() / fewer),
-            float((both & others).sum() / fewer),
-            float(((both | irq) & others).sum() / fewer),
-            float(((both | irq | tasks) & others).sum() / fewer),
-        ),
+        without_busiest=_rates(ranges, number != busiest),
+        without_timers=_rates(ranges, ~timers),
+        timers=float(timers.sum() / total),
     )
+
+
+def _rates(ranges: Sequence[NDArray[np.bool_]], chosen: NDArray[np.bool_]) -> HitRates:
+    """How many of the chosen accesses lie in each of the cumulative ranges."""
+    fewer = max(int(chosen.sum()), 1)
+    directmap, image, irq, tasks = (float((inside & chosen).sum() / fewer) for inside in ranges)
+    return directmap, image, irq, tasks
 
 
 def _group(name: str, count: int, page: NDArray[np.uint64], total: int) -> Group:

@@ -16,12 +16,12 @@ def library_text(recordings: Iterable[Shipped]) -> str:
     listed = list(recordings)
     lines = heading("Recordings that come with xenexplore", "=")
     rows = [["name", "KiB", "Xen", "guests", "back-ends"]]
-    for one in listed:
-        rows.append(
+    rows += [
             [one.name, grouped(one.size >> 10), one.header.xen,
              ", ".join(_guest(guest) for guest in one.header.guests),
              ", ".join(one.header.backends or ()) or "-"]
-        )  # fmt: skip
+        for one in listed
+    ]  # fmt: skip
     lines += table(rows, "lrlll")
     for one in listed:
         lines += ["", one.name]

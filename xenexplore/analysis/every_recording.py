@@ -1,0 +1,43 @@
+"""Findings on every recording of the package, for what is said of all of them together."""
+
+from __future__ import annotations
+
+from xenexplore.analysis.findings import Findings, Progress, find
+from xenexplore.analysis.measures.cost import CostTable
+from xenexplore.analysis.replay.design import design
+from xenexplore.analysis.workload.find_workload import find_workload
+from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.recording.contents.library import Shipped, shipped
+
+__all__ = ["findings_of_all"]
+
+# Of the one boot that they are of, "pvh" and "pvh-net" hold all that these hold.
+_PARTS = ("pvh-callers", "pvh-boot")
+_DESIGNS = ("giant-map", "software-tlb", "domain-mode")
+
+
+def findings_of_all(
+    costs: CostTable | None = None,
+    *,
+    shape: PageSizes | None = None,
+    progress: Progress | None = None,
+) -> list[tuple[Shipped, Findings]]:
+    """Every recording but those that are a part of another, under three designs.
+
+    Args:
+        costs: one table for all; default: each recording's own counts, or its release's.
+        shape: page sizes assumed.
+        progress: told of each recording.
+    """
+    chosen = [one for one in shipped() if one.name not in _PARTS]
+    found = []
+    for at, one in enumerate(chosen):
+        if progress is not None:
+            progress(at, len(chosen), one.name)
+        findings = find(
+            find_workload(one.name), costs, shape=shape, designs=[design(d) for d in _DESIGNS]
+        )
+        found.append((one, findings))
+    if progress is not None:
+        progress(len(chosen), len(chosen), "")
+    return found
