@@ -48,7 +48,7 @@ function drawGround(map, view) {
   const gpaCentre = focus.gpa ?? (map.buffers.length ? map.buffers[0].frames[0] << 12n : null);
   const top = 18, bottom = height - 8;
   const x0 = 128, linWidth = Math.max(78, Math.min(108, (width - 128 - 96) * 0.42)), x1 = x0 + linWidth;
-  const gap = Math.max(44, Math.min(150, width - x1 - 46 - 88)), p0 = x1 + gap, p1 = p0 + 46;
+  const gap = Math.max(40, Math.min(150, width - x1 - 46 - 90)), p0 = x1 + gap, p1 = p0 + 46;
   const linBlocks = linearBlocks(map, marks.lin, zoom, centre);
   const physBlocks = physicalBlocks(map, marks.phys, zoom, gpaCentre, framesNear(map, focus));
   const snap = (lo, hi) => (zoom === 2 ? { lo, hi } : { lo: pageOf(lo), hi: pageOf(hi + PAGE - 1n) });
