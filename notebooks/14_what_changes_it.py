@@ -15,8 +15,13 @@
 import xenexplore as xe
 
 designs = ["giant-map", "software-tlb", "domain-mode"]
-names = ("pvh-net", "pvh-backends", "pvh-smp", "pvh-xen420")
-found = {name: xe.report(name, designs=designs) for name in names}
+found = {"pvh-backends": xe.report("pvh-backends", designs=designs)}
+
+# %%
+found["pvh-smp"] = xe.report("pvh-smp", designs=designs)
+
+# %%
+found["pvh-xen420"] = xe.report("pvh-xen420", designs=designs)
 for name, one in found.items():
     print(f"{name}: {one.hypercalls:,} hypercalls; {one.limits[0]}")
 
@@ -28,33 +33,28 @@ for name, one in found.items():
 # Calls during which Xen handled an interrupt or switched vCPUs are left out.
 #
 # **Of the instructions from exit to entry 57-60% are page walks and 74-76% guest copies, walks included; of the handlers alone
-# 60.5-71% and 79-90%.** Limits: Xen 4.17.7's release build, one vCPU, this mix of calls. Command: `xenexplore report pvh-net`.
+# 60.5-71% and 79-90%.** Limits: Xen 4.17.7's release build, one vCPU, this mix of calls. Command: `xenexplore report pvh-backends`; `pvh-net`, another
+# run, says the same to a point.
 # This would refute it: other shares for a similar mix, counted by performance counters on hardware.
 
 # %%
-for name in ("pvh-net", "pvh-backends"):
-    for domain in found[name].executed.domains:
-        total = domain.total
-        mean = [
-            round(getattr(total, part) / total.calls)
-            for part in ("exit_to_entry", "decode", "corrected", "handler")
-        ]
-        shares = [
-            f"{total.share(part, of):.1%}"
-            for of in ("corrected", "handler")
-            for part in ("walks", "copies")
-        ]
-        print(
-            f"{name} {domain.name}: {mean[0]:,} - {mean[1]:,} = {mean[2]:,}, handler {mean[3]:,};",
-            end=" ",
-        )
-        print("walks {}, copies {}; of the handler {}, {}".format(*shares))
-totals = [domain.total for domain in found["pvh-net"].executed.domains]
+for domain in found["pvh-backends"].executed.domains:
+    total = domain.total
+    parts = ("exit_to_entry", "decode", "corrected", "handler")
+    mean = [round(getattr(total, part) / total.calls) for part in parts]
+    shares = [
+        f"{total.share(part, of):.1%}"
+        for of in ("corrected", "handler")
+        for part in ("walks", "copies")
+    ]
+    print(f"{domain.name}: {mean[0]:,} - {mean[1]:,} = {mean[2]:,}, handler {mean[3]:,};", end=" ")
+    print("walks {}, copies {}; of the handler {}, {}".format(*shares))
+totals = [domain.total for domain in found["pvh-backends"].executed.domains]
 assert [f"{one.share('walks'):.0%}" for one in totals] == ["57%", "60%"]
 assert [f"{one.share('copies'):.0%}" for one in totals] == ["74%", "76%"]
 assert [f"{one.share('walks', 'handler'):.1%}" for one in totals] == ["60.5%", "71.1%"]
 assert [f"{one.share('copies', 'handler'):.0%}" for one in totals] == ["79%", "90%"]
-assert [round(one.decode / one.calls) for one in totals] == [4879, 4701]
+assert [round(one.decode / one.calls) for one in totals] == [4879, 4700]
 
 # %% [markdown]
 # A walk is long because each table's frame is looked up in the P2M, with a reference taken and dropped. Xen 4.20 is a tenth shorter; there
@@ -93,7 +93,6 @@ cover = {
 for name, seen in cover.items():
     rates = (seen.directmap, seen.with_image, seen.with_irq, seen.with_stacks)
     print(f"{name:18}", *(f"{rate:6.1%}" for rate in rates))
-assert f"{cover['pvh-net dom0'].directmap:.1%}" == "0.2%"
 busy = cover["pvh-backends dom0"]
 assert [
     f"{rate:.1%}" for rate in (busy.directmap, busy.with_image, busy.with_irq, busy.with_stacks)
