@@ -14,7 +14,7 @@
 # | Linux | `kmalloc()`: directmap | `vmalloc` space (`CONFIG_VMAP_STACK`), else directmap | the kernel: `vmap()`, `set_memory_*()`, modules |
 # | FreeBSD 14 | `malloc(9)`: directmap up to a page, kernel map above | kernel map, behind a guard page | the kernel: `pmap_qenter()`, `kmem_malloc()` |
 # | Windows, as a PV driver sees it | pools, page by page | page by page | the kernel, not the driver |
-# | unikernel, Mini-OS | the one mapping of all memory | there, too | nobody after boot; Mini-OS: `map_frames_ex()` |
+# | unikernel, Mini-OS | the one mapping of all memory | there, too | none after boot; Mini-OS: `map_frames_ex()` |
 #
 # Linux, FreeBSD and the unikernel are laid out as their sources say; *no-directmap* stands for Windows, whose source is not public.
 

@@ -6,7 +6,7 @@ outputs.  An .ipynb is never edited by hand.  ``--check`` builds in memory and
 exits with 1 where a saved notebook differs from what its source gives; the
 bytes of plots are left out of that, since each matplotlib draws its own.
 
-A cell's claims (its ``assert``s, but those about a name that it sets anew) become a
+A cell's claims (its ``assert``s, but those about a name that it sets again) become a
 cell of their own after it, tagged ``claims`` and folded: they are run like the
 others, and a reader is spared them.
 Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows

@@ -63,7 +63,7 @@ class CostTable:
     Attributes:
         origin: where the table is from; ``unit``: of its numbers.
         costs: by count; counts that are not named cost nothing.
-        unmeasured: counts that do cost something which nobody has measured, and why.
+        unmeasured: counts that do cost something which is not measured, and why.
     """
 
     origin: str

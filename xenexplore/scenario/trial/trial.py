@@ -71,7 +71,7 @@ class Trial(Shown):
         machines: how many random machines; ``seed``: of their series.
         questions: a question of the thread to the rulings of the scenarios that ask it.
         conditions: a condition to the rulings of its machines.
-        cases: faults, those that nobody admits first.
+        cases: faults, those not admitted first.
         more: further machines with a fault, which are not shown.
     """
 
