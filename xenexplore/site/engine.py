@@ -160,8 +160,8 @@ def packed_files(files: Mapping[str, bytes]) -> bytes:
 def compiled(engine: Mapping[str, bytes], package: Mapping[str, bytes]) -> dict[str, bytes]:
     """The package with what a run imports as bytecode of Pyodide's Python.
 
-    It starts in about half the time then.  Pyodide itself compiles it, under the Node.js that
-    the npm client runs on.
+    A run need not compile it then.  Pyodide itself compiles it, under the Node.js that the npm
+    client runs on.
 
     Raises:
         InputError: Node.js does not run it.
