@@ -21,7 +21,8 @@ xe.Stepper(today)
 # * **New** (C and page tables, no Xen): this page, [01](01_todays_walk.ipynb) today's walk, [02](02_directmap.ipynb) the directmap,
 #   [03](03_software_tlb.ipynb) registered buffers, [05](05_encrypted_guests.ipynb) encryption. With exercises:
 #   [12](12_at_the_prompt.ipynb).
-# * **Reviewer**: [11](11_findings.ipynb) the findings on one page, [10](10_recorded_boot.ipynb) the recordings, then a question each:
+# * **Reviewer**: [11](11_findings.ipynb) the findings on one page, [14](14_what_changes_it.ipynb) what changes them,
+#   [10](10_recorded_boot.ipynb) the recordings, then a question each:
 #   [04](04_whose_tlb.ipynb) whose table, [06](06_large_buffers.ipynb) size, [07](07_privcmd.ipynb) privcmd,
 #   [08](08_multicall_continuation.ipynb) multicall, [09](09_pv.ipynb) PV. A design of your own: [13](13_your_own_design.ipynb).
 # * **Porting a kernel**: [15](15_porting.ipynb), kernel by kernel.

@@ -23,7 +23,8 @@ found["pvh-smp"] = xe.report("pvh-smp", designs=designs)
 # %%
 found["pvh-xen420"] = xe.report("pvh-xen420", designs=designs)
 for name, one in found.items():
-    print(f"{name}: {one.hypercalls:,} hypercalls; {one.limits[0]}")
+    print(f"{name}: {one.hypercalls:,} hypercalls")
+    print(f"  {one.limits[0]}")
 
 # %% [markdown]
 # ## Most of a hypercall is the walk to its buffer
@@ -47,8 +48,8 @@ for domain in found["pvh-backends"].executed.domains:
         for of in ("corrected", "handler")
         for part in ("walks", "copies")
     ]
-    print(f"{domain.name}: {mean[0]:,} - {mean[1]:,} = {mean[2]:,}, handler {mean[3]:,};", end=" ")
-    print("walks {}, copies {}; of the handler {}, {}".format(*shares))
+    print(f"{domain.name}: {mean[0]:,} - {mean[1]:,} = {mean[2]:,}, handler {mean[3]:,}")
+    print("  walks {}, copies {}; of the handler {}, {}".format(*shares))
 totals = [domain.total for domain in found["pvh-backends"].executed.domains]
 assert [f"{one.share('walks'):.0%}" for one in totals] == ["57%", "60%"]
 assert [f"{one.share('copies'):.0%}" for one in totals] == ["74%", "76%"]
@@ -63,11 +64,10 @@ assert [round(one.decode / one.calls) for one in totals] == [4879, 4700]
 # %%
 for name in ("pvh-backends", "pvh-xen420"):
     pieces = found[name].executed.pieces
-    print(
-        f"Xen {found[name].executed.xen}: walk of a 4 KiB page {pieces.walks[1]}, of a 2 MiB page {pieces.walks[2]};",
-        end=" ",
-    )
-    print(f"look-up of the frame {pieces.p2m}")
+    print(f"Xen {found[name].executed.xen}:")
+    print(f"  walk of a 4 KiB page {pieces.walks[1]}")
+    print(f"  walk of a 2 MiB page {pieces.walks[2]}")
+    print(f"  look-up of the frame {pieces.p2m}")
 assert [found["pvh-backends"].executed.pieces.walks[level].median for level in (1, 2)] == [
     3605,
     2881,
@@ -145,10 +145,8 @@ for name, one in found.items():
             / (replay.hypercalls - replay.refused)
             for replay in domain.replays
         ]
-        print(
-            f"{name:12} {domain.coverage.name}:",
-            *(f"{d} {s:,.0f}" for d, s in zip(designs, saved, strict=True)),
-        )
+        print(f"{name} {domain.coverage.name}:")
+        print(" ", *(f"{d} {s:,.0f}" for d, s in zip(designs, saved, strict=True)))
 even = found["pvh-backends"].break_even
 print(f"as long as a walk: {even[0].compares} compares (4 KiB), {even[1].compares} (2 MiB)")
 assert [pair.compares for pair in even[:2]] == [363, 290]
@@ -165,25 +163,10 @@ assert [pair.compares for pair in even[:2]] == [363, 290]
 # there. It neither confirms nor refutes the doubt; one failure on hardware would confirm it.
 
 # %%
-import json
-from collections import Counter
-from importlib import resources
-
-import zstandard
-
-raw = (resources.files("xenexplore.recording") / "data" / "arm64-boot.zst").read_bytes()
-lines = zstandard.ZstdDecompressor().stream_reader(raw).read().splitlines()
-kinds = [json.loads(line) for line in lines]
-copies = [one for one in kinds if "c" in one]
-taken = Counter(one["i"] for one in copies)
-print(
-    f"{len(kinds) - len(copies)} hypercalls, {len(copies)} copies, {sum(one['left'] for one in copies)} bytes left;",
-    end=" ",
-)
-print(f"most often {taken.most_common(1)[0][0]} instructions a copy")
-assert (len(kinds) - len(copies), len(copies)) == (903, 874)
-assert all(one["left"] == 0 for one in copies)
-assert all((one["va"] & 4095) + one["l"] <= 4096 for one in copies)
+arm = xe.arm_copies()
+print(f"{arm.hypercalls} hypercalls, {arm.copies} copies, {arm.left} bytes left;", end=" ")
+print(f"most often {arm.typical} instructions")
+assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 
 # %% [markdown]
 # ## Conclusion

@@ -106,6 +106,8 @@ if TYPE_CHECKING:
     from xenexplore.paging.image_target import ImageTarget as ImageTarget
     from xenexplore.paging.image_target import open_target as open_image
     from xenexplore.paging.walk_record import Walk as Walk
+    from xenexplore.recording.contents.arm_copies import ArmCopies as ArmCopies
+    from xenexplore.recording.contents.arm_copies import arm_copies as arm_copies
     from xenexplore.recording.contents.call_index import CallIndex as CallIndex
     from xenexplore.recording.contents.summary import Summary as Summary
     from xenexplore.recording.format.columns import Recording as Recording
@@ -166,6 +168,7 @@ __all__ = [
     "Access",
     "AddressError",
     "AddressSpace",
+    "ArmCopies",
     "Buffer",
     "CallIndex",
     "CatalogueError",
@@ -235,6 +238,7 @@ __all__ = [
     "Xen",
     "XenexploreError",
     "__version__",
+    "arm_copies",
     "break_even",
     "check",
     "cite_mail",
@@ -282,6 +286,8 @@ _NAMES = {
     "AddressError": "errors:AddressError",
     "AddressSpace": "paging.batch.address_space:AddressSpace",
     "Buffer": "session.buffer:Buffer",
+    "ArmCopies": "recording.contents.arm_copies:ArmCopies",
+    "arm_copies": "recording.contents.arm_copies:arm_copies",
     "CallIndex": "recording.contents.call_index:CallIndex",
     "CatalogueError": "errors:CatalogueError",
     "Cite": "steps:Cite",

@@ -180,7 +180,7 @@ def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:
     page = lab.page(browser)
     page.set_default_timeout(PATIENCE)
     page.evaluate("void window.jupyterapp.commands.execute('launcher:create')")
-    page.locator(".jp-LauncherCard", has_text="Xen Workbench").first.click()
+    page.locator(".jp-LauncherCard:visible", has_text="Xen Workbench").first.click()
     tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.lm-mod-current", has_text=": view")
     tab.wait_for(timeout=PATIENCE)
     expect(page.locator(".jp-LinkedOutputView:visible .xe").first).to_be_visible(timeout=PATIENCE)

@@ -7,13 +7,13 @@ from xenexplore.analysis.measures.cost import CostTable
 from xenexplore.analysis.replay.design import design
 from xenexplore.analysis.workload.find_workload import find_workload
 from xenexplore.analysis.workload.page_sizes import PageSizes
+from xenexplore.options.registry import FOUND
 from xenexplore.recording.contents.library import Shipped, shipped
 
 __all__ = ["findings_of_all"]
 
 # Of the one boot that they are of, "pvh" and "pvh-net" hold all that these hold.
 _PARTS = ("pvh-callers", "pvh-boot")
-_DESIGNS = ("giant-map", "software-tlb", "domain-mode")
 
 
 def findings_of_all(
@@ -35,7 +35,7 @@ def findings_of_all(
         if progress is not None:
             progress(at, len(chosen), one.name)
         findings = find(
-            find_workload(one.name), costs, shape=shape, designs=[design(d) for d in _DESIGNS]
+            find_workload(one.name), costs, shape=shape, designs=[design(d.name) for d in FOUND]
         )
         found.append((one, findings))
     if progress is not None:

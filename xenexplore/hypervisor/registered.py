@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from xenexplore.addr import PAGE_SIZE, Gva, split_pages
 from xenexplore.errors import MachineError
+from xenexplore.guest.placement.placement import touched
 from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Parameter
 from xenexplore.hypervisor.linear import walk_piece
@@ -32,24 +33,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MAP_AREA_PAGES",
     "REGISTRABLE",
-    "STALE_ENTRIES",
     "TLB_PARAMETERS",
     "RegisteredBuffers",
     "lacking",
     "ranges_of",
     "registrable",
 ]
-
-_STALE = (
-    "an entry that the guest does not purge goes on being used, as stale-entry expects of "
-    "software-tlb (Marquis, 28 Jul 2020, of an area that is translated once)"
-)
-STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
-    "privcmd-process-switch": (4, _STALE),
-    "stale-entry": (48, _STALE),
-    "user-page-moves": (48, _STALE),
-}
-"""What designs with registered buffers admit of guests that do not purge (``Design.hazards``)."""
 
 _MISS = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com")
 _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
@@ -284,7 +273,7 @@ class RegisteredBuffers:
         if not self.design.values["keep_mapped"]:
             return None
         runs = [(one.va, one.size) for table in self._filled() for one in table]
-        taken = sum(_pages(va, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
+        taken = sum(touched(va.offset, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
         hole = hole_bytes(xen, entry.pa, entry.size)
         fits = not hole and taken <= MAP_AREA_PAGES
         detail = f"{hole:,} bytes are no RAM" if hole else f"{taken:,} of {MAP_AREA_PAGES:,} pages"
@@ -370,11 +359,6 @@ class RegisteredBuffers:
                 if isinstance(located, Fault):
                     return
                 done += size
-
-
-def _pages(va: Gva, size: int) -> int:
-    """Pages that a range touches."""
-    return (va.offset + size + PAGE_SIZE - 1) // PAGE_SIZE
 
 
 def to_page_end(va: Gva) -> int:

@@ -13,7 +13,6 @@ from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
 from xenexplore.hypervisor.registered import (
-    STALE_ENTRIES,
     TLB_PARAMETERS,
     RegisteredBuffers,
     lacking,
@@ -26,6 +25,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
+from xenexplore.hypervisor.stale_entries import STALE_ENTRIES
 from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Admitted, Design, Parameter
 from xenexplore.hypervisor.registered import (
-    STALE_ENTRIES,
     TLB_PARAMETERS,
     RegisteredBuffers,
     lacking,
@@ -20,6 +19,7 @@ from xenexplore.hypervisor.replay_model import (
     ReplayModel,
     Resolution,
 )
+from xenexplore.hypervisor.stale_entries import STALE_ENTRIES
 from xenexplore.steps import Cite, Fault, mail
 
 if TYPE_CHECKING:

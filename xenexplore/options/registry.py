@@ -25,6 +25,7 @@ from xenexplore.options.outside import design_in_file, installed_designs
 from xenexplore.options.variant import Parameters, Variant, variant_text
 
 __all__ = [
+    "FOUND",
     "OPTIONS",
     "RECORDED",
     "REGISTERED",
@@ -82,6 +83,9 @@ REGISTERS_ONLY = OPTIONS["fastabi"]
 
 RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
 """What a recorded call of a guest with a P2M is shown under, beside today's interface."""
+
+FOUND = (OPTIONS["giant-map"], REGISTERED, OPTIONS["domain-mode"])
+"""What the findings of all recordings are told of, beside today's interface."""
 
 # No number of an option means anything beyond this: a table of so many entries
 # has one for each page of 4 GiB.

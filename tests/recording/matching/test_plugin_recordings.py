@@ -92,7 +92,8 @@ def test_limits_come_from_the_header(name, request):
     recording = request.getfixturevalue(name.replace("-", "_"))
     header = header_of(recording)
     said = limits(header, Facts().then(recording))
-    assert said[0] == "one boot of one kernel under TCG on one vCPU"
+    vcpus = "2 vCPUs" if name == "pvh-smp" else "one vCPU"
+    assert said[0] == f"one boot of one kernel under TCG on {vcpus}"
     assert said[-1].startswith("proportions are this workload's")
     assert ("no block or network back-end ran" in said) == (header.backends == ())
     guessed = "that vmalloc'ed buffers lie on task stacks is inferred from their addresses"

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenexplore.analysis.findings import DomainFindings, Findings
+from xenexplore.options.registry import FOUND
 from xenexplore.recording.contents.library import Shipped
 from xenexplore.render.text.recorded.library import machine_words
 from xenexplore.render.text.table import WIDTH, grouped, paragraph, percent, table
 
 __all__ = ["findings_mail"]
 
-_DESIGNS = ("giant-map", "software-tlb", "domain-mode")
+_DESIGNS = tuple(option.name for option in FOUND)
 
 
 @dataclass(frozen=True, slots=True)

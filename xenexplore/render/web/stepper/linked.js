@@ -34,7 +34,7 @@ class Linked {
     this.options.onPick?.(this.pinned);
   }
   // Somebody else has picked: the kernel, or another view of the same model.
-  choose(keys) {
+  pickKeys(keys) {
     if (keys === this.pinned) return;
     this.pinned = keys;
     this.pinnedText = "";

@@ -67,9 +67,9 @@ function render({ model, el }) {
         model.save_changes();
       },
     });
-    view.choose?.(model.get("chosen") || "");
+    view.pickKeys?.(model.get("chosen") || "");
   };
-  const chosen = () => view.choose?.(model.get("chosen") || "");
+  const chosen = () => view.pickKeys?.(model.get("chosen") || "");
   // What a call has done is played from its first step, unless motion is not wanted; Space, a key
   // or a click stops it.
   const plays = () => {
