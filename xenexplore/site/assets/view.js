@@ -272,13 +272,20 @@ for (const box of [source, design]) box?.addEventListener("keydown", (event) => 
 for (const kind of ["pointerover", "focusin"])
   form.querySelector('[data-do="edit"]')?.addEventListener(kind, () => live().catch(() => {}), { once: true });
 
+let ran = "";
 const acts = {
   link: async () => copy(await address(), "Link"),
   mail: async () => copy(await mailText(), "Mail text"),
   svg: copySvg,
   file: save,
   edit: () => openEditor(find("editor").hidden),
-  run: async () => go({ scenario: "", text: source.value, option: "", column: "", step: null, ...(link && shown && link.option && shown.labels.includes(link.option) ? { option: link.option } : {}) }),
+  run: async () => {
+    // A design that has not run yet is seen beside all others.
+    const same = (design?.value ?? "") === ran;
+    ran = design?.value ?? "";
+    const option = same && link?.option && shown?.labels.includes(link.option) ? link.option : "";
+    return go({ scenario: "", text: source.value, option, column: "", step: null });
+  },
   revert: async () => {
     const text = shown?.original ?? (await fromSite(chooser.value, "")).source;
     setSource(text);
