@@ -54,8 +54,11 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself in an empty notebook, whatever is in it.
-NOT_OURS = ("favicon", "preload", "Autofocus processing", "willReadFrequently")
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last where its kernel is shut down early.
+NOT_OURS = (
+    "favicon", "preload", "Autofocus processing", "willReadFrequently",
+    "Could not restore the debugger state: Canceled future",
+)  # fmt: skip
 
 
 @dataclass
