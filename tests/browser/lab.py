@@ -54,7 +54,7 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself, whatever is in a notebook; the last where its kernel is shut down early.
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last where a kernel ends early.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
     "Could not restore the debugger state: Canceled future",

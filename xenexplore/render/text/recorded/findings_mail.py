@@ -103,7 +103,7 @@ def _instructions(rows: Sequence[_Row]) -> list[str]:
             "emulated CPU does not save the next RIP, so Xen decodes VMMCALL by software, with a "
             "walk of its own: that is subtracted, and ? where it was not counted apart. The "
             "CPU's own work at exit and entry is not in these counts. With two vCPUs (pvh-smp) "
-            "handlers also wait for locks that the other one holds.",
+            "handlers may also wait for locks that the other one holds (not measured).",
             3,
         ),
         *paragraph(
