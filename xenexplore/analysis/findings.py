@@ -101,7 +101,8 @@ def find(
 
     Without a cost table: the recording's own counts, else the built-in instructions.
     """
-    costs = costs if costs is not None else costs_of(workload)
+    executed = instructions(workload)
+    costs = costs if costs is not None else costs_of(workload.xen, executed)
     shape = shape if shape is not None else PageSizes()
     domains = []
     total = len(workload.domains)
@@ -121,7 +122,7 @@ def find(
         costs=costs,
         break_even=tuple(break_even(costs, order, order) for order in (0, 9, 18)),
         domains=tuple(domains),
-        executed=instructions(workload),
+        executed=executed,
     )
 
 

@@ -70,7 +70,7 @@ def test_without_counts_there_is_nothing() -> None:
 def test_the_built_in_instructions_are_those_of_their_recording(xen: str, name: str) -> None:
     """Counted again from the recording that each number names."""
     table = read_costs(xen=xen)
-    counted = costs_of(read(name))
+    counted = costs_of(xen, instructions(read(name)))
     assert {n: cost.amount for n, cost in counted.costs.items()} == {
         n: cost.amount for n, cost in table.costs.items()
     }

@@ -12,8 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xenexplore.analysis.measures.cost import Cost, CostTable, CostUnit, read_costs
-from xenexplore.analysis.measures.instructions import Instructions, Pieces, instructions
-from xenexplore.analysis.workload.tables import Workload
+from xenexplore.analysis.measures.instructions import Instructions, Pieces
 
 __all__ = ["cost_table", "costs_of"]
 
@@ -21,10 +20,14 @@ _LEVELS = 4
 _COMPILED = ("tlb_lookups", "tlb_compares")
 
 
-def costs_of(workload: Workload) -> CostTable:
-    """The table for a workload: from its own counts, else the built-in one of its Xen."""
-    built_in = read_costs(xen=workload.xen)
-    found = instructions(workload)
+def costs_of(xen: str, found: Instructions | None) -> CostTable:
+    """The table for a recording: from its own counts, else the built-in one of its Xen.
+
+    Args:
+        xen: the recording's release.
+        found: what it counted, or None.
+    """
+    built_in = read_costs(xen=xen)
     if found is None or found.pieces.table_step is None:
         return built_in
     return cost_table(found, built_in)
