@@ -140,11 +140,7 @@ assert smp.stacks.irq_stacks == 2
 # %%
 for name, one in found.items():
     for domain in one.domains:
-        saved = [
-            (one.costs.price(replay.today) - one.costs.price(replay.by_memory))
-            / (replay.hypercalls - replay.refused)
-            for replay in domain.replays
-        ]
+        saved = [one.costs.saved(replay) / replay.carried for replay in domain.replays]
         print(f"{name} {domain.coverage.name}:")
         print(" ", *(f"{d} {s:,.0f}" for d, s in zip(designs, saved, strict=True)))
 even = found["pvh-backends"].break_even

@@ -67,7 +67,7 @@ def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> d
     if costs is not None:
         record["calls_cost"] = costs.price(one.by_memory)
         record["setup_cost"] = costs.price(one.setup)
-        record["saved"] = costs.price(one.today) - costs.price(one.by_memory)
+        record["saved"] = costs.saved(one)
         record["saved_is_at_most"] = costs.least(one.counts)
     return record
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from xenexplore.analysis.findings import find
-from xenexplore.analysis.measures.cost import GUESSED, read_costs
+from xenexplore.analysis.measures.cost import GUESSED, CostTable, read_costs
 from xenexplore.cli.printing import add_printing, print_record, print_text, writing
 from xenexplore.cli.workload_options import add_workload_arguments, progress_on, read_it, shape_of
 from xenexplore.errors import InputError
@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read, compute, print."""
     _check(args)
-    if args.all:
-        return _all(args)
     costs = read_costs(args.costs) if args.costs else None
+    if args.all:
+        return _all(args, costs)
     workload = read_it(args)
     findings = find(workload, costs, shape=shape_of(args), progress=progress_on(sys.stderr))
     if args.figures or args.html:
@@ -82,11 +82,10 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("report", "", expected="RECORDING, or --all --mail", got=got)
 
 
-def _all(args: argparse.Namespace) -> int:
+def _all(args: argparse.Namespace, costs: CostTable | None) -> int:
     from xenexplore.analysis.every_recording import findings_of_all
     from xenexplore.render.text.recorded.findings_mail import findings_mail
 
-    costs = read_costs(args.costs) if args.costs else None
     found = findings_of_all(costs, shape=shape_of(args), progress=progress_on(sys.stderr))
     print_text(findings_mail(found), args)
     return 0

@@ -14,6 +14,7 @@ from enum import Enum
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import RegionName
@@ -22,6 +23,9 @@ from xenexplore.files import read_text
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.hypervisor.outcome import Counts
+
+if TYPE_CHECKING:
+    from xenexplore.analysis.replay.replayed import Replayed
 
 __all__ = ["GUESSED", "BreakEven", "Cost", "CostTable", "CostUnit", "break_even", "read_costs"]
 
@@ -84,6 +88,10 @@ class CostTable:
     def price(self, counts: Counts) -> float:
         """All counts together; without those that are not measured, see :meth:`least`."""
         return math.fsum(getattr(counts, name) * cost.amount for name, cost in self.costs.items())
+
+    def saved(self, one: Replayed) -> float:
+        """What a design's calls cost less than today's walk; at most, see :meth:`least`."""
+        return self.price(one.today) - self.price(one.by_memory)
 
     def least(self, counts: Counts) -> bool:
         """Whether :meth:`price` is a lower bound: some of the counts are not measured."""

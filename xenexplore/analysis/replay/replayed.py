@@ -74,15 +74,19 @@ class Replayed:
     today: Counts = field(default_factory=Counts)
 
     @property
+    def carried(self) -> int:
+        """How many hypercalls it carries."""
+        return self.hypercalls - self.refused
+
+    @property
     def reads_per_call(self) -> float:
         """What Xen reads to find the bytes, for each hypercall that the design carries.
 
         Page-table entries, P2M entries and list elements; 0 where it carries none.
         """
-        carried = self.hypercalls - self.refused
         counts = self.counts
         reads = counts.pte_reads + counts.p2m_entry_reads + counts.list_reads
-        return reads / carried if carried else 0.0
+        return reads / self.carried if self.carried else 0.0
 
     @property
     def by_memory(self) -> Counts:

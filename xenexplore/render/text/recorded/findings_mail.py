@@ -125,8 +125,7 @@ def _saved(rows: Sequence[_Row]) -> list[str]:
         line = [row.name]
         for name in _DESIGNS:
             one = next(found for found in replays if found.design.label == name)
-            carried = max(one.hypercalls - one.refused, 1)
-            line.append(f"{(costs.price(one.today) - costs.price(one.by_memory)) / carried:,.0f}")
+            line.append(f"{costs.saved(one) / max(one.carried, 1):,.0f}")
         cells.append(line)
     return [
         *paragraph(

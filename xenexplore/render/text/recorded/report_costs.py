@@ -113,7 +113,7 @@ def _label(first: Replayed, domains: Sequence[DomainFindings], index: int) -> st
 
 
 def _cells(findings: Findings, one: Replayed) -> list[str]:
-    carried = one.hypercalls - one.refused
+    carried = one.carried
     if not carried:
         return ["all", "", "", ""]
     counts = one.counts

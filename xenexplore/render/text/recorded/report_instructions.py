@@ -101,10 +101,9 @@ def saved_lines(findings: Findings, able: Sequence[DomainFindings]) -> list[str]
 
 
 def _saved(findings: Findings, one: Replayed) -> tuple[str, str]:
-    carried = one.hypercalls - one.refused
-    if not carried:
+    if not one.carried:
         return "-", "-"
     costs = findings.costs
-    saved = costs.price(one.today) - costs.price(one.by_memory)
+    saved = costs.saved(one)
     mark = "<" if costs.least(one.counts) else ""
-    return f"{mark}{saved / carried:,.0f}", f"{mark}{saved / 1e6:,.1f} M"
+    return f"{mark}{saved / one.carried:,.0f}", f"{mark}{saved / 1e6:,.1f} M"
