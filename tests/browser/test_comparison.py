@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aligned_steps import aligned_steps
 from browser import made
 from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
-from xenexplore.render.views.aligned_steps import aligned_steps
 from xenexplore.render.web.page import save_html
 from xenexplore.steps import Step
 

@@ -20,13 +20,14 @@ from xenexplore.steps import (
     Refusal,
     Return,
     Status,
+    Step,
     TlbInsert,
     TlbPurge,
     UncheckedAccess,
     field_json,
 )
 
-__all__ = ["Counts", "Outcome", "counts_of", "outcome_of"]
+__all__ = ["GRAVEST", "Counts", "Outcome", "counts_of", "outcome_of", "step_status"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,31 +125,43 @@ class Outcome:
         return record
 
 
+GRAVEST = (Status.REFUSED, Status.WRONG, Status.ERROR, Status.RIGHT)
+"""Verdicts of steps: a run's is the first of these that one of its steps has."""
+
+
+def step_status(step: Step) -> Status:
+    """What one step makes of the run that it is in; right, if it says nothing."""
+    match step:
+        case Refusal():
+            return Status.REFUSED
+        case Move():
+            return Status.RIGHT if step.right or not step.size else Status.WRONG
+        case CopyFailed():
+            return Status.ERROR
+        case Return():
+            return Status.ERROR if step.value < 0 else Status.RIGHT
+        case Check():
+            return Status.RIGHT if step.passed else Status.ERROR
+        case TlbInsert() | TlbPurge():
+            return Status.ERROR if step.result else Status.RIGHT
+        case _:
+            return Status.RIGHT
+
+
 def outcome_of(nodes: tuple[Node, ...]) -> Outcome:
     """The verdict over a recorded run."""
     steps = [node.step for node in nodes]
     moves = [step for step in steps if isinstance(step, Move)]
-    wrong = sum(move.size for move in moves if not move.right)
     refusals = tuple(step.reason for step in steps if isinstance(step, Refusal))
     returns = [step.value for step in steps if isinstance(step, Return)]
-    failed = any(isinstance(step, CopyFailed) for step in steps) or any(v < 0 for v in returns)
-    failed = failed or any(isinstance(step, Check) and not step.passed for step in steps)
-    refused_inserts = [s for s in steps if isinstance(s, TlbInsert | TlbPurge) and s.result]
-    if refusals:
-        status = Status.REFUSED
-    elif wrong:
-        status = Status.WRONG
-    elif failed or refused_inserts:
-        status = Status.ERROR
-    else:
-        status = Status.RIGHT
+    found = {step_status(step) for step in steps}
     setup = _setup(nodes)
     once = counts_of(setup)
     return Outcome(
-        status=status,
+        status=next((status for status in GRAVEST if status in found), Status.RIGHT),
         result=returns[-1] if returns else None,
         right_bytes=sum(move.size for move in moves if move.right),
-        wrong_bytes=wrong,
+        wrong_bytes=sum(move.size for move in moves if not move.right),
         lost_checks=sum(1 for s in steps if isinstance(s, UncheckedAccess) and s.would_fail),
         hazards=tuple(s.name for s in steps if isinstance(s, Hazard)),
         refusals=refusals,

@@ -30,7 +30,7 @@ def test_every_path_has_its_place_and_every_walk_its_fields(name: str) -> None:
                 for edge in path.edges:
                     if edge.start in spots and edge.way != "miss":
                         assert spots[edge.start].layer < spots[edge.end].layer
-                fields = address_fields(tree, path)
+                fields = address_fields(tree, path, spots)
                 reads = [tree.steps[node.first].step for node in path.nodes.values()
                          if node.kind == "pte-read"]  # fmt: skip
                 assert bool(fields) == bool(reads)

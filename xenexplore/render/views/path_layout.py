@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from xenexplore.render.views.graph_nodes import NodeKey, NodePosition, NodeRole
@@ -61,14 +62,16 @@ def path_positions(path: PiecePath) -> dict[NodeKey, NodePosition]:
     return columns
 
 
-def address_fields(tree: StepTree, path: PiecePath) -> tuple[AddressField, ...]:
+def address_fields(
+    tree: StepTree, path: PiecePath, positions: Mapping[NodeKey, NodePosition]
+) -> tuple[AddressField, ...]:
     """The fields of the address that a path's walk goes by, highest first; none without a walk.
 
     None, too, where the entries were not chosen by nine bits a level (a 32-bit guest's).
+    ``positions`` are the path's, of :func:`path_positions`.
     """
     if path.va is None:
         return ()
-    positions = path_positions(path)
     reads = [
         (positions[key].layer, node.first)
         for key, node in path.nodes.items()

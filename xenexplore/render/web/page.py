@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xenexplore.render.svg.head import STATUS
-from xenexplore.render.views.aligned_steps import status_changes
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.comparison import sides_of, verdict_of
 from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
+from xenexplore.render.views.lockstep import status_changes
 from xenexplore.render.views.step_labels import shape_of
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.steps import Status, step_kinds

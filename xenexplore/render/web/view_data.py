@@ -15,11 +15,11 @@ from xenexplore.hypervisor.outcome import counts_of
 from xenexplore.render.svg.explanation import COUNTED, capitalised
 from xenexplore.render.svg.head import STATUS, given_of
 from xenexplore.render.text.run.trace import guest_line
-from xenexplore.render.views.aligned_steps import set_up_steps, waits_of
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.graph_nodes import NodeKey, NodeRole
+from xenexplore.render.views.lockstep import set_up_steps, waits_of
 from xenexplore.render.views.notes import TELLING, notes_at
 from xenexplore.render.views.path_layout import address_fields, path_positions
 from xenexplore.render.views.piece_paths import PiecePath, piece_paths
@@ -184,7 +184,7 @@ class _View:
             for edge in path.edges
             if edge.start in places
         )
-        fields = address_fields(self.tree, path)
+        fields = address_fields(self.tree, path, positions)
         bits = tuple((field.column, field.high, field.low, field.level) for field in fields)
         values = " ".join(field.text for field in fields)
         return self.paths((self.shapes((tuple(nodes), edges, bits)), tuple(texts), values))

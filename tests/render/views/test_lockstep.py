@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from aligned_steps import aligned_steps
 
 from xenexplore.render.svg.explanation import COUNTED
-from xenexplore.render.views.aligned_steps import aligned_steps, status_changes, waits_of
+from xenexplore.render.views.lockstep import status_changes, waits_of
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import compare
 from xenexplore.steps import Move
