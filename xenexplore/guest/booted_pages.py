@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva
@@ -11,7 +10,12 @@ from xenexplore.guest.booted_running import BootedRunning
 from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.pages import Pages
 from xenexplore.guest.placement.buffers import Buffer
-from xenexplore.guest.placement.placement import Placement, PlacementRequest, touched
+from xenexplore.guest.placement.placement import (
+    Placement,
+    PlacementRequest,
+    consecutive,
+    touched,
+)
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.memory import P2mType
@@ -73,7 +77,7 @@ class BootedPages:
             process=place.process,
             vcpu=request.vcpu,
             frames=frames,
-            contiguous=_consecutive(frames),
+            contiguous=consecutive(frames),
             aliases=tuple(map(self.directmap_of, frames)),
             writable=writable,
             shared=not any(map(self._booted.memory.is_private, frames)),
@@ -106,7 +110,7 @@ class BootedPages:
         return replace(
             buffer,
             frames=frames,
-            contiguous=_consecutive(frames),
+            contiguous=consecutive(frames),
             aliases=tuple(map(self.directmap_of, frames)),
             shared=not any(map(self._booted.memory.is_private, frames)),
         )
@@ -163,7 +167,3 @@ class BootedPages:
             MachineError: there is no machine frame behind it.
         """
         self._booted.set_p2m_type(gfn, kind)
-
-
-def _consecutive(frames: tuple[Gfn, ...]) -> bool:
-    return all(after - frame == 1 for frame, after in itertools.pairwise(frames))

@@ -10,7 +10,7 @@ from xenexplore.errors import MachineError, UnsaidError
 from xenexplore.guest.booted import FRAMELESS
 from xenexplore.guest.image_running import ImageRunning
 from xenexplore.guest.placement.buffers import KINDS, Buffer
-from xenexplore.guest.placement.placement import PlacementRequest, touched
+from xenexplore.guest.placement.placement import PlacementRequest, consecutive, touched
 from xenexplore.guest.spare_pages import SparePages
 from xenexplore.guest.spec import no_such
 from xenexplore.guest.vcpus import Process
@@ -86,7 +86,7 @@ class ImagePages:
             process=owner.name,
             vcpu=vcpu,
             frames=frames,
-            contiguous=all(b - a == 1 for a, b in itertools.pairwise(frames)),
+            contiguous=consecutive(frames),
             aliases=tuple(map(self.directmap_of, frames)),
             writable=writable and all(self._found.writable(root, page) for page in pages),
             shared=True,

@@ -12,12 +12,7 @@ from xenexplore.hypervisor.design import Admitted, Design, Parameter
 from xenexplore.hypervisor.lists import SgList, build_list, locate_listed
 from xenexplore.hypervisor.passed_buffers import meaning_of, passed_buffers
 from xenexplore.hypervisor.physical import encode_handle, guest_translate
-from xenexplore.hypervisor.registered import (
-    TLB_PARAMETERS,
-    RegisteredBuffers,
-    lacking,
-    ranges_of,
-)
+from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
     Preparation,

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from xenexplore.hypervisor.calls import HandleAccess, Located
 from xenexplore.hypervisor.design import Admitted, Design, Parameter
-from xenexplore.hypervisor.registered import (
-    TLB_PARAMETERS,
-    RegisteredBuffers,
-    lacking,
-    ranges_of,
-)
+from xenexplore.hypervisor.registered import TLB_PARAMETERS, RegisteredBuffers, lacking, ranges_of
 from xenexplore.hypervisor.replay_model import (
     TABLE_PARAMETERS,
     RecordedGuest,

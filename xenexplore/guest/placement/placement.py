@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gva, is_canonical
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gva, is_canonical
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import GuestSpec
 
-__all__ = ["Placement", "PlacementRequest", "touched", "validate_buffer"]
+__all__ = ["Placement", "PlacementRequest", "consecutive", "touched", "validate_buffer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,11 @@ class Placement:
     pfns: tuple[int, ...] = ()
     process: str | None = None
     user: bool = False
+
+
+def consecutive(frames: Sequence[Gfn]) -> bool:
+    """Whether each frame is the next after the one before."""
+    return all(after - frame == 1 for frame, after in itertools.pairwise(frames))
 
 
 def touched(offset: int, size: int) -> int:

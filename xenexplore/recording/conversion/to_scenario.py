@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from xenexplore.addr import PAGE_SHIFT, Gva
+from xenexplore.addr import PAGE_MASK, PAGE_SHIFT
 from xenexplore.errors import RecordingError, ScenarioError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.guest.placement.placement import touched
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
@@ -320,7 +321,7 @@ def _expecting(recording: Recording, scenario: Scenario, seen: RecordedCall) -> 
         "bytes_to_guest": sum(size for way, _, size in made if way != "from"),
     }
     if seen.call.guest != "pv":
-        moved["walks"] = sum(_pages(address, size) for _, address, size in wanted)
+        moved["walks"] = sum(touched(address & PAGE_MASK, size) for _, address, size in wanted)
     counts = tuple((name, value) for name, value in moved.items() if value)
     expect = Expectation(options=(TODAY.name,), status=Status.RIGHT, result=0, counts=counts)
     return replace(scenario, expects=(expect,))
@@ -341,8 +342,3 @@ def _as_recorded(made: list[Seen], wanted: list[Seen], guest: str) -> bool:
         elif copy[2] not in (1, 2, 4, 8):
             return False
     return not left
-
-
-def _pages(address: int, size: int) -> int:
-    start = Gva(address)
-    return (start.offset + size - 1 >> PAGE_SHIFT) + 1
