@@ -107,7 +107,7 @@ print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.t
 # | design | once | at each call | when memory is freed or remapped | shown in |
 # |---|---|---|---|---|
 # | O0 today's walk | – | – | – | [01](01_todays_walk.ipynb) |
-# | O1, O2 physical, flat | – | translate each handle, those in structs, too; check that the frames follow each other; if not, copy to a buffer that is contiguous | – | here, [06](06_large_buffers.ipynb), [07](07_privcmd.ipynb), [08](08_multicall_continuation.ipynb) |
+# | O1, O2 physical, flat | – | translate each handle, those in structs, too; check that the frames are contiguous; if not, copy to a buffer that is contiguous | – | here, [06](06_large_buffers.ipynb), [07](07_privcmd.ipynb), [08](08_multicall_continuation.ipynb) |
 # | O3, O4 lists | – | translate, and build a list for each buffer | – | [06](06_large_buffers.ipynb) |
 # | O7 registered | register each stack page on every vCPU (or once, if one table is shared) | nothing for what is registered; an unregistered buffer is walked, or fails if the guest is encrypted | purge before the frame is reused | [03](03_software_tlb.ipynb), [04](04_whose_tlb.ipynb), [05](05_encrypted_guests.ipynb) |
 # | O8 lists in registered pages | as O7, and a page for the list | as O7; for a large buffer translate, and write the list | as O7 | [06](06_large_buffers.ipynb) |
@@ -123,7 +123,7 @@ print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.t
 #
 # One registration over the directmap serves what `kmalloc()` gives. Stacks, `vmalloc()`, the image and modules are not in it, and most
 # buffers of the recorded boot are on stacks. A kernel without a directmap registers piece by piece, or translates each handle itself. If it
-# passes flat addresses it must check that the frames follow each other: nothing else will.
+# passes flat addresses it must check that the frames are contiguous: nothing else will.
 #
 # ## What would change this conclusion
 #

@@ -21,7 +21,7 @@ figures["regions"]
 #
 # One over the directmap serves 0.2% in both guests. One over the kernel image adds little in dom0 (to 1.7%) and a fifth of dom1's (to
 # 23.0%); nearly all of that is `init_task`'s stack. The buffers are on kernel stacks. One is the CPU's, not a task's: the hardirq
-# stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps once, with its frames in a row. One entry serves it
+# stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps once, with contiguous frames. One entry serves it
 # for good, and brings 4.3% and 68.5%. With tasks' stacks too, 99.3% and 100%.
 
 # %%

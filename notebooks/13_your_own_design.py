@@ -75,7 +75,7 @@ for case in tried.failed:
     print(f"{case.found}: {case.ruling}\n    {case.why}")
 
 # %% [markdown]
-# Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is no part of a
+# Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is not part of a
 # hypercall: `prepare` is not called for it, and what an earlier hypercall walked, on another vCPU, is still remembered. Each fault comes as
 # a small scenario, whose text runs again, for a mail:
 

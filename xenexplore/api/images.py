@@ -67,7 +67,7 @@ def map_image(image: ImageTarget | ImageFile, *, physical: bool = False) -> Addr
 
     Args:
         image: an opened image (``xe.open_image``), or its file.
-        physical: join only pages that also follow each other in memory.
+        physical: join only pages that are also physically contiguous.
 
     Raises:
         ImageError: the page tables lead out of the image; or it cannot be opened.

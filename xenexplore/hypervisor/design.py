@@ -62,7 +62,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENT = 4
 
 Admitted: TypeAlias = "str | tuple[int, str]"
-"""Why bytes go astray; with how many do, no other number is admitted."""
+"""Why bytes are misplaced; with a number, exactly that many."""
 
 
 def _initials(words: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Chosen: TypeAlias = "str | type[Design] | Design | Variant"
-"""What stands for a variant: text, an option's class, an option with parameters, a variant."""
+"""A variant as given: text, an option's class, an option with parameters, a variant."""
 
 
 def _discovered() -> Iterator[type[Design]]:
@@ -65,7 +65,7 @@ def _number(option: type[Design]) -> int:
 def _by_name(found: list[type[Design]]) -> Mapping[str, type[Design]]:
     for what in ("name", "ident"):
         spelled = [getattr(option, what) for option in found]
-        assert len(set(spelled)) == len(spelled), f"two options have one {what}: {spelled}"
+        assert len(set(spelled)) == len(spelled), f"two options share the {what}: {spelled}"
     return MappingProxyType({option.name: option for option in found})
 
 

@@ -192,7 +192,7 @@ class PageTables:
         )
 
     def unmap(self, linear: Gva, size: int) -> None:
-        """Remove a range; a superpage that it cuts is split.  What was not mapped is no error.
+        """Remove a range; a superpage that it cuts is split.  Unmapped parts are not an error.
 
         Raises:
             MachineError: a misaligned or non-canonical range.

@@ -175,7 +175,7 @@ def open_target(
         ImageError: it cannot be read, has no such vCPU, lacks registers that
             were not given, knows what ``la57`` was to say, or is incomplete
             and ``strict`` was asked.
-        AddressError: ``cr3`` or ``pkru`` is no such number.
+        AddressError: ``cr3`` or ``pkru`` is out of range.
         OSError: the file cannot be read.
     """
     beside = None if registers is None else fspath(registers)
@@ -205,7 +205,7 @@ def _chosen(image: Image, vcpu: int | None, *, la57: bool | None) -> Registers |
         raise ImageError(
             image.name,
             "--la57" if la57 else "--no-la57",
-            expected="to be told only what the image cannot tell",
+            expected="only values that the image does not state",
             got=f"registers of vCPU {registers.index} that say: {MODE_NAMES[mode]}",
             hint="--mode overrides them",
         )

@@ -127,7 +127,7 @@ class Walk(NamedTuple):
 
     @property
     def error_code(self) -> int | None:
-        """The page-fault error code, or None if this is no page fault.
+        """The page-fault error code, or None if this is not a page fault.
 
         A frame paged out or shared is Xen's own affair (bits 16 and 17 of
         ``pfec``), and a non-canonical address is a #GP: neither has one.

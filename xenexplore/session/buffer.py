@@ -244,7 +244,7 @@ class Buffer(Shown):
             at = self.spec.contents.at + key * size
             number = value if isinstance(value, int) else getattr(value, "value", None)
             if not isinstance(number, int) or not 0 <= number < 1 << 8 * size:
-                raise MachineError(f"{value!r} is no {self.struct} of {size} bytes")
+                raise MachineError(f"{value!r} is not a {self.struct} of {size} bytes")
             self.write(number.to_bytes(size, "little"), at)
         else:
             raise MachineError("set a field by its path, an element by its index, bytes by write()")

@@ -77,7 +77,7 @@ class Xen(XenState, Shown):
         **parameters: object,
     ) -> None:
         if not isinstance(guest, Guest):
-            raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
+            raise MachineError(f"{guest!r} is not a guest: make one with xe.Guest('linux')")
         self.guest = guest
         past = guest._machine
         chosen = _design(design, past.base, parameters)

@@ -233,7 +233,7 @@ class Recorder:
         index = len(self._nodes)
         _refuse_unfit(step)
         if self.limit is not None and index >= self.limit:
-            raise RuntimeError("more steps than any copy takes, and no end")
+            raise RuntimeError("the copy does not terminate")
         parent = self._open[-1] if self._open else -1
         self._nodes.append(Node(index, parent, len(self._open), step))
         return index

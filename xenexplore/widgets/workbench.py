@@ -25,7 +25,7 @@ from xenexplore.widgets.keys import FORM_CLASS
 __all__ = ["Workbench"]
 
 _BY_HAND = (
-    "The text says what the controls cannot say: it is what runs, and the controls are grey. "
+    "The text goes beyond the controls: the text runs, and the controls are grey. "
     "“From controls” rewrites the text from them; “Undo” brings this one back."
 )
 _MOST_TEXTS = 200  # that can be undone

@@ -192,7 +192,7 @@ def _cost(origin: str, name: str, value: object) -> tuple[CostUnit, Cost] | str:
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Looking up against walking, for one page of one kind of mapping.
+    """Look-up and walk compared, for one page of one kind of mapping.
 
     Attributes:
         leaf, p2m_order: log2 of the frames that the guest's leaf and a P2M entry map.

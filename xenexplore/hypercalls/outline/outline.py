@@ -93,7 +93,7 @@ class _Outliner:
         self.structs: Structs = one.structs(self.guest)
         self.idle = idle
         self.constants: dict[str, int] = {}
-        # Whether the call is over whatever happens: what follows is no step.
+        # Whether the call is over whatever happens: what follows is not a step.
         self.over = False
         # Names with more than one value: where Xen's answer is one of them, it is told.
         self.several: set[str] = set()
@@ -124,7 +124,7 @@ class _Outliner:
             case Loop() | StateDependent():
                 yield from self.repeated(statement, depth)
             case Scoped():
-                # What leaves the scope says so; the scope itself is no step.
+                # What leaves the scope says so; the scope itself is not a step.
                 before = dict(self.constants)
                 yield from self.block(statement.body, depth)
                 if _leaves(statement.body):

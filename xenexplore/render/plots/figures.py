@@ -99,7 +99,7 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
          lambda axes: draw_repeats(axes, shown)),
         (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
          lambda axes: draw_fastabi(axes, shown)),
-        ("break-even", "Looking up against walking",
+        ("break-even", "Look-up and walk compared",
          lambda axes: draw_break_even(axes, findings.break_even, findings.costs.unit.value)),
     ]  # fmt: skip
     return tuple(_figure(findings, *plot) for plot in plots)
