@@ -6,7 +6,7 @@
 # `CONFIG_VMAP_STACK`), modules and the kernel image have addresses of their own: the *frame* is in the directmap,
 # too, but that is not the address which the kernel passes to Xen.
 #
-# **Question:** how far does one registration over the directmap get a kernel, and what does a kernel do that has none?
+# **Question:** how much does one registration over the directmap cover, and what does a kernel without a directmap do?
 #
 # Juergen Gross proposed it (28 Sep 2022). Jan Beulich answered that Linux needs a second range for the kernel image, and
 # that other kernels may have no directmap (29 Sep 2022).
@@ -63,7 +63,7 @@ for label in labels:
     print(f"{label:12}  hits {calls[label].tlb_hits:2} of {calls[label].tlb_lookups} look-ups")
 
 # %% [markdown]
-# ## My kernel has no directmap
+# ## A kernel without a directmap
 #
 # A kernel whose heap and stacks are mapped page by page has no range to register.
 
@@ -90,7 +90,7 @@ print(f"all {flat.result} extents are reported done")
 print("bounce: refused, the arguments do not fit in one page")
 
 # %% [markdown]
-# A unikernel that is mapped one to one is the other extreme: one entry covers everything there is.
+# A unikernel with an identity map is the other extreme: one entry covers everything there is.
 
 # %%
 identity = xe.compare(xe.load("identity-map"))
@@ -128,6 +128,6 @@ print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.t
 # ## What would change this conclusion
 #
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks in the directmap.
-# * Whether frames behind `vmalloc` addresses follow each other is chance. Here they never do; in a real kernel after boot many do. Nothing
-#   promises it.
+# * Whether frames behind `vmalloc` addresses are contiguous is chance. Here they never are; in a real kernel after boot many are. Nothing
+#   guarantees it.
 # * How often each kind of buffer is passed is a question of workload: see [10_recorded_boot](10_recorded_boot.ipynb).

@@ -54,7 +54,7 @@ assert comparison.outcomes["giant-map"].status == "refused"
 assert comparison.outcomes["bounce"].status == comparison.outcomes["fastabi"].status == "right"
 
 # %% [markdown]
-# A registration says where a buffer is, not that Xen can read it. The same is true of a physical address. FastABI's bytes are in
+# A registration tells Xen where a buffer is, not that Xen can read it. The same holds for a physical address. FastABI's bytes are in
 # registers, and are counted apart.
 #
 # ## Flip, or bounce?

@@ -30,8 +30,8 @@ assert status["flat, checked"] == "refused"
 xe.ComparisonView(flat)
 
 # %% [markdown]
-# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that looks first, and does not
-# make the call.
+# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that checks first, and does not make
+# the call.
 #
 # Lists and registrations get it right. *tlb, per piece* looks the second piece up again; *tlb, one entry* treats an access that extends past its
 # entry for a miss, and walks.
@@ -50,7 +50,7 @@ xe.ComparisonView(listed)
 # %% [markdown]
 # ## An array
 #
-# An array whose elements are not a power of two in size straddles on its own. The larger harm is another one: flat, all that is beyond the
+# An array whose elements are not a power of two in size straddles on its own. The larger problem is another: with a flat address, everything past the
 # first page is wrong.
 
 # %%
