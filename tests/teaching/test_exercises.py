@@ -62,12 +62,12 @@ def test_an_address_is_not_a_frame() -> None:
 
 
 def test_a_cure_without_a_loss_is_none() -> None:
-    e = exercise("lose-and-cure")
+    e = exercise("fail-and-fix")
     assert "no call of this session has moved wrong bytes" in repr(e.check())
 
 
 def test_walking_design_does_not_count_as_the_proposal() -> None:
-    e = exercise("make-it-lose")
+    e = exercise("make-it-fail")
     e.xen = xe.Xen(e.guest, "linear-walk")
     assert "not the software TLB" in repr(e.check())
 

@@ -36,7 +36,7 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="treat incomplete input as an error; by default the rest is printed, with exit status 1",
+        help="refuse incomplete input; by default the rest is printed, with exit status 1",
     )
     told = parser.add_argument_group(
         "values that the image may lack",

@@ -140,7 +140,7 @@ def _folder(given: Path | None) -> Path:
 
 
 def _copied(folder: Path, *, default: bool) -> tuple[list[str], list[str]]:
-    """:func:`update_copy`, with a word of what to do where it cannot write.
+    """:func:`update_copy`, with a hint where it cannot write.
 
     Raises:
         InputError: the folder cannot be made or written.

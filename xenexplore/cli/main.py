@@ -35,7 +35,11 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("figure", "figure", "A view of a scenario as SVG, PNG or PDF."),
     ("html", "html", "One offline file that steps through a scenario in any browser."),
     ("reply", "reply", "An answer to a scenario in a mail, ready to paste or send."),
-    ("thread", "thread", "The scenarios of a mail thread: who posted each, and what still holds."),
+    (
+        "thread",
+        "thread",
+        "The scenarios of a mail thread: who posted each, and which claims still hold.",
+    ),
     ("site", "site", "A static site: every scenario, stepped through in a browser."),
     ("options", "options", "The proposed designs: summary, parameters, unsupported guests."),
     ("walk", "walk", "Translate linear addresses, with every page-table entry on the way."),
@@ -45,7 +49,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("recording", "recording", "Recordings of real hypercalls: contents, explanation, conversion."),
     ("record", "record", "Boot a real Xen under an emulator and record its hypercalls."),
     ("replay", "replay", "Every recorded access under each design: verdicts and counts."),
-    ("report", "report", "What a recording says about the designs, as one page for a mail."),
+    ("report", "report", "Findings of a recording about the designs, as one page for a mail."),
     ("sweep", "sweep", "A grid of entries, policies, scopes and page sizes, as a table."),
 )
 

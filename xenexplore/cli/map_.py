@@ -1,4 +1,4 @@
-"""``xenexplore map``: a whole address space as runs of equal pages with equal rights."""
+"""``xenexplore map``: a whole address space as runs of pages of equal size and rights."""
 
 from __future__ import annotations
 

@@ -66,11 +66,11 @@ def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool =
 
 
 def add_design(parser: argparse.ArgumentParser, what: str) -> None:
-    """``--design``: a design of one's own, as often as there are such.
+    """``--design``: the user's designs; may be repeated.
 
     Args:
         parser: of a command.
-        what: what becomes of it there.
+        what: its effect in the command.
     """
     parser.add_argument(
         "--design", metavar="FILE.py:CLASS", action="append", default=[],

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-persistent-grants",
         action="store_true",
-        help="blkback maps the grants of each request anew",
+        help="blkback maps grants for each request",
     )
     parser.add_argument(
         "--workload", metavar="SCRIPT", type=Path, help="a shell script, run in dom0 at the end"

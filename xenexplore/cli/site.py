@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _engine() -> dict[str, bytes] | None:
-    """The live half; where the registry cannot be reached, that is said and it is left out."""
+    """The live half; where the registry cannot be reached, a warning says so and it is left out."""
     try:
         tarball = fetch_engine()
     except InputError as error:

@@ -88,7 +88,7 @@ class Domain:
         return self._running.table_frames
 
     def linear_region(self, word: str) -> Region | None:
-        """A region in one piece, or None if this kernel has none of that name.
+        """A contiguous region, or None if this kernel has none of that name.
 
         ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or spaces.  Of
         several pieces (RAM on both sides of a hole) all, with the hole, where they are one
@@ -97,7 +97,7 @@ class Domain:
         return self._running.linear_region(word)
 
     def lacks_region(self, word: str) -> str:
-        """Why there is no such linear region, or none in one piece, for messages."""
+        """Reason why there is no such contiguous region, for messages."""
         return self._running.lacks_region(word)
 
     def paging_state(
@@ -165,7 +165,7 @@ class Domain:
     def write(
         self, va: Gva, data: bytes, *, vcpu: int | None = None, process: str | None = None
     ) -> None:
-        """Write as the guest does, by linear address; write protection is not looked at.
+        """Write as the guest does, by linear address; write protection is ignored.
 
         A and D are set in the pages' entries, as its CPU sets them.
 
@@ -199,7 +199,7 @@ class Domain:
         shared: bool | None = None,
         writable: bool = True,
     ) -> Buffer:
-        """Put a buffer where buffers of that kind live in this kernel, and map it.
+        """Place a buffer where this kernel has buffers of that kind, and map it.
 
         Args:
             name: a new name.

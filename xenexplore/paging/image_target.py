@@ -150,7 +150,7 @@ def open_target(
     strict: bool = False,
     limit: int | None = None,
 ) -> ImageTarget:
-    """Open a memory image: a dump or core of any kind that is known, page-table pages, raw memory.
+    """Open a memory image: a dump or core of a known format, page-table pages, raw memory.
 
     What neither the image nor the caller says is assumed, and listed in ``known.assumed``.
 

@@ -63,7 +63,7 @@ class Level:
 
 
 class Walk(NamedTuple):
-    """What one walk read, and how it ended.  Everything else is computed from that.
+    """Entries that one walk read, and its end.  Everything else is computed from these.
 
     Attributes:
         state: registers that it ran under.
@@ -287,7 +287,7 @@ class Walk(NamedTuple):
             yield self.fault
 
     def record_on(self, recorder: Recorder) -> None:
-        """Add every step to a recorder, under whatever is open there."""
+        """Add every step to a recorder, under the step that is open there."""
         for step in self._steps():
             recorder.add(step)
 

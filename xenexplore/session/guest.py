@@ -191,7 +191,7 @@ did you mean 'memory'?
 
     @property
     def p2m(self) -> P2mView:
-        """Guest frames to machine frames; a PV guest has none that a look-up goes through."""
+        """Guest frames to machine frames; a PV guest has none."""
         return P2mView(self)
 
     @property
@@ -243,7 +243,7 @@ did you mean 'memory'?
         return walk(reader, state, va, access, Manner.XEN if by == "xen" else Manner.CPU)
 
     def remap(self, buffer: Buffer | str, frames: Any = None) -> Buffer:
-        """Map other frames at a buffer's address; nothing is copied, and Xen is not told.
+        """Map other frames at a buffer's address; nothing is copied, and Xen is not notified.
 
         Args:
             buffer: which.
@@ -297,7 +297,7 @@ did you mean 'memory'?
         return self._on(buffer, lambda name: records.SetP2mType(buffer=name, type=str(type)))
 
     def run_on(self, vcpu: int, process: str) -> None:
-        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not told.
+        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not notified.
 
         Args:
             vcpu: which.

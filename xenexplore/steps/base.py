@@ -75,7 +75,7 @@ def counted(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened.  Subclasses add fields and say what they mean.
+    """One recorded event.  Subclasses add fields and a sentence on their meaning.
 
     A kind of step is its class: what it is called in JSON, what it says and counts
     stand there; how it is drawn is one rule of :mod:`xenexplore.render.views.step_labels`.
@@ -111,7 +111,7 @@ class Step:
         return {}
 
     def say(self) -> str:
-        """One plain sentence, for a reader who sees this step alone."""
+        """One plain sentence that makes sense without the other steps."""
         raise NotImplementedError(type(self).__name__)
 
     def as_json(self) -> dict[str, Json]:

@@ -66,7 +66,7 @@ class Ending(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What made a translation or an access fail."""
+    """Cause of a failed translation or access."""
 
     PAGE_FAULT = "page fault"
     NOT_CANONICAL = "not canonical"

@@ -25,7 +25,7 @@ _MOST_ROWS = 6
 
 
 class Explorer(Form):
-    """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
+    """Live views of a session at the prompt: map, registered buffers, path, page tables.
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
     at its first step, a registration on the map and in its table, a remapped buffer with
@@ -182,6 +182,6 @@ class Explorer(Form):
         return f"<Explorer of {self._xen!r}>"
 
     def close(self) -> None:
-        """End the views; the session goes on without them."""
+        """Close the views; the session itself remains."""
         self._open = False
         super().close()

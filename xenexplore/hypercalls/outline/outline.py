@@ -318,7 +318,9 @@ class _Outliner:
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[OutlineLine]:
         if self.op is None:
             uses = names_in(node.value)
-            yield OutlineLine(depth, "call", f"go on with the sub-op {node.value.text}", uses=uses)
+            yield OutlineLine(
+                depth, "call", f"continue with the sub-op {node.value.text}", uses=uses
+            )
             self.forget(dict(self.constants), self.values((node,)))
         elif self.op.missing:
             yield OutlineLine(depth, "call", f"not modelled: {self.op.missing}")

@@ -290,7 +290,7 @@ def _gather(
 
 def _too_many(max_runs: int) -> MachineError:
     return MachineError(
-        f"more than {max_runs} runs: the page tables map themselves, or map memory in very small fragments"
+        f"more than {max_runs} runs: the page tables map themselves, or memory is highly fragmented"
     )
 
 

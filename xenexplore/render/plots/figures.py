@@ -75,7 +75,7 @@ class PlotFigure:
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
-    """A plot for each of the report's questions.
+    """A plot for each question of the report.
 
     Args:
         findings: of a workload (``xe.report``).

@@ -75,9 +75,9 @@ _WORDS = _terms(
 
 _STEPS = _terms(
     "step",
-    ("action", "action", "An action of the guest in the scenario; the steps inside follow from it."),
-    ("phase", "setup, prepare, finish", ("What the design asks of the guest once, before a call, "
-     "and after it.")),
+    ("action", "action", "An action of the guest in the scenario; its steps are inside."),
+    ("phase", "setup, prepare, finish", ("What the design requires of the guest: once, before a call, "
+     "after it.")),
     ("hypercall", "call", ("A hypercall enters Xen. Its number is in rax, its arguments are in "
      "registers; leg 1 and on are continuations."),
      xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")),
@@ -106,7 +106,7 @@ _STEPS = _terms(
      xen("xen/arch/x86/mm/guest_walk.c", "set_ad_bits")),
     ("p2m-lookup", "P2M", ("Look-up in the P2M: from guest frame to machine frame, type, and page "
      "size."), xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")),
-    ("check", "check", "Xen tests something, and goes on or fails."),
+    ("check", "check", "Xen tests something, and continues or fails."),
     ("fault", "FAULT", "A translation fails. The copy ends there.",
      xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")),
     ("copy-failed", "FAILED", "The copy ends early: how many bytes Xen reports as not copied.",
