@@ -76,8 +76,8 @@ _WORDS = _terms(
 _STEPS = _terms(
     "step",
     ("action", "action", "An action of the guest in the scenario; its steps are inside."),
-    ("phase", "setup, prepare, finish", ("What the design requires of the guest: once, before a call, "
-     "after it.")),
+    ("phase", "setup, prepare, finish", ("What the design requires of the guest: once, before "
+     "a call, after it.")),
     ("hypercall", "call", ("A hypercall enters Xen. Its number is in rax, its arguments are in "
      "registers; leg 1 and on are continuations."),
      xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")),
