@@ -156,7 +156,7 @@ class HapCache(Design):
         "Q15": "not for encrypted guests",
         "Q19": "a matter of plans, not of a call's path",
         "Q23": "uses the registers of today's interface",
-        "Q29": "no call, hence no buffer",
+        "Q29": "no call, no buffer",
         "Q30": "not for encrypted guests",
         "else": "handles are linear addresses, walked at least once in each call: as O0",
     }

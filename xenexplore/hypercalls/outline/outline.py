@@ -95,7 +95,7 @@ class _Outliner:
         self.constants: dict[str, int] = {}
         # Whether the call is over whatever happens: what follows is not a step.
         self.over = False
-        # Names with more than one value: where Xen's answer is one of them, it is told.
+        # Names with more than one value: where Xen's answer is one of them, it is stated.
         self.several: set[str] = set()
 
     def block_of_family(self) -> Iterator[OutlineLine]:
