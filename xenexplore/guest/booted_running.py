@@ -129,7 +129,7 @@ class BootedRunning(Running):
             amd=self.spec.encrypted,
             shadow=self.spec.paging == "shadow",
         )
-        if process is not None:
+        if process is not None or runs.cr3.value == root:
             return state
         # Another table of the same process: user mode's, under page-table isolation.
         return replace(state, cr3=state.cr3 + runs.cr3.value - root)
