@@ -149,7 +149,7 @@ class FastAbi(Design):
     )
     replay: ClassVar[type[ReplayModel]] = _Replay
     without_page: ClassVar[str] = (
-        "A kernel that uses FastABI executes the instruction itself and needs no hypercall page."
+        "A kernel that uses FastABI executes the instruction itself and has no hypercall page."
     )
 
     def __init__(self, **values: object) -> None:
