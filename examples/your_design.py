@@ -38,7 +38,7 @@ class Cured(LastWalk):
     name, ident = "last-walk-cured", "LW2"
 
     def key(self, access, page):
-        # An area's update is no part of a hypercall: nothing is remembered for it.
+        # An area's update is not part of a hypercall: nothing is remembered for it.
         inside = access.number if access.number is not None else object()
         return inside, access.current, page, access.writes
 

@@ -7,12 +7,12 @@
 # **Question:** what does an idea cost, and where does it fail, before anyone writes a patch?
 #
 # The idea: Xen remembers the last page that it walked for a hypercall. A handler that copies field by field, or element by element, walks
-# one page again and again; the guest does nothing, and nothing is registered. It is ours, no reviewer's.
+# one page again and again; the guest does nothing, and nothing is registered. It is ours, not a reviewer's.
 #
 # ## One class, two hooks
 #
 # `locate` yields one piece for each page. `prepare` is called before each hypercall. What the class leaves out is derived from its name and
-# docstring, with "ours" as the source; what it does not say, such as what becomes of PV guests, is refused.
+# docstring, with "ours" as the source; what it does not state, such as how PV guests are served, is refused.
 
 # %%
 from textwrap import fill
@@ -65,7 +65,7 @@ grants
 #
 # ## On trial
 #
-# The trial looks for what the idea's author did not think of.
+# The trial looks for cases that the author did not consider.
 
 # %%
 tried = xe.trial(LastWalk, n=33, scenarios=["stale-entry", "straddle", "wrong-vcpu"])
@@ -75,7 +75,7 @@ for case in tried.failed:
     print(f"{case.found}: {case.ruling}\n    {case.why}")
 
 # %% [markdown]
-# Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is no part of a
+# Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is not part of a
 # hypercall: `prepare` is not called for it, and what an earlier hypercall walked, on another vCPU, is still remembered. Each fault comes as
 # a small scenario, whose text runs again, for a mail:
 
@@ -86,7 +86,7 @@ assert again.outcome.status == "wrong"
 print(area.text)
 
 # %% [markdown]
-# ## Cured
+# ## Fixed
 #
 # The direction of the copy and the vCPU are part of the key, and outside a hypercall nothing is remembered.
 
@@ -110,7 +110,7 @@ assert grants.outcomes["last-walk-cured"].calls.walks == 256
 print({label: outcome.calls.walks for label, outcome in grants.outcomes.items()})
 
 # %% [markdown]
-# The cure costs the gain, here: reads and writes take turns, and one page is remembered. A second slot would help.
+# Here the fix cancels the gain: reads and writes alternate, and only one page is remembered. A second slot would help.
 #
 # ## The recording
 #
@@ -125,7 +125,7 @@ assert high < 0.7 * today[0].counts.walks
 print(recorded.text())
 
 # %% [markdown]
-# ## Its mistakes
+# ## Mistakes in a class
 #
 # A piece that leaves its page, bytes that are missing, a step without a citation: each is one error, with the line.
 
@@ -146,7 +146,7 @@ assert line == 5
 # %% [markdown]
 # ## Conclusion
 #
-# Remembering one walk per hypercall spares more than a third of the recorded dom0's walks, needs no registration, and cannot go stale,
+# Remembering one walk per hypercall saves more than a third of the recorded dom0's walks, needs no registration, and cannot go stale,
 # since nothing outlives the hypercall. The first version had two faults, and the trial found both.
 #
 # ## What would change this conclusion

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 __all__ = ["STALE_ENTRIES"]
 
 _STALE = (
-    "an entry that the guest does not purge goes on being used, as stale-entry expects of "
+    "an entry that the guest does not purge remains in use, as stale-entry expects of "
     "software-tlb (Marquis, 28 Jul 2020, of an area that is translated once)"
 )
 STALE_ENTRIES: Mapping[str, tuple[int, str]] = {

@@ -1,4 +1,4 @@
-"""What a site holds of one scenario: its runs, packed, and what is said of them."""
+"""What a site holds of one scenario: its runs, packed, and their descriptions."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Exercise(Shown):
     @xen.setter
     def xen(self, xen: Xen) -> None:
         if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+            raise MachineError(f"{xen!r} is not a session: expected xe.Xen(guest, design=...)")
         self._xen = xen
 
     @property

@@ -25,7 +25,7 @@ _MOST_ROWS = 6
 
 
 class Explorer(Form):
-    """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
+    """Live views of a session at the prompt: map, registered buffers, path, page tables.
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
     at its first step, a registration on the map and in its table, a remapped buffer with
@@ -46,9 +46,9 @@ class Explorer(Form):
     _view: Stepper | None = None
 
     def __new__(cls, xen: object, *, play: bool = True) -> Self:  # noqa: ARG004
-        """Refuse what is no session before there is a widget to close."""
+        """Refuse what is not a session before there is a widget to close."""
         if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+            raise MachineError(f"{xen!r} is not a session: expected xe.Xen(guest, design=...)")
         made: Self = super().__new__(cls)
         return made
 
@@ -61,7 +61,7 @@ class Explorer(Form):
             options=[_NONE], description="Buffer", rows=1,
             tooltip="whose page-table entries and registered ranges are marked below",
         )  # fmt: skip
-        undo = ipw.Button(description="Undo", tooltip="take the last operation back")
+        undo = ipw.Button(description="Undo", tooltip="undo the last operation")
         text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
         self._play = ipw.Checkbox(
             value=play, description="Play", indent=False, layout=ipw.Layout(width="auto"),
@@ -152,7 +152,7 @@ class Explorer(Form):
             self._paint()
 
     def _picked(self, keys: str) -> None:
-        """Something was picked in the view; what is no buffer's changes nothing here."""
+        """Something was picked in the view; anything but a buffer changes nothing here."""
         if self._view is not None and (name := buffer_of_keys(self._xen, keys)):
             self._choice.value = name
             self._view.chosen = f"buf:{name}"
@@ -182,6 +182,6 @@ class Explorer(Form):
         return f"<Explorer of {self._xen!r}>"
 
     def close(self) -> None:
-        """End the views; the session goes on without them."""
+        """Close the views; the session itself remains."""
         self._open = False
         super().close()
