@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from xenexplore.addr import PAGE_SIZE, Gfn, Gpa, split_pages
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import Contents
@@ -18,7 +18,7 @@ __all__ = ["MemoryBytes", "MemoryView"]
 _MOST = 1 << 20
 
 
-class MemoryBytes(bytes, Shown):
+class MemoryBytes(bytes, Pictured):
     """Bytes of a guest's memory; as text a hex dump.
 
     Attributes:
@@ -46,7 +46,7 @@ class MemoryBytes(bytes, Shown):
         return repr(self)
 
 
-class MemoryView(Shown):
+class MemoryView(Pictured):
     """``guest.memory[gpa : gpa + 16]``, ``guest.memory[buffer]``; writable, as the guest.
 
     ``guest.memory.as_xen[...]`` is the same as Xen reads it: the ciphertext, where a page is

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypercalls.releases import release_of
@@ -34,7 +34,7 @@ __all__ = ["Xen"]
 _ENTRY = 64
 
 
-class Xen(XenState, Shown):
+class Xen(XenState, Pictured):
     """Xen under one of the designs, with a guest that is running on it.
 
     Making one boots the guest again: its buffers are placed, and what it did by itself so far is

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from html import escape
 
-from xenexplore.render.text.sheet import sheet_text
+from xenexplore.display import text_of
 from xenexplore.render.views.session_sheets import sheet_of
 from xenexplore.render.views.sheet import Sheet, SheetTable
-from xenexplore.render.web.page import folded_html
+from xenexplore.render.web.still import folded_html
 
 __all__ = ["sheet_html", "tables_html"]
 
@@ -20,7 +20,7 @@ _MONO = "font-family:var(--jp-code-font-family,monospace)"
 
 def sheet_html(shown: object) -> str:
     """What :func:`sheet_of` says of an object: its facts and tables, its text folded away."""
-    return tables_html(sheet_of(shown)) + folded_html(sheet_text(shown))
+    return tables_html(sheet_of(shown)) + folded_html(text_of(shown))
 
 
 def tables_html(sheet: Sheet) -> str:
