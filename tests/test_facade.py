@@ -100,8 +100,10 @@ def test_a_first_guest_and_its_first_display_load_what_they_use() -> None:
     loaded = done.stdout.split()
     own = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
     assert own == {"xenexplore"}
-    unused = ("hypercalls.catalogue", "hypercalls.plan", "options.registry", "scenario.library",
-              "scenario.text.loader", "session.xen", "render.svg.views", "render.web.page")  # fmt: skip
+    unused = (
+        "hypercalls.catalogue", "hypercalls.plan", "options.registry", "scenario.library",
+        "scenario.text.loader", "session.xen", "render.svg.views", "render.web.page",
+    )  # fmt: skip
     late = tuple(f"xenexplore.{name}" for name in unused)
     assert [name for name in loaded if name.startswith(late)] == []
 

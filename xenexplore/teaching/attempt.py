@@ -81,11 +81,13 @@ class Exercise(Shown):
             answer: the value that is asked for, if one is.
 
         Raises:
-            MachineError: a value is asked for and none is given, or the other way round.
+            MachineError: a value is asked for and none is given, or the other way round, or
+                the value is text.
         """
-        if (answer is None) != (not self.task.answer):
+        if (answer is None) != (not self.task.answer) or isinstance(answer, str):
             wanted = self.task.answer or "no value: the session itself is the answer"
-            raise MachineError(f"check() of {self.task.name!r} takes {wanted}")
+            got = f", not the text {answer!r}" if isinstance(answer, str) else ""
+            raise MachineError(f"check() of {self.task.name!r} takes {wanted}{got}")
         return Verdict(self.task.judge(self.xen, answer))
 
     def hint(self) -> str:

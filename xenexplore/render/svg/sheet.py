@@ -73,7 +73,7 @@ def _table(canvas: Canvas, table: SheetTable, y: float, room: float) -> float:
     if table.caption:
         y = _paragraph(canvas, table.caption, _EDGE, y, room, bold=True) + 2
     widths = _widths(table)
-    if any(table.head):
+    if any(table.head) and table.rows:
         y += _LINE
         _row(canvas, table, tuple(Span(text=plain(name), bold=True) for name in table.head),
              widths, y, role="quiet")  # fmt: skip

@@ -22,7 +22,7 @@ def walk_sheet(one: Walk) -> Sheet:
         facts.append(("guest-physical", spell.physical(one.gpa.value)))
     if rights is not None:
         size = one.page_size or 1 << one.state.plan.page_shifts[len(one.entries) - 1]
-        facts.append(("page", f"{spell.size(size)}, {rights}"))
+        facts.append(("page", f"{spell.size(size)}, {rights}: {_in_words(rights)}"))
     lookup = end_lookup(one)
     if lookup is not None:
         facts.append(("P2M", lookup_words(lookup)))
@@ -34,6 +34,13 @@ def walk_sheet(one: Walk) -> Sheet:
             facts.append(("error code", f"{fault.error_code:#x}"))
     title = f"Walk of {spell.linear(one.va)}"
     return Sheet(title=title, facts=tuple(facts), tables=_tables(one))
+
+
+def _in_words(rights: str) -> str:
+    """``rw--`` as ``read, write; supervisor only``."""
+    allowed = [word for letter, word in zip("rwx", ("read", "write", "execute"), strict=True)
+               if letter in rights]  # fmt: skip
+    return ", ".join(allowed) + ("; user too" if "u" in rights else "; supervisor only")
 
 
 def _tables(one: Walk) -> tuple[SheetTable, ...]:

@@ -22,6 +22,7 @@ from xenexplore.scenario.run.build import build_domain, view_of
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.scenario.run.trace import OptionView, Trace
 from xenexplore.steps import Node, Phase, PhaseName, Refusal
+from xenexplore.tlb.history import standing
 
 __all__ = ["LiveRun"]
 
@@ -173,6 +174,7 @@ class LiveRun:
             machine=self._with_added(before),
             steps=nodes,
             outcome=outcome_of(nodes),
+            registered=standing(self.xen.nodes[:first]),
         )
 
     def snapshot(self) -> GuestSnapshot:
