@@ -50,7 +50,7 @@ broken = guest.walk(send)
 assert broken.failed_level == 2
 entry.present = True
 assert guest.walk(send).ok
-print(broken.text())
+broken
 
 # %% [markdown]
 # ## Xen as it is today
@@ -68,8 +68,8 @@ call
 # ## A design with registered buffers
 #
 # The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
-# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map and the list select the
-# same buffer. An operation plays its steps; Space stops.
+# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map or on a row of the tables, and
+# the list select the same buffer. An operation plays its steps; Space stops.
 
 # %%
 xen = xe.Xen(guest, design="software-tlb", entries=8)
@@ -94,7 +94,7 @@ send.port = 7
 wrong = xen.hypercall("event_channel_op send", arg=send)
 assert (wrong.outcome.status, wrong.outcome.result) == ("wrong", 0)
 assert xen.tlb[0][0].stale == (send.va.page,)
-print(xen.tlb[0].text())
+xen.tlb[0]
 
 # %% [markdown]
 # ## Mend it

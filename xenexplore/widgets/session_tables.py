@@ -73,6 +73,9 @@ _CSS = """
 .xe-now { color-scheme: light dark; overflow-x: auto; }
 [data-jp-theme-light="true"] .xe-now { color-scheme: light; }
 [data-jp-theme-light="false"] .xe-now { color-scheme: dark; }
+.xe-now table { border-collapse: collapse; margin: 0 0 12px; }
+.xe-now caption { padding-bottom: 2px; font-weight: 600; }
+.xe-now td, .xe-now th { line-height: 1.5; }
 .xe-now tr[data-k] { cursor: pointer; }
 .xe-now tr.is-lit > td { background: light-dark(#eef4fa, #19293a); }
 .xe-now tr.is-picked > td { background: light-dark(#dcebf7, #1e3a50); }
