@@ -55,7 +55,9 @@ def _table(one: SheetTable, *, linked: bool) -> str:
         for number, row in enumerate(_shown(one))
     )
     caption = (
-        f'<caption style="text-align:left;white-space:nowrap">{escape(one.caption)}</caption>' if one.caption else ""
+        f'<caption style="text-align:left;white-space:nowrap">{escape(one.caption)}</caption>'
+        if one.caption
+        else ""
     )
     left = len(one.rows) - len(_shown(one))
     more = f"<p>... and {left} more</p>" if left else ""
