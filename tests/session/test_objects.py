@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import pytest
@@ -209,3 +210,25 @@ def test_a_recorded_call_is_a_guest_to_change() -> None:
     guest.unmap(guest.buffers[name])
     assert first.status == "right"
     assert xen.trace.to_json() == xe.run(xen.scenario(), "linear-walk").to_json()
+
+
+def test_a_call_s_own_trace_knows_what_was_registered_before_it(guest: xe.Guest) -> None:
+    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    other = guest.buffer("vmalloc", 3 * 4096, name="other")
+    xen = xe.Xen(guest, "software-tlb", entries=4)
+    for tlb in xen.tlb:
+        tlb.register(send)
+    xen.tlb[0].register(other)
+    xen.tlb[0].purge(other)
+    xen.tlb[1].lookup(send)
+    call = xen.hypercall("event_channel_op send", arg=send)
+    assert [(one.vcpu, one.label, one.slot) for one in call.registered] == [
+        (0, "send", 0), (1, "send", 0),
+    ]  # fmt: skip
+    shown = call.text(view="registered")
+    assert "1 look-up, 1 hit" in shown
+    assert "[0] ffffc900" in shown
+    record = json.loads(call.to_json())
+    assert [one["i"] for one in record["registered"]] == [-1, -1]
+    assert "registered" not in json.loads(xen.trace.to_json())
+    assert xe.Xen(xe.Guest("linux")).hypercall("sched_op yield").registered == ()

@@ -243,9 +243,15 @@ def registered_at(
 
 def standing(steps: Sequence[Node]) -> tuple[TlbInsert, ...]:
     """The registrations whose entries are still there after the last step, in order."""
-    kept = {entry.since for table in registered_at(steps).tables for entry in table.entries}
-    inserts = (node for node in steps if node.index in kept)
-    return tuple(node.step for node in inserts if isinstance(node.step, TlbInsert))
+    # Look-ups change no entry, and a long session has many.
+    kinds = {TlbInsert, TlbPurge}
+    changes = [node for node in steps if type(node.step) in kinds]
+    if not changes:
+        return ()
+    tables = registered_at(changes, changes[-1].index).tables
+    kept = {entry.since for table in tables for entry in table.entries}
+    inserts = (node.step for node in changes if node.index in kept)
+    return tuple(step for step in inserts if isinstance(step, TlbInsert))
 
 
 def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:
