@@ -28,6 +28,7 @@ from xenexplore.session.page_tables import PageTablesView
 from xenexplore.session.places import Places
 from xenexplore.session.regions import Regions
 from xenexplore.session.state import GuestState
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_frames
 
 if TYPE_CHECKING:
@@ -176,32 +177,32 @@ did you mean 'memory'?
             row = find_row(read, call, domain=domain)
         return cls.from_scenario(to_scenario(read, row))
 
-    @property
+    @tabbed
     def buffer(self) -> Places:
         """Place a buffer: ``guest.buffer("stack", struct="evtchn_send", port=5)``."""
         return Places(self)
 
-    @property
+    @tabbed
     def buffers(self) -> Buffers:
         """Its buffers by name."""
         return Buffers(self)
 
-    @property
+    @tabbed
     def regions(self) -> Regions:
         """Its kernel's linear address space."""
         return Regions(self.domain.layout)
 
-    @property
+    @tabbed
     def p2m(self) -> P2mView:
         """Guest frames to machine frames; a PV guest has none that a look-up goes through."""
         return P2mView(self)
 
-    @property
+    @tabbed
     def page_tables(self) -> PageTablesView:
         """Its page tables, entry by entry, to read and to change."""
         return PageTablesView(self)
 
-    @property
+    @tabbed
     def memory(self) -> MemoryView:
         """Its memory by guest-physical address; ``guest.memory.as_xen`` is what Xen reads."""
         return MemoryView(self)

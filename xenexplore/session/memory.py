@@ -11,6 +11,7 @@ from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import Contents
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.state import GuestState
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_gpa
 
 __all__ = ["MemoryBytes", "MemoryView"]
@@ -65,7 +66,7 @@ class MemoryView(Pictured):
         self._guest = guest
         self.reader = reader
 
-    @property
+    @tabbed
     def as_xen(self) -> MemoryView:
         """The same memory as Xen reads it."""
         return MemoryView(self._guest, "xen")

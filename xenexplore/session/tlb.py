@@ -290,27 +290,10 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         return f"<TLB of {whose}: {count}{slots} {'entry' if count == 1 else 'entries'}{tail}>"
 
 
-class VcpuTlbs(Sequence[VcpuTlb], Pictured):
+class VcpuTlbs(tuple[VcpuTlb, ...], Pictured):
     """``xen.tlb``: one table of registered buffers for each vCPU."""
 
-    __slots__ = ("_xen",)
-
-    def __init__(self, xen: XenState) -> None:
-        self._xen = xen
-
-    @overload
-    def __getitem__(self, vcpu: int) -> VcpuTlb: ...
-    @overload
-    def __getitem__(self, vcpu: slice) -> Sequence[VcpuTlb]: ...
-    def __getitem__(self, vcpu: int | slice) -> VcpuTlb | Sequence[VcpuTlb]:
-        if isinstance(vcpu, slice):
-            return [self[one] for one in range(len(self))[vcpu]]
-        if not 0 <= vcpu < len(self):
-            raise IndexError(f"no vCPU {vcpu}: the guest has {len(self)}, from 0")
-        return VcpuTlb(self._xen, vcpu)
-
-    def __len__(self) -> int:
-        return self._xen.guest.spec.vcpus
+    __slots__ = ()
 
     def _ipython_key_completions_(self) -> list[int]:
         return list(range(len(self)))

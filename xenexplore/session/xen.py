@@ -22,11 +22,12 @@ from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
-from xenexplore.session.calls import Calls, named_call
+from xenexplore.session.calls import Calls, calls_of, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.on_release import on_release
-from xenexplore.session.tlb import VcpuTlbs
+from xenexplore.session.tabbed import tabbed
+from xenexplore.session.tlb import VcpuTlb, VcpuTlbs
 from xenexplore.session.xen_state import XenState
 
 __all__ = ["Xen"]
@@ -89,10 +90,10 @@ class Xen(XenState, Pictured):
         self._machine = SessionMachine(base, chosen, done)
         guest._machine = self._machine
 
-    @property
+    @tabbed
     def hypercall(self) -> Calls:
         """Make a hypercall: ``xen.hypercall("event_channel_op send", arg=send)``."""
-        return Calls(self)
+        return calls_of(self)
 
     def multicall(
         self,
@@ -219,7 +220,7 @@ class Xen(XenState, Pictured):
         """
         self._machine.watch(told)
 
-    @property
+    @tabbed
     def tlb(self) -> VcpuTlbs:
         """Registered buffers, by vCPU: ``xen.tlb[0]``.
 
@@ -227,14 +228,14 @@ class Xen(XenState, Pictured):
             MachineError: the design has none.
         """
         self._registered()
-        return VcpuTlbs(self)
+        return VcpuTlbs(VcpuTlb(self, vcpu) for vcpu in range(self.guest.spec.vcpus))
 
-    @property
+    @tabbed
     def trace(self) -> Trace:
         """Everything so far: set-up, registrations, calls, what the guest did meanwhile."""
         return self._machine.trace()
 
-    @property
+    @tabbed
     def outcome(self) -> Outcome:
         """The verdict over everything so far."""
         return self.trace.outcome

@@ -7,6 +7,7 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.session.guest import Guest
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.xen import Xen
 from xenexplore.teaching.task import Judged, Task
 
@@ -53,26 +54,22 @@ class Exercise(Shown):
     True
     """
 
+    xen: Xen
+
     def __init__(self, task: Task) -> None:
         self.task = task
         self._hinted = 0
         self.xen = task.begin()
 
-    @property
-    def xen(self) -> Xen:
-        """Xen under the guest."""
-        return self._xen
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "xen" and not isinstance(value, Xen):
+            raise MachineError(f"{value!r} is no session: expected xe.Xen(guest, design=...)")
+        super().__setattr__(name, value)
 
-    @xen.setter
-    def xen(self, xen: Xen) -> None:
-        if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
-        self._xen = xen
-
-    @property
+    @tabbed
     def guest(self) -> Guest:
         """The guest that :attr:`xen` runs."""
-        return self._xen.guest
+        return self.xen.guest
 
     def check(self, answer: Any = None) -> Verdict:
         """Judge an answer, or the session as it is now.
