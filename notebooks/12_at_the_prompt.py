@@ -10,6 +10,9 @@
 #
 # A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct of Xen's
 # public headers; its fields are attributes, in guest memory.
+#
+# The Tab key lists what there is: places after `guest.buffer.`, structs after `guest.buffer.stack.`, regions after `guest.regions["`,
+# designs after `xe.designs.`, hypercalls after `xen.hypercall.`, and their sub-ops after those.
 
 # %%
 import xenexplore as xe
