@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python

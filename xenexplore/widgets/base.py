@@ -7,13 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.web.page import (
-    folded_html,
-    picture_html,
-    text_html,
-    web_module,
-    web_style,
-)
+from xenexplore.render.web.page import web_module, web_style
+from xenexplore.render.web.still import folded_html, picture_html, text_html
 
 __all__ = ["TraceWidget"]
 
