@@ -1,9 +1,9 @@
 // The page that steps through runs: which one is in the address, see links.js.
 
 import { mount } from "./stepper.js";
-import { Damaged, decodeLink, encodeLink, inflated } from "./links.js";
+import { Damaged, decodeLink, encodeLink } from "./links.js";
+import { joinedRuns, load, textOf } from "./runs.js";
 
-const ROOT = new URL("..", import.meta.url);
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
 const { scenario: chooser, option: optionChooser } = form.elements;
@@ -16,35 +16,22 @@ let shown = null; // {data, text, opens, view, more()}
 let turn = 0; // of several openings at once the last one counts
 
 // ---- data
-const kept = new Map();
-async function load(name) {
-  if (!kept.has(name)) {
-    const got = (async () => {
-      const answer = await fetch(new URL(`data/${name}`, ROOT));
-      if (!answer.ok) throw new Error(`${name}: the server answers ${answer.status}`);
-      return new TextDecoder().decode(await inflated(await answer.arrayBuffer()));
-    })();
-    got.catch(() => kept.delete(name));
-    kept.set(name, got);
-  }
-  return kept.get(name);
-}
-// As comparison_json() of xenexplore/render/web/page.py joins them.
-const joined = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
-
 async function fromSite(name, label) {
   if (![...chooser.options].some((one) => one.value === name)) throw new Error(`this site has no scenario '${name}'`);
   const index = JSON.parse(await load(`${name}/index.trace`));
   const labels = index.options.map((one) => one.label);
-  const more = async () => JSON.parse(await load(`${name}/more.trace`));
+  const more = async (which) => {
+    const { lines, ...found } = JSON.parse(await load(`${name}/more.trace`));
+    return Object.fromEntries(Object.entries(which(found)).map(([key, numbers]) => [key, textOf(lines, numbers)]));
+  };
   const result = { source: index.text, labels };
   if (!label) {
-    const traces = await Promise.all(index.options.map((one) => load(one.file)));
-    return { ...result, text: joined(index.head, traces), opens: -1, more: async () => (await more()).all };
+    const traces = index.options.map((one) => textOf(index.lines, one.lines));
+    return { ...result, text: joinedRuns(index.head, traces), opens: -1, more: () => more(({ all }) => all) };
   }
   const one = index.options.find((option) => option.label === label);
   if (!one) throw new Error(`${name} has no design '${label}': it has ${labels.join(", ")}`);
-  return { ...result, text: await load(one.file), opens: one.opens, more: async () => (await more()).runs[label] };
+  return { ...result, text: textOf(index.lines, one.lines), opens: one.opens, more: () => more(({ runs }) => runs[label]) };
 }
 
 // ---- showing
