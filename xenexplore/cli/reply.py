@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--site", metavar="URL", default="",
-        help="adds a link to the step at which the runs part, in a site made by xenexplore site",
+        help="adds a link to the step at which the runs part, in a site made by xenexplore site; "
+        "default: the environment's XENEXPLORE_SITE",
     )  # fmt: skip
     parser.add_argument(
         "--width", metavar="N", type=int, default=72,

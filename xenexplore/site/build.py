@@ -38,8 +38,8 @@ __all__ = ["SiteSize", "build_site"]
 #: Files of the live half, as they are to lie in the site: names and bytes.
 Engine = Mapping[str, bytes]
 _ASSETS: Final = (
-    "catalogue.js", "front.js", "links.js", "notebook.js", "runs.js", "site.css", "site.js",
-    "view.js",
+    "catalogue.js", "front.js", "links.js", "notebook.js", "runs.js", "share.js",
+    "site.css", "site.js", "view.js",
 )  # fmt: skip
 _LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 
