@@ -34,7 +34,7 @@ def markdown_html(text: str, place: Callable[[str], str] = lambda _: "") -> str:
         href, words = match[1], match[2]
         if urlsplit(href).scheme == "https":
             return f'<a href="{href}" rel="noreferrer">{words}</a>'
-        found = href if href.startswith("#") else place(href)
+        found = "" if href.startswith("#") else place(href)  # headings have no anchors
         return f'<a href="{escape(found)}">{words}</a>' if found else words
 
     return _LINK.sub(led, str(_reader()(text)))
