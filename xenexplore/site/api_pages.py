@@ -7,6 +7,7 @@ import re
 import warnings
 from html import escape, unescape
 from importlib import resources
+from types import ModuleType
 from typing import Final
 
 from xenexplore.site.shell import linked, page
@@ -22,6 +23,9 @@ _IDS: Final = re.compile(r'(<h[1-6]) id="[^"]*"')
 _EMPTY: Final = re.compile(r'<a class="headerlink"[^>]*></a>|<input id="[^>]*>|<label class[^>]*></label>')  # fmt: skip # noqa: E501
 _STYLE: Final = re.compile(r' style="[^"]*"')
 _MAIL: Final = re.compile(r'<a href="([^"]*&#[^"]*)">[^<]*</a>')
+_ANCHOR: Final = re.compile(r' id="([^"]*)"')
+_WITHIN: Final = re.compile(r'<a href="#([^"]*)"[^>]*>(.*?)</a>', re.DOTALL)
+_POINTS: Final = re.compile(r'( id="| href="#)([^"]*)"')
 _LEVELS: Final = re.compile(r"(</?h)[56]\b")
 
 
@@ -53,15 +57,28 @@ def api_page() -> str:
         )
         module = pdoc.doc.Module(xenexplore)
         html = pdoc.render.html_module(module, {"xenexplore": module})
+        for name in xenexplore.__all__:
+            if isinstance(room := getattr(xenexplore, name), ModuleType):
+                part = pdoc.doc.Module(room)
+                inner = pdoc.render.html_module(part, {part.modulename: part})
+                html += f'<section id="{name}"><h2>xe.{name}</h2>{_below(name, inner)}</section>'
     for pattern, plain in ((_IDS, r"\1"), (_EMPTY, ""), (_STYLE, ""), (_LEVELS, r"\g<1>3")):
         html = pattern.sub(plain, html)
     html = _MAIL.sub(_message, html)
+    anchors = set(_ANCHOR.findall(html))
+    # pdoc links to members that it does not show, such as traits.
+    html = _WITHIN.sub(lambda match: match[0] if match[1] in anchors else match[2], html)
     names = "".join(f'<li><a href="#{name}">{escape(name)}</a></li>' for name in xenexplore.__all__)
     body = f"""<h1>API</h1>
 <p class="lead">What <code>import xenexplore as xe</code> gives, from the docstrings.</p>
 <details class="names"><summary>{len(xenexplore.__all__)} names</summary><ul>{names}</ul></details>
 <div class="pdoc">{html}</div>"""
     return page("API", body, here=_HERE)
+
+
+def _below(name: str, html: str) -> str:
+    """A part of the page with anchors of its own."""
+    return _POINTS.sub(lambda match: f'{match[1]}{name}.{match[2]}"', html)
 
 
 def _message(match: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ __all__ = ["notebook_files", "notebook_list", "notebooks"]
 _FIRST: Final = "00_start_here.ipynb"
 _PICTURE: Final = re.compile(r'src="data:image/svg\+xml;base64,([^"]*)"')
 _STYLE: Final = re.compile(r' style="([^"]*)"')
+_EMPTY_HEAD: Final = re.compile(r"<th[^>]*></th>")
 _SCROLLED: Final = re.compile(r"<(?:table|pre)\b")
 _TITLE: Final = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -115,6 +116,7 @@ class _Notebook:
         record = view_record(view, self.known, self.pool) if view else None
         still = _STYLE.sub(_class, _PICTURE.sub(self._picture, html))
         if record is None:
+            still = _EMPTY_HEAD.sub("<td></td>", still)
             still = _SCROLLED.sub(lambda match: f'{match[0]} tabindex="0"', still)
             return f'<div class="output scroll">{still}</div>'
         self.views.append(record)
