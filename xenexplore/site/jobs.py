@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Job", "Progress", "done_jobs"]
+__all__ = ["Job", "Key", "Progress", "done_jobs"]
+
+Key = tuple[str, str]
+"""A kind of part, and its name."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, of how many, what was done)."""
@@ -27,15 +30,15 @@ class Job:
     args: tuple[Any, ...]
 
 
-def done_jobs(jobs: Mapping[Hashable, Job], progress: Progress | None) -> dict[Hashable, Any]:
+def done_jobs(jobs: Mapping[Key, Job], progress: Progress | None) -> dict[Key, Any]:
     """What each call returned.  They begin in order: the long ones should be first.
 
     Raises:
         Exception: what the first call that failed raised; calls that wait are not made.
     """
-    found: dict[Hashable, Any] = {}
+    found: dict[Key, Any] = {}
     with ProcessPoolExecutor() as pool:
-        waiting: dict[Future[Any], Hashable] = {
+        waiting: dict[Future[Any], Key] = {
             pool.submit(job.function, *job.args): key for key, job in jobs.items()
         }
         try:
