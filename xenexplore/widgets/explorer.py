@@ -154,7 +154,7 @@ class Explorer(Form):
             self._paint()
 
     def _picked(self, keys: str) -> None:
-        """Something was picked: a buffer is selected in every view, anything else is only highlighted."""
+        """A buffer that is picked is selected in every view; anything else is only highlighted."""
         name = buffer_of_keys(self._xen, keys)
         if name:
             self._choice.value = name
