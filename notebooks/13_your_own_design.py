@@ -99,7 +99,7 @@ class LastWalkCured(LastWalk):
     ident = "LW2"
 
     def key(self, access, page):
-        # An area's update is no part of a hypercall: nothing is remembered for it.
+        # An area's update is not part of a hypercall: nothing is remembered for it.
         inside = access.number if access.number is not None else object()
         return inside, access.current, access.writes, page
 
@@ -152,7 +152,7 @@ grants = xe.compare(xe.load("grant-map-batch"), [ShadowRules, one_slot, "hap-cac
 walks = {label: outcome.calls.walks for label, outcome in grants.outcomes.items()}
 assert walks == {"shadow-rules": 2, "shadow-rules: slots=1": 2, "hap-cache": 2}
 assert xe.trial(ShadowRules, n=33, scenarios=["stale-entry", "straddle"]).failed == ()
-walks
+print(walks)
 
 # %% [markdown]
 # Two walks for 128 grants, one for each direction. The listed design `hap-cache` (O13, ours) is this one, with words for its steps, a replay

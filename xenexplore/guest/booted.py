@@ -270,7 +270,7 @@ def _built(spec: GuestSpec) -> BootedGuest:
 
 
 def booted_guest(spec: GuestSpec) -> BootedGuest:
-    """A booted guest; equal specs give equal guests, each one's own."""
+    """A booted guest; equal specs give equal guests, independent of each other."""
     return _built(spec).copy()
 
 

@@ -106,8 +106,7 @@ did you mean 'memory'?
         >>> list(guest.buffers), len(guest.pending)
         (['stack'], 1)
         """
-        # Imported here: a guest that is built needs no reader of scenarios.
-        from xenexplore.scenario.library.builtin import find_scenario
+        from xenexplore.scenario.library.builtin import find_scenario  # not needed to build one
         from xenexplore.scenario.text.loader import parse_scenario
 
         if isinstance(scenario, str):
@@ -134,7 +133,6 @@ did you mean 'memory'?
             MachineError: it is not an image of a 64-bit guest of this type.
             OSError: the file cannot be opened.
         """
-        # Imported here: a guest that is built needs no reader of images.
         from xenexplore.guest.image_machine import image_spec
 
         return cls(image_spec(file, **keywords))
