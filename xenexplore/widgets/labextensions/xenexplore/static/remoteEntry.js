@@ -1,5 +1,5 @@
-// Commands of JupyterLab for xenexplore's views: a cell's view in a tab of its own, and a launcher
-// card that opens the workbench in one.
+// What JupyterLab does for xenexplore's views: commands (a cell's view in a tab of its own, a launcher
+// card that opens the workbench in one), and a second attempt where a view did not come up.
 //
 // A federated extension is a container with init() and get() under window._JUPYTERLAB; what it
 // takes from the lab comes out of the share scope.  This one is written by hand, so that no build
@@ -36,7 +36,79 @@
     await inTab(app, panel);
   };
 
+  // ipywidgets looks for a view's model for two seconds, a tenth apart, and does not look again after
+  // the last pause (get_model() of @jupyter-widgets/base-manager 1.0; renderModel() of its
+  // jupyterlab-manager 5.0).  A model that is restored in that pause is never shown: on a busy machine
+  // one notebook in a few, opened again on its live kernel, has this line in place of a view.
+  const VIEW = "application/vnd.jupyter.widget-view+json";
+  const LOST = "Error displaying widget: model not found";
+  const ATTEMPTS = [200, 1500, 4000]; // ms
+
+  // The JupyterLab widget that drew a node, below another one.
+  const drawer = (widget, node) => {
+    if (widget.node === node) return widget;
+    for (const child of widget.children?.() ?? []) {
+      const found = child.node.contains(node) && drawer(child, node);
+      if (found) return found;
+    }
+    return null;
+  };
+
+  // The saved output that a node stands for, and what drew it.
+  const outputOf = (panel, node) => {
+    const cell = panel.content.widgets.find((one) => one.outputArea && one.node.contains(node));
+    const at = cell ? cell.outputArea.widgets.findIndex((one) => one.node.contains(node)) : -1;
+    const model = at < 0 ? null : cell.outputArea.model.get(at);
+    const ours = String(model?.data["text/html"] ?? "").includes("<summary>as text</summary>");
+    return ours ? { model, renderer: drawer(cell.outputArea.widgets[at], node) } : null;
+  };
+
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+  // Whether the notebook's kernel still has a view's model.
+  const lives = async (panel, id) => {
+    const kernel = panel.sessionContext.session?.kernel;
+    if (kernel?.connectionStatus !== "connected") return false;
+    const { content } = await kernel.requestCommInfo({ target_name: "jupyter.widget" });
+    return id in (content.comms ?? {});
+  };
+
+  // Ask for the view again; where the kernel does not have it, show the picture that is saved with it.
+  const mend = async (panel, node) => {
+    const { model, renderer } = outputOf(panel, node) ?? {};
+    if (!renderer?.renderModel) return;
+    const lost = () => !renderer.isDisposed && node.textContent === LOST;
+    for (const ms of ATTEMPTS) {
+      if (!(await lives(panel, model.data[VIEW].model_id))) break;
+      await pause(ms);
+      if (lost()) await renderer.renderModel(model);
+      if (!lost()) return;
+    }
+    const still = panel.content.rendermime.createRenderer("text/html");
+    await still.renderModel(model);
+    if (!lost()) return;
+    node.textContent = "";
+    renderer.addWidget(still);
+  };
+
+  const watch = (panel) => {
+    const tried = new WeakSet();
+    const look = () => {
+      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
+        if (tried.has(node) || node.textContent !== LOST) continue;
+        tried.add(node);
+        void mend(panel, node);
+      }
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(panel.content.node, { childList: true, subtree: true });
+    panel.disposed.connect(() => observer.disconnect());
+    look();
+  };
+
   const activate = (app, tracker, palette, launcher) => {
+    tracker.forEach(watch);
+    tracker.widgetAdded.connect((_, panel) => watch(panel));
     const open = `${NAME}:view-in-tab`, begin = `${NAME}:workbench`;
     app.commands.addCommand(open, {
       label: "Xen: Open This Cell's View in a Tab of Its Own",
