@@ -10,6 +10,9 @@
 #
 # A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct of Xen's
 # public headers; its fields are attributes, in guest memory.
+#
+# The Tab key lists what there is: places after `guest.buffer.`, structs after `guest.buffer.stack.`, regions after `guest.regions["`,
+# designs after `xe.designs.`, hypercalls after `xen.hypercall.`, and their sub-ops after those.
 
 # %%
 import xenexplore as xe
@@ -50,7 +53,7 @@ broken = guest.walk(send)
 assert broken.failed_level == 2
 entry.present = True
 assert guest.walk(send).ok
-print(broken.text())
+broken
 
 # %% [markdown]
 # ## Xen as it is today
@@ -68,8 +71,8 @@ call
 # ## A design with registered buffers
 #
 # The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
-# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map and the list select the
-# same buffer. An operation plays its steps; Space stops.
+# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map or on a row of the tables, and
+# the list select the same buffer. An operation plays its steps; Space stops.
 
 # %%
 xen = xe.Xen(guest, design="software-tlb", entries=8)
@@ -94,7 +97,7 @@ send.port = 7
 wrong = xen.hypercall("event_channel_op send", arg=send)
 assert (wrong.outcome.status, wrong.outcome.result) == ("wrong", 0)
 assert xen.tlb[0][0].stale == (send.va.page,)
-print(xen.tlb[0].text())
+xen.tlb[0]
 
 # %% [markdown]
 # ## Fix it

@@ -80,6 +80,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 #: What the tests' site holds: few scenarios, one with parameters and commas in its labels.
 SITE_SCENARIOS = ("evtchn-send-from-stack", "straddle", "wrong-vcpu")
+SITE_NOTEBOOKS = ("00_start_here", "12_at_the_prompt")
 
 
 @pytest.fixture(scope="session")
@@ -87,11 +88,15 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of three built-ins and one of the reader's own; made once."""
     from xenexplore.scenario.library.builtin import builtin_text
     from xenexplore.site.build import build_site
+    from xenexplore.site.notebook_pages import notebooks
 
     place = tmp_path_factory.mktemp("site")
     own = place / "own.toml"
     own.write_text(
         builtin_text("straddle").replace('name = "straddle"', 'name = "my.own"'), "utf-8"
     )
-    build_site(place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=())
+    books = [path for path in notebooks() if path.stem in SITE_NOTEBOOKS]
+    build_site(
+        place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=(), books=books
+    )
     return place / "made"

@@ -47,6 +47,8 @@ def test_a_value_where_none_is_asked_for_and_none_where_one_is(name: str) -> Non
     e = exercise(name)
     with pytest.raises(MachineError, match=f"check\\(\\) of {name!r} takes"):
         e.check(None if e.task.answer else 1)
+    with pytest.raises(MachineError, match="not the text '1c3b3'"):
+        e.check("1c3b3")
 
 
 def test_there_are_eight_or_more_and_each_has_a_name_of_its_own() -> None:

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--site", metavar="URL", default="",
-        help="address of a site of xenexplore site: adds a link to the first step that differs",
+        help="address of a site made by xenexplore site: adds a link to the first step that "
+        "differs; default: the environment's XENEXPLORE_SITE",
     )  # fmt: skip
     parser.add_argument(
         "--width", metavar="N", type=int, default=72,

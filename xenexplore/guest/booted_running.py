@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xenexplore.addr import PAGE_SHIFT, Gfn, Gpa, Gva, Range
-from xenexplore.guest.booted import BootedGuest
+from xenexplore.guest.booted import booted_guest
 from xenexplore.guest.layout.regions import Region
 from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.placement.placer import Placer
@@ -34,7 +34,7 @@ class BootedRunning(Running):
     """
 
     def __init__(self, spec: GuestSpec) -> None:
-        self.booted = BootedGuest(spec)
+        self.booted = booted_guest(spec)
         super().__init__(spec, self.booted.memory, self.booted.spaces)
         kernel, physical = self.booted.kernel, self.booted.physical
         self._parts = kernel.parts()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from xenexplore.addr import Gva
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Admitted", "Design", "Parameter", "Precedent"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of an option: a variant, a fix, a size.
 
@@ -40,6 +40,7 @@ class Parameter:
 
     name: str
     default: str | int | bool | tuple[str, ...]
+    _: KW_ONLY
     choices: tuple[str | int | bool, ...] = ()
     help: str = ""
     source: str = "ours"

@@ -220,7 +220,7 @@ def variant(
     Args:
         chosen: text, an option's class, an option with its parameters, or a variant.
         values: parameters besides, by name; they win over those of ``chosen``.
-        label: what to call it; default: the text, or the option's name.
+        label: what to call it; default: the text, or the option's name and ``values``.
         line: line of a scenario's text.
 
     Raises:
@@ -243,7 +243,8 @@ def variant(
     else:
         option, given = option_class(chosen), {}
     pairs = _checked_all(option, {**given, **(values or {})})
-    label = label or variant_text(option.name, pairs if isinstance(chosen, str) else ())
+    told = isinstance(chosen, str) or bool(values)
+    label = label or variant_text(option.name, pairs if told else ())
     return Variant(design=option, label=label, values=pairs, line=line)
 
 

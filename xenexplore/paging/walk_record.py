@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xenexplore.addr import PAGE_SIZE, Gpa, Gva
-from xenexplore.display import mimebundle_of, pretty, text_of
+from xenexplore.display import mimebundle_of, pretty, svg_of, text_of
 from xenexplore.memory.p2m import as_lookup
 from xenexplore.memory.p2m_types import P2mEntry
 from xenexplore.paging.access import Access, WalkEnd
@@ -94,6 +94,10 @@ class Walk(NamedTuple):
     def text(self, *, unicode: bool = False) -> str:
         """The walk as text of 72 columns: the answer, then every level."""
         return text_of(self, unicode=unicode)
+
+    def svg(self, *, theme: str = "light") -> str:
+        """The walk as an SVG document, ``"light"`` or ``"dark"``."""
+        return svg_of(self, theme=theme)
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
         return mimebundle_of(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.addr import Gfn, Gpa, Gva
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.placement import buffers as placed
 from xenexplore.hypercalls.structs import Structs, structs_for
@@ -17,7 +17,7 @@ from xenexplore.session.values import checked_pairs, field_paths
 __all__ = ["Buffer"]
 
 
-class Buffer(Shown):
+class Buffer(Pictured):
     r"""A buffer in a guest's memory, as :meth:`Guest.buffer` places it.
 
     Where it has a struct of Xen's public headers (those of the release that the guest runs

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypercalls.releases import release_of
@@ -22,11 +22,12 @@ from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
-from xenexplore.session.calls import Calls, named_call
+from xenexplore.session.calls import Calls, calls_of, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.on_release import on_release
-from xenexplore.session.tlb import VcpuTlbs
+from xenexplore.session.tabbed import tabbed
+from xenexplore.session.tlb import VcpuTlb, VcpuTlbs
 from xenexplore.session.xen_state import XenState
 
 __all__ = ["Xen"]
@@ -34,7 +35,7 @@ __all__ = ["Xen"]
 _ENTRY = 64
 
 
-class Xen(XenState, Shown):
+class Xen(XenState, Pictured):
     """Xen under one of the designs, with a guest that is running on it.
 
     Making one boots the guest again: its buffers are placed, and what it did by itself so far is
@@ -89,10 +90,10 @@ class Xen(XenState, Shown):
         self._machine = SessionMachine(base, chosen, done)
         guest._machine = self._machine
 
-    @property
+    @tabbed
     def hypercall(self) -> Calls:
         """Make a hypercall: ``xen.hypercall("event_channel_op send", arg=send)``."""
-        return Calls(self)
+        return calls_of(self)
 
     def multicall(
         self,
@@ -219,7 +220,7 @@ class Xen(XenState, Shown):
         """
         self._machine.watch(told)
 
-    @property
+    @tabbed
     def tlb(self) -> VcpuTlbs:
         """Registered buffers, by vCPU: ``xen.tlb[0]``.
 
@@ -227,14 +228,14 @@ class Xen(XenState, Shown):
             MachineError: the design has none.
         """
         self._registered()
-        return VcpuTlbs(self)
+        return VcpuTlbs(VcpuTlb(self, vcpu) for vcpu in range(self.guest.spec.vcpus))
 
-    @property
+    @tabbed
     def trace(self) -> Trace:
         """The session so far: set-up, registrations, calls, actions of the guest."""
         return self._machine.trace()
 
-    @property
+    @tabbed
     def outcome(self) -> Outcome:
         """The verdict on the session so far."""
         return self.trace.outcome

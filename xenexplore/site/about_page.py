@@ -32,7 +32,10 @@ asked of another host; links to the list's archive are followed only when they a
 <p>Every view has a command that prints it as text of 72 columns (<code>xenexplore run
 wrong-vcpu --option software-tlb</code>), draws it, or writes it as one file; and a line of Python
 for JupyterLab. "Save as one file" gives the file that <code>xenexplore html</code> writes, which
-opens without a server.</p></div>"""
+opens without a server.</p>
+<h2>Taking part</h2>
+<p><a href="contributing.html">CONTRIBUTING</a> says how a design, a scenario, a hypercall or a view
+is added, and which test fails first.</p></div>"""
 _LIVE = """<h2>Edit and run</h2>
 <p>"Edit and run" beside a view opens the scenario's text. The model itself runs it, in this
 browser (engine: <a href="engine/NOTICE.txt">Pyodide</a>). "Copy link" then carries the whole text

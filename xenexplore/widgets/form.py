@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import XenexploreError
-from xenexplore.render.web.page import text_html
+from xenexplore.render.web.still import text_html
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.widgets.base import TraceWidget

@@ -21,7 +21,7 @@ from xenexplore.render.plots.counts import (
     draw_sizes,
 )
 from xenexplore.render.plots.plot_text import plot_text
-from xenexplore.render.web.page import folded_html, picture_html
+from xenexplore.render.web.still import folded_html, picture_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

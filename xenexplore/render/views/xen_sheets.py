@@ -81,7 +81,14 @@ def _tlb_table(tlb: VcpuTlb) -> SheetTable:
         ),
         align="rkrkrrlk",
         bad=frozenset(n for n, one in enumerate(entries) if one.stale),
+        keys=tuple(_keys(tlb, one) for one in entries),
     )
+
+
+def _keys(tlb: VcpuTlb, one: RegisteredEntry) -> str:
+    """An entry and the buffers that it covers, as the stepper's views name them."""
+    table = "domain" if tlb.shared else str(tlb.vcpu)
+    return " ".join((f"slot:{table}:{one.slot}", *(f"buf:{name}" for name in one.covers)))
 
 
 def entry_sheet(one: RegisteredEntry) -> Sheet:
