@@ -1,4 +1,4 @@
-"""How a value shows itself at a prompt and in a notebook, whatever room it belongs to.
+"""Display of a value at a prompt and in a notebook, for every room.
 
 A record of a lower room knows nothing of text and pictures: they are drawn by the room above it.
 What derives from :class:`Shown` asks one module for them, by name and only when it is asked

@@ -1,3 +1,3 @@
-"""What the recordings say about each design: replay, coverage, entries, cost."""
+"""Findings of recordings about each design: replay, coverage, entries, cost."""
 
 from __future__ import annotations

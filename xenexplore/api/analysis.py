@@ -1,4 +1,4 @@
-"""What a recording says about the designs: replay, report, sweep, figures."""
+"""Findings of a recording about the designs: replay, report, sweep, figures."""
 
 from __future__ import annotations
 

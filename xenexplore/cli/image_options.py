@@ -1,4 +1,4 @@
-"""What ``walk`` and ``map`` share: which image, which vCPU, which page tables."""
+"""Common options of ``walk`` and ``map``: image, vCPU, page tables."""
 
 from __future__ import annotations
 

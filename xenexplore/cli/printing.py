@@ -1,4 +1,4 @@
-"""What every command that prints shares: ``--json``, ``--unicode``, the output's encoding."""
+"""Common options of every command that prints: ``--json``, ``--unicode``, the output's encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``replay``, ``report`` and ``sweep`` share: which recording, which page sizes, progress."""
+"""Common parts of ``replay``, ``report`` and ``sweep``: recording, page sizes, progress."""
 
 from __future__ import annotations
 

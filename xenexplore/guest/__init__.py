@@ -1,4 +1,4 @@
-"""What the guest owns: kernel address-space layouts and where each kind of buffer lives."""
+"""The guest: kernel address-space layouts and where each kind of buffer lives."""
 
 from __future__ import annotations
 

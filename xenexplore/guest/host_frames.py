@@ -1,4 +1,4 @@
-"""Which machine frames stand behind a guest, and the P2M that says so.
+"""A guest's machine frames and its P2M.
 
 A whole guest's P2M at 4 KiB is hundreds of thousands of entries; here an entry
 is computed from the guest's layout until it is changed.

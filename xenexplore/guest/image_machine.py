@@ -1,4 +1,4 @@
-"""What a memory image says of the machine that it is of: vCPUs, memory, kind of guest."""
+"""The machine that a memory image describes: vCPUs, memory, kind of guest."""
 
 from __future__ import annotations
 

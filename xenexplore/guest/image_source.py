@@ -1,4 +1,4 @@
-"""Which memory image a guest is, and what its file does not say."""
+"""The memory image that a guest is, and facts that its file lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest's kernel does with its pages: place, map, free, share."""
+"""Page operations of a guest's kernel: place, map, free, share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest is to be: the few choices from which a :class:`Domain` is built."""
+"""Specification of a guest: the few choices from which a :class:`Domain` is built."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What Xen does with a hypercall: entry, dispatch, copies, continuation, multicall."""
+"""Xen's handling of a hypercall: entry, dispatch, copies, continuation, multicall."""
 
 from __future__ import annotations

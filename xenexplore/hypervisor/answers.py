@@ -1,4 +1,4 @@
-"""What Xen's answers contain, as far as the model goes."""
+"""Contents of Xen's answers, as far as they are modelled."""
 
 from __future__ import annotations
 

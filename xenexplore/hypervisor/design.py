@@ -1,4 +1,4 @@
-"""What an option must say: how a call is prepared, encoded, resolved and finished.
+"""Base class of an option: how a call is prepared, encoded, resolved and finished.
 
 The hypervisor model executes one and the same hypercall under any option.  An
 option is a :class:`Design`: the guest's part before and after, and Xen's part,

@@ -1,4 +1,4 @@
-"""What came of a run, computed from its recorded steps and nothing else."""
+"""Outcome of a run, computed from its recorded steps and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all designs with physical addresses share: the guest's translation, Xen's resolution."""
+"""Common parts of designs with physical addresses: the guest's translation, Xen's resolution."""
 
 from __future__ import annotations
 

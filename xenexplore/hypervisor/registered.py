@@ -1,4 +1,4 @@
-"""What the designs with registered buffers share: register, look up, fall back, purge."""
+"""Common parts of designs with registered buffers: register, look up, fall back, purge."""
 
 from __future__ import annotations
 

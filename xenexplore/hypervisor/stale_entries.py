@@ -1,4 +1,4 @@
-"""What designs with registered buffers admit of guests that do not purge."""
+"""Hazards of registered buffers in guests that do not purge."""
 
 from __future__ import annotations
 

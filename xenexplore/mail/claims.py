@@ -1,4 +1,4 @@
-"""What a mail says came out of a run: our own texts, pasted into it.
+"""Outcomes that a mail states: our own texts, pasted into it.
 
 Read are the two texts that xenexplore prints: a run's (its head, the line of the option,
 ``outcome:``) and a comparison's table.

@@ -1,4 +1,4 @@
-"""Where an answer can be looked at: its run and its step, in a site."""
+"""Link to an answer in a site: its run and its step, in a site."""
 
 from __future__ import annotations
 

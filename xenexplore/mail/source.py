@@ -1,4 +1,4 @@
-"""What a command line or a call names as a scenario: a built-in, a file, a mail with one in it."""
+"""Scenario sources of a command line or a call: a built-in, a file, a mail with one in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader found in a file of guest memory: segments, registers, clues, and what is wrong."""
+"""Contents of a file of guest memory: segments, registers, clues, and what is wrong."""
 
 from __future__ import annotations
 

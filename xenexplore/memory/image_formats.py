@@ -1,4 +1,4 @@
-"""What a file is by how it begins: a format that is read, or one with a way to convert it.
+"""Format of a file by its first bytes: a format that is read, or one with a way to convert it.
 
 ``FILE`` stands for the file.  Commands were tried with Debian 12's tools; one that we
 had no machine or tool to try with says that it is the manual's.  What its

@@ -1,4 +1,4 @@
-"""What kind of memory image a file is, told by its first bytes, and its reader."""
+"""Kind of memory image by its first bytes, and its reader."""
 
 from __future__ import annotations
 

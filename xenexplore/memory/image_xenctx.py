@@ -1,4 +1,4 @@
-"""What ``xenctx`` printed of a Xen domain's vCPUs, with ``-a`` (control registers).
+"""Output of ``xenctx`` on a Xen domain's vCPUs, with ``-a`` (control registers).
 
 There is no EFER in it, nor whether the domain is PV.  A vCPU in long mode is printed with
 ``rip:``, any other with ``cs:eip:``.

@@ -1,4 +1,4 @@
-"""What came of one hypervisor access to one piece of a guest's memory."""
+"""Result of one hypervisor access to one piece of a guest's memory."""
 
 from __future__ import annotations
 

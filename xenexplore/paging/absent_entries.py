@@ -1,4 +1,4 @@
-"""What kernels keep in page-table entries that are not present: the CPU ignores all of it."""
+"""Kernels' contents of page-table entries that are not present: the CPU ignores all of it."""
 
 from __future__ import annotations
 

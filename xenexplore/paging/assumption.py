@@ -1,4 +1,4 @@
-"""What is taken for what an image does not say."""
+"""Assumptions in place of facts that an image lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a walk needs to know, from what an image says and what the caller tells.
+"""Parameters of a walk, from the image and the caller.
 
 Images leave much unsaid.  What is then assumed is listed, so that it can be
 printed; what cannot be assumed (PKRU) is left open, see

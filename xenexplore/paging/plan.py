@@ -1,4 +1,4 @@
-"""How a paging mode is walked: levels, index fields, reserved bits; prepared once per state."""
+"""Parameters of a paging mode: levels, index fields, reserved bits; prepared once per state."""
 
 from __future__ import annotations
 

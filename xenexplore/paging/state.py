@@ -1,4 +1,4 @@
-"""What a walk depends on besides memory: control registers, flags, and the CPU's limits."""
+"""A walk's inputs besides memory: control registers, flags, and the CPU's limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of value shows of itself: the one table of texts and pictures.
+"""Displays of every kind of value: the one table of texts and pictures.
 
 :mod:`xenexplore.display` comes here for whatever derives from ``Shown``, so that the rooms
 below know nothing of drawing.  Renderers are imported when they are first needed.

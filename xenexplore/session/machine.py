@@ -1,4 +1,4 @@
-"""What a session has done so far: a scenario that grows, and the machine that it has led to.
+"""State of a session: a scenario that grows, and the machine that it has led to.
 
 Every operation at the prompt becomes an action of the scenario language and is performed by
 the code that runs scenarios, so that the session's text replays it.  An operation that

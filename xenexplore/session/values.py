@@ -1,4 +1,4 @@
-"""What may be given at the prompt where the scenario language takes a value."""
+"""Values at the prompt that the scenario language takes."""
 
 from __future__ import annotations
 

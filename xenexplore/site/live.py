@@ -1,4 +1,4 @@
-"""What the page asks of the model when it runs inside the browser: text in, JSON out."""
+"""Interface of the page to the model inside the browser: text in, JSON out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each recording says about the designs: the report, with its figures beside it."""
+"""Pages of the recordings' findings: the report, with its figures beside it."""
 
 from __future__ import annotations
 

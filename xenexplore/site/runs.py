@@ -1,4 +1,4 @@
-"""What a site holds of one scenario: its runs, packed, and their descriptions."""
+"""A scenario in a site: its runs, packed, and their descriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step is, what it cites, and the recorder that makes a tree of steps."""
+"""Base class of steps, citations, and the recorder that makes a tree of steps."""
 
 from __future__ import annotations
 

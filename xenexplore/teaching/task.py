@@ -1,4 +1,4 @@
-"""What an exercise is made of: words, the session it begins with, a judge of answers."""
+"""Parts of an exercise: words, initial session, judge of answers."""
 
 from __future__ import annotations
 

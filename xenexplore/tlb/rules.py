@@ -1,4 +1,4 @@
-"""What may be registered: the refusals, and their error numbers.
+"""Rules for registration: the refusals, and their error numbers.
 
 The thread never says what Xen returns for a range it does not like, so every
 errno here is **ours**, chosen after what Xen returns elsewhere for the like:

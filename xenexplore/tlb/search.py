@@ -1,4 +1,4 @@
-"""How Xen could find the entry for an address, and the compares each way makes.
+"""Ways to find the entry for an address, and the compares of each.
 
 A *compare* is one entry held against the address (bounds and tag together).
 What each structure would really do is done here, so that its count is counted

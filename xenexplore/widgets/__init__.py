@@ -1,3 +1,3 @@
-"""What JupyterLab shows; holds views, never the model."""
+"""JupyterLab's widgets; they hold views, never the model."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the lab's own widgets share: one ES module, data sent once, a fallback in every bundle."""
+"""Base of the lab's stepping widgets: one ES module, data sent once, a fallback in every bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lab's forms share: controls above, a message, one view below, and a clean end."""
+"""Base of the lab's forms: controls above, a message, one view below, and a clean end."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What is measured on a workload: coverage, entries, curves, sizes, costs."""
+"""Measurements on a workload: coverage, entries, curves, sizes, costs."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How large buffers are: page crossings, what flat addresses and lists carry, bounce room."""
+"""Sizes of buffers: page crossings, flat addresses and lists, bounce pages."""
 
 from __future__ import annotations
 

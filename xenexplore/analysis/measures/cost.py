@@ -1,4 +1,4 @@
-"""What counts cost, by a stated table: counted instructions, or the user's nanoseconds.
+"""Cost of counts, by a stated table: counted instructions, or the user's nanoseconds.
 
 The built-in table has instructions of Xen, each counted in a recording or computed from
 such counts; nothing in it is a guess, and what was not counted is named and left out.

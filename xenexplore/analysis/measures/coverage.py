@@ -1,4 +1,4 @@
-"""How far registrations get: shares of accesses by region, and hit rates as ranges are added."""
+"""Coverage of registrations: shares of accesses by region, and hit rates as ranges are added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many registered buffers are needed to serve 90, 99, 99.9 or 100% of the accesses.
+"""Number of registered buffers that serve 90, 99, 99.9 or 100% of the accesses.
 
 Known in hindsight: what serves most per entry comes first.  A guest must
 register before the first use and cannot know, so a real one needs at least these.

@@ -1,4 +1,4 @@
-"""Which hypercalls registers alone can carry (FastABI), by sub-op and weighted by use."""
+"""Hypercalls that registers alone can carry (FastABI), by sub-op and weighted by use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is replayed: variants of the options, each checked against its replay model."""
+"""Replayed variants of the options, each checked against its replay model."""
 
 from __future__ import annotations
 

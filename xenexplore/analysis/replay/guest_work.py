@@ -1,4 +1,4 @@
-"""What the guest does before and after its calls under a design, and which calls it cannot make.
+"""The guest's work before and after its calls under a design, and the calls it cannot make.
 
 The design's replay model says what is done to which buffer; here that becomes sums.
 """

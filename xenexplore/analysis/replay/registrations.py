@@ -1,4 +1,4 @@
-"""What a guest could register, given what a recording shows of its address space."""
+"""Ranges that a guest could register, given the address space in a recording."""
 
 from __future__ import annotations
 

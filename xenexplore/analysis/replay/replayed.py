@@ -1,4 +1,4 @@
-"""What a replay gives: a verdict for each access, and counts of one domain's calls."""
+"""Results of a replay: a verdict for each access, and counts of one domain's calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Xen executed for a workload's hypercalls, as far as the recording counted it."""
+"""Instructions that Xen executed for a workload's hypercalls, as far as they were counted."""
 
 from __future__ import annotations
 

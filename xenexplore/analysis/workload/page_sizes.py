@@ -1,4 +1,4 @@
-"""What a look-up costs in one host and guest: page sizes of the P2M and of the guest's tables."""
+"""Cost of a look-up in one host and guest: page sizes of the P2M and of the guest's tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which accesses a registration over a whole region serves."""
+"""Accesses that a registration over a whole region serves."""
 
 from __future__ import annotations
 

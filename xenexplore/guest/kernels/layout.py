@@ -1,4 +1,4 @@
-"""What a kernel's address space is made of: boot mappings, areas, kinds of place."""
+"""Parts of a kernel's address space: boot mappings, areas, kinds of place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where one boot of Linux put things, taken from page tables, registers and memory.
+"""Address-space layout of one boot of Linux, taken from page tables, registers and memory.
 
 KASLR moves the image, the directmap, vmalloc and vmemmap.  Each function here
 reads some evidence and returns bases that say so; none knows a default.

@@ -1,3 +1,3 @@
-"""Where buffers go: frames, addresses, placements."""
+"""Placement of buffers: frames, addresses, allocators."""
 
 from __future__ import annotations

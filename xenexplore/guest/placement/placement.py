@@ -1,4 +1,4 @@
-"""What is asked of the placer, and where a buffer then goes."""
+"""Requests to the placer, and the resulting placements."""
 
 from __future__ import annotations
 

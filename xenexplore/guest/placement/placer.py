@@ -1,4 +1,4 @@
-"""Where a buffer goes: address and frames, by the manner of its kind.
+"""Placement of a buffer: address and frames, by its kind.
 
 Nothing is mapped or written here: a :class:`Placement` says what is to be done and
 :class:`~xenexplore.guest.domain.Domain` does it.

@@ -1,4 +1,4 @@
-"""What changed between releases in the paths that copies take, rather than in one hypercall."""
+"""Changes between releases in the paths that copies take, rather than in one hypercall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known and what is free while a copy plan runs.
+"""Known and free values while a copy plan runs.
 
 A value is a plain integer, or a :class:`Free`: ``scale * variable + offset``.
 A variable is bound when an observed access decides it; until then its bounds

@@ -1,4 +1,4 @@
-"""What differs between two releases of Xen: hypercalls, sub-ops, structs, plans."""
+"""Differences between two releases of Xen: hypercalls, sub-ops, structs, plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said of an entry as a whole: handles, limits, who sees it."""
+"""Properties of a whole entry: handles, limits, callers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes between a copy plan and its driver: calls, copies, choices, outcomes."""
+"""Events between a copy plan and its driver: calls, copies, choices, outcomes."""
 
 from __future__ import annotations
 

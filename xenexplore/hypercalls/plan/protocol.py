@@ -1,4 +1,4 @@
-"""What a frame of a copy plan needs of the interpreter that runs it."""
+"""The interface that a copy plan's frame needs of its interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each walk of a batch can end, decided once for the batch and looked up for each address.
+"""Possible ends of a batch's walks, decided once for the batch and looked up for each address.
 
 ======  ======================================================
 bits    of a result word

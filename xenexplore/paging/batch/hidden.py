@@ -1,4 +1,4 @@
-"""How much of an address space the tables that are not in memory hide."""
+"""Size of the address space hidden by missing tables."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What a recording contains: summary, layouts, buffers, an index of calls."""
+"""Contents of a recording: summary, layouts, buffers, an index of calls."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What limits a recording's figures to its own machine and workload."""
+"""Limits of a recording's figures: its own machine and workload."""
 
 from __future__ import annotations
 

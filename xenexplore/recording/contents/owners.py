@@ -1,4 +1,4 @@
-"""Whose vmalloc'ed memory a hypercall's arrays are in, as far as the call tells.
+"""Owner of the vmalloc'ed memory of a hypercall's arrays, as far as the call tells.
 
 Inferred, not seen: of the drivers of Linux 6.1 to 6.12 that hand vmalloc'ed arrays to
 grant_table_op, there is one.  xen-netback allocates ``struct xenvif_queue`` with

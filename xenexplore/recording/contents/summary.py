@@ -1,4 +1,4 @@
-"""What a recording holds: hypercalls, copies, walks, and where the buffers lay.
+"""Summary of a recording: hypercalls, copies, walks, and where the buffers lay.
 
 Every figure is this recording's and its workload's, not every system's.
 """

@@ -1,4 +1,4 @@
-"""What a recorded hypercall's structs must have held, as far as its copies tell."""
+"""Struct contents of a recorded hypercall, as far as its copies determine them."""
 
 from __future__ import annotations
 

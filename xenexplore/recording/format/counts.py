@@ -1,4 +1,4 @@
-"""What Xen executed for each record: instructions, loads and stores (version 2 of the format).
+"""Xen's counts for each record: instructions, loads and stores (version 2 of the format).
 
 Only Xen's own code counts, between its image's first and last address.  What
 an interrupt ran in between is in the counts too; see ``interrupts``.  Counts

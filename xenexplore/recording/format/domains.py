@@ -1,4 +1,4 @@
-"""Which domain a record belongs to."""
+"""Domain that a record belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the header of a recording says about the machine, and what that limits.
+"""The header of a recording: its machine, and the limits that follow.
 
 Version 2 requires it; a version 1 header says what its recorder liked, and the
 values that it does not tell are None or empty.

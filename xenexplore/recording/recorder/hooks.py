@@ -1,4 +1,4 @@
-"""Which functions of Xen are hooked, and where its symbol file says they are."""
+"""Hooked functions of Xen, and their addresses by its symbol file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user asks of the recorder."""
+"""Options of the recorder."""
 
 from __future__ import annotations
 

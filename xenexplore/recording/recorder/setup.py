@@ -1,4 +1,4 @@
-"""What a recording needs, prepared in one folder: the emulator, Xen, a kernel, the plugin.
+"""Set-up of the recorder in one folder: the emulator, Xen, a kernel, the plugin.
 
 Nothing is installed on the machine and nothing needs root.  Each part has a stamp
 that names what it was made from; a part whose stamp fits is left as it is.

@@ -1,4 +1,4 @@
-"""How wide text is, and where it breaks: measured in DejaVu, the widest of the fonts named.
+"""Width of text and its line breaks: measured in DejaVu, the widest of the fonts named.
 
 A system font that is narrower leaves more white; nothing runs into its neighbour.
 """

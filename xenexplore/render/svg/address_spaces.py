@@ -1,4 +1,4 @@
-"""Where the buffer lives: the linear address space beside guest-physical memory."""
+"""View "Where the buffer lives": the linear address space beside guest-physical memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the step means: its sentence, the rule behind it, counts so far, what is worth noticing."""
+"""View of a step's meaning: its sentence, the rule behind it, counts so far, notes."""
 
 from __future__ import annotations
 

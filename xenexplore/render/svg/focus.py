@@ -1,4 +1,4 @@
-"""Where the current copy has got to: its pieces, linear and guest-physical, as far as is known."""
+"""Progress of the current copy: its pieces, linear and guest-physical, as far as is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the address-space map shows at a step: blocks, marks and links, before any pixel."""
+"""Contents of the address-space map at a step: blocks, marks and links, before any pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How Xen gets there: the rows of a copy, done, current and still to come."""
+"""View "How Xen gets there": the rows of a copy, done, current and still to come."""
 
 from __future__ import annotations
 

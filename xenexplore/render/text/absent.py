@@ -1,4 +1,4 @@
-"""What a kernel keeps in an entry that is not present, in words."""
+"""Description of an entry that is not present."""
 
 from __future__ import annotations
 

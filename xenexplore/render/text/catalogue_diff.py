@@ -1,4 +1,4 @@
-"""What differs between two releases of Xen, in 72 columns."""
+"""Differences between two releases of Xen, in 72 columns."""
 
 from __future__ import annotations
 

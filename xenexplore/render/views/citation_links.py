@@ -1,4 +1,4 @@
-"""Where a citation can be read: a mail in the list archive, a file of Xen at its release."""
+"""Link of a citation: a mail in the list archive, a file of Xen at its release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each kind of step is drawn: one registered rule, for every view."""
+"""Drawing rules: one for each kind of step, for every view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a guest, its buffers, tables and memory show at the prompt."""
+"""Sheets of a guest, its buffers, tables and memory at the prompt."""
 
 from __future__ import annotations
 

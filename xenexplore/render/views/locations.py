@@ -1,4 +1,4 @@
-"""Where things are: the region and buffer of an address, the buffer that holds a frame."""
+"""Locations: the region and buffer of an address, the buffer that holds a frame."""
 
 from __future__ import annotations
 

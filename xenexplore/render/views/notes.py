@@ -1,4 +1,4 @@
-"""What is worth noticing at a step: said from the recorded steps, not from a scenario's prose."""
+"""Notes at a step: made from the recorded steps, not from a scenario's prose."""
 
 from __future__ import annotations
 

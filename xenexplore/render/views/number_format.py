@@ -1,4 +1,4 @@
-"""How views spell numbers: addresses in groups, entries in groups, sizes as people say them."""
+"""Spelling of numbers: addresses in groups, entries in groups, sizes as people say them."""
 
 from __future__ import annotations
 

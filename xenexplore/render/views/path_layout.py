@@ -1,4 +1,4 @@
-"""Where the path of one piece goes on paper, and which bits of its address choose each entry."""
+"""Layout of the path of one piece, and the address bits that choose each entry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each object at the prompt shows: its sheet, by its class."""
+"""Sheet of each object at the prompt, by its class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Xen and its tables of registered buffers show at the prompt."""
+"""Sheets of Xen and its tables of registered buffers at the prompt."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What a browser shows: the offline page, the report page, the stepper's sources."""
+"""Parts for a browser: the offline page, the report page, the stepper's sources."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a stepper shows, computed once: words, rows, pieces, counts and notes of every step.
+"""Contents of a stepper, computed once: words, rows, pieces, counts and notes of every step.
 
 The browser lays out and draws; what it says comes from here.  What repeats is
 written once and named by its place in a list, so that a long run adds little.

@@ -1,4 +1,4 @@
-"""What every action of a scenario has."""
+"""Common parts of a scenario's actions."""
 
 from __future__ import annotations
 

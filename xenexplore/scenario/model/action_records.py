@@ -1,4 +1,4 @@
-"""What can happen in a scenario: one frozen record per action."""
+"""Actions of a scenario: one frozen record each."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""What runs a scenario, and what a run leaves: trace, comparison, matrix."""
+"""Running a scenario, and the results: trace, comparison, matrix."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where two runs of one scenario first do something else."""
+"""First difference between two runs of one scenario."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the readers of actions read from and check against."""
+"""Source and checks for the readers of actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a TOML text each key stands: what tomllib does not say."""
+"""Line of each key in a TOML text, which tomllib does not give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a link to a view says: which run, which step, or the scenario's whole text.
+"""Links to a view: run, step, or the scenario's whole text.
 
 A link is a page's address with a fragment, which no server is sent::
 

@@ -1,4 +1,4 @@
-"""How keys, values and tables of a scenario are spelled as TOML."""
+"""Spelling of a scenario's keys, values and tables as TOML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which faults are known: what a design says of itself, and what a scenario expects of it."""
+"""Admitted faults: declared by a design, or expected by a scenario."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all recordings together say, as a mail that can be posted as it stands."""
+"""Findings of all recordings, as a mail ready to post."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the catalogue explains a recording, as text for a mail."""
+"""Match of a recording with the catalogue, as text for a mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording holds, as text for a mail."""
+"""Summary of a recording, as text for a mail."""
 
 from __future__ import annotations
 

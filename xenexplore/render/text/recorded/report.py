@@ -1,4 +1,4 @@
-"""What a recording says about the designs: one page of 72 columns, for a mail."""
+"""Findings of a recording about the designs: one page of 72 columns, for a mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Xen executed for recorded hypercalls, and what each design would save of it."""
+"""Instructions that Xen executed for recorded hypercalls, and each design's savings."""
 
 from __future__ import annotations
 
