@@ -168,10 +168,11 @@ did you mean 'memory'?
 
         if (call is None) == (row is None):
             raise MachineError("from_recording() takes the hypercall's number (call=), or its row=")
-        if isinstance(recording, str | PathLike):
-            read = read_recording(fspath(recording))
-        else:
-            read = recording
+        read = (
+            read_recording(fspath(recording))
+            if isinstance(recording, str | PathLike)
+            else recording
+        )
         if row is None:
             assert call is not None
             row = find_row(read, call, domain=domain)
