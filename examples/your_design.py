@@ -39,7 +39,7 @@ class LastWalkCured(LastWalk):
     ident = "LW2"
 
     def key(self, access, page):
-        # An area's update is no part of a hypercall: nothing is remembered for it.
+        # An area's update is not part of a hypercall: nothing is remembered for it.
         inside = access.number if access.number is not None else object()
         return inside, access.current, access.writes, page
 

@@ -100,7 +100,7 @@ assert xen.tlb[0][0].stale == (send.va.page,)
 xen.tlb[0]
 
 # %% [markdown]
-# ## Mend it
+# ## Fix it
 #
 # A guest that remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
 
@@ -124,7 +124,7 @@ xen.tlb
 # %% [markdown]
 # ## The session is text
 #
-# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, to the byte.
+# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, byte for byte.
 
 # %%
 text = xen.scenario(name="stale-stack", title="A stack buffer, remapped").text()
@@ -132,7 +132,7 @@ assert xe.run(xe.parse(text), xen.design).to_json() == xen.trace.to_json()
 print(text)
 
 # %% [markdown]
-# The other way round, any scenario is a guest to go on with, and so is any recorded hypercall:
+# Conversely, any scenario is a guest to continue with, and so is any recorded hypercall:
 
 # %%
 dom0 = xe.Guest.from_recording("pvh", call=2621)
@@ -155,7 +155,7 @@ e = xe.exercise("find-the-frame")
 e
 
 # %% [markdown]
-# A wrong answer is told, without the right one:
+# A wrong answer gets an explanation, without the right one:
 
 # %%
 verdict = e.check(e.guest.buffers["send"].va.value >> 12)
@@ -165,8 +165,8 @@ verdict
 # %% [markdown]
 # ## Conclusion
 #
-# Registering takes a walk away. In exchange the guest owes Xen a purge for each remap of what is registered, on each vCPU that
-# registered it: one that is forgotten is silent, since the call still succeeds.
+# Registration saves a walk. In exchange the guest owes Xen a purge for each remap of a registered buffer, on each vCPU that registered it: a
+# forgotten purge is silent, since the call still succeeds.
 #
 # ## What would change this conclusion
 #

@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from xenexplore.scenario.library.builtin import ScenarioList as ScenarioList
     from xenexplore.scenario.library.builtin import builtin_names as scenarios
     from xenexplore.scenario.model.scenario import Scenario as Scenario
+    from xenexplore.scenario.run.address import use_site as use_site
     from xenexplore.scenario.run.comparison import Comparison as Comparison
     from xenexplore.scenario.run.matrix import Matrix as Matrix
     from xenexplore.scenario.run.matrix import matrix as matrix
@@ -273,6 +274,7 @@ __all__ = [
     "sweep",
     "thread",
     "trial",
+    "use_site",
     "variant",
     "walk",
     "walk_piece",
@@ -394,6 +396,7 @@ _NAMES = {
     "sweep": "api.analysis:sweep",
     "thread": "api.mail:thread",
     "trial": "scenario.trial.trial:trial",
+    "use_site": "scenario.run.address:use_site",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
     "walk_piece": "hypervisor.linear:walk_piece",

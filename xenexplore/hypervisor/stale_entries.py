@@ -18,7 +18,7 @@ STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
     "stale-entry": (
         48,
         (
-            "an entry that the guest does not purge when it remaps goes on being used, as the "
+            "an entry that the guest does not purge when it remaps remains in use, as the "
             "scenario expects of software-tlb (Marquis' patch of 28 Jul 2020, of an area that is "
             "translated once)"
         ),

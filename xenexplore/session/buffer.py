@@ -51,7 +51,7 @@ class Buffer(Pictured):
 
     @property
     def name(self) -> str:
-        """What the session's text calls it."""
+        """Name in the session's text."""
         return self._name
 
     @property
@@ -68,7 +68,7 @@ class Buffer(Pictured):
 
     @property
     def spec(self) -> BufferSpec:
-        """What the session's text says of it."""
+        """Its description in the session's text."""
         return self._guest._spec_of(self._name)
 
     @property
@@ -103,7 +103,7 @@ class Buffer(Pictured):
 
     @property
     def vcpu(self) -> int:
-        """The vCPU that it belongs to (stack, per-CPU), or was placed from."""
+        """The vCPU that it belongs to (stack, per-CPU), or that placed it."""
         return self.placed.vcpu
 
     @property
@@ -244,7 +244,7 @@ class Buffer(Pictured):
             at = self.spec.contents.at + key * size
             number = value if isinstance(value, int) else getattr(value, "value", None)
             if not isinstance(number, int) or not 0 <= number < 1 << 8 * size:
-                raise MachineError(f"{value!r} is no {self.struct} of {size} bytes")
+                raise MachineError(f"{value!r} is not a {self.struct} of {size} bytes")
             self.write(number.to_bytes(size, "little"), at)
         else:
             raise MachineError("set a field by its path, an element by its index, bytes by write()")

@@ -68,7 +68,7 @@ class Guest(GuestState, Pictured):
     >>> Guest("linux", memry="1 GiB")
     Traceback (most recent call last):
     ...
-    xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of xen, type, \
+    xenexplore.errors.MachineError: no property of a guest 'memry': expected one of xen, type, \
 memory, vcpus, encryption, p2m_order, la57, gib_pages, smap, pti, paging, seed, image; \
 did you mean 'memory'?
     """
@@ -106,8 +106,7 @@ did you mean 'memory'?
         >>> list(guest.buffers), len(guest.pending)
         (['stack'], 1)
         """
-        # Imported here: a guest that is built needs no reader of scenarios.
-        from xenexplore.scenario.library.builtin import find_scenario
+        from xenexplore.scenario.library.builtin import find_scenario  # not needed to build one
         from xenexplore.scenario.text.loader import parse_scenario
 
         if isinstance(scenario, str):
@@ -131,10 +130,9 @@ did you mean 'memory'?
 
         Raises:
             ImageError: the image cannot be read or does not say where its page tables are.
-            MachineError: it is no image of a 64-bit guest of this type.
+            MachineError: it is not an image of a 64-bit guest of this type.
             OSError: the file cannot be opened.
         """
-        # Imported here: a guest that is built needs no reader of images.
         from xenexplore.guest.image_machine import image_spec
 
         return cls(image_spec(file, **keywords))
@@ -193,7 +191,7 @@ did you mean 'memory'?
 
     @tabbed
     def p2m(self) -> P2mView:
-        """Guest frames to machine frames; a PV guest has none that a look-up goes through."""
+        """Guest frames to machine frames; a PV guest has none."""
         return P2mView(self)
 
     @tabbed
@@ -245,7 +243,7 @@ did you mean 'memory'?
         return walk(reader, state, va, access, Manner.XEN if by == "xen" else Manner.CPU)
 
     def remap(self, buffer: Buffer | str, frames: Any = None) -> Buffer:
-        """Map other frames at a buffer's address; nothing is copied, and Xen is not told.
+        """Map other frames at a buffer's address; nothing is copied, and Xen is not notified.
 
         Args:
             buffer: which.
@@ -299,7 +297,7 @@ did you mean 'memory'?
         return self._on(buffer, lambda name: records.SetP2mType(buffer=name, type=str(type)))
 
     def run_on(self, vcpu: int, process: str) -> None:
-        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not told.
+        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not notified.
 
         Args:
             vcpu: which.
@@ -340,7 +338,7 @@ def _checked(choices: Mapping[str, object]) -> dict[str, Any]:
     given = dict(choices)
     for name in given:
         if name not in known:
-            raise no_such("choice of a guest", name, known)
+            raise no_such("property of a guest", name, known)
     if "memory" in given:
         size = parse_size(given["memory"])
         if size is None:

@@ -110,7 +110,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
 
     @property
     def capacity(self) -> int | None:
-        """Slots; None: as many as are asked for."""
+        """Slots; None: unlimited."""
         return self._held.tables.table(self.vcpu).capacity
 
     @property
@@ -213,11 +213,11 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         is_global: bool = False,
         label: str = "",
     ) -> TlbInsert:
-        """Register an exact range, whether it is right or not.
+        """Register an exact range, correct or not.
 
         Args:
             va: first linear address.
-            pa: guest-physical address that it is said to stand for.
+            pa: guest-physical address that it maps to.
             size: bytes.
             is_global: declared the same in every address space.
             label: a name for people.

@@ -78,7 +78,7 @@ class Xen(XenState, Pictured):
         **parameters: object,
     ) -> None:
         if not isinstance(guest, Guest):
-            raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
+            raise MachineError(f"{guest!r} is not a guest: make one with xe.Guest('linux')")
         self.guest = guest
         past = guest._machine
         chosen = _design(design, past.base, parameters)
@@ -153,7 +153,7 @@ class Xen(XenState, Pictured):
     def register_runstate(
         self, area: Buffer, argument: Buffer, *, subject: int = 0, vcpu: int = 0
     ) -> Trace:
-        """VCPUOP_register_runstate_memory_area, or what the design has in its place.
+        """VCPUOP_register_runstate_memory_area, or the design's equivalent.
 
         Args:
             area: the runstate area, 48 bytes.
@@ -191,7 +191,7 @@ class Xen(XenState, Pictured):
         return self._perform(action, "a 32-bit caller calls populate_physmap")
 
     def replay(self, count: int | None = None) -> Trace:
-        """Do what the guest's scenario or recording has not done yet.
+        """Perform the pending actions of the guest's scenario or recording.
 
         Args:
             count: how many actions; None: all.
@@ -207,7 +207,7 @@ class Xen(XenState, Pictured):
         return self.trace
 
     def undo(self) -> ActionSpec | None:
-        """Take the last action back, the guest's or Xen's; returns it, or None."""
+        """Undo the last action, the guest's or Xen's; returns it, or None."""
         return self._live().undo()
 
     def watch(self, told: Callable[[int], None]) -> None:
@@ -232,16 +232,16 @@ class Xen(XenState, Pictured):
 
     @tabbed
     def trace(self) -> Trace:
-        """Everything so far: set-up, registrations, calls, what the guest did meanwhile."""
+        """The session so far: set-up, registrations, calls, actions of the guest."""
         return self._machine.trace()
 
     @tabbed
     def outcome(self) -> Outcome:
-        """The verdict over everything so far."""
+        """The verdict on the session so far."""
         return self.trace.outcome
 
     def scenario(self, name: str = "", title: str = "") -> Scenario:
-        """The session as a scenario; its text replays it, byte for byte the same trace.
+        """The session as a scenario; its text replays to the same trace, byte for byte.
 
         Args:
             name: what to call it from now on: small letters, digits, dashes.
@@ -255,7 +255,7 @@ class Xen(XenState, Pictured):
 
     @property
     def actions(self) -> tuple[ActionSpec, ...]:
-        """What has been done so far, as the scenario has it."""
+        """The actions so far, as in the scenario."""
         return tuple(self._machine.actions)
 
     def __dir__(self) -> list[str]:

@@ -109,7 +109,7 @@ class TlbLookup(Step, Pictured):
             return "miss"
         name = f" ({self.label})" if self.label else ""
         if self.gpa is None:
-            return f"slot {self.slot}{name} holds only {self.covered} of them, which is a miss,"
+            return f"slot {self.slot}{name} covers only {self.covered} of them, which is a miss,"
         part = "" if self.covered == self.size else f" for the first {self.covered}"
         return f"hit in slot {self.slot}{name}, guest-physical {self.gpa.hex()}{part},"
 

@@ -63,7 +63,7 @@ class Exercise(Shown):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "xen" and not isinstance(value, Xen):
-            raise MachineError(f"{value!r} is no session: expected xe.Xen(guest, design=...)")
+            raise MachineError(f"{value!r} is not a session: expected xe.Xen(guest, design=...)")
         super().__setattr__(name, value)
 
     @tabbed

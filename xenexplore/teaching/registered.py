@@ -70,7 +70,7 @@ TASKS: Final = (
     ),
     Task(
         name="stale-entry",
-        title="Cure an entry that has gone stale",
+        title="Repair a stale entry",
         asks=(
             "guest.buffers['send'] is registered; then the guest mapped another frame at its "
             "address. A call now reads the frame that was there before. Make a call right "

@@ -24,7 +24,7 @@ def _in_frame(xen: Xen, answer: Any) -> Judged:
         return Judged(ok=True, says=f"gfn {gfn.value:#x} is behind the first byte of 'send'")
     value = getattr(answer, "value", answer)
     if isinstance(value, int) and value >> 12 == gfn.value:
-        return Judged(ok=False, says="that is the guest-physical address; the frame is asked for")
+        return Judged(ok=False, says="that is the guest-physical address; the answer is the frame")
     shown = f"{value:#x}" if isinstance(value, int) else repr(answer)
     return Judged(ok=False, says=f"frame {shown} is not behind the first byte of 'send'")
 
@@ -38,7 +38,7 @@ def _unmapped_above() -> Xen:
 def _failed_level(xen: Xen, answer: Any) -> Judged:
     walk = xen.guest.walk(xen.guest.buffers["send"])
     if walk.ok:
-        return Judged(ok=False, says="the walk does not fail any more: reset() the exercise")
+        return Judged(ok=False, says="the walk no longer fails: reset() the exercise")
     assert walk.failed_level is not None
     if same_number(answer, walk.failed_level):
         return Judged(ok=True, says=f"the entry of level {answer} is not present")

@@ -51,6 +51,9 @@ class ComparisonView(TraceWidget):
         data = comparison_json(comparison).decode()
         return {"data": data, "step": step, "code": page_python(comparison)}
 
+    def shown(self) -> Comparison:
+        return self.comparison
+
     def text(self) -> str:
         """The comparison as a 72-column table."""
         return comparison_text(self.comparison)

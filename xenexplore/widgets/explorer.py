@@ -26,7 +26,7 @@ _MOST_ROWS = 6
 
 
 class Explorer(Form):
-    """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
+    """Live views of a session at the prompt: map, registered buffers, path, page tables.
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
     at its first step, a registration on the map and in its table, a remapped buffer with
@@ -47,9 +47,9 @@ class Explorer(Form):
     _view: Stepper | None = None
 
     def __new__(cls, xen: object, *, play: bool = True) -> Self:  # noqa: ARG004
-        """Refuse what is no session before there is a widget to close."""
+        """Refuse what is not a session before there is a widget to close."""
         if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+            raise MachineError(f"{xen!r} is not a session: expected xe.Xen(guest, design=...)")
         made: Self = super().__new__(cls)
         return made
 
@@ -62,7 +62,7 @@ class Explorer(Form):
             options=[_NONE], description="Buffer", rows=1,
             tooltip="whose page-table entries and registered ranges are marked below",
         )  # fmt: skip
-        undo = ipw.Button(description="Undo", tooltip="take the last operation back")
+        undo = ipw.Button(description="Undo", tooltip="undo the last operation")
         text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
         self._play = ipw.Checkbox(
             value=play, description="Play", indent=False, layout=ipw.Layout(width="auto"),
@@ -154,7 +154,7 @@ class Explorer(Form):
             self._paint()
 
     def _picked(self, keys: str) -> None:
-        """Something was picked: a buffer, in every view; what is no buffer's is lit, no more."""
+        """A buffer that is picked is selected in every view; anything else is only highlighted."""
         name = buffer_of_keys(self._xen, keys)
         if name:
             self._choice.value = name
@@ -190,6 +190,6 @@ class Explorer(Form):
         return f"<Explorer of {self._xen!r}>"
 
     def close(self) -> None:
-        """End the views; the session goes on without them."""
+        """Close the views; the session itself remains."""
         self._open = False
         super().close()

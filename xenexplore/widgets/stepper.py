@@ -50,6 +50,9 @@ class Stepper(TraceWidget):
         self._title = f"{trace.about.name} under {trace.option.label}: {len(trace)} steps"
         return {"data": trace_view_json(trace).decode(), "step": at, "code": page_python(trace)}
 
+    def shown(self) -> Trace:
+        return self.trace
+
     def text(self) -> str:
         """The trace as 72-column text; of a long one, the step on show."""
         if len(self.trace) > _MOST_AS_TEXT:

@@ -37,7 +37,7 @@ def guest_sheet(guest: Guest) -> Sheet:
     """The guest: what it is, its vCPUs, its buffers."""
     spec = guest.spec
     private = {
-        "none": "none: Xen reads all of its memory",
+        "none": "none: Xen can read all of its memory",
         "sev": "SEV: private pages are ciphertext to Xen",
         "snp": "SEV-SNP: private pages are ciphertext to Xen, which cannot write them",
     }
@@ -193,7 +193,7 @@ def p2m_sheet(p2m: P2mView) -> Sheet:
     """What the P2M maps, as runs."""
     runs = p2m.runs
     if not runs:
-        note = "A PV guest has no P2M that a look-up goes through: its tables hold machine frames."
+        note = "A PV guest has no P2M to look anything up in: its tables hold machine frames."
         return Sheet(title="P2M", notes=(note,))
     rows = tuple(
         (

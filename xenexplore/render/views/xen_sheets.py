@@ -62,7 +62,7 @@ def tlb_sheet(tlb: VcpuTlb) -> Sheet:
 def _tlb_table(tlb: VcpuTlb) -> SheetTable:
     entries = tlb.entries
     whose = "the domain" if tlb.shared else f"vCPU {tlb.vcpu}"
-    slots = "as many slots as are asked for" if tlb.capacity is None else f"{tlb.capacity} slots"
+    slots = "unlimited slots" if tlb.capacity is None else f"{tlb.capacity} slots"
     return SheetTable(
         caption=f"Table of {whose}: {plural(len(entries), 'entry', 'entries')}, {slots}",
         head=("slot", "linear address", "bytes", "physical", "hits", "age", "holds", ""),

@@ -160,6 +160,7 @@ class LiveRun:
             steps=nodes,
             outcome=outcome_of(nodes),
             builtin=is_builtin(scenario),
+            scenario=scenario,
         )
 
     def trace_since(self, first: int, before: GuestSnapshot, about: About) -> Trace:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.steps import Cite, Json, Node, TlbInsert, field_json
 
@@ -70,6 +71,7 @@ class Trace(Pictured):
         outcome: the verdict, computed from the steps.
         builtin: whether the scenario is the built-in of its name, word for word.
         registered: where it is a part of a session, the registrations that stood before it.
+        scenario: what was run; None: it is a session's own.
     """
 
     about: About
@@ -79,6 +81,7 @@ class Trace(Pictured):
     outcome: Outcome
     builtin: bool = field(default=False, compare=False)
     registered: tuple[TlbInsert, ...] = ()
+    scenario: Scenario | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.steps)
