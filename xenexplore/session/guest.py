@@ -166,10 +166,9 @@ did you mean 'memory'?
 
         if (call is None) == (row is None):
             raise MachineError("from_recording() takes the hypercall's number (call=), or its row=")
+        read: Any = recording
         if isinstance(recording, str | PathLike):
             read = read_recording(fspath(recording))
-        else:
-            read = recording
         if row is None:
             assert call is not None
             row = find_row(read, call, domain=domain)
@@ -329,9 +328,9 @@ did you mean 'memory'?
         vcpus = f"{spec.vcpus} vCPU{'' if spec.vcpus == 1 else 's'}"
         count = len(self.buffers)
         buffers = f"{count} buffer{'' if count == 1 else 's'}"
-        size = f"{spec.memory >> 20} MiB"
         on = "" if self.release == DEFAULT else f", on Xen {self.release}"
-        return f"<Guest: {spec.type}, {spec.kernel}{private}, {size}, {vcpus}, {buffers}{on}>"
+        what = f"{spec.type}, {spec.kernel}{private}, {spec.memory >> 20} MiB"
+        return f"<Guest: {what}, {vcpus}, {buffers}{on}>"
 
 
 def _checked(choices: Mapping[str, object]) -> dict[str, Any]:
