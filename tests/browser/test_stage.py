@@ -10,7 +10,7 @@ from browser import made
 from browser.conftest import Open
 from playwright.sync_api import expect
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.views.glossary import TOUR
 from xenexplore.render.web.page import save_html

@@ -138,7 +138,7 @@ def test_a_thread(thread: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert difference.lines == ("- offset = 4080", "+ offset = 4064")
     text = found.text()
     assert max(map(len, text.split("\n"))) <= 72
-    assert "NO LONGER SO" in text
+    assert "NO LONGER TRUE" in text
     assert main(["thread", thread, "--json"]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["schema"].split(".")[1].split("/")[0] for one in records] == [

@@ -26,7 +26,7 @@ def reply(
     site: str = "",
     limit: int | None = None,
 ) -> Reply:
-    """An answer to a scenario in a mail, its text ready to be pasted.
+    """An answer to a scenario in a mail, its text ready to paste.
 
     Args:
         mail: a file, ``"-"``, or a built-in scenario's name; ``"FILE#2"`` as for ``xe.load``.
@@ -66,7 +66,7 @@ def reply(
 
 
 def thread(mbox: str, *, limit: int | None = None) -> Thread:
-    r"""The scenarios of a thread: who posted each, and whether it still says so.
+    r"""The scenarios of a thread: who posted each, and whether its claims still hold.
 
     Args:
         mbox: an mbox, a message, or ``"-"`` for standard input.

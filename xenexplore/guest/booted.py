@@ -170,7 +170,7 @@ class BootedGuest:
             MachineError: the guest has no P2M (PV).
         """
         if self._p2m is None:
-            raise MachineError("a PV guest has no P2M that a look-up goes through")
+            raise MachineError("a PV guest has no P2M to look anything up in")
         held = self._p2m.entry(gfn.value).mfn
         if held is not None:
             self._hidden[gfn.value] = held
@@ -270,7 +270,7 @@ def _built(spec: GuestSpec) -> BootedGuest:
 
 
 def booted_guest(spec: GuestSpec) -> BootedGuest:
-    """A booted guest; equal specs give equal guests, each one's own."""
+    """A booted guest; equal specs give equal guests, independent of each other."""
     return _built(spec).copy()
 
 

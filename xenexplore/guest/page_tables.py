@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
+from xenexplore.guest.frame_queue import FrameQueue
 from xenexplore.guest.table_draft import TableDraft
 from xenexplore.memory import GuestMemory
 from xenexplore.paging import (
@@ -88,18 +89,6 @@ _POINTER = 0x60
 (sys/amd64/amd64/pmap.c).  Of other kernels: their CPUs have walked these tables since boot."""
 
 
-class _Frames(Iterator[Gfn]):
-    """Some frames, then those of another iterator; unlike a chain it can be copied."""
-
-    __slots__ = ("_first", "_rest")
-
-    def __init__(self, first: Sequence[Gfn], rest: Iterator[Gfn]) -> None:
-        self._first, self._rest = list(first), rest
-
-    def __next__(self) -> Gfn:
-        return self._first.pop(0) if self._first else next(self._rest)
-
-
 class AddressSpaces:
     """Every address space of one guest; a root is named by its guest-physical address.
 
@@ -173,7 +162,7 @@ class AddressSpaces:
         built = PageTables(
             self._memory,
             self._mode,
-            _Frames(first, self._frames),
+            FrameQueue(first, self._frames),
             c_bit=self._c_bit,
             pointer_bits=_POINTER,
         )

@@ -17,7 +17,7 @@ _ABOUT = """<h1>About this site</h1>
 <div class="prose"><p>xenexplore {version} is a model of how Xen finds the buffers that hypercalls
 pass, today and under the designs that were proposed on xen-devel in September 2022. Each run was
 computed by the model; each step names the source that it follows: a file and symbol of Xen, a
-manual, or a mail. What is ours and was not said by a reviewer is marked so.</p>
+manual, or a mail. What is ours, and not a reviewer's statement, is marked as ours.</p>
 <h2>Links for a mail</h2>
 <p>Every view has its address, down to the step:
 <code>view.html#s=wrong-vcpu&amp;o=software-tlb&amp;step=5</code>

@@ -76,7 +76,7 @@ def build_site(
 
     Args:
         folder: where; new, empty, or a site that was made before.
-        scenarios: files of one's own, besides the built-ins.
+        scenarios: the user's files, in addition to the built-ins.
         limit: most bytes of such a file; None for 4 MiB.
         builtins: names of built-in scenarios; None: all of them.
         recordings: names of recordings.

@@ -52,7 +52,7 @@ def notebook_files(
         beside: names of its notebooks.
 
     Raises:
-        InputError: it is no notebook.
+        InputError: it is not a notebook.
     """
     name = path.stem
     try:

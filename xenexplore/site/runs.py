@@ -1,4 +1,4 @@
-"""What a site holds of one scenario: its runs, packed, and what is said of them."""
+"""What a site holds of one scenario: its runs, packed, and their descriptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python

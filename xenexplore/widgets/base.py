@@ -7,13 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.web.page import (
-    folded_html,
-    picture_html,
-    text_html,
-    web_module,
-    web_style,
-)
+from xenexplore.render.web.page import web_module, web_style
+from xenexplore.render.web.still import folded_html, picture_html, text_html
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.widgets.share import shared_file, shared_link

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.web.as_python import comparison_python, page_python
 from xenexplore.render.web.page import comparison_json, save_html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python, trace_python

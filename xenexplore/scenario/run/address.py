@@ -31,7 +31,7 @@ def use_site(url: str) -> None:
         url: the site's address, with or without a page's name at its end; ``""``: none.
 
     Raises:
-        InputError: it is no address.
+        InputError: it is not an address.
 
     >>> use_site("https://example.org/xen/")
     >>> address_of(Link(scenario="straddle"))
@@ -124,7 +124,7 @@ def link_to(shown: Trace | Comparison, step: int | None = None, column: str = ""
     except MachineError as error:
         raise InputError(
             "link", "", expected="designs that xenexplore lists", got=str(error),
-            hint="a design of one's own goes into the site's page by hand",
+            hint="a design that is not built in is typed into the site's page",
         ) from None  # fmt: skip
     if not option and labels != list(own):
         scenario = replace(scenario, options=designs, expects=())
