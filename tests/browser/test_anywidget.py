@@ -22,6 +22,7 @@ const state = {
 const listeners = new Map();
 window.saved = [];
 window.listening = () => [...listeners.values()].reduce((sum, set) => sum + set.size, 0);
+window.listenersOf = name => [...(listeners.get(name) ?? [])];
 window.model = {
   get: name => state[name],
   set: (name, value) => {
@@ -103,6 +104,40 @@ def test_another_run_takes_the_place_of_the_first(stepper: Page) -> None:
     stepper.keyboard.press("Home")
     stepper.wait_for_function("saved.length > 0")
     assert stepper.evaluate("saved") == [0]
+
+
+# A kernel that answers what a view asks of it, and a clipboard of the test's own.
+GIVEN = """answers => {
+  window.asked = [];
+  window.model.send = ({ share }) => {
+    window.asked.push(share);
+    const svg = "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='2'/>";
+    const told = answers[share] ?? { text: "as text", svg };
+    listenersOf("msg:custom").forEach(f => f({ share: told }));
+  };
+  Object.defineProperty(navigator, "clipboard", { value: {
+    writeText: async text => { window.copied = text; },
+    write: async ([item]) => { window.copied = (await item.getType("image/png")).type; },
+  } });
+}"""
+
+
+def test_what_a_view_gives_away_comes_from_the_kernel(stepper: Page) -> None:
+    stepper.evaluate(GIVEN, {"link": {"refused": "link: no site"}, "html": {"html": "<p>one</p>"}})
+    said = stepper.locator(".xe-share output")
+    for kind, words in (("link", "link: no site"), ("mail text", "Copied."), ("PNG", "Copied.")):
+        stepper.get_by_role("button", name=f"Copy {kind}").click()
+        expect(said).to_have_text(words)
+    assert stepper.evaluate("[copied, ...asked]") == ["image/png", "link", "text", "svg"]
+    stepper.evaluate("model.send = () => listenersOf('msg:custom').forEach("
+                     "f => f({ share: { link: 'https://example.org/#s=a' } }))")  # fmt: skip
+    stepper.get_by_role("button", name="Copy link").click()
+    stepper.wait_for_function("copied === 'https://example.org/#s=a'")
+    stepper.evaluate("model.send = () => listenersOf('msg:custom').forEach("
+                     "f => f({ share: { html: '<p>one</p>' } }))")  # fmt: skip
+    with stepper.expect_download() as saved:
+        stepper.get_by_role("button", name="Save one-file HTML").click()
+    assert Path(saved.value.path()).read_text("utf-8") == "<p>one</p>"
 
 
 # Every view sees each step that it stands at; what it tells the kernel comes back late.

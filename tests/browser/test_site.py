@@ -285,8 +285,14 @@ def test_a_notebooks_views_are_alive(opened: Opened) -> None:
     expect(view).to_have_attribute("data-step", "14")
     view.get_by_role("button", name="Copy link").click()
     expect(view.locator(".xe-share output")).to_have_text("Copied.")
+    assert page.locator(".live").first.locator("> pre").count() == 0
     page.locator('[data-view="1"]').scroll_into_view_if_needed()
     page.wait_for_selector('[data-view="1"] .xe-comparison')
+    with page.expect_download() as saved:
+        page.locator('[data-view="1"]').get_by_role("button", name="Save SVG").click()
+    labels = ["linear-walk", "giant-map", "software-tlb", "number-bit", "bounce", "fastabi"]
+    shown = compare(load_builtin("evtchn-send-from-stack"), labels)
+    assert Path(saved.value.path()).read_text("utf-8") == shown.svg()
     assert page.locator(".live > img").count() == 0
 
 

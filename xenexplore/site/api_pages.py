@@ -64,7 +64,7 @@ def api_page() -> str:
                 html += f'<section id="{name}"><h2>xe.{name}</h2>{_below(name, inner)}</section>'
     for pattern, plain in ((_IDS, r"\1"), (_EMPTY, ""), (_STYLE, ""), (_LEVELS, r"\g<1>3")):
         html = pattern.sub(plain, html)
-    html = _MAIL.sub(_message, html)
+    html = _MAIL.sub(_message, html).replace("::</p>", ":</p>")
     anchors = set(_ANCHOR.findall(html))
     # pdoc links to members that it does not show, such as traits.
     html = _WITHIN.sub(lambda match: match[0] if match[1] in anchors else match[2], html)

@@ -160,7 +160,7 @@ def _computed(
     listed = {("catalogue", one): Job(f"hypercalls of Xen {one}", catalogue_release, (one,))
               for one in RELEASES}  # fmt: skip
     pages = {("page", "api"): Job("API", api_page, ())}
-    found = done_jobs({**recorded, **listed, **run, **read, **pages}, progress)
+    found = done_jobs({**recorded, **pages, **listed, **run, **read}, progress)
     files = {place: data for key in (*recorded, *read) for place, data in found[key][0].items()}
     for key in run:
         files |= {f"data/{place}": data for place, data in found[key][1].items()}

@@ -14,10 +14,13 @@ from xenexplore.render.web.page import comparison_head, opening_step
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
 from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.address import link_to
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare, options_of, run
 from xenexplore.scenario.run.trace import Trace
+from xenexplore.scenario.text.links import Link, encode_link
 from xenexplore.site.pool import LinePool
+from xenexplore.site.runs import more_of
 
 __all__ = ["SavedView", "saved_view", "view_record"]
 
@@ -97,8 +100,9 @@ def view_record(view: SavedView, known: frozenset[str], pool: LinePool) -> dict[
         pool: takes the lines of others.
 
     Returns:
-        ``of``, ``labels`` and ``step``: of a stepper one label; of a comparison besides ``head``,
-        which is None where it is the scenario's own. ``own`` has runs that the site has not.
+        ``of``, ``labels``, ``step`` and ``link``: of a stepper one label; of a comparison besides
+        ``head``, which is None where it is the scenario's own. ``own`` has runs that the site has
+        not, ``more`` the text, picture and Python of what is not on a page of its own.
     """
     scenario = _scenario(view.scenario)
     if scenario is None:
@@ -106,8 +110,10 @@ def view_record(view: SavedView, known: frozenset[str], pool: LinePool) -> dict[
     labels = [option.label for option in options_of(scenario)]
     had = view.scenario in known
     record: dict[str, Any] = {"of": view.scenario, "single": view.single, "step": view.step}
-    if had and view.single and view.labels[0] in labels:
-        return {**record, "labels": list(view.labels), "own": {}}
+    option = view.labels[0] if view.single else ""
+    record["link"] = encode_link(Link(scenario=view.scenario, option=option))
+    if had and view.single and option in labels:
+        return {**record, "labels": [option], "own": {}}
     if had and not view.single and view.labels in ((), tuple(labels)):
         return {**record, "labels": labels, "head": None, "own": {}}
     shown = _run(scenario, view)
@@ -115,6 +121,8 @@ def view_record(view: SavedView, known: frozenset[str], pool: LinePool) -> dict[
     if view.count != (len(traces[0]) if view.single else len(traces)):
         return None
     record["labels"] = [trace.option.label for trace in traces]
+    record["link"] = encode_link(link_to(shown))
+    record["more"] = more_of(shown, pool)
     record["own"] = {
         trace.option.label: {
             "opens": opening_step(trace), "lines": pool.add(trace_view_json(trace).decode())

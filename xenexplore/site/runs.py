@@ -21,7 +21,7 @@ from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.site.pool import LinePool
 from xenexplore.steps import Status
 
-__all__ = ["RunFacts", "ScenarioFacts", "packed", "scenario_files"]
+__all__ = ["RunFacts", "ScenarioFacts", "more_of", "packed", "scenario_files"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
         label = trace.option.label
         data = trace_view_json(trace).decode()
         options.append({"label": label, "opens": opening_step(trace), "lines": runs.add(data)})
-        more[label] = _more(trace, trace_text(trace), besides)
+        more[label] = more_of(trace, besides)
     files = {
         "index": {
             "head": comparison_head(comparison).decode(),
@@ -108,7 +108,7 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
             "lines": runs.lines,
         },
         "more": {
-            "all": _more(comparison, comparison_text(comparison), besides),
+            "all": more_of(comparison, besides),
             "runs": more,
             "lines": besides.lines,
         },
@@ -118,8 +118,9 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
     }
 
 
-def _more(shown: Trace | Comparison, text: str, pool: LinePool) -> dict[str, list[int]]:
-    """What a view needs only when it is asked for."""
+def more_of(shown: Trace | Comparison, pool: LinePool) -> dict[str, list[int]]:
+    """What a view needs only when it is asked for: ``text``, ``svg``, ``python``."""
+    text = trace_text(shown) if isinstance(shown, Trace) else comparison_text(shown)
     found = {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
     return {name: pool.add(value) for name, value in found.items()}
 

@@ -1,7 +1,7 @@
 // A notebook's page: each view is mounted once it is about to be seen, in the place of its picture.
 
 import { mount } from "./stepper.js";
-import { encodeLink } from "./links.js";
+import { decodeLink, encodeLink } from "./links.js";
 import { moreOf, oneFile } from "./share.js";
 import { joinedRuns, load, textOf } from "./runs.js";
 
@@ -9,7 +9,7 @@ const article = document.querySelector("[data-notebook]");
 
 async function view(place) {
   const { views, lines } = JSON.parse(await load(`notebooks/${article.dataset.notebook}.trace`));
-  const { of, single, labels, step, head, own } = views[Number(place.dataset.view)];
+  const { of, single, labels, step, head, own, link, more } = views[Number(place.dataset.view)];
   const away = labels.some((label) => !own[label]) || (!single && !head);
   const site = away ? JSON.parse(await load(`${of}/index.trace`)) : null;
   const run = (label) => {
@@ -17,39 +17,37 @@ async function view(place) {
     const found = site.options.find((option) => option.label === label);
     return { ...found, text: textOf(site.lines, found.lines) };
   };
+  const given = more && (() => Object.fromEntries(Object.entries(more).map(([key, numbers]) => [key, textOf(lines, numbers)])));
   if (single) {
     const { text, opens } = run(labels[0]);
-    return { of: away && of, label: labels[0], text, opens, data: JSON.parse(text), step: step ?? opens };
+    return { more: given ?? (() => moreOf(of, labels[0])), link, text, opens, data: JSON.parse(text), step: step ?? opens };
   }
   const text = joinedRuns(head ? textOf(lines, head) : site.head, labels.map((label) => run(label).text));
-  return { of: away && !head && of, label: "", text, opens: -1, data: JSON.parse(text), step: step ?? -1 };
+  return { more: given ?? (() => moreOf(of, "")), link, text, opens: -1, data: JSON.parse(text), step: step ?? -1 };
 }
 
-// A run that the site has is given away as on its own page.
-function shared(shown, at) {
-  const more = () => moreOf(shown.of, shown.label);
-  return async (kind) => {
-    if (kind === "html") return { html: await oneFile({ ...shown, more }) };
-    if (kind !== "link") return more();
-    const link = await encodeLink({ scenario: shown.of, option: shown.label, step: at() });
-    return { link: new URL(`../view.html${link}`, location.href).href };
-  };
-}
+// A view is given away as on the page of its own; its link leads there.
+const shared = (shown, at) => async (kind) => {
+  if (kind === "html") return { html: await oneFile(shown) };
+  if (kind !== "link") return shown.more();
+  const link = await encodeLink({ ...(await decodeLink(shown.link)), step: at() });
+  return { link: new URL(`../view.html${link}`, location.href).href };
+};
 
 async function alive(place) {
   const shown = await view(place);
   let at = shown.step;
-  const python = place.querySelector("pre code")?.textContent ?? "";
+  const line = place.querySelector(":scope > pre");
+  const python = line?.textContent ?? "";
   const [still] = place.children;
   const box = document.createElement("div");
   place.prepend(box);
-  const share = shown.of ? shared(shown, () => at) : undefined;
   mount(box, shown.data, {
-    step: shown.step, python: `import xenexplore as xe\n\n${python}`, share, gives: ["link", "html"],
+    step: shown.step, python: `import xenexplore as xe\n\n${python}`, share: shared(shown, () => at), gives: ["link", "html"],
     onStep: (step) => { at = step; },
   });
   still.remove();
-  place.querySelector("pre")?.remove(); // the view has its Python itself
+  line?.remove(); // the view has its Python itself
 }
 
 const watcher = new IntersectionObserver((entries) => {
