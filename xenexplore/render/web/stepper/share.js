@@ -3,15 +3,37 @@
 // `options.share()` promises { text, svg }: a page has them from its fallback, JupyterLab's views
 // ask the kernel, so that they are about the step on show.
 
-const shareHtml = (options) => {
-  const kinds = [...(options.share ? [["text", "Copy as text (72 columns)"], ["svg", "Save as SVG"], ["png", "Save as PNG"]] : []), ...(options.python ? [["python", "Copy the Python"]] : [])];
+export const shareHtml = (options) => {
+  const kinds = [
+    ...(options.share
+      ? [
+          ["text", "Copy as text (72 columns)"],
+          ["svg", "Save as SVG"],
+          ["png", "Save as PNG"],
+        ]
+      : []),
+    ...(options.python ? [["python", "Copy the Python"]] : []),
+  ];
   if (!kinds.length) return "";
-  return `<p class="xe-share" role="group" aria-label="Share">${kinds.map(([kind, text]) => `<button type="button" data-act="share" data-kind="${kind}">${text}</button>`).join("")}<output></output></p>`;
+  return (
+    `<p class="xe-share" role="group" aria-label="Share">` +
+    kinds
+      .map(([kind, text]) => `<button type="button" data-act="share" data-kind="${kind}">${text}</button>`)
+      .join("") +
+    `<output></output></p>`
+  );
 };
 
-class Share {
+export class Share {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./types.js").Options} options
+   * @param {string} name of a file, without its ending
+   */
   constructor(root, options, name) {
-    Object.assign(this, { root, options, name });
+    this.root = root;
+    this.options = options;
+    this.name = name;
   }
   async give(kind) {
     const said = this.root.querySelector(".xe-share output");

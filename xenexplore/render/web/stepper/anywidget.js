@@ -1,39 +1,10 @@
-// The module's exports: mount() for a page, the default for anywidget.
+// What JupyterLab runs: anywidget's default export, and mount() for a page.
 
-// Show a trace or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
-// ends), `onStep(step)`, `python` (the lines that show the same), `share()` (promises `text` and `svg`
-// for share.js), `deepLink` (keep `#step=N` or
-// `#step=end` in the page's address, and follow it).
-export function mount(el, data, options = {}) {
-  const linked = () => {
-    const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
-    return at === undefined ? null : at === "end" ? (data.traces ? -1 : Infinity) : Number(at);
-  };
-  const given = { ...options };
-  if (options.deepLink) {
-    given.step = linked() ?? options.step;
-    let waiting = 0;
-    given.onStep = (step) => {
-      // Not within the step itself: the browser takes as long for it as for drawing a view.
-      clearTimeout(waiting);
-      waiting = setTimeout(() => {
-        try {
-          history.replaceState(null, "", `#step=${step < 0 ? "end" : step}`);
-        } catch {
-          // A frame made from srcdoc has no address of its own.
-        }
-      }, 40);
-      options.onStep?.(step);
-    };
-  }
-  const view = data.traces ? new Comparison(el, data, given) : new Stepper(el, data, given);
-  if (options.deepLink) view.root.focus({ preventScroll: true });
-  if (options.deepLink)
-    addEventListener("hashchange", () => { if (linked() !== null) view.show(linked()); }, { signal: view.abort.signal });
-  return view;
-}
+import { mount } from "./page.js";
+import { Turns } from "./turns.js";
 
 // What the kernel makes of the step on show, as text and picture.
+/** @param {import("./types.js").Model} model */
 function asked(model) {
   return new Promise((done, fail) => {
     const told = (message) => {
@@ -51,7 +22,9 @@ function asked(model) {
 }
 
 // anywidget: the data comes once, and whole again when another run is shown; the step goes both ways.
+/** @param {{model: import("./types.js").Model, el: HTMLElement}} given */
 function render({ model, el }) {
+  /** @type {any} */
   let view = null;
   const turns = new Turns(model, (step) => view.show(step));
   const begin = () => {
@@ -88,4 +61,5 @@ function render({ model, el }) {
   };
 }
 
+export { mount };
 export default { render };
