@@ -33,6 +33,7 @@ function render({ model, el }) {
     view = mount(el, JSON.parse(model.get("data")), {
       step: turns.now.step,
       python: model.get("code"),
+      folded: model.get("folded"),
       share: () => asked(model),
       onStep: (step) => turns.go(step),
       onPick: (keys) => {

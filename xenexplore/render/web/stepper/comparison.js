@@ -32,7 +32,7 @@ export class Comparison {
     this.chosen = 0;
     this.ends = true;
     this.root = document.createElement("div");
-    this.root.className = "xe xe-comparison";
+    this.root.className = `xe xe-comparison${options.folded ? " is-folded" : ""}`;
     this.build();
     el.append(this.root);
     this.abort = new AbortController();
@@ -48,6 +48,11 @@ export class Comparison {
     this.detail = null;
     this.show(options.step ?? -1);
     this.mark(0);
+  }
+  // Only the verdict was on show: now everything.
+  unfold() {
+    this.root.classList.remove("is-folded");
+    this.root.focus({ preventScroll: true });
   }
   // The common time, or -1 where all are at their ends.
   show(step) {
@@ -127,6 +132,7 @@ export class Comparison {
     else if (act.dataset.act === "why") this.why.show(Number(act.dataset.count), at);
     else if (act.dataset.act === "whyclose") this.why.close();
     else if (act.dataset.act === "whygo") this.goTo(at, Number(act.dataset.step));
+    else if (act.dataset.act === "unfold") this.unfold();
     else if (act.dataset.act === "share") this.share.give(act.dataset.kind);
     else if (act.dataset.act === "same")
       act.setAttribute("aria-expanded", String(this.root.classList.toggle("has-equal")));

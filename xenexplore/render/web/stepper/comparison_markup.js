@@ -78,6 +78,8 @@ export function comparisonHtml(view) {
     ` aria-pressed="false">at their ends</button></span>` +
     `<span class="xe-count" aria-hidden="true"></span></p></header>\n` +
     `<p class="xe-verdict">${marked(data.verdict)}</p>\n` +
+    `<button type="button" class="xe-unfold" data-act="unfold">Side by side: ` +
+    `${esc(data.options.map(({ option }) => option.label).join(", "))}</button>` +
     `<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}` +
     paragraphs(data.scenario.asked) +
     (data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : "") +

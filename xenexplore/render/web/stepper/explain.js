@@ -109,7 +109,8 @@ function legendOf(run) {
       });
     return rows.length ? `<h3>${title}</h3><dl>${rows.join("")}</dl>` : "";
   };
-  const keys = `<h3>Keys</h3><dl>${KEYS.map(([key, what]) => `<dt>${esc(key)}</dt><dd>${esc(what)}</dd>`).join("")}</dl>`;
+  const pairs = KEYS.map(([key, what]) => `<dt>${esc(key)}</dt><dd>${esc(what)}</dd>`);
+  const keys = `<h3>Keys</h3><dl>${pairs.join("")}</dl>`;
   const tour =
     '<p><button type="button" class="xe-begintour" data-act="tour">Take the tour: six stops</button></p>';
   return (

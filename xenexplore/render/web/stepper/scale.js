@@ -17,7 +17,7 @@ export const MAIN = new Set([
 
 // A monotone scale: `cuts` ascending and, for each interval, a height: fixed in
 // pixels, or a share of what the fixed ones leave.  High addresses on top.
-class Scale {
+export class Scale {
   /**
    * @param {bigint[]} cuts
    * @param {{fixed?: number, share?: number}[]} heights

@@ -66,6 +66,8 @@ export interface Compared {
 export interface Options {
   step?: number;
   embedded?: boolean;
+  /** Of a comparison: begin with its verdict alone. */
+  folded?: boolean;
   deepLink?: boolean;
   python?: string;
   share?: () => Promise<{ text: string; svg: string }>;
