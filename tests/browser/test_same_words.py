@@ -32,7 +32,7 @@ SEEN = 6
 
 SHOWN = """(data, step) => {
   const run = new Run(data);
-  const rows = { run, open: new Set(), guest: data.machine.guest };
+  const rows = { run, open: new Set(), guest: data.machine.guest, across: () => 32 };
   const state = run.foldAt(step);
   const says = { run, index: step, state };
   const unit = run.rows(run.unit[step]).filter(row => !row.implied || row.first === step);

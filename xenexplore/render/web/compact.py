@@ -35,6 +35,9 @@ def compact_script(text: str) -> str:
         if lexeme[0] == "`" and before == "+" and len(out) > 1 and out[-2][0] == "`":
             out[-2:] = [out[-2][:-1] + lexeme[1:]]  # two literals that stand side by side are one
             continue
+        if lexeme == "}" and before == ";":
+            out.pop()  # the last statement of a block; none of ours is empty
+            before = out[-1]
         if lexeme in ")]}" and before == "," and out[-2] not in ("[", ","):
             out.pop()  # a list may end with a comma; one that only skips keeps it
             before = out[-1]

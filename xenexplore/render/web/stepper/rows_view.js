@@ -3,7 +3,7 @@
 import { flagTerms, term } from "./explain.js";
 import { glyph } from "./glyphs.js";
 import { plural } from "./numbers.js";
-import { bits } from "./rows.js";
+import { bits } from "./bits.js";
 import { View } from "./view.js";
 
 const ROWS_MOST = 30;
@@ -129,8 +129,12 @@ export class Rows extends View {
         : `<button type="button" class="xe-bitsbutton" data-act="bits" data-at="${entry}"` +
           ` aria-expanded="${open}" aria-label="Bits of the level ${run.steps[entry].level} entry"` +
           ` tabindex="-1">${open ? "−" : "+"}</button>`) +
-      `${below}${open ? bits(run.steps[entry], cBit) : ""}</li>`
+      `${below}${open ? bits(run.steps[entry], cBit, this.across()) : ""}</li>`
     );
+  }
+  // How many bits of an entry there is room for in a row.
+  across() {
+    return this.stepper.sizes.path >= 620 ? 32 : 16;
   }
   // The pieces of a copy as a strip: where this one is among them.
   drawChunks(focus) {
