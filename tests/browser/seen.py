@@ -24,7 +24,8 @@ MISSING = """async () => {
     for (let frames = 0; frames < 3; frames++) await frame();
     const how = { contentVisibilityAuto: true, visibilityProperty: true };
     const folded = [".xe-verdict", ".xe-unfold"];
-    const parts = root.matches(".is-folded") ? folded : root.matches(".xe-comparison") ? comparison : stepper;
+    const several = root.matches(".is-folded") ? folded : comparison;
+    const parts = root.matches(".xe-comparison") ? several : stepper;
     for (const part of parts) {
       const element = root.querySelector(part), box = element?.getBoundingClientRect();
       const seen = element?.checkVisibility(how);
