@@ -20,6 +20,8 @@ from xenexplore.render.web.page import web_module, web_style
 
 FOLDER = Path(modules.__file__).parent / "stepper"
 NODE_TESTS = Path(__file__).parent / "node"
+#: A widget's own module, which imports nothing.
+CALL_LIST = FOLDER.parents[2] / "widgets" / "call_list.js"
 #: What joins: JupyterLab and the site, the page of a comparison, the page of a trace.
 ENTRIES = ("anywidget", "page", "stepper_page")
 #: Parts that a page with one trace does not have, or that only it has.
@@ -51,6 +53,7 @@ def said(*command: str | Path, cwd: Path | None = None) -> tuple[int, str]:
 
 def test_every_module_is_small_and_reached() -> None:
     assert len(module_names()) > 25
+    assert max(map(len, CALL_LIST.read_text(encoding="utf-8").splitlines())) <= 120
     both = web_module() + joined("stepper_page")
     for name in module_names():
         lines = module_text(name).splitlines()
@@ -108,7 +111,7 @@ def test_the_linter_finds_nothing() -> None:
     assert linter, "pip install oxlint: it is among the extra 'test'"
     allowed = [word for rule in ALLOWED for word in ("-A", rule)]
     rules = ["--deny-warnings", "-D", "correctness", "-D", "suspicious", *allowed]
-    code, text = said(linter, *rules, FOLDER, NODE_TESTS)
+    code, text = said(linter, *rules, FOLDER, NODE_TESTS, CALL_LIST)
     assert code == 0, text
 
 
@@ -137,7 +140,7 @@ def test_the_types_hold(tmp_path: Path) -> None:
         f'/** @param {{import("{FOLDER}/trace.js").Step}} step */\n'
         "export const wrong = (step) => step.leval;\n"
     )
-    what = [f"{FOLDER}/*", str(wrong)]
+    what = [f"{FOLDER}/*", str(CALL_LIST), str(wrong)]
     config.write_text(json.dumps({"compilerOptions": OPTIONS, "include": what}))
     _, text = said(*typescript(), "-p", config)
     errors = [line for line in text.splitlines() if "error" in line]

@@ -49,12 +49,15 @@ function render({ model, el }) {
   const plays = () => {
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) view.play?.(true);
   };
+  const busy = () => view.root.classList.toggle("is-busy", Boolean(model.get("busy")));
   begin();
   model.on("change:data", begin);
+  model.on("change:busy", busy);
   model.on("change:chosen", chosen);
   model.on("change:plays", plays);
   return () => {
     model.off("change:data", begin);
+    model.off("change:busy", busy);
     model.off("change:chosen", chosen);
     model.off("change:plays", plays);
     turns.end();
