@@ -207,6 +207,7 @@ KEYS = (
     ("+ - 0", "zoom of the map"),
     ("↑ ↓", "go over the map's parts (map focused)"),
     ("/ n N", "search the steps; next, previous match"),
+    ("b [ ]", "bookmark and note this step; previous, next bookmark"),
     ("r", "the path drawn, or as rows"),
     ("t", "tour of the view"),
     ("f", "whole tab, and back"),

@@ -102,7 +102,7 @@ def _closing(text: str, at: int) -> int:
 def compact_style(text: str) -> str:
     r"""A style sheet without comments and free space.
 
-    >>> compact_style("/* red */ .a > b { color: red; margin: 0 1px; }\\n")
+    >>> compact_style("/* red */ .a > b { color: red; margin: 0 1px; }")
     '.a>b{color:red;margin:0 1px}'
     """
     text = re.sub(r"\s+", " ", _CSS_COMMENT.sub("", text))

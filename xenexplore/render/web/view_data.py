@@ -24,6 +24,7 @@ from xenexplore.render.views.notes import TELLING, CopyNotes
 from xenexplore.render.views.path_layout import address_fields, path_positions
 from xenexplore.render.views.piece_paths import PiecePath, piece_paths
 from xenexplore.render.views.step_labels import bracket_label, row_columns, short_label, step_label
+from xenexplore.render.views.step_places import marks_of
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.unit_rows import unit_of, unit_rows
 from xenexplore.scenario.run.trace import Trace
@@ -139,6 +140,7 @@ class _View:
                 n.index for n in trace.steps if isinstance(n.step, Action | Hypercall | Copy)
             ],
             "waits": waits_of(trace),
+            "marks": marks_of(trace),
             "worth": [n.index for n in trace.steps if _worth(n.step)],
         }
 

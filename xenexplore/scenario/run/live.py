@@ -155,6 +155,9 @@ class LiveRun:
             steps=nodes,
             outcome=outcome_of(nodes),
             builtin=is_builtin(scenario),
+            notes=tuple(
+                note for note in scenario.notes if note.option in ("", self.option_view().label)
+            ),
         )
 
     def trace_since(self, first: int, before: GuestSnapshot, about: About) -> Trace:

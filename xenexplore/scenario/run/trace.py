@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.steps import Cite, Json, Node, field_json
 
@@ -69,6 +70,7 @@ class Trace(Pictured):
         steps: what happened, as a tree in preorder; ``steps[i].index == i``.
         outcome: the verdict, computed from the steps.
         builtin: whether the scenario is the built-in of its name, word for word.
+        notes: the scenario's bookmarks and notes on steps of this run.
     """
 
     about: About
@@ -77,6 +79,7 @@ class Trace(Pictured):
     steps: tuple[Node, ...]
     outcome: Outcome
     builtin: bool = field(default=False, compare=False)
+    notes: tuple[StepNote, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.steps)

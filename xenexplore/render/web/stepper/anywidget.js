@@ -36,6 +36,10 @@ function render({ model, el }) {
       folded: model.get("folded"),
       share: () => asked(model),
       onStep: (step) => turns.go(step),
+      onMarks: (marks) => {
+        model.set("marks", marks);
+        model.save_changes();
+      },
       onPick: (keys) => {
         model.set("chosen", keys);
         model.save_changes();

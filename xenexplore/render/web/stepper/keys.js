@@ -19,6 +19,11 @@ export function keyPressed(view, event) {
     event.stopPropagation();
     return;
   }
+  if (target === view.marks.input) {
+    if (event.key === "Enter" || event.key === "Escape") view.root.focus({ preventScroll: true });
+    event.stopPropagation();
+    return;
+  }
   if (view.legend.box.contains(target) && event.key !== "Escape" && event.key !== "?") {
     event.stopPropagation();
     return;
@@ -56,6 +61,9 @@ export function keyPressed(view, event) {
     n: () => view.again(1),
     N: () => view.again(-1),
     t: () => (view.tour.open ? view.tour.leave() : view.tour.begin()),
+    b: view.options.embedded ? null : () => view.marks.toggle(),
+    "[": () => view.toMark(-1),
+    "]": () => view.toMark(1),
     r: () => view.path.set(!view.path.drawn),
     f: view.options.embedded ? null : () => view.tab.set(!view.tab.on),
     ArrowDown: target === view.parts.mapbox ? () => view.map.cycle(1) : null,
@@ -84,6 +92,7 @@ export function clicked(view, event) {
     else if (kind === "table") view.tables.toggle(act);
     else if (kind === "fold") view.fold(Number(act.dataset.at));
     else if (kind === "share") view.share.give(act.dataset.kind);
+    else if (kind === "mark") view.marks.toggle();
     else if (kind === "full") view.tab.set(!view.tab.on);
     else if (kind === "tour") {
       view.legend.toggle(false);

@@ -46,9 +46,12 @@ export function stageHtml(stepper, data, uid) {
     `<input type="search" placeholder="find (/)">` +
     `<output></output></label>` +
     (options.embedded ? "" : button("full", WHOLE_TAB, "Whole tab (f)", ' aria-pressed="false"')) +
+    (options.embedded ? "" : button("mark", "⚑", "Bookmark this step (b)", ' aria-pressed="false"')) +
     `${button("legend", "?", "Legend and keys (?)")}</div>\n` +
     `<div class="xe-this"><section class="xe-now-part" aria-label="This step" tabindex="0">` +
-    `<p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p></section>` +
+    `<p class="xe-say" aria-live="polite" aria-atomic="true"></p><p class="xe-cite"></p>` +
+    `<label class="xe-mark-note" hidden>⚑ <span class="xe-sr">Note on this step</span>` +
+    `<input type="text" maxlength="300" placeholder="note on this step"></label></section>` +
     `<section class="xe-worth-part" aria-label="Worth noticing" tabindex="0">` +
     `<h3 class="xe-worthhead xe-sr">Worth noticing</h3>` +
     `<ul class="xe-worth"></ul></section></div></header>\n` +
@@ -84,6 +87,6 @@ export function stageHtml(stepper, data, uid) {
     (!options.embedded && data.scenario.ours
       ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`)
       : "") +
-    `${python(options.python)}</details>${options.embedded ? "" : shareHtml(options)}</div>`
+    `${python(options.python)}</details>${options.embedded ? "" : shareHtml(options, true)}</div>`
   );
 }

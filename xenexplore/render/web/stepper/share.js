@@ -3,7 +3,7 @@
 // `options.share()` promises { text, svg }: a page has them from its fallback, JupyterLab's views
 // ask the kernel, so that they are about the step on show.
 
-export const shareHtml = (options) => {
+export const shareHtml = (options, marks = false) => {
   const kinds = [
     ...(options.share
       ? [
@@ -13,6 +13,7 @@ export const shareHtml = (options) => {
         ]
       : []),
     ...(options.python ? [["python", "Copy the Python"]] : []),
+    ...(marks ? [["notes", "Copy the notes (scenario text)"]] : []),
   ];
   if (!kinds.length) return "";
   return (
@@ -34,6 +35,8 @@ export class Share {
     this.root = root;
     this.options = options;
     this.name = name;
+    /** @type {import("./marks.js").Marks | null} */
+    this.marks = null;
   }
   async give(kind) {
     const said = this.root.querySelector(".xe-share output");
@@ -48,6 +51,9 @@ export class Share {
   }
   async python() {
     return this.copy(this.options.python);
+  }
+  async notes() {
+    return this.copy(this.marks.toml());
   }
   async svg() {
     const { svg } = await this.options.share();

@@ -6,6 +6,7 @@ import { clicked, keepKeys, keyPressed } from "./keys.js";
 import { Linked } from "./linked.js";
 import { MachineMap } from "./machine.js";
 import { MapView } from "./map_view.js";
+import { Marks } from "./marks.js";
 import { stageHtml } from "./markup.js";
 import { PathView } from "./path_view.js";
 import { Rows } from "./rows_view.js";
@@ -77,7 +78,6 @@ export class Stepper extends Linked {
     this.finder = /** @type {HTMLInputElement} */ (root.querySelector("input[type=search]"));
     this.findings = root.querySelector(".xe-find output");
     this.parts.sofar = root.querySelector(".xe-sofar tbody");
-    this.timeline.ticks();
   }
   listen() {
     const { root } = this;
@@ -95,8 +95,12 @@ export class Stepper extends Linked {
     this.legend = new Legend(root, this.run);
     this.tour = new Tour(root);
     this.search = new Search(this.run);
+    this.marks = new Marks(this);
+    on(this.marks.input, "input", () => this.marks.note(this.marks.input.value));
+    this.timeline.ticks();
     on(this.finder, "input", () => this.seek(this.finder.value));
     this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
+    this.share.marks = this.marks;
     this.tab = new WholeTab(root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(root.querySelector("select"), "change", (event) => {
@@ -155,6 +159,10 @@ export class Stepper extends Linked {
   }
   again(way) {
     const to = this.search.from(this.index, way);
+    if (to !== null) this.go(to);
+  }
+  toMark(way) {
+    const to = this.marks.from(this.index, way);
     if (to !== null) this.go(to);
   }
   // What Escape takes away first: the bubble, the legend, what is pinned, the whole tab.
@@ -262,6 +270,7 @@ export class Stepper extends Linked {
     this.range.value = String(index);
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     this.findings.textContent = this.search.status(index);
+    this.marks.draw();
     this.relight();
     if (this.onScreen) this.rows.keepInSight();
     // What had the focus may have been drawn anew; keys go on working.

@@ -26,9 +26,10 @@ export class Timeline extends View {
       }
     });
     this.parts.ticks.setAttribute("viewBox", "0 0 1000 20");
-    this.parts.ticks.innerHTML =
-      `<path class="xe-tick" d="${calls.map((i) => `M${at(i)} 3v4`).join("")}"/>` +
-      `<path class="xe-tick is-bad" d="${bad.map((i) => `M${at(i)} 0v7`).join("")}"/>`;
+    const path = (cls, some, d) =>
+      `<path class="xe-tick${cls}" d="${some.map((i) => `M${at(i)} ${d}`).join("")}"/>`;
+    const marked = this.stepper.marks?.ticks(at) ?? "";
+    this.parts.ticks.innerHTML = path("", calls, "3v4") + marked + path(" is-bad", bad, "0v7");
   }
   // ---- the line of time
   // What stands on it: the open groups' children, everything else folded to one mark.

@@ -44,6 +44,7 @@ export interface ViewData {
   stops: number[];
   waits: [at: number, key: number[]][];
   worth: number[];
+  marks: [at: number, text: string][];
 }
 
 export type Shown = Trace & { view: ViewData };
@@ -73,6 +74,7 @@ export interface Options {
   share?: () => Promise<{ text: string; svg: string }>;
   onStep?: (step: number) => void;
   onPick?: (keys: string) => void;
+  onMarks?: (marks: [place: string, text: string][]) => void;
 }
 
 /** anywidget's model, as far as it is used. */
