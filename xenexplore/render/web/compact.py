@@ -25,13 +25,14 @@ def compact_script(text: str) -> str:
     r"""A script that ends its statements with semicolons, without comments and free space.
 
     >>> compact_script("const a = 1; // one\nconst b = `${ a } x` + `y`;\n")
-    'const a=1;const b=`${a} xy`;'
+    'let a=1;let b=`${a} xy`;'
     """
     out: list[str] = []
     for _, lexeme in _tokens(text, 0):
         before = out[-1] if out else ""
         if not lexeme:
             continue
+        lexeme = "let" if lexeme == "const" else lexeme  # nothing assigns to one: it would throw
         if lexeme[0] == "`" and before == "+" and len(out) > 1 and out[-2][0] == "`":
             out[-2:] = [out[-2][:-1] + lexeme[1:]]  # two literals that stand side by side are one
             continue

@@ -16,7 +16,7 @@ from importlib import resources
 from xenexplore.render.views.citation_links import link_of
 from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.step_labels import shape_of
-from xenexplore.steps import step_kinds
+from xenexplore.steps import Cite, step_kinds
 
 __all__ = ["from_python", "joined", "module_names", "module_text"]
 
@@ -68,13 +68,18 @@ def from_python() -> str:
     shapes = {name: shape_of(kind) for name, kind in sorted(step_kinds().items())}
     own = "{get: (known, kind) => known[kind] ?? 'half'}"  # a step of a reader's own
     terms = {
-        key: (term.name, term.text, *((str(term.cite), link_of(term.cite)) if term.cite else ()))
+        key: (term.name, term.text, *(_source(term.cite) if term.cite else ()))
         for key, term in GLOSSARY.items()
     }
     texts = {"GLOSSARY": terms, "KEYS": KEYS, "TOUR": TOUR}
     lines = [f"export const SHAPE_OF = new Proxy({json.dumps(shapes)}, {own});"]
     lines += [f"export const {name} = {_json(value)};" for name, value in texts.items()]
     return "\n".join([*lines, ""])
+
+
+def _source(cite: Cite) -> tuple[str, ...]:
+    link = link_of(cite)
+    return (str(cite), link) if link else (str(cite),)
 
 
 def _json(value: object) -> str:

@@ -85,8 +85,13 @@ def web_module() -> str:
 
 @cache
 def web_style() -> str:
-    """The stepper's style sheet."""
-    return (resources.files("xenexplore.render") / "web" / "stepper.css").read_text("utf-8")
+    """The style sheet of every view, and of the lab's forms."""
+    return _style("stepper", "comparison", "forms", "print")
+
+
+def _style(*names: str) -> str:
+    folder = resources.files("xenexplore.render") / "web"
+    return "".join((folder / f"{name}.css").read_text("utf-8") for name in names)
 
 
 def html_document(
@@ -112,7 +117,9 @@ def html_document(
         fallback_text: text for them, or ``""``.
     """
     script = _page_script("page" if traces else "stepper_page")
-    style = compact_style(web_style() + _PAGE_STYLE)
+    style = compact_style(
+        _style("stepper", *(["comparison"] if traces else []), "print") + _PAGE_STYLE
+    )
     assert "</script" not in script, "the script would end its own element"
     assert "</style" not in style, "the style would end its own element"
     policy = (
