@@ -11,7 +11,7 @@ from browser import made
 from browser.conftest import Open
 from playwright.sync_api import expect
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.views.glossary import TOUR
 from xenexplore.render.views.step_places import place_of
@@ -233,7 +233,7 @@ def test_a_step_is_marked_noted_and_found_again(open_page: Open, file: Path) -> 
     page.evaluate(
         "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }"
     )
-    page.get_by_role("button", name="Copy the notes").click()
+    page.get_by_role("button", name="Copy notes").click()
     tables = tomllib.loads(page.evaluate("window.copied"))["note"]
     trace = made.wrong_vcpu()
     places = [place_of(trace, 0), place_of(trace, 32)]
@@ -263,11 +263,11 @@ def test_the_whole_tab_and_back(open_page: Open, file: Path) -> None:
 def test_a_view_is_given_away(open_page: Open, file: Path) -> None:
     page = open_page(file, step=32)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as SVG").click()
+        page.get_by_role("button", name="Save SVG").click()
     assert saved.value.suggested_filename == "wrong-vcpu-software-tlb.svg"
     assert Path(saved.value.path()).read_text(encoding="utf-8") == svg_of(made.wrong_vcpu())
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as PNG").click()
+        page.get_by_role("button", name="Save PNG").click()
     assert Path(saved.value.path()).read_bytes()[:4] == b"\x89PNG"
 
 

@@ -87,7 +87,7 @@ def test_answer_a_mail_with_the_run_as_text(read: Callable[..., Reader]) -> None
     reader.page.evaluate(
         "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }"
     )
-    reader.click(reader.page.get_by_role("button", name="Copy as text (72 columns)"))
+    reader.click(reader.page.get_by_role("button", name="Copy mail text"))
     expect(reader.page.locator(".xe-share output")).to_have_text("Copied.")
     assert reader.page.evaluate("window.copied") == trace_text(made.wrong_vcpu())
     assert reader.actions == 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.web.as_python import comparison_python, page_python
 from xenexplore.render.web.page import comparison_json, save_html
@@ -57,6 +57,9 @@ class ComparisonView(TraceWidget):
         self._title = f"{comparison.about.name}: {len(comparison.rows)} options"
         data = comparison_json(comparison).decode()
         return {"data": data, "step": step, "code": page_python(comparison)}
+
+    def shown(self) -> Comparison:
+        return self.comparison
 
     def text(self) -> str:
         """The comparison as a 72-column table."""

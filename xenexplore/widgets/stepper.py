@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.views.step_places import marks_of, place_of
@@ -78,6 +78,9 @@ class Stepper(TraceWidget):
         """
         option = self.trace.option.label
         return tuple(StepNote(at=at, option=option, text=text) for at, text in self.marks)
+
+    def shown(self) -> Trace:
+        return self.trace
 
     def text(self) -> str:
         """The trace as 72-column text; of a long one, the step on show."""

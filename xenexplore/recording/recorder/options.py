@@ -29,9 +29,9 @@ class Options:
         backends: what the domU has and uses: ``"disk"``, ``"net"``.
         persistent_grants: whether blkback may keep the disk's grants mapped.
         xen: ``"4.17"`` or ``"4.20"``.
-        xen_file: a hypervisor of one's own instead, with ``xen_symbols``.
+        xen_file: a user's hypervisor instead, with ``xen_symbols``.
         xen_symbols: its symbol file (``xen-syms.map`` of its build).
-        kernel: a kernel of one's own for dom0 and domU (a bzImage with what it needs
+        kernel: a user's kernel for dom0 and domU (a bzImage with what it needs
             built in), or None.
         workload: a shell script for dom0, run after the domU's work.
         loads: count loads and stores, too (slower).

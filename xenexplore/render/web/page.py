@@ -34,12 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "comparison_head",
     "comparison_json",
-    "folded_html",
     "html_document",
     "opening_step",
-    "picture_html",
     "save_html",
-    "text_html",
     "trace_html",
     "web_module",
     "web_style",
@@ -169,7 +166,7 @@ def trace_html(trace: Trace | Comparison) -> str:
     It opens at the step that says most, a comparison with all options at their
     ends; a link with ``#step=N`` (or ``#step=end``) opens it elsewhere.
     """
-    from xenexplore.render.svg import svg_of
+    from xenexplore.render.svg.views import svg_of
     from xenexplore.render.web.as_python import page_python
     from xenexplore.scenario.run.comparison import Comparison
 
@@ -282,23 +279,3 @@ def _picture(svg: str, alt: str) -> str:
     return (
         f"<img alt=\"{html.escape(alt)}\" src='data:image/svg+xml,{html.escape(svg, quote=False)}'>"
     )
-
-
-def text_html(text: str) -> str:
-    """Text in columns; ``<code>``, since some pages set a bare ``<pre>`` in their own font."""
-    return f"<pre><code>{html.escape(text, quote=False)}</code></pre>"
-
-
-def folded_html(text: str) -> str:
-    """The same, folded away under "as text"."""
-    return f"<details><summary>as text</summary>{text_html(text)}</details>"
-
-
-def picture_html(svg: str, alt: str) -> str:
-    """A picture that survives everywhere: an ``<img>`` that carries its SVG.
-
-    Inline ``<svg>`` is stripped from notebooks that are not trusted, and a page
-    with a policy would refuse its styles.
-    """
-    encoded = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{encoded}">'

@@ -4,8 +4,11 @@ import { mount } from "./page.js";
 import { Turns } from "./turns.js";
 
 // What the kernel makes of the step on show, as text and picture.
-/** @param {import("./types.js").Model} model */
-function asked(model) {
+/**
+ * @param {import("./types.js").Model} model
+ * @param {string} kind
+ */
+function asked(model, kind) {
   return new Promise((done, fail) => {
     const told = (message) => {
       if (message?.share) end(() => done(message.share));
@@ -17,7 +20,7 @@ function asked(model) {
       act();
     };
     model.on("msg:custom", told);
-    model.send({ share: true });
+    model.send({ share: kind });
   });
 }
 
@@ -34,7 +37,8 @@ function render({ model, el }) {
       step: turns.now.step,
       python: model.get("code"),
       folded: model.get("folded"),
-      share: () => asked(model),
+      share: (kind) => asked(model, kind),
+      gives: ["link", "html"],
       onStep: (step) => turns.go(step),
       onMarks: (marks) => {
         model.set("marks", marks);

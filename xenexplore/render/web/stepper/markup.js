@@ -81,7 +81,7 @@ export function stageHtml(stepper, data, uid) {
     `<div class="xe-count-part"><button type="button" class="xe-countfold" data-act="counts"` +
     ` aria-expanded="true">So far</button>${stepper.says.html()}</div>\n` +
     `<div class="xe-time"><div class="xe-line" role="group"` +
-    ` aria-label="Line of time"></div></div></div>\n` +
+    ` aria-label="Timeline"></div></div></div>\n` +
     `<details class="xe-about"><summary>${esc(about)}` +
     `</summary>${options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}` +
     (!options.embedded && data.scenario.ours

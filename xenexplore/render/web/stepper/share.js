@@ -1,28 +1,48 @@
-// What a view can be given away as: text for a mail, a picture, the Python that shows the same.
+// What a view can be given away as: a link, text for a mail, a picture, a file, the Python that shows
+// the same.
 //
-// `options.share()` promises { text, svg }: a page has them from its fallback, JupyterLab's views
-// ask the kernel, so that they are about the step on show.
+// `options.share(kind)` promises { text, svg }, or for "link" { link } or { refused }, for "html"
+// { html }; `options.gives` has the kinds that it knows. A page has them from its fallback,
+// JupyterLab's views ask the kernel, so that they are about the step on show.
 
+/** @type {[act: string, kinds: [kind: string, text: string][]][]} */
+const SHARED = [
+  [
+    "Copy",
+    [
+      ["link", "link"],
+      ["text", "mail text"],
+      ["svg", "SVG"],
+      ["png", "PNG"],
+      ["python", "Python"],
+      ["notes", "notes"],
+    ],
+  ],
+  [
+    "Save",
+    [
+      ["savesvg", "SVG"],
+      ["savepng", "PNG"],
+      ["html", "one-file HTML"],
+    ],
+  ],
+];
+const PICTURES = ["text", "svg", "png", "savesvg", "savepng"];
+
+/**
+ * @param {import("./types.js").Options} options
+ * @param {boolean} marks whether there may be notes
+ */
 export const shareHtml = (options, marks = false) => {
-  const kinds = [
-    ...(options.share
-      ? [
-          ["text", "Copy as text (72 columns)"],
-          ["svg", "Save as SVG"],
-          ["png", "Save as PNG"],
-        ]
-      : []),
-    ...(options.python ? [["python", "Copy the Python"]] : []),
-    ...(marks ? [["notes", "Copy the notes (scenario text)"]] : []),
-  ];
-  if (!kinds.length) return "";
-  return (
-    `<p class="xe-share" role="group" aria-label="Share">` +
-    kinds
-      .map(([kind, text]) => `<button type="button" data-act="share" data-kind="${kind}">${text}</button>`)
-      .join("") +
-    `<output></output></p>`
-  );
+  const shared = options.share ? [...PICTURES, ...(options.gives ?? [])] : [];
+  const known = new Set([...shared, ...(options.python ? ["python"] : []), ...(marks ? ["notes"] : [])]);
+  const button = (act, [kind, text]) =>
+    `<button type="button" data-act="share" data-kind="${kind}" aria-label="${act} ${text}">${text}</button>`;
+  const groups = SHARED.map(([act, kinds]) => ({ act, kinds: kinds.filter(([kind]) => known.has(kind)) }))
+    .filter(({ kinds }) => kinds.length)
+    .map(({ act, kinds }) => `<span>${act} ${kinds.map((kind) => button(act, kind)).join(" ")}</span>`);
+  if (!groups.length) return "";
+  return `<p class="xe-share" role="group" aria-label="Share">${groups.join("")}<output></output></p>`;
 };
 
 export class Share {
@@ -47,7 +67,11 @@ export class Share {
     }
   }
   async text() {
-    return this.copy((await this.options.share()).text);
+    return this.copy((await this.options.share("text")).text);
+  }
+  async link() {
+    const { link, refused } = await this.options.share("link");
+    return refused ?? this.copy(link);
   }
   async python() {
     return this.copy(this.options.python);
@@ -56,19 +80,37 @@ export class Share {
     return this.copy(this.marks.toml());
   }
   async svg() {
-    const { svg } = await this.options.share();
+    return this.copy((await this.options.share("svg")).svg);
+  }
+  async savesvg() {
+    const { svg } = await this.options.share("svg");
     return this.save(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`, "svg");
   }
+  async html() {
+    const { html } = await this.options.share("html");
+    const made = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+    setTimeout(() => URL.revokeObjectURL(made), 1000);
+    return this.save(made, "html");
+  }
   // Twice the size, for screens of today.
-  async png() {
-    const { svg } = await this.options.share();
+  async canvas() {
+    const { svg } = await this.options.share("svg");
     const image = new Image();
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
     await image.decode();
     const canvas = document.createElement("canvas");
     Object.assign(canvas, { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    return this.save(canvas.toDataURL("image/png"), "png");
+    return canvas;
+  }
+  async savepng() {
+    return this.save((await this.canvas()).toDataURL("image/png"), "png");
+  }
+  // Promised within the click: later, a browser takes it for a page's own idea.
+  async png() {
+    const made = this.canvas().then((canvas) => new Promise((done) => canvas.toBlob(done, "image/png")));
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": made })]);
+    return "Copied.";
   }
   save(href, ending) {
     const link = document.createElement("a");

@@ -261,4 +261,32 @@ export interface Trace {
   };
   cites: string[];
   steps: Step[];
+  registered: ({
+    i: number;
+    parent: number;
+    depth: number;
+    kind: "tlb-insert";
+    say: string;
+    vcpu: number;
+    shared: boolean;
+    va: Hex;
+    pa: Hex;
+    size: number;
+    is_global: boolean;
+    space?: number | null;
+    label?: string;
+    slot?: number | null;
+    replaced: ({
+      slot: number;
+      va: Hex;
+      pa: Hex;
+      size: number;
+      is_global: boolean;
+      space: number | null;
+      label: string;
+    })[];
+    result: number;
+    reason?: string;
+    cite: number;
+  })[];
 }

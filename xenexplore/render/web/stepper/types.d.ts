@@ -71,7 +71,9 @@ export interface Options {
   folded?: boolean;
   deepLink?: boolean;
   python?: string;
-  share?: () => Promise<{ text: string; svg: string }>;
+  share?: (kind: string) => Promise<{ text?: string; svg?: string; link?: string; refused?: string; html?: string }>;
+  /** Kinds that `share` knows beside text and pictures. */
+  gives?: string[];
   onStep?: (step: number) => void;
   onPick?: (keys: string) => void;
   onMarks?: (marks: [place: string, text: string][]) => void;
