@@ -131,7 +131,7 @@ export class PathView extends View {
       };
     });
     const out = edges.map(([from, to, way, first]) =>
-      this.edgeHtml(boxes[from], boxes[to], way, start + first, lay, high),
+      this.edgeHtml(boxes[from], boxes[to], way, start + first, high),
     );
     bits.forEach((field, k) => out.push(this.fieldHtml(field, values.split(" ")[k], lay, boxes, top)));
     boxes.forEach((box, k) => out.push(this.boxHtml(box, k, bits)));
@@ -219,7 +219,7 @@ export class PathView extends View {
       ` height="${height}" data-line="${box.line}"/>${gauge}${rows.join("")}</g>`
     );
   }
-  edgeHtml(from, to, way, first, lay, high) {
+  edgeHtml(from, to, way, first, high) {
     const cls = `xe-go is-${way || "on"}${to.words[3] === "bad" && !way ? " is-bad-tone" : ""}`;
     const told = to.told && to.words[3] === "bad" ? ` data-told="${to.told}"` : "";
     const x0 = from.x + from.width,
