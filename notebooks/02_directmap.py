@@ -35,11 +35,8 @@ print(f"one entry over the directmap: {calls.tlb_hits} hits of {calls.tlb_lookup
 
 # %%
 second = xe.load("second-range")
-print(second.about.text)
-
-# %%
 ranges = xe.compare(second)
-xe.ComparisonView(ranges)
+xe.ComparisonView(ranges, folded=True)
 
 # %%
 hits = {label: outcome.calls.tlb_hits for label, outcome in ranges.outcomes.items()}
@@ -52,9 +49,6 @@ print("hits of 6 look-ups:", hits["one range"], "by one range,", hits["two range
 
 # %%
 places = xe.load("real-buffers")
-print(places.about.text)
-
-# %%
 buffers = xe.compare(places)
 calls = {label: outcome.calls for label, outcome in buffers.outcomes.items()}
 labels = ("directmap", "and image", "and stack", "and the rest")
@@ -69,9 +63,6 @@ for label in labels:
 
 # %%
 scattered = xe.load("no-directmap")
-print(scattered.about.text)
-
-# %%
 none = xe.compare(scattered)
 xe.ComparisonView(none)
 

@@ -18,10 +18,6 @@
 import xenexplore as xe
 
 forms = xe.load("table-bootstrap")
-print(forms.about.text)
-print("Ours:", forms.about.ours)
-
-# %%
 bootstrap = xe.compare(forms)
 table, calls = bootstrap.outcomes["table"].setup, bootstrap.outcomes["calls"].setup
 assert (table.exits, table.tlb_inserts, table.list_reads) == (1, 5, 5)
@@ -65,9 +61,6 @@ xe.Stepper(hit, step=7)
 
 # %%
 remapped = xe.load("stale-entry")
-print(remapped.about.text)
-
-# %%
 stale = xe.run(remapped, "software-tlb")
 xe.Stepper(stale)
 
@@ -92,7 +85,7 @@ kept = xe.compare(xe.load("remembered-walks"))
 hits = {label: (outcome.status, outcome.calls.tlb_hits) for label, outcome in kept.outcomes.items()}
 assert hits["hap-cache"] == hits["one slot"] == ("right", 4)
 assert hits["kept until a switch"] == ("wrong", 7)
-xe.ComparisonView(kept)
+xe.ComparisonView(kept, folded=True)
 
 # %% [markdown]
 # ## Checks that are no longer made
@@ -101,9 +94,6 @@ xe.ComparisonView(kept)
 
 # %%
 checks = xe.load("lost-checks")
-print(checks.about.text)
-
-# %%
 lost = xe.compare(checks)
 missing = {label: outcome.lost_checks for label, outcome in lost.outcomes.items()}
 assert missing.pop("linear-walk") == 0
@@ -122,9 +112,6 @@ for label, outcome in lost.outcomes.items():
 
 # %%
 scenario = xe.load("entries-and-lookup")
-print(scenario.about.text)
-
-# %%
 entries = xe.compare(scenario, [
     "linear-walk", "1", "32 scan", "256 scan", "256 sorted", "256 direct", "16 slots, full",
 ])
@@ -132,7 +119,7 @@ compares = {label: outcome.calls.tlb_compares for label, outcome in entries.outc
 assert (compares["256 scan"], compares["256 sorted"], compares["256 direct"]) == (256, 8, 1)
 failed = [label for label, outcome in entries.outcomes.items() if outcome.status == "error"]
 assert failed == ["256 direct", "16 slots, full"]
-xe.ComparisonView(entries)
+xe.ComparisonView(entries, folded=True)
 
 # %% [markdown]
 # ## Conclusion

@@ -58,14 +58,11 @@ xe.ComparisonView(everything)
 
 # %%
 stored = xe.load("deferred-handle")
-print(stored.about.text)
-
-# %%
 deferred = xe.compare(stored)
 status = {label: outcome.status for label, outcome in deferred.outcomes.items()}
 assert [label for label in status if status[label] == "error"] == ["number-bit", "sg-policy"]
 assert list(status.values()).count("right") == 5
-xe.ComparisonView(deferred)
+xe.ComparisonView(deferred, folded=True)
 
 # %% [markdown]
 # ## The right vCPU, and still the wrong tables
@@ -77,7 +74,7 @@ xe.ComparisonView(deferred)
 isolated = xe.compare(xe.load("kpti-runstate"))
 status = {label: outcome.status for label, outcome in isolated.outcomes.items()}
 assert [label for label in status if status[label] == "error"] == ["linear-walk", "hap-cache"]
-xe.ComparisonView(isolated)
+xe.ComparisonView(isolated, folded=True)
 
 # %% [markdown]
 # ## Conclusion

@@ -16,9 +16,6 @@
 import xenexplore as xe
 
 scenario = xe.load("encrypted-miss")
-print(scenario.about.text)
-
-# %%
 today = xe.run(scenario, "linear-walk")
 assert (today.outcome.status, today.outcome.result) == ("error", -14)
 assert today.outcome.right_bytes == 0
@@ -65,7 +62,7 @@ assert comparison.outcomes["bounce"].status == comparison.outcomes["fastabi"].st
 # %%
 flipping = xe.load("encryption-flips")
 flips = xe.compare(flipping)
-xe.ComparisonView(flips)
+xe.ComparisonView(flips, folded=True)
 
 # %%
 per_call = {label: outcome.calls.flips for label, outcome in flips.outcomes.items()}
@@ -87,7 +84,7 @@ assert page.outcomes["linear-walk"].wrong_bytes == 9
 assert page.outcomes["number-bit"].wrong_bytes == 9
 assert page.outcomes["number-bit"].right_bytes == 4
 assert page.outcomes["fastabi"].status == "right"
-xe.ComparisonView(page)
+xe.ComparisonView(page, folded=True)
 
 # %% [markdown]
 # The nine wrong bytes are the stub, which is written before the call. The call by physical address then moves its own four bytes

@@ -16,9 +16,6 @@
 import xenexplore as xe
 
 straddle = xe.load("straddle")
-print(straddle.about.text)
-
-# %%
 flat = xe.compare(straddle, [
     "linear-walk", "flat", "flat, checked", "domain-mode", "sg, flat", "fastabi",
 ])
@@ -45,7 +42,7 @@ assert {outcome.status for outcome in listed.outcomes.values()} == {"right"}
 calls = {label: outcome.calls for label, outcome in listed.outcomes.items()}
 assert {calls[label].list_reads for label in ("address-bits", "sg, lists", "gfn-lists")} == {3}
 assert (calls["tlb, per piece"].walks, calls["tlb, one entry"].walks) == (0, 2)
-xe.ComparisonView(listed)
+xe.ComparisonView(listed, folded=True)
 
 # %% [markdown]
 # ## An array
@@ -55,16 +52,13 @@ xe.ComparisonView(listed)
 
 # %%
 arrays = xe.load("straddle-arrays")
-print(arrays.about.text)
-
-# %%
 array = xe.compare(arrays, ["linear-walk", "tlb, per piece", "sg, lists", "number-bit", "bounce"])
 today, physical = array.outcomes["linear-walk"], array.outcomes["number-bit"]
 assert today.calls.walks - today.calls.copies == 4  # each of the 4 is read in two pieces
 assert 4096 // 40 == 102
 assert (physical.status, physical.result, physical.wrong_bytes) == ("wrong", 0, 17_204)
 assert array.outcomes["tlb, per piece"].setup.tlb_inserts == 5
-xe.ComparisonView(array)
+xe.ComparisonView(array, folded=True)
 
 # %% [markdown]
 # ## Lists: how they are laid out
@@ -77,7 +71,7 @@ layouts = xe.compare(xe.load("list-layouts"))
 reads = {label: outcome.calls.list_reads for label, outcome in layouts.outcomes.items()}
 assert (reads["tuples"], reads["offset slot"], reads["aligned"]) == (4100, 2050, 1026)
 assert {outcome.status for outcome in layouts.outcomes.values()} == {"right"}
-xe.ComparisonView(layouts)
+xe.ComparisonView(layouts, folded=True)
 
 # %%
 for label in ("tuples", "offset slot", "aligned"):
@@ -103,7 +97,7 @@ assert found["gfn-lists"].status == "refused"
 assert "511 frames" in found["gfn-lists"].refusals[0]
 assert found["software-tlb"].setup.tlb_inserts == 512 + 4 == 516
 assert (found["number-bit"].status, found["number-bit"].result) == ("wrong", 0)
-xe.ComparisonView(large)
+xe.ComparisonView(large, folded=True)
 
 # %% [markdown]
 # ## Bounce pages
@@ -116,7 +110,7 @@ limit = xe.compare(xe.load("bounce-limit"))
 assert (limit.outcomes["static"].status, limit.outcomes["flip"].status) == ("refused", "right")
 assert "4128 bytes" in limit.outcomes["static"].refusals[0]
 assert 32 + 507 * 8 < 4096 <= 32 + 512 * 8
-xe.ComparisonView(limit)
+xe.ComparisonView(limit, folded=True)
 
 # %% [markdown]
 # ## Conclusion

@@ -8,17 +8,13 @@
 # understand each call; the directmap registration does not help privcmd.
 #
 # ## One user address, two processes
+#
+# A registered user range is not tied to a process. After a switch the look-up hits, and reaches the other process' page:
 
 # %%
 import xenexplore as xe
 
 switch = xe.load("privcmd-process-switch")
-print(switch.about.text)
-
-# %% [markdown]
-# A registered user range is not tied to a process. After a switch the look-up hits, and reaches the other process' page:
-
-# %%
 kept = xe.run(switch, "tlb, kept")
 assert (kept.outcome.status, kept.outcome.result, kept.outcome.wrong_bytes) == ("wrong", 0, 4)
 xe.Stepper(kept)
@@ -48,9 +44,6 @@ xe.ComparisonView(comparison)
 
 # %%
 inside = xe.load("privcmd-nested-handle")
-print(inside.about.text)
-
-# %%
 nested = xe.compare(inside, [
     "linear-walk", "software-tlb", "bit, linear", "bit, physical", "address-bits",
     "sg-policy", "bounce",
@@ -59,7 +52,7 @@ physical = nested.outcomes["bit, physical"]
 assert (physical.status, physical.result, physical.wrong_bytes) == ("wrong", 0, 1904)
 assert (physical.calls.guest_translations, physical.calls.guest_bytes_written) == (3, 8)
 assert nested.outcomes["bounce"].status == "refused"
-xe.ComparisonView(nested)
+xe.ComparisonView(nested, folded=True)
 
 # %% [markdown]
 # The kernel must find the handle in the struct and rewrite it (8 bytes), and translate three pages. Even then a flat address is wrong: the
@@ -75,7 +68,7 @@ moved = moves.outcomes["software-tlb"]
 assert (moved.status, moved.result) == ("wrong", 0)
 assert (moved.wrong_bytes, moved.right_bytes) == (48, 48)
 assert [outcome.status for outcome in moves.outcomes.values()].count("right") == 3
-xe.ComparisonView(moves)
+xe.ComparisonView(moves, folded=True)
 
 # %% [markdown]
 # Right are the 48 bytes that went to the page of `/dev/xen/hypercall`: it did not move.

@@ -16,9 +16,6 @@
 import xenexplore as xe
 
 wrapped = xe.load("multicall-bits")
-print(wrapped.about.text)
-
-# %%
 bits = xe.compare(wrapped)
 for label, outcome in bits.outcomes.items():
     print(f"{label:13} {outcome.status}")
@@ -26,7 +23,7 @@ assert bits.outcomes["own bits"].status == "right"
 assert bits.outcomes["inherited"].status == bits.outcomes["domain-mode"].status == "error"
 assert bits.outcomes["linear-walk"].status == bits.outcomes["software-tlb"].status == "right"
 assert bits.outcomes["fastabi"].status == "refused"
-xe.ComparisonView(bits)
+xe.ComparisonView(bits, folded=True)
 
 # %% [markdown]
 # In domain mode no handle is linear any more. The error is that of the handles that are still passed as linear ones, by code that was not
@@ -39,9 +36,6 @@ xe.ComparisonView(bits)
 
 # %%
 restart = xe.load("continuation-loses-bit")
-print(restart.about.text)
-
-# %%
 lost = xe.run(restart, "bit, lost")
 assert (lost.outcome.status, lost.outcome.result, lost.outcome.calls.exits) == ("error", 2, 2)
 xe.Stepper(lost)
@@ -67,15 +61,12 @@ xe.ComparisonView(both)
 
 # %%
 race = xe.load("purge-race")
-print(race.about.text)
-
-# %%
 purged = xe.compare(race)
 shared = purged.outcomes["tlb, shared"]
 assert (shared.status, shared.result) == ("error", 2)
 for label in ("tlb, per vCPU", "number-bit", "bounce"):
     assert purged.outcomes[label].status == "right"
-xe.ComparisonView(purged)
+xe.ComparisonView(purged, folded=True)
 
 # %% [markdown]
 # ## Conclusion

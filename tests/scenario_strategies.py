@@ -14,6 +14,7 @@ from xenexplore.paging.entries import ENTRY_BITS
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.model.values import Reference
 from xenexplore.scenario.text.loader import STATUSES
 
@@ -185,4 +186,8 @@ def scenarios(draw):
         actions=tuple(draw(st.lists(actions, max_size=5))),
         options=chosen,
         expects=tuple(draw(st.lists(expects, max_size=2))),
+        notes=tuple(
+            StepNote(at=at, option=draw(st.sampled_from(["", *labels])), text=draw(prose))
+            for at in draw(st.lists(st.sampled_from(["start", "action 1, call 1"]), max_size=2))
+        ),
     )

@@ -23,7 +23,10 @@ MISSING = """async () => {
     root.scrollIntoView({ block: "start" });
     for (let frames = 0; frames < 3; frames++) await frame();
     const how = { contentVisibilityAuto: true, visibilityProperty: true };
-    for (const part of root.matches(".xe-comparison") ? comparison : stepper) {
+    const folded = [".xe-verdict", ".xe-unfold"];
+    const several = root.matches(".is-folded") ? folded : comparison;
+    const parts = root.matches(".xe-comparison") ? several : stepper;
+    for (const part of parts) {
       const element = root.querySelector(part), box = element?.getBoundingClientRect();
       const seen = element?.checkVisibility(how);
       if (!seen || box.width < 1 || box.height < 2) found.push(`view ${at}: ${part}`);

@@ -1,21 +1,19 @@
 """Picture and page say the same: every built-in scenario and option, at the step that opens.
 
-What the page says is made by functions from data to text, so that Node does where there is one;
-else Chromium, in one page.
+What the page says is made by functions from data to text, so that Node does for it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
 
-from browser.conftest import Open
+from node import node
 
 from xenexplore.render.svg.explanation import capitalised
 from xenexplore.render.svg.views import svg_of
@@ -32,13 +30,9 @@ LONG = 1500
 #: A picture ends a cell that has no room with an ellipsis; so much of it there always is.
 SEEN = 6
 
-#: Traces handed to the page at once.
-BATCH = 40
-SHOW_ALL = "texts => JSON.stringify(JSON.parse(texts).map(([data, step]) => shown(data, step)))"
-
 SHOWN = """(data, step) => {
   const run = new Run(data);
-  const rows = { run, open: new Set(), guest: data.machine.guest };
+  const rows = { run, open: new Set(), guest: data.machine.guest, across: () => 32 };
   const state = run.foldAt(step);
   const says = { run, index: step, state };
   const unit = run.rows(run.unit[step]).filter(row => !row.implied || row.first === step);
@@ -73,7 +67,7 @@ def traces() -> Iterator[Trace]:
                 break
 
 
-def shown_by_node(node: str, folder: Path, all_: list[Trace]) -> list[dict[str, Any]]:
+def shown_by_node(folder: Path, all_: list[Trace]) -> list[dict[str, Any]]:
     lines = [json.dumps([json.loads(trace_view_json(t)), opening_step(t)]) for t in all_]
     (folder / "traces").write_text("\n".join(lines), encoding="utf-8")
     reads = (
@@ -84,34 +78,15 @@ def shown_by_node(node: str, folder: Path, all_: list[Trace]) -> list[dict[str, 
     )
     (folder / "shown.mjs").write_text(f"{web_module()}\n{reads}", encoding="utf-8")
     done = subprocess.run(
-        [node, "shown.mjs"], cwd=folder, capture_output=True, text=True, check=True
+        [node(), "shown.mjs"], cwd=folder, capture_output=True, text=True, check=True
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def shown_by_chromium(open_page: Open, folder: Path, all_: list[Trace]) -> list[dict[str, Any]]:
-    (folder / "empty.html").write_text("<main></main>", encoding="utf-8")
-    page = open_page(folder / "empty.html")
-    page.add_script_tag(type="module", content=f"{web_module()}\nwindow.shown = {SHOWN};")
-    page.wait_for_function("() => window.shown !== undefined")
-    # As one text a batch: what is handed over as values is taken apart value by value.
-    batches = [all_[at : at + BATCH] for at in range(0, len(all_), BATCH)]
-    found: list[dict[str, Any]] = []
-    for batch in batches:
-        texts = [f"[{trace_view_json(t).decode()},{opening_step(t)}]" for t in batch]
-        found += json.loads(page.evaluate(SHOW_ALL, f"[{','.join(texts)}]"))
-    return found
-
-
-def test_every_picture_and_its_page_have_the_same_words(open_page: Open, tmp_path: Path) -> None:
+def test_every_picture_and_its_page_have_the_same_words(tmp_path: Path) -> None:
     all_ = list(traces())
     assert len(all_) > 100
-    node = shutil.which("node")
-    shown = (
-        shown_by_node(node, tmp_path, all_)
-        if node
-        else shown_by_chromium(open_page, tmp_path, all_)
-    )
+    shown = shown_by_node(tmp_path, all_)
     for trace, page in zip(all_, shown, strict=True):
         holds(trace, page)
 

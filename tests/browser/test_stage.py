@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.sync_api import expect
 from xenexplore.render.svg.views import svg_of
 from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.views.glossary import TOUR
+from xenexplore.render.views.step_places import place_of
 from xenexplore.render.web.page import save_html
 from xenexplore.steps import PteRead, TlbLookup
 
@@ -211,6 +213,35 @@ def test_steps_are_found_by_word_and_by_address(open_page: Open, file: Path) -> 
     expect(page.locator(".xe-say")).to_contain_text("1e831")
     page.get_by_role("searchbox").fill("no such thing")
     expect(page.locator(".xe-find output")).to_have_text("0")
+
+
+def test_a_step_is_marked_noted_and_found_again(open_page: Open, file: Path) -> None:
+    page = open_page(file, step=32)
+    root, flag = page.locator(".xe"), page.get_by_role("button", name="Bookmark this step (b)")
+    page.keyboard.press("b")
+    expect(flag).to_have_attribute("aria-pressed", "true")
+    page.keyboard.type('a "wrong" frame')  # the note has the focus, and its keys are letters
+    page.keyboard.press("Enter")
+    page.keyboard.press("Home")
+    page.keyboard.press("b")
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
+    for key, step in (("[", "32"), ("[", "0"), ("]", "32")):
+        page.keyboard.press(key)
+        expect(root).to_have_attribute("data-step", step)
+    expect(page.get_by_label("Note on this step")).to_have_value('a "wrong" frame')
+    page.evaluate(
+        "navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve() }"
+    )
+    page.get_by_role("button", name="Copy notes").click()
+    tables = tomllib.loads(page.evaluate("window.copied"))["note"]
+    trace = made.wrong_vcpu()
+    places = [place_of(trace, 0), place_of(trace, 32)]
+    assert [(note["at"], note.get("text", "")) for note in tables] == [
+        (places[0], ""), (places[1], 'a "wrong" frame'),
+    ]  # fmt: skip
+    page.keyboard.press("b")
+    expect(flag).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_whole_tab_and_back(open_page: Open, file: Path) -> None:

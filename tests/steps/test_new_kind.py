@@ -19,7 +19,9 @@ from xenexplore.render.views import drawing_rules
 from xenexplore.render.views.drawing_rules import StepLabel, draws, rule_of
 from xenexplore.render.views.step_labels import short_label, step_label
 from xenexplore.render.views.step_tree import StepTree
-from xenexplore.render.web.page import trace_html, web_module
+from xenexplore.render.web import page
+from xenexplore.render.web.modules import joined
+from xenexplore.render.web.page import trace_html
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import run
 from xenexplore.scenario.run.trace import Trace
@@ -34,7 +36,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Step]]:
     """A kind of step that is known for the length of a test."""
     monkeypatch.setattr(steps_base, "_KINDS", dict(steps_base._KINDS))
     monkeypatch.setattr(drawing_rules, "_RULES", dict(drawing_rules._RULES))
-    web_module.cache_clear()
+    joined.cache_clear()
+    page._page_script.cache_clear()
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Interrupt(Step):
@@ -59,7 +62,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Step]]:
             return f"The guest takes interrupt {self.vector:#x}."
 
     yield Interrupt
-    web_module.cache_clear()
+    joined.cache_clear()
+    page._page_script.cache_clear()
 
 
 def _drawn(kind: type[Step]) -> None:
@@ -104,8 +108,8 @@ def test_every_view_draws_it_by_one_rule(own: type[Step]) -> None:
     assert "vector f3" in trace_text(trace)
     svg = svg_of(trace, last)
     assert "vector f3" in svg or "irq" in svg
-    page = trace_html(trace)
-    assert '"interrupt": "half"' in page
+    text = trace_html(trace)
+    assert '"interrupt":"half"' in text
     assert "The guest takes interrupt 0xf3." in page
 
 
@@ -123,8 +127,8 @@ def test_a_step_of_a_reader_s_own_is_drawn_by_what_it_says(own: type[Step]) -> N
     assert "The guest takes interrupt 0xf3" in trace_text(trace)
     assert "interrupt" in svg_of(trace, len(trace.steps) - 1)
     # The module of a page is made once; kinds that come later have a shape, too.
-    assert "new Proxy({" in web_module()
-    assert "known[kind] ?? 'half'" in web_module()
+    assert "new Proxy({" in joined("page")
+    assert "known[kind] ?? 'half'" in joined("page")
 
 
 def test_a_step_of_ours_without_a_rule_is_an_error_that_says_so(

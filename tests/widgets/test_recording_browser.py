@@ -14,7 +14,7 @@ import xenexplore
 from xenexplore.errors import RecordingError
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.scenario.text.loader import parse_scenario
-from xenexplore.widgets.recording_browser import PAGE, RecordingBrowser
+from xenexplore.widgets.recording_browser import RecordingBrowser
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +29,45 @@ def browser(recording: object) -> Iterator[RecordingBrowser]:
     shown.close()
 
 
-def test_filters_fill_the_list(browser: RecordingBrowser) -> None:
-    assert browser._count.value == f"41,391 calls, {PAGE} shown"
+def test_filters_and_words_fill_the_list_in_any_order(browser: RecordingBrowser) -> None:
+    calls = browser._calls
+    assert calls.count == "41,391 of 41,391 calls"
     browser._domain.value = "dom0"
     browser._name.value = "event_channel_op send"
-    assert browser._count.value == "374 calls, 200 shown"
     rows = browser.index.find(domain="dom0", name="event_channel_op send")
-    numbers = browser.recording.calls.seq[rows].tolist()
-    browser._start.value = 30_000
-    shown = [browser.recording.calls.seq[row] for _, row in browser._calls.options]
-    assert browser._count.value == f"374 calls, {len(shown)} shown"
-    assert shown[0] == min(seq for seq in numbers if seq >= 30_000)
-    browser._start.value = 0
-    browser._region.value = "image"
-    assert all("image" in label for label, _ in browser._calls.options)
+    assert calls.total == len(rows) == len(calls.rows)
+    calls.query = "#26 VMALLOC"
+    lines = calls.lines(0, calls.total)
+    assert 0 < len(lines) < len(rows)
+    assert all(seq.startswith("#26") and "vmalloc" in where for _, seq, *_, where in lines)
+    calls.query = "no such thing"
+    assert calls.lines(0, 5) == []
+    calls.query = ""
+    browser._name.value = ""
+    for column, place in (("copies", 4), ("hypercall", 3), ("buffers in", 5)):
+        calls.sort, calls.down = column, True
+        cells = [line[place] for line in calls.lines(0, calls.total)]
+        assert cells == sorted(cells, reverse=True)
+    assert set(calls.rows.tolist()) == set(browser.index.find(domain="dom0").tolist())
+    calls.down = False
+    assert [name for name, _ in browser._region.options][1].startswith("vmalloc (")
+
+
+def test_lines_are_those_of_the_index_and_travel_when_asked_for(browser: RecordingBrowser) -> None:
+    calls, sent = browser._calls, []
+    calls.send = sent.append
+    for first in (0, 20_000, 41_390):
+        for row, seq, domain, name, copies, where in calls.lines(first, 3):
+            call = browser.index.call(row)
+            told = (f"#{call.seq}", call.domain, call.name, call.copies, ", ".join(call.regions))
+            assert (seq, domain, name, copies, where) == told
+    calls._asked(None, {"from": 41_300, "count": 100, "found": calls.found}, [])
+    assert [len(message["lines"]) for message in sent] == [91]
+    calls._asked(None, {"from": 0, "count": 100, "found": calls.found - 1}, [])  # of a list before
+    calls._asked(None, {"from": "x", "count": None, "found": calls.found}, [])
+    assert len(sent) == 1
+    calls.place = 300  # a click
+    assert calls.value == int(calls.rows[300]) == browser._row
 
 
 def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:

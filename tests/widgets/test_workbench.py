@@ -247,3 +247,21 @@ def test_hundreds_of_changes_leave_no_widget_behind() -> None:
     assert live_widgets() == settled
     shown.close()
     assert live_widgets() == before
+
+
+def test_a_step_that_is_marked_in_the_view_is_noted_in_the_text() -> None:
+    bench = Workbench()
+    view, text = bench._view, bench.text
+    assert isinstance(view, Stepper)
+    view.marks = [["action 1, call 1", "why here?"]]
+    assert bench._view is view  # nothing was run again
+    assert bench.text.startswith(text)
+    (note,) = parse_scenario(bench.text).notes
+    assert (note.at, note.option, note.text) == ("action 1, call 1", "linear-walk", "why here?")
+    assert bench._by_hand.value == ""  # the controls say the rest of the text
+    again = Workbench(bench.text)
+    assert again._view.marks == [["action 1, call 1", "why here?"]]
+    bench.undo()
+    assert (bench.text, view.marks) == (text, [])
+    bench.close()
+    again.close()

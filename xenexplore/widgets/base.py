@@ -32,6 +32,7 @@ class TraceWidget(anywidget.AnyWidget):
         code: the Python that shows the same, as the view itself tells it.
         chosen: what is picked in the view, as its keys (``"buf:send"``); set it to pick.
         plays: how often the kernel has asked the view to play on from its step.
+        busy: whether the kernel is making what comes next; a view says so after 100 ms.
 
     Raises:
         TraitError: a step before the first one.
@@ -46,6 +47,7 @@ class TraceWidget(anywidget.AnyWidget):
     code = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Unicode().tag(sync=True)
     plays = traitlets.Int(0).tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
 
     #: What the view shows, in a few words: for ``repr`` and for readers without a picture.
     _title = ""

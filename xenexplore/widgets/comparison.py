@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import traitlets
+
 from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.web.as_python import comparison_python, page_python
@@ -27,12 +29,17 @@ class ComparisonView(TraceWidget):
     Args:
         comparison: what to show.
         step: the common time to begin with, from 0; -1: all options at their ends.
+        folded: whether to begin with the verdict alone; a click shows the rest.
     """
 
     _first = -1
 
-    def __init__(self, comparison: Comparison, *, step: int = -1, **kwargs: Any) -> None:
-        super().__init__(**self._traits_of(comparison, step), **kwargs)
+    folded = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self, comparison: Comparison, *, step: int = -1, folded: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**self._traits_of(comparison, step), folded=folded, **kwargs)
 
     def show(self, comparison: Comparison, *, step: int = -1) -> None:
         """Show another comparison in the same view; arguments as for the class.

@@ -61,6 +61,9 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
 
     def _show(self) -> None:
         """Show what the controls ask for; a failure is shown, and the earlier view goes grey."""
+        before = self._view
+        if before is not None:
+            before.busy = True
         try:
             made = self._made()
         except XenexploreError as error:
@@ -70,6 +73,9 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
             self.failed = ""
             self._shown.remove_class("xe-stale")
             self._put(made)
+        finally:
+            if before is not None and before is self._view:
+                before.busy = False
         self._say(self.failed)
 
     def code(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 
 import ipywidgets as ipw
-import numpy as np
 
 from xenexplore.errors import RecordingError
 from xenexplore.options.registry import OPTIONS
@@ -18,12 +17,12 @@ from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.writer import write_scenario
+from xenexplore.widgets.call_list import CallList
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
 
 __all__ = ["RecordingBrowser"]
 
-PAGE = 200
 ANY = ("any", "")  # ipywidgets takes None for "nothing is chosen", and shows a blank
 
 
@@ -48,39 +47,22 @@ class RecordingBrowser(Form):
         domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
         self._domain = ipw.Dropdown(options=[ANY, *domains], description="Domain", **wide)
         self._name = ipw.Dropdown(options=[ANY], description="Hypercall", **wide)
-        self._region = ipw.Dropdown(
-            options=[ANY, *((name, name) for name in self.index.regions())],
-            description="Buffers in",
-            **wide,
-        )
-        last = int(recording.calls.seq[-1]) if len(recording.calls) else 0
-        self._start = ipw.BoundedIntText(
-            value=0, min=0, max=last, description="From call #", **wide
-        )
+        self._region = ipw.Dropdown(options=[ANY], description="Buffers in", **wide)
         self._option = ipw.Dropdown(
             options=[n for n, o in OPTIONS.items() if o.specified], description="Option", **wide
         )
-        self._calls = ipw.Select(
-            options=[],
-            rows=11,
-            tooltip="recorded calls: number, domain, name, copies, where the buffers lie",
-            layout=ipw.Layout(width="44em", max_width="100%"),
-        )
-        self._calls.add_class("xe-recorded-calls")
-        self._count = ipw.HTML()
+        self._calls = CallList(self.index)
         self._text = ipw.Button(
             description="Scenario", tooltip="the call as a scenario's text: copy it, mail it"
         )
-        filters = ipw.VBox(
-            [self._domain, self._name, self._region, self._start, self._option, self._count]
-        )
+        filters = ipw.VBox([self._domain, self._name, self._region, self._option])
         top = ipw.HBox([filters, self._calls], layout=ipw.Layout(flex_flow="row wrap"))
         super().__init__([top, self._make_bar(self._text)])
         self.add_class(FORM_CLASS)
         self._domain.observe(lambda _: self._renamed(), "value")
-        for control in (self._name, self._region, self._start):
+        for control in (self._name, self._region):
             control.observe(lambda _: self._found(), "value")
-        self._calls.observe(lambda _: self._picked(), "value")
+        self._calls.observe(lambda _: self._load(self._calls.value), "value")
         self._option.observe(lambda _: self._show(), "value")
         self._text.on_click(lambda _: self._say_or_hide(self.text or "No call is chosen."))
         self._renamed()
@@ -88,14 +70,21 @@ class RecordingBrowser(Form):
             self.pick(0)
 
     def _renamed(self) -> None:
-        """Another domain: its own hypercalls to choose from."""
-        names = self.index.names(self._domain.value or None)
-        kept = self._name.value
-        self._name.options = [
-            ANY,
-            *((f"{name} ({count:,})", name) for name, count in names.items()),
-        ]
-        self._name.value = kept if kept in names else ""
+        """Another domain: its own hypercalls and regions to choose from."""
+        domain = self._domain.value or None
+        regions = {name: len(self.index.find(domain=domain, region=name))
+                   for name in self.index.regions()}  # fmt: skip
+        most = sorted(regions, key=lambda name: -regions[name])
+        for control, counts in (
+            (self._name, self.index.names(domain)),
+            (self._region, {name: regions[name] for name in most if regions[name]}),
+        ):
+            kept = control.value
+            control.options = [
+                ANY,
+                *((f"{name} ({count:,})", name) for name, count in counts.items()),
+            ]
+            control.value = kept if kept in counts else ""
         self._found()
 
     def _found(self) -> None:
@@ -104,17 +93,9 @@ class RecordingBrowser(Form):
             name=self._name.value or None,
             region=self._region.value or None,
         )
-        start = int(np.searchsorted(self.recording.calls.seq[rows], self._start.value))
-        page = rows[start : start + PAGE].tolist()
-        self._count.value = f"{len(rows):,} calls, {len(page)} shown"
-        self._calls.options = [(self._line(row), row) for row in page]  # and the first is picked
-
-    def _line(self, row: int) -> str:
-        """A call as a line of the list, in columns."""
-        call = self.index.call(row)
-        copies = "1 copy  " if call.copies == 1 else f"{call.copies} copies"
-        where = ", ".join(call.regions)
-        return f"#{call.seq:<7}{call.domain:6}{call.name:32}{copies:>10}  {where}"
+        self._calls.fill(rows)
+        if len(rows) and self._calls.place < 0:
+            self._calls.choose(int(self._calls.rows[0] if len(self._calls.rows) else rows[0]))
 
     def pick(self, row: int) -> None:
         """Choose a call by its row in the recording's calls, and show it in the list.
@@ -126,20 +107,14 @@ class RecordingBrowser(Form):
         if not 0 <= row < len(calls):
             rows = f"a row from 0 to {len(calls) - 1}" if len(calls) else "a call to pick"
             raise RecordingError(self.recording.source, "", expected=rows, got=str(row))
-        if row not in self._listed():
-            self._start.value = int(calls.seq[row])
-        if row not in self._listed():  # the filters leave it out
+        if row not in self._calls.rows:  # the filters leave it out
+            self._calls.query = ""
             self._domain.value = self._name.value = self._region.value = ""
-        self._calls.value = row  # and that loads it
-
-    def _listed(self) -> list[int]:
-        return [row for _, row in self._calls.options]
-
-    def _picked(self) -> None:
-        if self._calls.value is not None:
-            self._load(self._calls.value)
+        self._calls.choose(row)  # and that loads it
 
     def _load(self, row: int) -> None:
+        if row < 0:
+            return
         self._row = row
         self._scenario = None
         self._show()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import traitlets
+
 from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
+from xenexplore.render.views.step_places import marks_of, place_of
 from xenexplore.render.web.as_python import page_python, trace_python
 from xenexplore.render.web.page import opening_step, save_html
 from xenexplore.render.web.view_data import trace_view_json
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.widgets.base import TraceWidget
 
 if TYPE_CHECKING:
@@ -30,7 +34,13 @@ class Stepper(TraceWidget):
         trace: the run to show.
         step: the step to begin with, from 0; by default the one that says most
             (:func:`~xenexplore.render.web.page.opening_step`).
+
+    Attributes:
+        marks: bookmarks and notes of this run, as they were made in the view: each the step by
+            what it belongs to, and the note or ``""``; :attr:`notes` has them as records.
     """
+
+    marks = traitlets.List().tag(sync=True)
 
     def __init__(self, trace: Trace, *, step: int | None = None, **kwargs: Any) -> None:
         super().__init__(**self._traits_of(trace, step), **kwargs)
@@ -48,7 +58,26 @@ class Stepper(TraceWidget):
         self._validate_step(at, last)
         self.trace, self._last = trace, last
         self._title = f"{trace.about.name} under {trace.option.label}: {len(trace)} steps"
-        return {"data": trace_view_json(trace).decode(), "step": at, "code": page_python(trace)}
+        marks = [[place_of(trace, index), text] for index, text in marks_of(trace)]
+        data = trace_view_json(trace).decode()
+        return {"data": data, "step": at, "code": page_python(trace), "marks": marks}
+
+    @property
+    def notes(self) -> tuple[StepNote, ...]:
+        """The bookmarks and notes of this run, for the scenario's text.
+
+        >>> import xenexplore as xe
+        >>> from xenexplore.scenario.text.notes import notes_text
+        >>> view = xe.Stepper(xe.run(xe.load("straddle"), "flat"))
+        >>> view.marks = [["action 1, call 1, copy 1", "why here?"]]  # as a reader does by b
+        >>> print(notes_text(view.notes), end="")
+        [[note]]
+        at = "action 1, call 1, copy 1"
+        option = "flat"
+        text = "why here?"
+        """
+        option = self.trace.option.label
+        return tuple(StepNote(at=at, option=option, text=text) for at, text in self.marks)
 
     def shown(self) -> Trace:
         return self.trace

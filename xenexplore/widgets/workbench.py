@@ -7,10 +7,12 @@ import traitlets
 
 from xenexplore.errors import XenexploreError
 from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.scenario.text.notes import with_notes
 from xenexplore.scenario.text.recipes import (
     Choices,
     choices_of,
@@ -21,6 +23,7 @@ from xenexplore.scenario.text.recipes import (
 from xenexplore.widgets.controls import Controls
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
+from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["Workbench"]
 
@@ -54,6 +57,8 @@ class Workbench(Form):
 
     def __init__(self, text: str | None = None, *, choices: Choices | None = None) -> None:
         self._quiet = False
+        self._noting = False
+        self._noted_of: Stepper | None = None
         self._texts: list[str] = []
         self._at = 0
         self._controls = Controls(choices or Choices())
@@ -101,6 +106,8 @@ class Workbench(Form):
         except XenexploreError as error:
             self._say(str(error))
             return
+        labels = ("", *(option.label for option in parse_scenario(text).options))
+        text = with_notes(text, [note for note in self._notes() if note.option in labels])
         if text == self.text:
             self._say("")
         self.text = text
@@ -110,7 +117,7 @@ class Workbench(Form):
         self._remember()
         self._quiet = True
         self._area.value = self.text
-        found = choices_of(self.text)
+        found = choices_of(with_notes(self.text, ()))
         said = found is not None and self._controls.show(found)
         if not said:
             # They show what of the text they can, and are used through the button only.
@@ -121,7 +128,35 @@ class Workbench(Form):
         self._anew.disabled = said
         self._by_hand.value = "" if said else f"<p class='xe-by-hand'>{_BY_HAND}</p>"
         self._quiet = False
-        self._show()
+        if not self._noting:
+            self._show()
+
+    def _notes(self) -> tuple[StepNote, ...]:
+        """The bookmarks and notes of the text."""
+        try:
+            return parse_scenario(self.text).notes
+        except XenexploreError:
+            return ()
+
+    def _put(self, made: Trace | Comparison) -> None:
+        super()._put(made)
+        if isinstance(self._view, Stepper) and self._view is not self._noted_of:
+            self._noted_of = self._view
+            self._view.observe(lambda _: self._noted(), "marks")
+
+    def _noted(self) -> None:
+        """A step was marked in the view: the text has it, and what is on show stays."""
+        view = self._view
+        if not isinstance(view, Stepper) or self.failed:
+            return
+        label, notes = view.trace.option.label, self._notes()
+        before = [note for note in notes if note.option in ("", label)]
+        if sorted((note.at, note.text) for note in before) == sorted(map(tuple, view.marks)):
+            return
+        others = [note for note in notes if note not in before]
+        self._noting = True
+        self.text = with_notes(self.text, [*others, *view.notes])
+        self._noting = False
 
     def _remember(self) -> None:
         """Keep the text, in place of what was undone before it."""

@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from importlib import resources
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from browser import made
@@ -113,10 +113,11 @@ def test_no_text_leaves_its_place(text: str) -> None:
 
 
 def test_a_picture_for_readers_without_scripts() -> None:
-    page = Elements(html_document("{}", title="a & b", fallback_svg="<svg>x</svg>"))
+    svg = '<svg a="\'">x & 7% #y\n</svg>'
+    page = Elements(html_document("{}", title="a & b", fallback_svg=svg))
     (image,) = page.named("img")
     source = image[0]["src"] or ""
-    assert base64.b64decode(source.removeprefix("data:image/svg+xml;base64,")) == b"<svg>x</svg>"
+    assert unquote(source.removeprefix("data:image/svg+xml,")) == svg
     assert image[0]["alt"] == "a & b"
 
 
@@ -184,13 +185,3 @@ def test_bad_input_is_one_line(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_every_part_of_the_module_is_in_it_once() -> None:
-    folder = resources.files("xenexplore.render") / "web" / "stepper"
-    parts = {part.name: part.read_text(encoding="utf-8") for part in folder.iterdir()}
-    assert len(parts) > 15
-    for name, text in parts.items():
-        assert name.endswith(".js")
-        assert web_module().count(text) == 1, name
-        assert len(text.splitlines()) <= 300, f"{name}: one noun each"

@@ -102,6 +102,19 @@ class CallIndex:
             counts[name] = counts.get(name, 0) + number
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
+    def coded_names(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The names there are, and for each call the place of its own among them."""
+        rows = np.arange(len(self.recording.calls), dtype=np.int64)
+        kinds, of = np.unique(self._pairs(rows), axis=0, return_inverse=True)
+        names = tuple(self._named(number, sub) for number, sub in kinds.tolist())
+        return names, of.reshape(-1).astype(np.int64)
+
+    def coded_regions(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """The regions of buffers that there are, with commas, and each call's place among them."""
+        places: dict[tuple[str, ...], int] = {}
+        of = [places.setdefault(regions, len(places)) for regions in self._regions]
+        return tuple(", ".join(regions) for regions in places), np.array(of, np.int64)
+
     def regions(self) -> tuple[str, ...]:
         """Every region that some buffer lies in, sorted."""
         return tuple(sorted({name for names in self._regions for name in names}))

@@ -22,7 +22,12 @@ from xenexplore.options.registry import RECORDED, TODAY, variant
 from xenexplore.recording.conversion.struct_contents import Decided, decided_contents
 from xenexplore.recording.conversion.touched_memory import TouchedMemory, frames_of, touched_memory
 from xenexplore.recording.format.columns import Recording
-from xenexplore.recording.matching.recorded_calls import Matcher, RecordedCall, recorded_calls
+from xenexplore.recording.matching.recorded_calls import (
+    Matcher,
+    RecordedCall,
+    recorded_call,
+    recorded_calls,
+)
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec, CallAction, Switch
 from xenexplore.scenario.model.call_names import canonical_name, op_argument
@@ -94,7 +99,7 @@ def to_scenario(recording: Recording, row: int) -> Scenario:
         RecordingError: the catalogue does not explain what Xen copied, or a
             page was not walked.
     """
-    return scenario_of(recording, next(s for s in recorded_calls(recording) if s.row == row))
+    return scenario_of(recording, recorded_call(recording, row))
 
 
 def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:

@@ -23,7 +23,7 @@ from xenexplore.recording.format.columns import UNHANDLED, WAYS, Recording
 from xenexplore.recording.matching.logged_twice import logged_twice
 from xenexplore.steps import PlanVerdict
 
-__all__ = ["Matcher", "RecordedCall", "recorded_calls"]
+__all__ = ["Matcher", "RecordedCall", "recorded_call", "recorded_calls"]
 
 _IRET = 23
 # How far to look for a continuation where RIP and RSP were not recorded, in calls:
@@ -75,24 +75,36 @@ def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
     Raises:
         RecordingError: it comes from a Xen that the catalogue does not describe.
     """
+    return _between(recording, 0, len(recording.calls))
+
+
+def recorded_call(recording: Recording, row: int) -> RecordedCall:
+    """One hypercall of :func:`recorded_calls`, by its row."""
+    return next(_between(recording, row, row + 1))
+
+
+def _between(recording: Recording, first: int, last: int) -> Iterator[RecordedCall]:
+    """The hypercalls of some rows: nothing of the others is looked at."""
     calls, accesses, xen = recording.calls, recording.accesses, recording.release
-    start = recording.access_start.tolist()
+    some = slice(first, last)
+    start = recording.access_start[first : last + 1].tolist()
     rows = zip(
-        calls.number.tolist(), calls.args.tolist(), calls.kind.tolist(),
-        calls.domain.tolist(), calls.rsp.tolist(), calls.rip.tolist(), calls.vcpu.tolist(),
-        calls.vcpu_at.tolist(), strict=True,
+        calls.number[some].tolist(), calls.args[some].tolist(), calls.kind[some].tolist(),
+        calls.domain[some].tolist(), calls.rsp[some].tolist(), calls.rip[some].tolist(),
+        calls.vcpu[some].tolist(), calls.vcpu_at[some].tolist(), strict=True,
     )  # fmt: skip
+    those = slice(start[0], start[-1])
     copies = list(
         zip(
-            (WAYS[code] for code in accesses.direction.tolist()),
-            accesses.address.tolist(),
-            accesses.size.tolist(),
+            (WAYS[code] for code in accesses.direction[those].tolist()),
+            accesses.address[those].tolist(),
+            accesses.size[those].tolist(),
             strict=True,
         )
     )
-    counts = (accesses.inside & ~logged_twice(recording)).tolist()
-    for row, (number, args, kind, domain, rsp, rip, vcpu, at) in enumerate(rows):
-        mine = range(start[row], start[row + 1])
+    counts = (accesses.inside & ~logged_twice(recording))[those].tolist()
+    for at, (number, args, kind, domain, rsp, rip, vcpu, when) in enumerate(rows):
+        mine = range(start[at] - start[0], start[at + 1] - start[0])
         call = PlanCall(
             number,
             tuple(args[: _arity(number, xen)]),
@@ -101,7 +113,7 @@ def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
             xen=xen,
         )
         seen = tuple(copies[index] for index in mine if counts[index])
-        yield RecordedCall(row, domain, call, seen, (domain, vcpu, at), (rip, rsp))
+        yield RecordedCall(first + at, domain, call, seen, (domain, vcpu, when), (rip, rsp))
 
 
 @cache

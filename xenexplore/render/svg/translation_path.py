@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from xenexplore.render.drawing.canvas import Canvas, Command
@@ -13,6 +14,8 @@ from xenexplore.render.svg.head import MARGIN, draw_head
 from xenexplore.render.views.graph_nodes import GraphNode, NodeKey, NodePosition
 from xenexplore.render.views.moment import moment_at
 from xenexplore.render.views.notes import notes_at
+from xenexplore.render.views.path_layout import AddressField, address_fields, path_positions
+from xenexplore.render.views.piece_paths import PiecePath, piece_paths
 from xenexplore.render.views.step_labels import shape_of, step_label
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.translation_graph import copy_shown, laid_out, translation_graph
@@ -27,6 +30,7 @@ __all__ = ["draw_translation"]
 _WIDTH = 1170.0
 _ROW = 94.0
 _SIZE = 11.0
+_FIELDS = 52.0  # what the address takes above the graph
 
 
 def draw_translation(trace: Trace, index: int, theme: Theme) -> Canvas:
@@ -54,8 +58,55 @@ def draw_translation(trace: Trace, index: int, theme: Theme) -> Canvas:
     about = f"{words.label}: {words.side}" if words.side else words.label
     canvas.text(_WIDTH - MARGIN, y, fitted(about, 12, 600), size=12, role="quiet", anchor="end")
     graph = translation_graph(tree, copy, index)
-    y = _draw_graph(canvas, graph, laid_out(graph), index, y + 62)
+    path = _piece_shown(tree, copy, index)
+    spots = laid_out(graph)
+    fields = address_fields(tree, path, path_positions(path)) if path is not None else ()
+    y += _FIELDS if fields else 0
+    if path is not None:
+        _draw_fields(canvas, path, fields, spots, y + 62)
+    y = _draw_graph(canvas, graph, spots, index, y + 62)
     return _finish(canvas, trace, tree, copy, index, (graph.graph["left_out"], y))
+
+
+def _piece_shown(tree: StepTree, copy: int, index: int) -> PiecePath | None:
+    """The piece whose address stands above the graph: the one around the step."""
+    paths = piece_paths(tree, copy)
+    begun = [path for path in paths if path.first <= index]
+    return (begun or paths or [None])[-1 if begun else 0]
+
+
+def _slot(spots: Mapping[NodeKey, NodePosition]) -> float:
+    columns = max(spot.layer for spot in spots.values()) + 1
+    return (_WIDTH - 2 * MARGIN) / max(columns, 5)
+
+
+def _draw_fields(
+    canvas: Canvas,
+    path: PiecePath,
+    fields: tuple[AddressField, ...],
+    spots: Mapping[NodeKey, NodePosition],
+    top: float,
+) -> None:
+    """The bits of the piece's address, each over the entry that it chooses."""
+    slot, y = _slot(spots), top - 80
+    over = {at.layer: key for key, at in path_positions(path).items() if at.row == 0}
+    for field in fields:
+        key = over.get(field.column)
+        if key is None or key not in spots:
+            continue
+        x = MARGIN + slot * (spots[key].layer + 0.5)
+        wide = min(96.0, slot - 10)
+        role = "quiet" if field.level < 0 else "ink"
+        bits = f"{field.high}:{field.low}"
+        canvas.text(x, y - 4, bits, size=_SIZE, role="quiet", anchor="middle")
+        canvas.rect(
+            x - wide / 2, y, wide, 20, fill="paper", stroke="line" if field.level < 0 else "ink"
+        )
+        text = fitted(field.text, 12, wide - 6)
+        canvas.text(x, y + 14.5, text, size=12, role=role, anchor="middle")
+        if field.level >= 0:
+            down = top - 32
+            canvas.line(("M", x, y + 20), ("L", x, down), stroke="quiet", dash=(2.0, 2.0))
 
 
 def _draw_graph(
@@ -65,8 +116,7 @@ def _draw_graph(
     index: int,
     top: float,
 ) -> float:
-    columns = max(spot.layer for spot in spots.values()) + 1
-    slot = (_WIDTH - 2 * MARGIN) / max(columns, 5)
+    slot = _slot(spots)
     at = {
         key: (MARGIN + slot * (spot.layer + 0.5), top + _ROW * spot.row)
         for key, spot in spots.items()

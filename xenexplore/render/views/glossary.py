@@ -207,6 +207,7 @@ KEYS = (
     ("+ - 0", "zoom the map"),
     ("↑ ↓", "move through the map's parts (map focused)"),
     ("/ n N", "search the steps; next, previous match"),
+    ("b [ ]", "bookmark and note this step; previous, next bookmark"),
     ("r", "the path drawn, or as rows"),
     ("t", "tour of the view"),
     ("f", "whole tab, and back"),

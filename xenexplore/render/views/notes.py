@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 
 from xenexplore.addr import Gpa, Gva, gpa_to_gfn
 from xenexplore.paging import WalkEnd
@@ -25,7 +24,7 @@ from xenexplore.steps import (
     WalkCacheLookup,
 )
 
-__all__ = ["TELLING", "notes_at", "overrun_note"]
+__all__ = ["TELLING", "CopyNotes", "notes_at", "overrun_note"]
 
 _MOST = 3
 
@@ -36,58 +35,122 @@ TELLING = (Copy, Fault, Move, Piece, TlbLookup)
 def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:
     """What is worth noticing at a step, most important first; at most three notes."""
     copy = next((at for at in tree.around(index) if isinstance(tree.steps[at].step, Copy)), None)
-    found: list[str] = []
-    if copy is not None:
-        done = [node for node in tree.inside(copy) if node.index <= index]
-        found += _wrong(trace, tree, copy, done)
-        found += _refused_by_smap(done)
-        found += _overrun(trace, tree.steps[copy])
-        found += _asked(tree, done)
-        found += _walked_for(trace, tree, copy, done)
-        found += _alias(trace, tree, copy, done)
-        found += _apart(done)
-        found += _again(tree, done)
-    return tuple(found[:_MOST])
+    if copy is None:
+        return ()
+    notes = CopyNotes(trace, tree, copy)
+    for node in tree.steps[copy : index + 1]:
+        notes.take(node)
+    return notes.told()
 
 
-def _wrong(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterator[str]:
-    """Bytes that went to, or came from, another frame than the caller meant."""
-    for node in reversed(done):
+class CopyNotes:
+    """What is worth noticing in one copy, as its steps are gone through.
+
+    Each step is looked at once, and each note is made once.
+
+    Args:
+        trace: the run.
+        tree: its steps.
+        copy: index of the copy.
+    """
+
+    def __init__(self, trace: Trace, tree: StepTree, copy: int) -> None:
+        self._trace, self._tree, self._copy = trace, tree, copy
+        self._made: dict[tuple[object, ...], tuple[str, ...]] = {}
+        self._wrong: Node | None = None  # the last move that went wrong
+        self._missed: Node | None = None  # the last look-up that missed
+        self._asked: Node | None = None  # the last look-up of another vCPU's table
+        self._walk: Node | None = None  # the last piece
+        self._smap = self._looked_up = self._remembered = False
+        self._frame: int | None = None
+        self._ending: dict[bool, str] = {}
+        self._jump: tuple[int, int] | None = None
+
+    def take(self, node: Node) -> None:
+        """Go on by one step of the copy."""
         step = node.step
-        if not isinstance(step, Move) or step.right:
-            continue
-        way = "went to" if step.direction.writes else "came from"
-        frame = f"gfn {spell.frame(step.gpa.value >> 12)}"
-        if step.meant == step.gpa and step.spoilt is Spoilt.DROPPED:
-            yield f"{frame} is read-only in the P2M: Xen drops the write and reports success."
-            return
-        if step.meant == step.gpa:
-            verb = "wrote" if step.direction.writes else "read"
-            yield (
-                f"{frame} is private to the guest: what Xen {verb} there is not what the "
-                f"guest has there.{_silent(tree, copy, step)}"
-            )
-            return
+        if isinstance(step, Move):
+            self._wrong = self._wrong if step.right else node
+            frame = step.gpa.value >> 12
+            before, self._frame = self._frame, frame
+            if self._jump is None and before is not None and frame - before not in (0, 1):
+                self._jump = (before, frame)
+        elif isinstance(step, TlbLookup):
+            self._looked_up = True
+            self._missed = self._missed if step.hit else node
+            self._asked = self._asked if step.shared or step.asked == step.subject else node
+        elif isinstance(step, Piece):
+            self._walk = node
+        elif isinstance(step, Fault):
+            self._smap = self._smap or step.reason == WalkEnd.SMAP.value
+        elif isinstance(step, WalkCacheLookup):
+            self._remembered = True
+
+    def told(self) -> tuple[str, ...]:
+        """What is worth noticing after the steps taken; at most three notes."""
+        trace, tree, copy = self._trace, self._tree, self._copy
+        found: list[str] = []
+        found += self._once(_wrong, self._wrong, trace, self._silent)
+        found += _refused_by_smap() if self._smap else ()
+        found += self._once(_overrun, tree.steps[copy], trace)
+        found += self._once(_asked, self._asked, tree)
+        if self._walk is not None and not self._looked_up:
+            found += self._once(_walked_for, tree.steps[copy], trace)
+        found += self._once(_alias, self._missed, trace, tree, copy)
+        found += _apart(*self._jump) if self._jump else ()
+        if not self._remembered:  # else the look-up says why the walk was made again
+            found += self._once(_again, self._walk, tree)
+        return tuple(found[:_MOST])
+
+    def _silent(self, move: Move) -> str:
+        """Whether the call ends well all the same: alike for all moves one way."""
+        writes = move.direction.writes
+        if writes not in self._ending:
+            self._ending[writes] = _silent(self._tree, self._copy, move)
+        return self._ending[writes]
+
+    def _once(
+        self, make: Callable[..., Iterator[str]], node: Node | None, *rest: object
+    ) -> tuple[str, ...]:
+        """What is to be said of a node, made when it is first asked for."""
+        if node is None:
+            return ()
+        key = (make, node.index)
+        if key not in self._made:
+            self._made[key] = tuple(make(node, *rest))
+        return self._made[key]
+
+
+def _wrong(node: Node, trace: Trace, silent: Callable[[Move], str]) -> Iterator[str]:
+    """Bytes that went to, or came from, another frame than the caller meant."""
+    step = node.step
+    assert isinstance(step, Move)
+    way = "went to" if step.direction.writes else "came from"
+    frame = f"gfn {spell.frame(step.gpa.value >> 12)}"
+    if step.meant == step.gpa and step.spoilt is Spoilt.DROPPED:
+        yield f"{frame} is read-only in the P2M: Xen drops the write and reports success."
+    elif step.meant == step.gpa:
+        verb = "wrote" if step.direction.writes else "read"
+        yield (
+            f"{frame} is private to the guest: what Xen {verb} there is not what the "
+            f"guest has there.{silent(step)}"
+        )
+    else:
         yield (
             f"the bytes {way} {frame}{_named(trace, step.gpa)}; the caller meant "
-            f"{_meant(trace, step.meant)}.{_silent(tree, copy, step)}"
+            f"{_meant(trace, step.meant)}.{silent(step)}"
         )
-        return
 
 
-def _refused_by_smap(done: list[Node]) -> Iterator[str]:
+def _refused_by_smap() -> Iterator[str]:
     """A user page that the caller did not open to Xen's access."""
-    for node in done:
-        step = node.step
-        if isinstance(step, Fault) and step.reason == WalkEnd.SMAP.value:
-            yield (
-                "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
-                "privcmd opens user access first (stac): user = true on the action says so."
-            )
-            return
+    yield (
+        "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
+        "privcmd opens user access first (stac): user = true on the action says so."
+    )
 
 
-def _overrun(trace: Trace, node: Node) -> Iterator[str]:
+def _overrun(node: Node, trace: Trace) -> Iterator[str]:
     """A copy larger than what is left of the buffer it begins in."""
     found = overrun_of(trace, node)
     if found is not None:
@@ -135,54 +198,45 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     return " The error is silent."
 
 
-def _asked(tree: StepTree, done: list[Node]) -> Iterator[str]:
+def _asked(node: Node, tree: StepTree) -> Iterator[str]:
     """Another vCPU's table was asked than that of the vCPU the access is about."""
-    for node in reversed(done):
-        step = node.step
-        if not isinstance(step, TlbLookup) or step.shared or step.asked == step.subject:
-            continue
-        search = tree.registered.at(node.index).search
-        assert search is not None
-        if search.other is None:
-            own = f"vCPU {step.subject}'s own table has no entry for it"
-        else:
-            gpa = search.other.to_physical(step.va)
-            own = (
-                f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
-                f"([{search.other.slot}] {search.other.label}".rstrip()
-                + ")"
-            )
-        yield (
-            f"vCPU {step.asked} is current, so its table was searched, but the access is about "
-            f"vCPU {step.subject}. {own}."
+    step = node.step
+    assert isinstance(step, TlbLookup)
+    search = tree.registered.at(node.index).search
+    assert search is not None
+    if search.other is None:
+        own = f"vCPU {step.subject}'s own table has no entry for it"
+    else:
+        gpa = search.other.to_physical(step.va)
+        own = (
+            f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
+            f"([{search.other.slot}] {search.other.label}".rstrip()
+            + ")"
         )
-        return
+    yield (
+        f"vCPU {step.asked} is current, so its table was searched, but the access is about "
+        f"vCPU {step.subject}. {own}."
+    )
 
 
-def _walked_for(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterator[str]:
+def _walked_for(node: Node, trace: Trace) -> Iterator[str]:
     """Another vCPU's page tables are walked than that of the vCPU the copy is about."""
-    step = tree.steps[copy].step
+    step = node.step
     assert isinstance(step, Copy)
     given = dict(trace.option.values).get("cross_vcpu")
-    if step.subject == step.current or given == "subject":
-        return
-    kinds = {type(node.step) for node in done}
-    if Piece in kinds and TlbLookup not in kinds:
+    if step.subject != step.current and given != "subject":
         yield (
             f"vCPU {step.current} is current, so its tables are walked, but the address is "
             f"vCPU {step.subject}'s."
         )
 
 
-def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterator[str]:
+def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]:
     """A look-up missed although an entry covers the very frame, by another address."""
-    missed = [n for n in done if isinstance(n.step, TlbLookup) and not n.step.hit]
-    if not missed:
-        return
-    lookup = missed[-1].step
+    lookup = node.step
     assert isinstance(lookup, TlbLookup)
-    table = tree.registered.at(missed[-1].index).table(lookup.asked)
-    gpa = _found_after(tree, copy, missed[-1].index)
+    table = tree.registered.at(node.index).table(lookup.asked)
+    gpa = _found_after(tree, copy, node.index)
     if gpa is None:
         return
     for entry in table.entries:
@@ -201,41 +255,30 @@ def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
     """Where the bytes of a look-up turned out to be: the first move after it."""
-    for node in tree.inside(copy):
-        if node.index > lookup and isinstance(node.step, TlbLookup):
+    for at in range(lookup + 1, tree.end(copy) + 1):
+        step = tree.steps[at].step
+        if isinstance(step, TlbLookup):
             return None
-        if node.index > lookup and isinstance(node.step, Move):
-            return node.step.gpa
+        if isinstance(step, Move):
+            return step.gpa
     return None
 
 
-def _apart(done: list[Node]) -> Iterator[str]:
+def _apart(before: int, after: int) -> Iterator[str]:
     """The pieces of one copy lie in non-contiguous frames."""
-    frames: list[int] = []
-    for node in done:
-        if isinstance(node.step, Move):
-            frame = node.step.gpa.value >> 12
-            if not frames or frames[-1] != frame:
-                frames.append(frame)
-    jumps = [(a, b) for a, b in pairwise(frames) if b != a + 1]
-    if jumps:
-        before, after = jumps[0]
-        yield (
-            f"the copy continues in a non-contiguous frame: gfn {spell.frame(before)}, "
-            f"then {spell.frame(after)}."
-        )
+    yield (
+        f"the copy continues in a non-contiguous frame: gfn {spell.frame(before)}, "
+        f"then {spell.frame(after)}."
+    )
 
 
-def _again(tree: StepTree, done: list[Node]) -> Iterator[str]:
+def _again(node: Node, tree: StepTree) -> Iterator[str]:
     """The page of this walk was walked before in the same run."""
-    walk = next((n for n in reversed(done) if isinstance(n.step, Piece)), None)
-    if walk is None or tree.walk_root(walk.index) is None:
+    assert isinstance(node.step, Piece)
+    if tree.walk_root(node.index) is None:
         return
-    if any(isinstance(node.step, WalkCacheLookup) for node in done):
-        return  # walks are remembered: the look-up says why this one was made again
-    assert isinstance(walk.step, Piece)
-    before = tree.walked_before(walk.index)
+    before = tree.walked_before(node.index)
     if before:
         times = "once" if before == 1 else f"{before:,} times"
-        at = spell.linear(Gva(walk.step.handle).page.value)
+        at = spell.linear(Gva(node.step.handle).page.value)
         yield f"the page at {at} has been walked {times} before in this run; nothing was kept."

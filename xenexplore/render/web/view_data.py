@@ -20,10 +20,11 @@ from xenexplore.render.views.copy_pieces import pieces_of
 from xenexplore.render.views.drawing_rules import StepLabel
 from xenexplore.render.views.graph_nodes import NodeKey, NodeRole
 from xenexplore.render.views.lockstep import set_up_steps, waits_of
-from xenexplore.render.views.notes import TELLING, notes_at
+from xenexplore.render.views.notes import TELLING, CopyNotes
 from xenexplore.render.views.path_layout import address_fields, path_positions
 from xenexplore.render.views.piece_paths import PiecePath, piece_paths
 from xenexplore.render.views.step_labels import bracket_label, row_columns, short_label, step_label
+from xenexplore.render.views.step_places import marks_of
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.render.views.unit_rows import unit_of, unit_rows
 from xenexplore.scenario.run.trace import Trace
@@ -139,6 +140,7 @@ class _View:
                 n.index for n in trace.steps if isinstance(n.step, Action | Hypercall | Copy)
             ],
             "waits": waits_of(trace),
+            "marks": marks_of(trace),
             "worth": [n.index for n in trace.steps if _worth(n.step)],
         }
 
@@ -197,11 +199,18 @@ class _View:
 
     def _noted(self, units: list[int]) -> Iterator[int]:
         """The notes of each step; in a copy, only steps of some kinds bring other ones."""
+        open_: dict[int, CopyNotes] = {}
         unit, notes = -1, self.noted(())
         for index, node in enumerate(self.tree.steps):
+            if isinstance(node.step, Copy):
+                open_[index] = CopyNotes(self.trace, self.tree, index)
+            open_ = {at: found for at, found in open_.items() if index <= self.tree.end(at)}
+            for found in open_.values():
+                found.take(node)
             if units[index] != unit or isinstance(node.step, TELLING):
-                found = notes_at(self.trace, self.tree, index)
-                notes = self.noted(tuple(self.texts(capitalised(note)) for note in found))
+                inside = open_.get(units[index])  # the unit of a step in a copy is the copy
+                told = () if inside is None else inside.told()
+                notes = self.noted(tuple(self.texts(capitalised(note)) for note in told))
             unit = units[index]
             yield notes
 

@@ -18,6 +18,7 @@ from xenexplore.hypercalls.structs import structs_for
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action import ActionSpec
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.model.values import Elements, Pairs
 from xenexplore.steps import Status
 
@@ -141,6 +142,7 @@ class Scenario(Shown):
         options: what it is run under; empty: every option that was specified
             in the thread, with its defaults.
         expects: what must come out.
+        notes: bookmarks, and notes on steps of its runs.
         source: the file, the built-in's name or ``"standard input"``, for messages.
     """
 
@@ -151,6 +153,7 @@ class Scenario(Shown):
     actions: tuple[ActionSpec, ...] = ()
     options: tuple[Variant, ...] = ()
     expects: tuple[Expectation, ...] = ()
+    notes: tuple[StepNote, ...] = ()
     source: str = field(default="a scenario", compare=False)
 
     def __repr__(self) -> str:

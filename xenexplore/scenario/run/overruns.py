@@ -89,7 +89,8 @@ def _begin(
 
 def _moves(trace: Trace, node: Node) -> Iterator[Move]:
     """What moved in a copy: steps after it that are deeper."""
-    for later in trace.steps[node.index + 1 :]:
+    for at in range(node.index + 1, len(trace.steps)):
+        later = trace.steps[at]
         if later.depth <= node.depth:
             return
         if isinstance(later.step, Move):

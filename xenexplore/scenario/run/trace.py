@@ -16,6 +16,7 @@ from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.steps import Cite, Json, Node, TlbInsert, field_json
 
@@ -82,6 +83,12 @@ class Trace(Pictured):
     builtin: bool = field(default=False, compare=False)
     registered: tuple[TlbInsert, ...] = ()
     scenario: Scenario | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def notes(self) -> tuple[StepNote, ...]:
+        """The scenario's bookmarks and notes on steps of this run."""
+        notes = self.scenario.notes if self.scenario is not None else ()
+        return tuple(note for note in notes if note.option in ("", self.option.label))
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -20,6 +20,7 @@ from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.options.registry import OPTIONS
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.text import loader
 from xenexplore.scenario.text.fields import Fields, SourceText
 from xenexplore.scenario.text.format_example import (
@@ -31,6 +32,7 @@ from xenexplore.scenario.text.format_example import (
 from xenexplore.scenario.text.load_actions import ACTION_WORDS, read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
 from xenexplore.scenario.text.load_guest import read_guest
+from xenexplore.scenario.text.notes import read_note
 from xenexplore.scenario.text.record_words import attribute_words, first_line
 from xenexplore.scenario.text.vocabulary import attribute_of
 
@@ -217,6 +219,11 @@ def scenario_format() -> tuple[Table, ...]:
     expect = _Asked(text["expect"][0], names)
     loader.read_expect(expect, ("registered",))
     tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
+    note = _Asked(text["note"][0], names)
+    read_note(note, ("registered",))
+    tables.append(
+        Table("note", "", True, "A bookmark, or a note on a step.", _worded(note, StepNote))
+    )
     return tuple(tables)
 
 

@@ -100,6 +100,11 @@ hazards = ["stale entry"]
 reason = "why"
 counts = { exits = 1 }
 setup = { exits = 1 }
+
+[[note]]
+at = "action 2, call 1, copy 1 + 3"
+option = "registered"
+text = "no entry covers it"
 """
 """A text with every key of every table, and the two actions that have the most."""
 

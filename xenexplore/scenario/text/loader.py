@@ -1,7 +1,7 @@
 """Load a scenario's text.  Every error names the file, the line and the field.
 
 The format is TOML; the tables are ``[guest]``, ``[xen]``, ``[[buffer]]``, ``[[action]]``,
-``[[option]]`` and ``[[expect]]``, after a few lines about the scenario itself.
+``[[option]]``, ``[[expect]]`` and ``[[note]]``, after a few lines about the scenario itself.
 A key that is not known is refused: a misspelt parameter must not become a
 default in silence.
 """
@@ -30,6 +30,7 @@ from xenexplore.scenario.text.fields import Fields, SourceText, nearest
 from xenexplore.scenario.text.load_actions import read_action
 from xenexplore.scenario.text.load_buffers import read_buffer
 from xenexplore.scenario.text.load_guest import read_guest
+from xenexplore.scenario.text.notes import read_note
 from xenexplore.scenario.text.vocabulary import GUEST, LISTS, XEN, XEN_DEFAULTS
 from xenexplore.steps import ERRNOS, Status
 
@@ -120,6 +121,7 @@ def parse_scenario(
     options = _options(found["option"])
     labels = tuple(option.label for option in options)
     expects = tuple(read_expect(fields, labels) for fields in found["expect"])
+    notes = tuple(read_note(fields, labels) for fields in found["note"])
     return Scenario(
         about=about,
         guest=guest,
@@ -128,6 +130,7 @@ def parse_scenario(
         actions=actions,
         options=options,
         expects=expects,
+        notes=notes,
         source=source,
     )
 

@@ -32,7 +32,7 @@ GUEST: Final = "guest"
 """The table of the machine."""
 XEN: Final = "xen"
 """The table of the Xen that it runs on."""
-LISTS: Final = ("buffer", "action", "option", "expect")
+LISTS: Final = ("buffer", "action", "option", "expect", "note")
 """The tables in double brackets, in the order in which they are written."""
 
 XEN_DEFAULTS: Final = {"version": DEFAULT}

@@ -11,6 +11,7 @@ from xenexplore.memory.p2m import P2M_SIZES
 from xenexplore.options.variant import Variant
 from xenexplore.scenario.model.action_records import ActionSpec, InnerCall
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
+from xenexplore.scenario.model.step_note import StepNote
 from xenexplore.scenario.text import toml_spelling as toml
 from xenexplore.scenario.text.vocabulary import (
     ABSENT_BESIDE_IMAGE,
@@ -22,7 +23,7 @@ from xenexplore.scenario.text.vocabulary import (
 )
 from xenexplore.steps import errno_name
 
-__all__ = ["write_scenario"]
+__all__ = ["note_lines", "write_scenario"]
 
 _MIB = 1 << 20
 
@@ -46,6 +47,7 @@ def write_scenario(scenario: Scenario) -> str:
         map(_action, scenario.actions),
         map(_option, scenario.options),
         map(_expect, scenario.expects),
+        map(note_lines, scenario.notes),
     )
     for name, tables in zip(LISTS, listed, strict=True):
         for table in tables:
@@ -141,6 +143,12 @@ def _option(option: Variant) -> list[str]:
     for key, value in option.values:
         lines += [toml.field(key, value)]
     return lines
+
+
+def note_lines(note: StepNote) -> list[str]:
+    """The keys of one table ``[[note]]``."""
+    given = (("at", note.at), ("option", note.option), ("text", note.text))
+    return [toml.field(key, value) for key, value in given if value]
 
 
 def _expect(expect: Expectation) -> list[str]:

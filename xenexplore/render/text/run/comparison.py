@@ -9,7 +9,13 @@ from xenexplore.render.text.box import Ink
 from xenexplore.render.text.legend import comparison_legend
 from xenexplore.render.text.run.trace import assumed_line, guest_line
 from xenexplore.render.text.table import WIDTH
-from xenexplore.render.views.comparison import Measure, Side, measures_of, sides_of
+from xenexplore.render.views.comparison import (
+    Measure,
+    Side,
+    measures_of,
+    sides_of,
+    verdict_of,
+)
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.steps import Status
 
@@ -54,6 +60,8 @@ def comparison_text(comparison: Comparison, *, unicode: bool = False, legend: bo
     lines += ink.paragraph(about.title)
     if comparison.rows and comparison.rows[0].trace.machine.spec.image is not None:
         lines += ink.paragraph(assumed_line(comparison.rows[0].trace), hanging="    ")
+    if len(comparison.rows) > 1:
+        lines += ink.paragraph(verdict_of(comparison))
     lines += [ink.rule()]
     sides = sides_of(comparison)
     measures = measures_of(comparison)

@@ -10,6 +10,7 @@ from xenexplore.render.text.box import Ink
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.notes import overrun_note
 from xenexplore.render.views.rows import StepRow, rows_of
+from xenexplore.render.views.step_places import marks_of
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.overruns import overruns
 from xenexplore.scenario.run.trace import OptionView, Trace
@@ -54,6 +55,8 @@ def trace_text(trace: Trace, *, unicode: bool = False, folded: bool = True) -> s
     for row, guide in zip(rows, guides, strict=True):
         lines += _line(ink, row, guide, digits)
     lines += [ink.rule(), *verdict_lines(ink, trace)]
+    for at, text in marks_of(trace):
+        lines += ink.paragraph(text or "(bookmark)", f"step {at}: ")
     return ink.page(lines)
 
 

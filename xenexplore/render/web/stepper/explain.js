@@ -1,13 +1,26 @@
 // Nothing unexplained: tooltips and the legend, both from the glossary that Python has written.
 // GLOSSARY (key to [name, text, source, link]) and KEYS stand before the parts.
 
-const term = (key) => (GLOSSARY[key] ? ` data-term="${key}"` : "");
-const flagTerms = (flags) => flags.replace(/[A-Z]+(?:=\d+)?/g, (name) => `<span${term(`flag:${name.startsWith("PK=") ? "PKEY" : name}`)}>${name}</span>`);
+import { GLOSSARY, KEYS } from "./from_python.js";
+import { glyph } from "./glyphs.js";
+import { esc } from "./numbers.js";
+
+export const term = (key) => (GLOSSARY[key] ? ` data-term="${key}"` : "");
+export const flagTerms = (flags) =>
+  flags.replace(
+    /[A-Z]+(?:=\d+)?/g,
+    (name) => `<span${term(`flag:${name.startsWith("PK=") ? "PKEY" : name}`)}>${name}</span>`,
+  );
+/** @param {import("./from_python.js").Term} term_ */
 const source = ([, , cite, link]) =>
-  !cite ? "" : link ? ` <a href="${esc(link)}" target="_blank" rel="noreferrer">${esc(cite)}</a>` : ` <small>${esc(cite)}</small>`;
+  !cite
+    ? ""
+    : link
+      ? ` <a href="${esc(link)}" target="_blank" rel="noreferrer">${esc(cite)}</a>`
+      : ` <small>${esc(cite)}</small>`;
 
 // One bubble for a view: over what the pointer or the focus is on; Escape takes it away.
-class Bubble {
+export class Bubble {
   constructor(root, signal) {
     this.root = root;
     this.box = document.createElement("div");
@@ -22,7 +35,11 @@ class Bubble {
     on("pointerleave", () => this.hide());
     on("focusin", (event) => {
       const target = event.target;
-      const found = target.matches("[data-term]") ? target : target.matches(".xe-row:focus-visible") ? target.querySelector("[data-term]") : null;
+      const found = target.matches("[data-term]")
+        ? target
+        : target.matches(".xe-row:focus-visible")
+          ? target.querySelector("[data-term]")
+          : null;
       if (own(found)) this.show(found);
       else this.hide();
     });
@@ -41,7 +58,8 @@ class Bubble {
     const { box, root } = this;
     box.innerHTML = `<b>${esc(entry[0])}</b> ${esc(entry[1])}${source(entry)}`;
     box.hidden = false;
-    const place = found.getBoundingClientRect(), whole = root.getBoundingClientRect();
+    const place = found.getBoundingClientRect(),
+      whole = root.getBoundingClientRect();
     const left = Math.max(8, Math.min(place.left - whole.left, root.clientWidth - box.offsetWidth - 8));
     const below = place.bottom - whole.top + 6;
     const fits = below + box.offsetHeight < root.clientHeight;
@@ -61,29 +79,47 @@ class Bubble {
 function legendOf(run) {
   const kinds = new Set(run.steps.map((step) => step.kind));
   const flags = new Set(run.steps.flatMap((step) => (step.kind === "pte-read" ? step.flags.split(" ") : [])));
-  const used = new Set(run.view.counters.map((_, at) => at).filter((at) => run.last.calls(at) || run.last.once(at)).map((at) => run.view.counts[at]));
+  const used = new Set(
+    run.view.counters
+      .map((_, at) => at)
+      .filter((at) => run.last.calls(at) || run.last.once(at))
+      .map((at) => run.view.counts[at]),
+  );
   const shown = (key) => {
     const [room, name] = key.split(":");
     if (room === "step") return kinds.has(name);
-    if (room === "flag") return flags.has(name) || (name === "PKEY" && [...flags].some((flag) => flag.startsWith("PK=")));
+    if (room === "flag")
+      return flags.has(name) || (name === "PKEY" && [...flags].some((flag) => flag.startsWith("PK=")));
     if (room === "count") return used.has(name);
     return true;
   };
   const entries = Object.entries(GLOSSARY).filter(([key]) => shown(key));
   const part = (title, room) => {
-    const rows = entries.filter(([key]) => key.startsWith(`${room}:`)).map(([key, entry]) => {
-      const kind = key.slice(5);
-      const mark = room === "step" ? glyph({ kind }) : room === "mark" ? `<i class="xe-swatch is-${key.slice(5)}" aria-hidden="true"></i>` : "";
-      return `<dt>${mark}${esc(entry[0])}</dt><dd>${esc(entry[1])}${source(entry)}</dd>`;
-    });
+    const rows = entries
+      .filter(([key]) => key.startsWith(`${room}:`))
+      .map(([key, entry]) => {
+        const kind = key.slice(5);
+        const mark =
+          room === "step"
+            ? glyph({ kind })
+            : room === "mark"
+              ? `<i class="xe-swatch is-${key.slice(5)}" aria-hidden="true"></i>`
+              : "";
+        return `<dt>${mark}${esc(entry[0])}</dt><dd>${esc(entry[1])}${source(entry)}</dd>`;
+      });
     return rows.length ? `<h3>${title}</h3><dl>${rows.join("")}</dl>` : "";
   };
-  const keys = `<h3>Keys</h3><dl>${KEYS.map(([key, what]) => `<dt>${esc(key)}</dt><dd>${esc(what)}</dd>`).join("")}</dl>`;
-  const tour = '<p><button type="button" class="xe-begintour" data-act="tour">Take the tour: six stops</button></p>';
-  return `${tour}${keys}${part("Drawing", "mark")}${part("Steps", "step")}${part("Counts", "count")}${part("Flags of an entry", "flag")}${part("Words", "word")}${part("Verdicts", "status")}`;
+  const pairs = KEYS.map(([key, what]) => `<dt>${esc(key)}</dt><dd>${esc(what)}</dd>`);
+  const keys = `<h3>Keys</h3><dl>${pairs.join("")}</dl>`;
+  const tour =
+    '<p><button type="button" class="xe-begintour" data-act="tour">Take the tour: six stops</button></p>';
+  return (
+    `${tour}${keys}${part("Drawing", "mark")}${part("Steps", "step")}${part("Counts", "count")}` +
+    `${part("Flags of an entry", "flag")}${part("Words", "word")}${part("Verdicts", "status")}`
+  );
 }
 
-class Legend {
+export class Legend {
   constructor(root, run) {
     this.run = run;
     this.box = document.createElement("div");
@@ -99,7 +135,9 @@ class Legend {
   }
   toggle(open = !this.open) {
     if (open === this.open) return;
-    if (open && !this.box.firstChild) this.box.innerHTML = `<button type="button" data-act="legend" aria-label="Close the legend">✕</button>${legendOf(this.run)}`;
+    if (open && !this.box.firstChild)
+      this.box.innerHTML =
+        `<button type="button" data-act="legend" aria-label="Close the legend">✕</button>` + legendOf(this.run);
     this.box.hidden = !open;
     if (open) {
       this.from = document.activeElement;

@@ -1,11 +1,14 @@
 // What has accumulated up to a step: counts, tables of registered buffers, shared pages.
 
-const EVERY = 256; // steps between checkpoints of the folded state
+import { big, hex } from "./numbers.js";
 
-const tableKey = (vcpu, shared) => (shared ? "domain" : Number(vcpu));
+export const EVERY = 256; // steps between checkpoints of the folded state
+
+export const tableLabel = (key) => (key === "domain" ? "domain" : `vCPU ${key}`);
+export const tableKey = (vcpu, shared) => (shared ? "domain" : Number(vcpu));
 
 // Everything that has accumulated up to and including one step.
-class Folded {
+export class Folded {
   constructor(counters) {
     this.at = -1;
     this.counters = counters;
@@ -59,8 +62,17 @@ class Folded {
     const gone = new Set((step.kind === "tlb-insert" ? step.replaced : step.removed).map((s) => s.slot));
     const kept = slots.filter((s) => !gone.has(s.slot) && s.slot !== step.slot);
     if (step.kind === "tlb-insert") {
-      kept.push({ slot: step.slot, va: big(step.va), pa: big(step.pa), size: BigInt(step.size),
-        label: step.label || "", global: step.is_global, space: step.space, hits: 0, since: index });
+      kept.push({
+        slot: step.slot,
+        va: big(step.va),
+        pa: big(step.pa),
+        size: BigInt(step.size),
+        label: step.label || "",
+        global: step.is_global,
+        space: step.space,
+        hits: 0,
+        since: index,
+      });
       kept.sort((a, b) => a.slot - b.slot);
     }
     this.tables.set(key, { slots: kept, lookups, hits });

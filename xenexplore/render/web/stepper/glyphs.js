@@ -1,7 +1,9 @@
 // One shape per kind of step, so that colour is never alone.
 
+import { SHAPE_OF } from "./from_python.js";
+
 // Drawn in a 14 × 14 box.
-const SHAPES = {
+export const SHAPES = {
   square: '<path d="M2.5 2.5h9v9h-9z"/>',
   small: '<path d="M4 4h6v6h-6z"/>',
   circle: '<circle cx="7" cy="7" r="4.6"/>',
@@ -17,5 +19,6 @@ const SHAPES = {
   house: '<path d="M2.5 12V6L7 2l4.5 4v6z"/>',
 };
 // SHAPE_OF, kind to shape, stands before this part: the registered drawing rules.
-const glyph = (step, classes = "") =>
-  `<svg class="xe-glyph ${classes}" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">${SHAPES[SHAPE_OF[step.kind]]}</svg>`;
+export const glyph = (step, classes = "") =>
+  `<svg class="xe-glyph ${classes}" viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">` +
+  `${SHAPES[SHAPE_OF[step.kind]]}</svg>`;

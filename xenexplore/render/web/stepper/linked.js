@@ -1,6 +1,14 @@
 // Linked views: what is pointed at or picked in one of them is lit in all.
 
-class Linked {
+export class Linked {
+  /** @type {import("./types.js").Options} */
+  options;
+  /** @type {HTMLElement} */
+  root;
+  /** @type {import("./map_view.js").MapView} */
+  map;
+  /** @type {Record<string, any>} */
+  parts;
   constructor() {
     this.lit = ""; // what is pointed at, as keys
     this.pinned = ""; // what was picked, as keys
@@ -15,7 +23,8 @@ class Linked {
     this.lit = keys;
     for (const old of this.root.querySelectorAll(".is-lit")) old.classList.remove("is-lit");
     for (const key of new Set(`${keys} ${this.pinned}`.split(" ").filter(Boolean)))
-      for (const found of this.root.querySelectorAll(`[data-k~="${CSS.escape(key)}"]`)) found.classList.add("is-lit");
+      for (const found of this.root.querySelectorAll(`[data-k~="${CSS.escape(key)}"]`))
+        found.classList.add("is-lit");
   }
   // After something was drawn anew.
   relight() {

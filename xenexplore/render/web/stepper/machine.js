@@ -1,20 +1,42 @@
 // The picture of one machine: parsed once, and what of it a zoom shows.
 
+import { big, frameOf, hex, PAGE, pageOf } from "./numbers.js";
+import { isHole, MAIN, overlaps, PARTS, TOP, WHOLES } from "./scale.js";
+
 // The picture of one machine: parsed once, drawn for a step.
-class MachineMap {
+export class MachineMap {
+  /**
+   * @param {import("./trace.js").Trace["machine"]} machine
+   * @param {import("./trace.js").Step[]} steps
+   */
   constructor(machine, steps) {
     this.machine = machine;
     // What a frame was before its first flip (an option's own pages are listed as they ended).
     this.atFirst = new Map();
-    for (const step of steps) if (step.kind === "flip" && !this.atFirst.has(hex(big(step.gfn)))) this.atFirst.set(hex(big(step.gfn)), !step.shared);
+    for (const step of steps)
+      if (step.kind === "flip" && !this.atFirst.has(hex(big(step.gfn))))
+        this.atFirst.set(hex(big(step.gfn)), !step.shared);
     this.encrypted = machine.guest.encryption !== "none";
-    this.regions = machine.regions.map((r) => ({ name: r.name, kind: r.kind, lo: big(r.start), hi: big(r.end), physical: big(r.physical) }));
+    this.regions = machine.regions.map((r) => ({
+      name: r.name,
+      kind: r.kind,
+      lo: big(r.start),
+      hi: big(r.end),
+      physical: big(r.physical),
+    }));
     const parse = (r) => ({ name: r.name, kind: r.kind, what: r.what, lo: big(r.start), hi: big(r.end) });
     this.ram = machine.gpa_regions.filter((r) => r.kind !== "kernel").map(parse);
     this.kernel = machine.gpa_regions.filter((r) => r.kind === "kernel").map(parse);
     this.buffers = machine.buffers.map((b, at) => ({
-      name: b.name, kind: b.kind, va: big(b.va), size: BigInt(b.size), frames: b.frames.map(big),
-      aliases: b.aliases.map(big), shared: b.shared, own: at >= machine.placed, process: b.process,
+      name: b.name,
+      kind: b.kind,
+      va: big(b.va),
+      size: BigInt(b.size),
+      frames: b.frames.map(big),
+      aliases: b.aliases.map(big),
+      shared: b.shared,
+      own: at >= machine.placed,
+      process: b.process,
     }));
     this.frames = new Set(this.buffers.flatMap((b) => b.frames));
     this.tables = runsOf(machine.table_frames.map(big));
@@ -24,7 +46,11 @@ class MachineMap {
   p2mMarks(runs) {
     if (!runs.length) return [];
     const marks = [];
-    const parsed = runs.map((r) => ({ lo: big(r.gfn) << 12n, hi: (big(r.gfn) + BigInt(r.frames)) << 12n, type: r.p2m_type }));
+    const parsed = runs.map((r) => ({
+      lo: big(r.gfn) << 12n,
+      hi: (big(r.gfn) + BigInt(r.frames)) << 12n,
+      type: r.p2m_type,
+    }));
     for (const run of parsed) if (run.type !== "p2m_ram_rw") marks.push({ ...run, cls: "type", name: run.type });
     for (const ram of this.ram.filter((r) => r.kind === "ram")) {
       let at = ram.lo;
@@ -62,10 +88,10 @@ function runsOf(frames) {
   return runs;
 }
 
-const ZOOMS = ["space", "region", "page"];
-const MOST_MARKS = 24;
+export const ZOOMS = ["space", "region", "page"];
+export const MOST_MARKS = 24;
 
-function linearBlocks(map, marks, zoom, centre) {
+export function linearBlocks(map, marks, zoom, centre) {
   if (zoom && centre !== null) {
     const region = map.regionAt(centre.va);
     if (zoom === 1 && region) return [{ ...region, weight: 20 }];
@@ -74,7 +100,8 @@ function linearBlocks(map, marks, zoom, centre) {
     let hi = pageOf(centre.va) + ((pages > 3n ? 3n : pages) + 2n) * PAGE;
     if (hi > TOP) hi = TOP;
     const blocks = [];
-    for (let at = lo; at < hi; at += PAGE) blocks.push({ name: map.regionAt(at).name, kind: map.regionAt(at).kind, lo: at, hi: at + PAGE, page: true });
+    for (let at = lo; at < hi; at += PAGE)
+      blocks.push({ name: map.regionAt(at).name, kind: map.regionAt(at).kind, lo: at, hi: at + PAGE, page: true });
     return blocks;
   }
   const blocks = [];
@@ -94,12 +121,14 @@ function linearBlocks(map, marks, zoom, centre) {
   return blocks;
 }
 
-function physicalBlocks(map, marks, zoom, centre, frames) {
+export function physicalBlocks(map, marks, zoom, centre, frames) {
   if (zoom === 2 && centre !== null) {
     const blocks = [];
     for (const gfn of frames) {
-      const lo = gfn << 12n, last = blocks[blocks.length - 1];
-      if (last && last.hi < lo) blocks.push({ lo: last.hi, hi: lo, kind: "gap", names: ["other frames"], apart: true });
+      const lo = gfn << 12n,
+        last = blocks[blocks.length - 1];
+      if (last && last.hi < lo)
+        blocks.push({ lo: last.hi, hi: lo, kind: "gap", names: ["other frames"], apart: true });
       blocks.push({ name: "", kind: "ram", lo, hi: lo + PAGE, page: true });
     }
     if (blocks.length) return blocks;
@@ -119,13 +148,16 @@ function physicalBlocks(map, marks, zoom, centre, frames) {
 }
 
 // The frames worth showing one by one: those of this piece's neighbours, or of its buffer.
-function framesNear(map, focus) {
+export function framesNear(map, focus) {
   const found = new Set();
   const buffer = focus.va === null ? map.buffers[0] : map.bufferAt(focus.va);
   const at = buffer && focus.va !== null ? Number((pageOf(focus.va) - pageOf(buffer.va)) / PAGE) : 0;
   for (const gfn of buffer ? buffer.frames.slice(Math.max(0, at - 1), at + 2) : []) found.add(gfn);
   for (const address of [focus.gpa, focus.meant]) if (address !== null) found.add(frameOf(address));
   for (const gfn of [focus.table, focus.frame]) if (gfn !== null && found.size < 5) found.add(gfn);
-  if (found.size === 1) for (const gfn of [...found]) for (const beside of [gfn - 1n, gfn + 1n]) if (beside >= 0n) found.add(beside);
+  if (found.size === 1) {
+    const [gfn] = found;
+    for (const beside of [gfn - 1n, gfn + 1n]) if (beside >= 0n) found.add(beside);
+  }
   return [...found].sort((a, b) => (a < b ? -1 : 1));
 }

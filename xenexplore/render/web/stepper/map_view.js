@@ -1,8 +1,15 @@
 // Where the buffer lives: linear and guest-physical space side by side.
 
-class MapView extends View {
+import { tableKey } from "./folded.js";
+import { drawGround, strays } from "./ground.js";
+import { drawMoving } from "./moving.js";
+import { View } from "./view.js";
+
+export class MapView extends View {
   constructor(stepper) {
     super(stepper);
+    this.ground = ""; // what the still part was drawn for
+    this.groundAt = null;
     this.zoom = 0;
     this.selected = null; // a linear address picked on the map
   }
@@ -15,10 +22,25 @@ class MapView extends View {
     let key = step.kind.startsWith("tlb-") ? tableKey(step.asked ?? step.vcpu, step.shared) : null;
     if (key === null) key = state.tables.has("domain") ? "domain" : this.actingVcpu();
     const tables = state.tables.has(key) ? [[key, state.table(key)]] : [];
-    const view = { focus, state, tables, zoom: this.zoom, width, height, uid: this.stepper.uid, selected: this.selected, index };
+    const view = {
+      focus,
+      state,
+      tables,
+      zoom: this.zoom,
+      width,
+      height,
+      uid: this.stepper.uid,
+      selected: this.selected,
+      index,
+    };
     // In the page view the ground follows every address; else it stays while what is on it does.
     const stray = strays(this.machine, focus).map(({ va, size: bytes, gpa }) => `${va}+${bytes}:${gpa}`);
-    const near = this.zoom === 2 ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame] : this.zoom ? [focus.va, this.machine.ramAt(focus.gpa)?.lo] : [];
+    const near =
+      this.zoom === 2
+        ? [focus.va, focus.size, focus.gpa, focus.meant, focus.table, focus.frame]
+        : this.zoom
+          ? [focus.va, this.machine.ramAt(focus.gpa)?.lo]
+          : [];
     const ground = [stray, this.zoom, this.selected, key, width, height, state.changed, ...near].join();
     if (ground !== this.ground) {
       const drawn = drawGround(this.machine, view);
@@ -33,7 +55,9 @@ class MapView extends View {
   }
   setZoom(zoom) {
     this.zoom = Math.min(2, Math.max(0, zoom));
-    this.stepper.root.querySelectorAll('[data-act="zoom"]').forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.zoom) === this.zoom)));
+    this.stepper.root
+      .querySelectorAll('[data-act="zoom"]')
+      .forEach((b) => b.setAttribute("aria-pressed", String(Number(b.dataset.zoom) === this.zoom)));
     this.draw();
     this.stepper.relight();
   }

@@ -1,6 +1,12 @@
 // One trace with what is precomputed over it.
 
-class Run {
+import { chunksOf } from "./focus.js";
+import { EVERY, Folded } from "./folded.js";
+import { rowsOf } from "./rows.js";
+import { Words } from "./words.js";
+
+export class Run {
+  /** @param {import("./types.js").Shown} data */
   constructor(data) {
     if (!data.view) throw new Error("xenexplore: a trace without its words; render.web.view_data makes both");
     this.data = data;
@@ -65,7 +71,8 @@ class Run {
     if (!this.childLists.has(index)) {
       if (this.childLists.size > 64) this.childLists.clear();
       const found = [];
-      for (let at = index + 1, end = index < 0 ? this.length : this.end[index]; at < end; at = this.end[at]) found.push(at);
+      for (let at = index + 1, end = index < 0 ? this.length : this.end[index]; at < end; at = this.end[at])
+        found.push(at);
       this.childLists.set(index, found);
     }
     return this.childLists.get(index);

@@ -1,13 +1,32 @@
 // A scale that is true to the order of addresses, and small things kept apart on it.
 
-const TOP = 1n << 64n;
-const MAIN = new Set(["user", "identity", "directmap", "percpu", "vmalloc", "vmemmap", "image", "stack", "modules"]);
+import { PAGE } from "./numbers.js";
+
+export const TOP = 1n << 64n;
+export const MAIN = new Set([
+  "user",
+  "identity",
+  "directmap",
+  "percpu",
+  "vmalloc",
+  "vmemmap",
+  "image",
+  "stack",
+  "modules",
+]);
 
 // A monotone scale: `cuts` ascending and, for each interval, a height: fixed in
 // pixels, or a share of what the fixed ones leave.  High addresses on top.
-class Scale {
+export class Scale {
+  /**
+   * @param {bigint[]} cuts
+   * @param {{fixed?: number, share?: number}[]} heights
+   * @param {number} top
+   * @param {number} bottom
+   */
   constructor(cuts, heights, top, bottom) {
-    let fixed = 0, shares = 0;
+    let fixed = 0,
+      shares = 0;
     for (const height of heights) {
       if (height.fixed) fixed += height.fixed;
       else shares += height.share;
@@ -19,11 +38,13 @@ class Scale {
     this.ys = [bottom];
     heights.forEach((h, at) => this.ys.push(this.ys[at] - (h.fixed ? h.fixed * squeeze : h.share * factor)));
   }
+  /** @param {bigint} address */
   y(address) {
     const { cuts, ys } = this;
     if (address <= cuts[0]) return ys[0];
     if (address >= cuts[cuts.length - 1]) return ys[ys.length - 1];
-    let low = 0, high = cuts.length - 1;
+    let low = 0,
+      high = cuts.length - 1;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
       if (cuts[middle] <= address) low = middle;
@@ -34,15 +55,17 @@ class Scale {
   }
 }
 
-const PARTS = new Set(["percpu", "stack", "image", "directmap"]);
-const WHOLES = new Set(["directmap", "image"]);
-const isHole = (block) => block.kind === "gap";
-const overlaps = (a, b) => a.lo < b.hi && b.lo < a.hi;
+export const PARTS = new Set(["percpu", "stack", "image", "directmap"]);
+export const WHOLES = new Set(["directmap", "image"]);
+export const isHole = (block) => block.kind === "gap";
+export const overlaps = (a, b) => a.lo < b.hi && b.lo < a.hi;
 
 // Blocks (regions and gaps) and marks (pages, entries) to a scale.
-function scaleOf(blocks, marks, top, bottom, zoom) {
+export function scaleOf(blocks, marks, top, bottom, zoom) {
+  /** @type {Set<bigint>} */
   const cuts = new Set();
-  const low = blocks[0].lo, high = blocks[blocks.length - 1].hi;
+  const low = blocks[0].lo,
+    high = blocks[blocks.length - 1].hi;
   for (const part of [...blocks, ...marks])
     for (const at of [part.lo, part.hi]) if (at >= low && at <= high) cuts.add(at);
   const sorted = [...cuts].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
@@ -66,7 +89,7 @@ function scaleOf(blocks, marks, top, bottom, zoom) {
 }
 
 // Labels kept apart: the first come first, later ones move or go.
-function spread(labels, gap, top, bottom) {
+export function spread(labels, gap, top, bottom) {
   const placed = [];
   for (const label of labels) {
     const free = (y) => placed.every((other) => Math.abs(other.y - y) >= gap) && y >= top && y <= bottom;
@@ -77,9 +100,16 @@ function spread(labels, gap, top, bottom) {
 }
 
 // Top and height of a mark, at least so high that it can be seen.
-function span(scale, mark, least = 3) {
-  const low = scale.y(mark.lo), high = scale.y(mark.hi);
+export function span(scale, mark, least = 3) {
+  const low = scale.y(mark.lo),
+    high = scale.y(mark.hi);
   return low - high >= least ? [high, low - high] : [(low + high) / 2 - least / 2, least];
 }
 
-const middle = (scale, mark) => (scale.y(mark.lo) + scale.y(mark.hi)) / 2;
+export const middle = (scale, mark) => (scale.y(mark.lo) + scale.y(mark.hi)) / 2;
+
+// Labels once each, the most important first.
+export function uniqueNames(names) {
+  const seen = new Set();
+  return names.sort((a, b) => a.rank - b.rank).filter((n) => n.text && !seen.has(n.text) && seen.add(n.text));
+}

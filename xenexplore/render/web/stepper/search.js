@@ -1,6 +1,8 @@
 // Search in the steps: their sentences, words and addresses.
 
-class Search {
+export class Search {
+  /** @type {string[]} */
+  texts;
   constructor(run) {
     this.run = run;
     this.found = [];
@@ -12,9 +14,13 @@ class Search {
   }
   find(query) {
     this.query = query;
-    const { run } = this, wanted = Search.bare(query.trim());
+    const { run } = this,
+      wanted = Search.bare(query.trim());
     this.texts ??= run.steps.map((step, at) => {
-      const { label, texts: { main, side, more } } = run.words(at);
+      const {
+        label,
+        texts: { main, side, more },
+      } = run.words(at);
       return Search.bare(`${step.say} ${label} ${main} ${side} ${more.join(" ")}`);
     });
     this.found = wanted ? this.texts.flatMap((text, at) => (text.includes(wanted) ? [at] : [])) : [];

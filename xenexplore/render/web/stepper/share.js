@@ -5,22 +5,58 @@
 // { html }; `options.gives` has the kinds that it knows. A page has them from its fallback,
 // JupyterLab's views ask the kernel, so that they are about the step on show.
 
+/** @type {[act: string, kinds: [kind: string, text: string][]][]} */
 const SHARED = [
-  ["Copy", [["link", "link"], ["text", "mail text"], ["svg", "SVG"], ["png", "PNG"], ["python", "Python"]]],
-  ["Save", [["savesvg", "SVG"], ["savepng", "PNG"], ["html", "one-file HTML"]]],
+  [
+    "Copy",
+    [
+      ["link", "link"],
+      ["text", "mail text"],
+      ["svg", "SVG"],
+      ["png", "PNG"],
+      ["python", "Python"],
+      ["notes", "notes"],
+    ],
+  ],
+  [
+    "Save",
+    [
+      ["savesvg", "SVG"],
+      ["savepng", "PNG"],
+      ["html", "one-file HTML"],
+    ],
+  ],
 ];
 const PICTURES = ["text", "svg", "png", "savesvg", "savepng"];
-const shareHtml = (options) => {
-  const known = new Set([...(options.share ? [...PICTURES, ...(options.gives ?? [])] : []), ...(options.python ? ["python"] : [])]);
-  const groups = SHARED.map(([act, kinds]) => [act, kinds.filter(([kind]) => known.has(kind))]).filter(([, kinds]) => kinds.length);
+
+/**
+ * @param {import("./types.js").Options} options
+ * @param {boolean} marks whether there may be notes
+ */
+export const shareHtml = (options, marks = false) => {
+  const shared = options.share ? [...PICTURES, ...(options.gives ?? [])] : [];
+  const known = new Set([...shared, ...(options.python ? ["python"] : []), ...(marks ? ["notes"] : [])]);
+  const button = (act, [kind, text]) =>
+    `<button type="button" data-act="share" data-kind="${kind}" aria-label="${act} ${text}">${text}</button>`;
+  const groups = SHARED.map(([act, kinds]) => ({ act, kinds: kinds.filter(([kind]) => known.has(kind)) }))
+    .filter(({ kinds }) => kinds.length)
+    .map(({ act, kinds }) => `<span>${act} ${kinds.map((kind) => button(act, kind)).join(" ")}</span>`);
   if (!groups.length) return "";
-  const button = (act, kind, text) => `<button type="button" data-act="share" data-kind="${kind}" aria-label="${act} ${text}">${text}</button>`;
-  return `<p class="xe-share" role="group" aria-label="Share">${groups.map(([act, kinds]) => `<span>${act} ${kinds.map(([kind, text]) => button(act, kind, text)).join(" ")}</span>`).join("")}<output></output></p>`;
+  return `<p class="xe-share" role="group" aria-label="Share">${groups.join("")}<output></output></p>`;
 };
 
-class Share {
+export class Share {
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./types.js").Options} options
+   * @param {string} name of a file, without its ending
+   */
   constructor(root, options, name) {
-    Object.assign(this, { root, options, name });
+    this.root = root;
+    this.options = options;
+    this.name = name;
+    /** @type {import("./marks.js").Marks | null} */
+    this.marks = null;
   }
   async give(kind) {
     const said = this.root.querySelector(".xe-share output");
@@ -39,6 +75,9 @@ class Share {
   }
   async python() {
     return this.copy(this.options.python);
+  }
+  async notes() {
+    return this.copy(this.marks.toml());
   }
   async svg() {
     return this.copy((await this.options.share("svg")).svg);

@@ -1,14 +1,41 @@
 // The stepper: one recorded trace in linked views; keys, pointer, play and folding.
 
-// JupyterLab's single-key shortcuts (a, b, x, d d) look at the focused element itself before its
-// ancestors, so the mark on the root is not enough: a button inside would insert and delete cells.
-const keepKeys = (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
+import { Bubble, Legend } from "./explain.js";
+import { focusOf } from "./focus.js";
+import { clicked, keepKeys, keyPressed } from "./keys.js";
+import { Linked } from "./linked.js";
+import { MachineMap } from "./machine.js";
+import { MapView } from "./map_view.js";
+import { Marks } from "./marks.js";
+import { stageHtml } from "./markup.js";
+import { PathView } from "./path_view.js";
+import { Rows } from "./rows_view.js";
+import { Run } from "./run.js";
+import { Says } from "./says.js";
+import { Search } from "./search.js";
+import { Share } from "./share.js";
+import { TablesView } from "./tables_view.js";
+import { Timeline } from "./timeline.js";
+import { Tour } from "./tour.js";
+import { WholeTab } from "./whole_tab.js";
 
 let instances = 0;
 // From which width (px) there is room for wide columns, and from which two stand side by side.
-const WIDE = 1360, MIDDLE = 640;
+const WIDE = 1360,
+  MIDDLE = 640;
 
-class Stepper extends Linked {
+// What is looked up once in the markup, by class.
+const BY_CLASS =
+  "count mapbox readout where chunks drawn rows tablelist say cite worth worthhead line scrub ticks this".split(
+    " ",
+  );
+
+export class Stepper extends Linked {
+  /**
+   * @param {HTMLElement} el
+   * @param {import("./types.js").Shown} data
+   * @param {import("./types.js").Options} options
+   */
   constructor(el, data, options = {}) {
     super();
     this.run = new Run(data);
@@ -20,6 +47,7 @@ class Stepper extends Linked {
     this.timer = 0;
     this.rate = 2;
     this.width = 0; // of its content, in px; 0: not laid out yet
+    this.tall = 0;
     this.onScreen = false;
     this.sizes = { map: 360, height: 440, line: 900, path: 660 };
     this.says = new Says(this);
@@ -45,29 +73,34 @@ class Stepper extends Linked {
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     root.innerHTML = stageHtml(this, data, uid);
     const find = (name) => root.querySelector(`.xe-${name}`);
-    this.parts = Object.fromEntries(["count", "mapbox", "readout", "where", "chunks", "drawn", "rows", "tablelist", "say", "cite", "worth", "worthhead", "line", "scrub", "ticks", "this"].map((n) => [n, find(n)]));
-    this.range = root.querySelector("input[type=range]");
-    this.finder = root.querySelector("input[type=search]");
+    this.parts = Object.fromEntries(BY_CLASS.map((name) => [name, find(name)]));
+    this.range = /** @type {HTMLInputElement} */ (root.querySelector("input[type=range]"));
+    this.finder = /** @type {HTMLInputElement} */ (root.querySelector("input[type=search]"));
     this.findings = root.querySelector(".xe-find output");
     this.parts.sofar = root.querySelector(".xe-sofar tbody");
-    this.timeline.ticks();
   }
   listen() {
     const { root } = this;
     this.abort = new AbortController();
     const on = (target, kind, act) => target.addEventListener(kind, act, { signal: this.abort.signal });
-    on(root, "keydown", (event) => this.key(event));
+    on(root, "keydown", (event) => keyPressed(this, event));
     on(root, "focusin", keepKeys);
-    on(root, "focusin", (event) => { if (event.target.matches(".xe-box")) this.hover(event.target); });
-    on(root, "click", (event) => this.click(event));
+    on(root, "focusin", (event) => {
+      if (event.target.matches(".xe-box")) this.hover(event.target);
+    });
+    on(root, "click", (event) => clicked(this, event));
     on(root, "pointerover", (event) => this.hover(event.target.closest?.("[data-k],[data-t]")));
     on(root, "pointerleave", () => this.hover(null));
     this.bubble = new Bubble(root, this.abort.signal);
     this.legend = new Legend(root, this.run);
     this.tour = new Tour(root);
     this.search = new Search(this.run);
+    this.marks = new Marks(this);
+    on(this.marks.input, "input", () => this.marks.note(this.marks.input.value));
+    this.timeline.ticks();
     on(this.finder, "input", () => this.seek(this.finder.value));
     this.share = new Share(root, this.options, `${this.run.data.scenario.name}-${this.run.data.option.name}`);
+    this.share.marks = this.marks;
     this.tab = new WholeTab(root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
     on(root.querySelector("select"), "change", (event) => {
@@ -77,7 +110,8 @@ class Stepper extends Linked {
     // Nothing is measured before the browser says that there is something to measure: it does so
     // when the view is laid out, before it is painted, and not while a notebook skips the cell.
     this.resize = new ResizeObserver(([entry]) => {
-      const width = Math.round(entry.contentRect.width), tall = Math.round(entry.contentRect.height);
+      const width = Math.round(entry.contentRect.width),
+        tall = Math.round(entry.contentRect.height);
       if ((width === this.width && tall === this.tall) || width <= 0) return;
       Object.assign(this, { width, tall });
       this.fit();
@@ -119,11 +153,16 @@ class Stepper extends Linked {
   }
   seek(query) {
     this.search.find(query);
-    if (query.trim() && this.search.found.length && !this.search.found.includes(this.index)) this.go(this.search.from(this.index, 1));
+    if (query.trim() && this.search.found.length && !this.search.found.includes(this.index))
+      this.go(this.search.from(this.index, 1));
     this.findings.textContent = this.search.status(this.index);
   }
   again(way) {
     const to = this.search.from(this.index, way);
+    if (to !== null) this.go(to);
+  }
+  toMark(way) {
+    const to = this.marks.from(this.index, way);
     if (to !== null) this.go(to);
   }
   // What Escape takes away first: the bubble, the legend, what is pinned, the whole tab.
@@ -143,72 +182,12 @@ class Stepper extends Linked {
     this.root.remove();
   }
   // ---- acting
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target;
-    const tag = target.tagName;
-    if (tag === "SELECT") return;
-    if (target === this.finder) {
-      if (event.key === "Enter") this.again(event.shiftKey ? -1 : 1);
-      else if (event.key === "Escape") this.root.focus({ preventScroll: true });
-      event.stopPropagation();
-      return;
-    }
-    if (this.legend.box.contains(target) && event.key !== "Escape" && event.key !== "?") {
-      event.stopPropagation();
-      return;
-    }
-    const control = tag === "BUTTON" || tag === "SUMMARY";
-    const act = {
-      ArrowRight: () => this.step(1), j: () => this.step(1), ArrowLeft: () => this.step(-1), k: () => this.step(-1),
-      Home: () => this.go(0), End: () => this.go(this.run.length - 1),
-      PageDown: () => this.go(this.run.landmark(this.index, 1)), PageUp: () => this.go(this.run.landmark(this.index, -1)),
-      " ": control ? null : () => this.play(!this.timer),
-      Enter: control && !target.matches(".xe-row") ? null : () => (target.matches(".xe-box") ? this.go(Number(target.dataset.go)) : this.enter()),
-      "+": () => this.map.setZoom(this.map.zoom + 1), "=": () => this.map.setZoom(this.map.zoom + 1), "-": () => this.map.setZoom(this.map.zoom - 1), 0: () => this.map.setZoom(0),
-      Escape: this.tab.on || this.tour.open || this.legend.open || !this.bubble.box.hidden || this.pinned || this.map.selected !== null ? () => this.escape() : null,
-      "?": () => this.legend.toggle(), "/": () => this.finder.focus(), n: () => this.again(1), N: () => this.again(-1),
-      t: () => (this.tour.open ? this.tour.leave() : this.tour.begin()),
-      r: () => this.path.set(!this.path.drawn),
-      f: this.options.embedded ? null : () => this.tab.set(!this.tab.on),
-      ArrowDown: target === this.parts.mapbox ? () => this.map.cycle(1) : null, ArrowUp: target === this.parts.mapbox ? () => this.map.cycle(-1) : null,
-    }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
-  }
-  click(event) {
-    const act = event.target.closest("[data-act]");
-    const go = event.target.closest("[data-go]");
-    if (act) {
-      const kind = act.dataset.act;
-      if (kind === "prev") this.step(-1);
-      else if (kind === "next") this.step(1);
-      else if (kind === "play") this.play(!this.timer);
-      else if (kind === "zoom") this.map.setZoom(Number(act.dataset.zoom));
-      else if (kind === "as") this.path.set(act.dataset.as === "drawn");
-      else if (kind === "bits") this.rows.toggleBits(Number(act.dataset.at));
-      else if (kind === "table") this.tables.toggle(act);
-      else if (kind === "fold") this.fold(Number(act.dataset.at));
-      else if (kind === "share") this.share.give(act.dataset.kind);
-      else if (kind === "full") this.tab.set(!this.tab.on);
-      else if (kind === "tour") {
-        this.legend.toggle(false);
-        this.tour.begin();
-      } else if (kind === "tournext") this.tour.go(this.tour.at + 1);
-      else if (kind === "tourback") this.tour.go(this.tour.at - 1);
-      else if (kind === "tourleave") this.tour.leave();
-      else if (kind === "legend") this.legend.toggle();
-      else if (kind === "counts") this.foldCounts(act);
-    } else if (go) {
-      this.go(Number(go.dataset.go));
-    } else this.pick(event.target.closest(".xe-mapsvg [data-k],.xe-mapsvg [data-t],[data-k]"));
-  }
   step(way) {
     let next = this.index + way;
     // A group folded by hand is stepped over.
-    const around = this.run.ancestors(Math.min(Math.max(next, 0), this.run.length - 1)).find((at) => this.folds.get(at) === true);
+    const around = this.run
+      .ancestors(Math.min(Math.max(next, 0), this.run.length - 1))
+      .find((at) => this.folds.get(at) === true);
     if (around !== undefined) next = way > 0 ? this.run.end[around] : around;
     this.go(next);
   }
@@ -280,7 +259,7 @@ class Stepper extends Linked {
     const { run, index } = this;
     this.state = run.foldAt(index);
     this.focus = focusOf(run, index);
-    this.root.dataset.step = index;
+    this.root.dataset.step = String(index);
     const held = this.root.contains(document.activeElement);
     this.says.draw();
     this.path.draw();
@@ -288,9 +267,10 @@ class Stepper extends Linked {
     if (this.hasTables) this.tables.draw();
     this.map.draw();
     this.timeline.draw();
-    this.range.value = index;
+    this.range.value = String(index);
     this.range.setAttribute("aria-valuetext", `step ${index} of ${run.length - 1}: ${run.steps[index].say}`);
     this.findings.textContent = this.search.status(index);
+    this.marks.draw();
     this.relight();
     if (this.onScreen) this.rows.keepInSight();
     // What had the focus may have been drawn anew; keys go on working.

@@ -1,6 +1,9 @@
 // Six stops over the parts of a stepper, in Python's words (TOUR stands before the parts).
 
-class Tour {
+import { TOUR } from "./from_python.js";
+import { esc } from "./numbers.js";
+
+export class Tour {
   constructor(root) {
     this.root = root;
     this.at = -1;
@@ -32,12 +35,15 @@ class Tour {
     const last = to === stops.length - 1;
     const button = (act, label) => `<button type="button" data-act="${act}">${label}</button>`;
     const back = to ? button("tourback", "Back") : "";
-    this.box.innerHTML = `<p><b>${esc(name)}</b> <small>${to + 1} of ${stops.length}</small></p><p>${esc(text)}</p>
-<p class="xe-touracts">${back}${button("tournext", last ? "Done" : "Next")}${last ? "" : button("tourleave", "Leave")}</p>`;
+    this.box.innerHTML =
+      `<p><b>${esc(name)}</b> <small>${to + 1} of ${stops.length}</small></p><p>${esc(text)}</p>\n` +
+      `<p class="xe-touracts">${back}${button("tournext", last ? "Done" : "Next")}` +
+      `${last ? "" : button("tourleave", "Leave")}</p>`;
     this.box.hidden = false;
     const place = this.root.querySelector(part);
     this.mark(place);
-    const box = place.getBoundingClientRect(), whole = this.root.getBoundingClientRect();
+    const box = place.getBoundingClientRect(),
+      whole = this.root.getBoundingClientRect();
     const below = box.bottom - whole.top + 6;
     const room = this.root.clientHeight - this.box.offsetHeight;
     const top = below <= room ? below : Math.max(4, box.top - whole.top - this.box.offsetHeight - 6);

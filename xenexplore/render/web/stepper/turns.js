@@ -7,7 +7,7 @@
 
 const SAVE_AFTER = 60; // ms; key repeat and play make many steps, few messages
 
-class Turns {
+export class Turns {
   // `obey(step)`: stand at a step that somebody else has gone to.
   constructor(model, obey) {
     this.model = model;
@@ -32,12 +32,18 @@ class Turns {
     this.seen.set(this.me, seq);
     this.now = { turn, step, by: this.me, seq };
     this.model.set("position", this.now);
-    if (!this.pending) this.pending = setTimeout(() => { this.pending = 0; this.model.save_changes(); }, SAVE_AFTER);
+    if (!this.pending)
+      this.pending = setTimeout(() => {
+        this.pending = 0;
+        this.model.save_changes();
+      }, SAVE_AFTER);
   }
   hear() {
     const told = this.model.get("position");
     if (told === this.now) return;
-    const news = told.by ? told.turn === this.now.turn && told.seq > (this.seen.get(told.by) ?? 0) : told.turn > this.now.turn;
+    const news = told.by
+      ? told.turn === this.now.turn && told.seq > (this.seen.get(told.by) ?? 0)
+      : told.turn > this.now.turn;
     if (!news) {
       this.model.set("position", this.now); // else it would be saved in place of this
       return;

@@ -1,6 +1,7 @@
 // What each view of a stepper has at hand; what it remembers is its own.
 
-class View {
+export class View {
+  /** @param {import("./stepper.js").Stepper} stepper */
   constructor(stepper) {
     this.stepper = stepper;
   }

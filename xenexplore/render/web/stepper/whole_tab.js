@@ -1,6 +1,6 @@
 // The whole tab: a view in the browser's top layer, so that no cell around it cuts it.
 
-class WholeTab {
+export class WholeTab {
   constructor(root, signal) {
     this.root = root;
     root.addEventListener("toggle", () => this.follow(), { signal });

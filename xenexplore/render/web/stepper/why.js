@@ -1,11 +1,20 @@
 // Why a count is what it is: the steps that make it, of the first option and another, aligned by
 // the calls and copies that they have in common.
 
+import { glyph } from "./glyphs.js";
+import { before } from "./lockstep.js";
+import { esc, marked, plural } from "./numbers.js";
+
 const WHY_MOST = 60; // lines shown at once
 
-class Why {
+export class Why {
+  /**
+   * @param {import("./comparison.js").Comparison} comparison
+   * @param {HTMLElement} box
+   */
   constructor(comparison, box) {
-    Object.assign(this, { comparison, box });
+    this.comparison = comparison;
+    this.box = box;
   }
   get open() {
     return !this.box.hidden;
@@ -35,15 +44,32 @@ class Why {
     const names = [...keys].sort(([, a], [, b]) => (before(a, b) ? -1 : 1)).map(([name]) => name);
     const lines = [];
     for (const name of names) {
-      const here = parts.map((part) => part.get(name)), whose = here.findIndex(Boolean);
+      const here = parts.map((part) => part.get(name)),
+        whose = here.findIndex(Boolean);
       const head = runs[sides[whose]].line(here[whose].begins);
-      lines.push(`<tr class="xe-whypart"><th scope="rowgroup" colspan="${sides.length}">${marked(head.bracket || head.short)}</th></tr>`);
+      lines.push(
+        `<tr class="xe-whypart"><th scope="rowgroup" colspan="${sides.length}">` +
+          `${marked(head.bracket || head.short)}</th></tr>`,
+      );
       const most = Math.max(...here.map((part) => part?.steps.length ?? 0));
-      for (let row = 0; row < most; row++) lines.push(`<tr>${sides.map((k, side) => `<td>${this.stepHtml(k, here[side]?.steps[row])}</td>`).join("")}</tr>`);
+      for (let row = 0; row < most; row++)
+        lines.push(
+          `<tr>${sides.map((k, side) => `<td>${this.stepHtml(k, here[side]?.steps[row])}</td>`).join("")}</tr>`,
+        );
     }
-    const cut = lines.length > WHY_MOST ? `<p class="xe-quiet">${plural(lines.length - WHY_MOST, "more line")} not shown</p>` : "";
-    const heads = sides.map((k) => `<th scope="col"><b>${esc(data.options[k].option.ident)}</b> ${esc(data.options[k].option.label)}: ${runs[k].last.calls(counter).toLocaleString("en")}</th>`);
-    this.box.innerHTML = `<div class="xe-sectionhead"><h3>The steps that make: ${runs[0].view.counters[counter]}</h3><button type="button" data-act="whyclose" aria-label="Close">✕</button></div><table><thead><tr>${heads.join("")}</tr></thead><tbody>${lines.slice(0, WHY_MOST).join("")}</tbody></table>${cut}`;
+    const cut =
+      lines.length > WHY_MOST
+        ? `<p class="xe-quiet">${plural(lines.length - WHY_MOST, "more line")} not shown</p>`
+        : "";
+    const heads = sides.map(
+      (k) =>
+        `<th scope="col"><b>${esc(data.options[k].option.ident)}` +
+        `</b> ${esc(data.options[k].option.label)}: ${runs[k].last.calls(counter).toLocaleString("en")}</th>`,
+    );
+    this.box.innerHTML =
+      `<div class="xe-sectionhead"><h3>The steps that make: ${runs[0].view.counters[counter]}</h3>` +
+      `<button type="button" data-act="whyclose" aria-label="Close">✕</button></div><table><thead>` +
+      `<tr>${heads.join("")}</tr></thead><tbody>${lines.slice(0, WHY_MOST).join("")}</tbody></table>${cut}`;
     this.box.hidden = false;
     this.box.focus({ preventScroll: true });
     this.box.scrollIntoView({ block: "nearest" });
@@ -51,8 +77,13 @@ class Why {
   stepHtml(k, step) {
     if (!step) return "";
     const [index, added] = step;
-    const run = this.comparison.runs[k], { label, html } = run.words(index);
-    return `<button type="button" data-act="whygo" data-at="${k}" data-step="${index}">${glyph(run.steps[index])} <b>${label}</b> ${html.main}${added > 1 ? ` <small>+${added.toLocaleString("en")}</small>` : ""}</button>`;
+    const run = this.comparison.runs[k],
+      { label, html } = run.words(index);
+    return (
+      `<button type="button" data-act="whygo" data-at="${k}" data-step="${index}">` +
+      `${glyph(run.steps[index])} <b>${label}</b> ${html.main}` +
+      `${added > 1 ? ` <small>+${added.toLocaleString("en")}</small>` : ""}</button>`
+    );
   }
   close() {
     this.box.hidden = true;

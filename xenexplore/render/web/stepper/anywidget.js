@@ -1,39 +1,13 @@
-// The module's exports: mount() for a page, the default for anywidget.
+// What JupyterLab runs: anywidget's default export, and mount() for a page.
 
-// Show a trace or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
-// ends), `onStep(step)`, `python` (the lines that show the same), `share(kind)` and `gives` (for
-// share.js), `deepLink` (keep `#step=N` or
-// `#step=end` in the page's address, and follow it).
-export function mount(el, data, options = {}) {
-  const linked = () => {
-    const [, at] = /(?:^#|&)step=(\d+|end)/.exec(location.hash) || [];
-    return at === undefined ? null : at === "end" ? (data.traces ? -1 : Infinity) : Number(at);
-  };
-  const given = { ...options };
-  if (options.deepLink) {
-    given.step = linked() ?? options.step;
-    let waiting = 0;
-    given.onStep = (step) => {
-      // Not within the step itself: the browser takes as long for it as for drawing a view.
-      clearTimeout(waiting);
-      waiting = setTimeout(() => {
-        try {
-          history.replaceState(null, "", `#step=${step < 0 ? "end" : step}`);
-        } catch {
-          // A frame made from srcdoc has no address of its own.
-        }
-      }, 40);
-      options.onStep?.(step);
-    };
-  }
-  const view = data.traces ? new Comparison(el, data, given) : new Stepper(el, data, given);
-  if (options.deepLink) view.root.focus({ preventScroll: true });
-  if (options.deepLink)
-    addEventListener("hashchange", () => { if (linked() !== null) view.show(linked()); }, { signal: view.abort.signal });
-  return view;
-}
+import { mount } from "./page.js";
+import { Turns } from "./turns.js";
 
 // What the kernel makes of the step on show, as text and picture.
+/**
+ * @param {import("./types.js").Model} model
+ * @param {string} kind
+ */
 function asked(model, kind) {
   return new Promise((done, fail) => {
     const told = (message) => {
@@ -51,7 +25,9 @@ function asked(model, kind) {
 }
 
 // anywidget: the data comes once, and whole again when another run is shown; the step goes both ways.
+/** @param {{model: import("./types.js").Model, el: HTMLElement}} given */
 function render({ model, el }) {
+  /** @type {any} */
   let view = null;
   const turns = new Turns(model, (step) => view.show(step));
   const begin = () => {
@@ -60,9 +36,14 @@ function render({ model, el }) {
     view = mount(el, JSON.parse(model.get("data")), {
       step: turns.now.step,
       python: model.get("code"),
+      folded: model.get("folded"),
       share: (kind) => asked(model, kind),
       gives: ["link", "html"],
       onStep: (step) => turns.go(step),
+      onMarks: (marks) => {
+        model.set("marks", marks);
+        model.save_changes();
+      },
       onPick: (keys) => {
         model.set("chosen", keys);
         model.save_changes();
@@ -76,12 +57,15 @@ function render({ model, el }) {
   const plays = () => {
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) view.play?.(true);
   };
+  const busy = () => view.root.classList.toggle("is-busy", Boolean(model.get("busy")));
   begin();
   model.on("change:data", begin);
+  model.on("change:busy", busy);
   model.on("change:chosen", chosen);
   model.on("change:plays", plays);
   return () => {
     model.off("change:data", begin);
+    model.off("change:busy", busy);
     model.off("change:chosen", chosen);
     model.off("change:plays", plays);
     turns.end();
@@ -89,4 +73,5 @@ function render({ model, el }) {
   };
 }
 
+export { mount };
 export default { render };
