@@ -35,7 +35,9 @@ def owners(recording: Recording, buffers: Buffers) -> tuple[tuple[str, int], ...
     found: dict[str, int] = {}
     for one in np.unique(number).tolist():
         rows = buffers.call[number == one]
-        values, counts = np.unique(sub_ops(one, calls.args[rows], xen), return_counts=True)
+        values, counts = np.unique(
+            sub_ops(one, calls.args[rows], calls.arg_count[rows], xen), return_counts=True
+        )
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
             name = f"{call_name(one, xen)} {sub_op_name(one, value, xen)}".rstrip()
             if one == _GRANT_TABLE_OP and value in _NETBACKS:

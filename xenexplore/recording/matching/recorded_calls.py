@@ -20,6 +20,7 @@ from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
 from xenexplore.hypercalls.plan.predict import PlanCall
 from xenexplore.recording.format.columns import UNHANDLED, WAYS, Recording
+from xenexplore.recording.format.header import need_accesses
 from xenexplore.recording.matching.logged_twice import logged_twice
 from xenexplore.steps import PlanVerdict
 
@@ -73,8 +74,10 @@ def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
     """Every hypercall with the accesses that it really made, in recorded order.
 
     Raises:
-        RecordingError: it comes from a Xen that the catalogue does not describe.
+        RecordingError: it comes from a Xen that the catalogue does not describe, or has
+            no accesses.
     """
+    need_accesses(recording.source, recording.meta)
     calls, accesses, xen = recording.calls, recording.accesses, recording.release
     start = recording.access_start.tolist()
     rows = zip(

@@ -16,6 +16,7 @@ from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.xentrace import MASK
 
 __all__ = ["Ending", "Machine", "Run"]
 
@@ -70,12 +71,14 @@ class Machine:
     Attributes:
         options: what was asked.
         setup: the prepared folder.
+        kernel: dom0's kernel.
         work: a folder of this run's own, with ``xen`` (not compressed), ``dom0.img`` and
             ``hooks``.
     """
 
     options: Options
     setup: Setup
+    kernel: Path
     work: Path
 
     @property
@@ -83,11 +86,15 @@ class Machine:
         """Where the plugin writes."""
         return self.work / "records.jsonl"
 
+    @property
+    def trace(self) -> Path:
+        """What comes out of dom0's second serial port: xentrace's file, compressed."""
+        return self.work / "trace"
+
     def command(self) -> list[str]:
         """The emulator's whole command line."""
         options, work = self.options, self.work
         pvh = options.kind is GuestKind.PVH
-        kernel = options.kernel or self.setup.kernel
         plugin = f"{self.setup.plugin},hooks={work / 'hooks'},out={self.records}"
         # smap, rdtscp: TCG and Xen disagree about them; xsave: not under a PVH dom0.
         cpu = "max,-smap,-rdtscp" + (",-xsave" if pvh else "")
@@ -100,9 +107,10 @@ class Machine:
             *(["-device", "intel-iommu"] if pvh else []),
             "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
             "-serial", f"file:{work / 'console'}",
+            *(["-serial", f"file:{self.trace}"] if options.verify else []),
             "-qmp", f"unix:{work / 'qmp'},server=on,wait=off",
             "-kernel", str(work / "xen"), "-append", self._xen_words(),
-            "-initrd", f"{kernel} {self._dom0_words()},{work / 'dom0.img'}",
+            "-initrd", f"{self.kernel} {self._dom0_words()},{work / 'dom0.img'}",
             "-plugin", plugin + (",loads=on" if options.loads else ""),
         ]  # fmt: skip
 
@@ -121,6 +129,8 @@ class Machine:
         words += [f"record.{backend}" for backend in options.backends]
         if not options.persistent_grants:
             words.append("record.nopersistent")
+        if options.verify:
+            words.append(f"record.verify={MASK:#x}")
         return " ".join(words)
 
     def run(self, progress: Progress) -> Run:
