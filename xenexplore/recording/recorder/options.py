@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ BACKENDS = ("disk", "net")
 # Debian release that has it; both are set up the same way.
 XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
 _MOST_VCPUS = 8
+_VERSION = re.compile(r"[0-9][\w.+~-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,9 @@ class Options:
             raise RecorderError(
                 "record", "--backends", expected="a domU to serve", got="--domu-vcpus 0"
             )
+        if self.kernel_version and not _VERSION.fullmatch(self.kernel_version):
+            expected = "a version as 6.12, a package or a file"
+            raise RecorderError("record", "--kernel", expected=expected, got=self.kernel_version)
         if not self.persistent_grants and "disk" not in self.backends:
             raise RecorderError(
                 "record", "--no-persistent-grants", expected="a disk whose grants are kept",
