@@ -52,6 +52,7 @@ HOOKS: Mapping[str, Hook] = {
     "guest_walk_tables_4_levels": Hook("tables4", "arch/x86/mm/guest_walk.c", _TABLES),
     "guest_walk_tables_3_levels": Hook("tables3", "arch/x86/mm/guest_walk.c", _TABLES),
     "p2m_get_page_from_gfn": Hook("p2m", "arch/x86/mm/p2m.c", "return: instructions since entry"),
+    "map_domain_page": Hook("map", "arch/x86/domain_page.c", "return: instructions since entry"),
     "memcpy": Hook("memcpy", "arch/x86/string.c", "return: instructions since entry"),
     "context_switch": Hook("switch", "arch/x86/domain.c", "entry: counted"),
     "do_IRQ": Hook("irq", "arch/x86/irq.c", "entry: counted"),
