@@ -6,7 +6,7 @@
 #
 # **Question:** what does Xen do to find these four bytes, and what would it do under another design?
 #
-# *Run → Run All Cells* makes the pictures live: → and ← step, `?` explains every word and sign, `f` fills the tab.
+# *Run → Run All Cells* makes the pictures live: → and ← step, `?` explains every term and symbol, `f` fills the tab.
 
 # %%
 import xenexplore as xe
@@ -16,7 +16,7 @@ today = xe.run(scenario, "linear-walk")
 xe.Stepper(today)
 
 # %% [markdown]
-# Three doors:
+# Three ways in:
 #
 # * **New** (C and page tables, no Xen): this page, [01](01_todays_walk.ipynb) today's walk, [02](02_directmap.ipynb) the directmap,
 #   [03](03_software_tlb.ipynb) registered buffers, [05](05_encrypted_guests.ipynb) encryption. With exercises:

@@ -6,7 +6,7 @@
 # `CONFIG_VMAP_STACK`), modules and the kernel image have addresses of their own: the *frame* is in the directmap,
 # too, but that is not the address which the kernel passes to Xen.
 #
-# **Question:** how far does one registration over the directmap get a kernel, and what does a kernel do that has none?
+# **Question:** how much does one registration over the directmap cover, and what does a kernel without a directmap do?
 #
 # Juergen Gross proposed it (28 Sep 2022). Jan Beulich answered that Linux needs a second range for the kernel image, and
 # that other kernels may have no directmap (29 Sep 2022).
@@ -63,7 +63,7 @@ for label in labels:
     print(f"{label:12}  hits {calls[label].tlb_hits:2} of {calls[label].tlb_lookups} look-ups")
 
 # %% [markdown]
-# ## My kernel has no directmap
+# ## A kernel without a directmap
 #
 # A kernel whose heap and stacks are mapped page by page has no range to register.
 
@@ -90,7 +90,7 @@ print(f"all {flat.result} extents are reported done")
 print("bounce: refused, the arguments do not fit in one page")
 
 # %% [markdown]
-# A unikernel that is mapped one to one is the other extreme: one entry covers everything there is.
+# A unikernel with an identity map is the other extreme: one entry covers everything there is.
 
 # %%
 identity = xe.compare(xe.load("identity-map"))
@@ -107,7 +107,7 @@ print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.t
 # | design | once | at each call | when memory is freed or remapped | shown in |
 # |---|---|---|---|---|
 # | O0 today's walk | – | – | – | [01](01_todays_walk.ipynb) |
-# | O1, O2 physical, flat | – | translate each handle, those in structs, too; check that the frames follow each other; if not, copy to a buffer that is contiguous | – | here, [06](06_large_buffers.ipynb), [07](07_privcmd.ipynb), [08](08_multicall_continuation.ipynb) |
+# | O1, O2 physical, flat | – | translate each handle, those in structs, too; check that the frames are contiguous; if not, copy to a buffer that is contiguous | – | here, [06](06_large_buffers.ipynb), [07](07_privcmd.ipynb), [08](08_multicall_continuation.ipynb) |
 # | O3, O4 lists | – | translate, and build a list for each buffer | – | [06](06_large_buffers.ipynb) |
 # | O7 registered | register each stack page on every vCPU (or once, if one table is shared) | nothing for what is registered; an unregistered buffer is walked, or fails if the guest is encrypted | purge before the frame is reused | [03](03_software_tlb.ipynb), [04](04_whose_tlb.ipynb), [05](05_encrypted_guests.ipynb) |
 # | O8 lists in registered pages | as O7, and a page for the list | as O7; for a large buffer translate, and write the list | as O7 | [06](06_large_buffers.ipynb) |
@@ -123,11 +123,11 @@ print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.t
 #
 # One registration over the directmap serves what `kmalloc()` gives. Stacks, `vmalloc()`, the image and modules are not in it, and most
 # buffers of the recorded boot are on stacks. A kernel without a directmap registers piece by piece, or translates each handle itself. If it
-# passes flat addresses it must check that the frames follow each other: nothing else will.
+# passes flat addresses it must check that the frames are contiguous: nothing else will.
 #
 # ## What would change this conclusion
 #
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks in the directmap.
-# * Whether frames behind `vmalloc` addresses follow each other is chance. Here they never do; in a real kernel after boot many do. Nothing
-#   promises it.
+# * Whether frames behind `vmalloc` addresses are contiguous is chance. Here they never are; in a real kernel after boot many are. Nothing
+#   guarantees it.
 # * How often each kind of buffer is passed is a question of workload: see [10_recorded_boot](10_recorded_boot.ipynb).

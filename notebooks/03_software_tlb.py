@@ -4,7 +4,7 @@
 # Terms: an **entry** is a registered range: virtual address, physical address, size. A **hit** is a look-up that an entry
 # serves; a **miss** is one that none does. To **purge** is to remove entries.
 #
-# **Question:** what does Xen do with registered buffers, what may be registered, and what becomes of an entry that is no longer true?
+# **Question:** what does Xen do with registered buffers, what may be registered, and what happens to an entry that is no longer true?
 #
 # Proposed by Juergen Gross (28 Sep 2022). Jan Beulich (29 Sep 2022): no table in memory, but one call without a buffer for each
 # piece. (Ours: sub-op, vCPU, virtual address, physical address and size just fill the five argument registers of a 64-bit caller.)
@@ -33,8 +33,8 @@ for form, once in (("table", table), ("calls", calls)):
 # %% [markdown]
 # ## What may be registered?
 #
-# The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no look-up has two answers; and one
-# more in a full table is refused, too. The error numbers are ours.
+# The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no look-up has two answers; an entry too
+# many for the table is refused, too. The error numbers are ours.
 
 # %%
 two_slots = xe.TlbTable(capacity=2)
@@ -83,9 +83,9 @@ for label, outcome in outcomes.items():
 # %% [markdown]
 # ## Without registration: a cache that Xen fills (ours)
 #
-# Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees
-# neither: a walk may be kept while the vCPU stays in Xen, no longer. Kept until Xen switches the vCPU out, it goes stale like an entry
-# that is not purged, but here the guest was never asked to. How much each serves: [11_findings](11_findings.ipynb).
+# Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees neither:
+# a walk may be kept while the vCPU stays in Xen, no longer. Kept until Xen switches the vCPU out, it goes stale like an entry that is
+# not purged, but here the guest was never asked to purge it. How much each serves: [11_findings](11_findings.ipynb).
 
 # %%
 kept = xe.compare(xe.load("remembered-walks"))
@@ -113,7 +113,7 @@ for label, outcome in lost.outcomes.items():
     print(f"{label:13} {outcome.status:6} {outcome.lost_checks} checks lost")
 
 # %% [markdown]
-# *Right* speaks of the frame only: the bytes went where the caller said. Today both calls fail.
+# *Right* is about the frame only: the bytes went where the caller said. Today both calls fail.
 #
 # ## How many entries, and how are they searched?
 #
@@ -137,7 +137,7 @@ xe.ComparisonView(entries)
 # %% [markdown]
 # ## Conclusion
 #
-# A hit replaces the walk by compares and one P2M look-up. Xen believes the entry: if it is stale, bytes go to the wrong frame and the
+# A hit replaces the walk by compares and one P2M look-up. Xen trusts the entry: if it is stale, bytes go to the wrong frame and the
 # call returns 0. Neither the page's rights nor SMAP are checked.
 #
 # ## What would change this conclusion

@@ -34,10 +34,10 @@ today = xe.run(scenario, "linear-walk")
 assert (today.outcome.status, today.outcome.wrong_bytes) == ("wrong", 48)
 
 # %% [markdown]
-# ## Two cures, one that is none, and the physical twin
+# ## Two fixes, one that is not, and the physical twin
 #
 # * Search the table of the subject (*tlb, subject*).
-# * Put the update off until the subject returns to its guest (*tlb, deferred*).
+# * Defer the update until the subject returns to its guest (*tlb, deferred*).
 # * Allow only **global** ranges, which every address space maps identically (*tlb, global only*).
 # * Register by physical address: the **physical twin** of the call, since Xen 4.18 (*phys-twins*).
 
@@ -49,8 +49,7 @@ assert status["tlb, global only"] == status["linear-walk"] == "wrong"
 xe.ComparisonView(everything)
 
 # %% [markdown]
-# "Only global ranges" refuses both registrations and leaves today's walk, which is as wrong as before: the cure is for the table, not
-# for the walk.
+# "Only global ranges" refuses both registrations and leaves today's walk, which is as wrong as before: the rule fixes the table, not the walk.
 #
 # ## A handle that is stored, and used later
 #
@@ -72,7 +71,7 @@ xe.ComparisonView(deferred)
 # ## The right vCPU, and still the wrong tables
 #
 # With page-table isolation (KPTI) a vCPU that leaves the guest in user mode has tables without the kernel's data: Xen cannot find
-# the area through them, and the update is lost without a word. The list met this on Arm in 2020; no answer in the thread uses it.
+# the area through them, and the update is lost silently. The list met this on Arm in 2020; no answer in the thread uses it.
 
 # %%
 isolated = xe.compare(xe.load("kpti-runstate"))
@@ -83,12 +82,11 @@ xe.ComparisonView(isolated)
 # %% [markdown]
 # ## Conclusion
 #
-# A table for each vCPU is as wrong as today's walk, unless Xen searches the subject's table, waits for the subject, or is given a
-# physical address. A bit of one call does not live on in a handle that is stored. A registration, or a physical address, needs no
-# tables of user mode.
+# A table for each vCPU is as wrong as today's walk, unless Xen searches the subject's table, waits for the subject, or is given a physical address. A
+# bit of one call is not kept with a handle that is stored. A registration, or a physical address, does not depend on the tables of user mode.
 #
 # ## What would change this conclusion
 #
 # * Linux's areas are per-CPU variables at different addresses, in the half that all page tables share: there the wrong vCPU's
 #   tables give the right frame. The damage needs a kernel that maps one address differently per vCPU.
-# * Xen 4.18's physical registration makes the question vanish for runstate and time areas; the guest has to use it.
+# * Xen 4.18's physical registration removes the question for runstate and time areas; the guest has to use it.

@@ -32,7 +32,7 @@ print(f"{fault.reason}: error code {fault.error_code:#x}, and -EFAULT")
 
 # %% [markdown]
 # The entry looks present (bit 0), but bits are set that must be clear. That is chance: other noise is not present, or has no reserved
-# bit set, and then the walk goes on to a frame that means nothing.
+# bit set, and then the walk continues to a meaningless frame.
 #
 # ## Registered, or physical
 #
@@ -54,7 +54,7 @@ assert comparison.outcomes["giant-map"].status == "refused"
 assert comparison.outcomes["bounce"].status == comparison.outcomes["fastabi"].status == "right"
 
 # %% [markdown]
-# A registration says where a buffer is, not that Xen can read it. The same is true of a physical address. FastABI's bytes are in
+# A registration tells Xen where a buffer is, not that Xen can read it. The same holds for a physical address. FastABI's bytes are in
 # registers, and are counted apart.
 #
 # ## Flip, or bounce?
@@ -103,4 +103,4 @@ xe.ComparisonView(page)
 # * No released Xen runs SEV guests; this model follows AMD's manual and the code for plain guests. When Xen gains SEV, its walk may
 #   refuse earlier, and say so.
 # * What a flip costs is not known here: the counts are what a design changes.
-# * Under SEV-ES a hypercall has to go through the GHCB, whatever its buffers are.
+# * Under SEV-ES a hypercall has to go through the GHCB, regardless of its buffers.

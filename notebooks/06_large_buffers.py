@@ -30,10 +30,10 @@ assert status["flat, checked"] == "refused"
 xe.ComparisonView(flat)
 
 # %% [markdown]
-# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that looks first, and does not
-# make the call.
+# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that checks first, and does not make
+# the call.
 #
-# Lists and registrations get it right. *tlb, per piece* looks the second piece up again; *tlb, one entry* takes an access that outgrows its
+# Lists and registrations get it right. *tlb, per piece* looks the second piece up again; *tlb, one entry* treats an access that extends past its
 # entry for a miss, and walks.
 
 # %%
@@ -50,7 +50,7 @@ xe.ComparisonView(listed)
 # %% [markdown]
 # ## An array
 #
-# An array whose elements are not a power of two in size straddles on its own. The larger harm is another one: flat, all that is beyond the
+# An array whose elements are not a power of two in size straddles on its own. The larger problem is another: with a flat address, everything past the
 # first page is wrong.
 
 # %%
@@ -121,7 +121,7 @@ xe.ComparisonView(limit)
 # %% [markdown]
 # ## Conclusion
 #
-# A flat address is right only for frames that follow each other. Otherwise it is wrong, and the call returns 0. Lists and one entry
+# A flat address is right only for contiguous frames. Otherwise it is wrong, and the call returns 0. Lists and one entry
 # per page are right. They cost list reads, or 516 registrations for 2 MiB.
 #
 # ## What would change this conclusion
@@ -129,5 +129,5 @@ xe.ComparisonView(limit)
 # * A guest that checks its frames before it passes a flat address is safe, and has to do something else when they are not contiguous.
 # * Which calls really pass more than a page is a question of use: in the recorded boot the largest buffer has 13,966 bytes, and 2 of
 #   53,778 cross a page ([11_findings](11_findings.ipynb)).
-# * Here frames behind `vmalloc` addresses never follow each other. In a real kernel they sometimes do, which makes the mistake rarer and
+# * Here frames behind `vmalloc` addresses are never contiguous. In a real kernel they sometimes are, which makes the mistake rarer and
 #   harder to find.

@@ -4,7 +4,7 @@
 # Terms: **privcmd** is Linux's device through which toolstacks make hypercalls (`/dev/xen/privcmd`). Their buffers have *user*
 # addresses. Pages of `/dev/xen/hypercall` are allocated by the kernel and mapped into the process: they do not move.
 #
-# **Question:** which designs help calls that the kernel only passes on? Jan Beulich (28 and 29 Sep 2022): the kernel would have to
+# **Question:** which designs help calls that the kernel merely passes on? Jan Beulich (28 and 29 Sep 2022): the kernel would have to
 # understand each call; the directmap registration does not help privcmd.
 #
 # ## One user address, two processes
@@ -16,7 +16,7 @@ switch = xe.load("privcmd-process-switch")
 print(switch.about.text)
 
 # %% [markdown]
-# A registered user range knows no process. After a switch the look-up hits, and reaches the other process' page:
+# A registered user range is not tied to a process. After a switch the look-up hits, and reaches the other process' page:
 
 # %%
 kept = xe.run(switch, "tlb, kept")
@@ -24,7 +24,7 @@ assert (kept.outcome.status, kept.outcome.result, kept.outcome.wrong_bytes) == (
 xe.Stepper(kept)
 
 # %% [markdown]
-# Two cures for the table: purge when CR3 changes (*tlb, purged*), or tag each entry with CR3 (*tlb, tagged*). Either makes the second call a
+# Two fixes for the table: purge when CR3 changes (*tlb, purged*), or tag each entry with CR3 (*tlb, tagged*). Either makes the second call a
 # miss. Not to register user ranges at all is right, too (*tlb, global only*; the error is that of the registration). With the bit, the
 # kernel may leave user handles linear (*bit, linear*), or translate them call by call (*bit, physical*).
 
@@ -82,7 +82,7 @@ xe.ComparisonView(moves)
 #
 # ## Conclusion
 #
-# Linear addresses ask nothing new of the kernel. A registered user range must be purged or tagged at each switch, and its page
+# Linear addresses require nothing new of the kernel. A registered user range must be purged or tagged at each switch, and its page
 # must not move. Physical addresses need a kernel that knows every handle in every struct.
 #
 # ## What would change this conclusion
@@ -91,5 +91,5 @@ xe.ComparisonView(moves)
 #   they are mapped.
 # * Calls that describe their own buffers can be translated by a kernel that does not understand them. There is one such call: `dm_op` (the
 #   device model's call).
-# * Today's walk needs the kernel to open user access around the call by `stac` (the instruction that suspends SMAP). That, too, is a
-#   thing that a new design could drop.
+# * Today's walk needs the kernel to open user access around the call by `stac` (the instruction that suspends SMAP). A new design could drop that,
+#   too.

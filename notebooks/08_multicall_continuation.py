@@ -5,9 +5,9 @@
 # rewrites the argument registers and lets the instruction execute again; each execution is a **leg** of the call. The **bit** is the
 # flavour bit of a hypercall's number: it says that the call's handles are physical addresses.
 #
-# **Question:** does a flavour of a call survive being carried, and being restarted?
+# **Question:** does a call's flavour bit survive a multicall, and a continuation?
 #
-# ## Outer and inner
+# ## Outer and inner calls
 #
 # Jan Beulich (28 Sep 2022): the multicall and each of its entries carry their own bit. In Teddy Astie's patch of May 2025 entries inherit
 # the outer call's flag instead, and an entry that has the bit is unknown: that is our reading of the patch, not a reviewer's.
@@ -47,7 +47,7 @@ assert (lost.outcome.status, lost.outcome.result, lost.outcome.calls.exits) == (
 xe.Stepper(lost)
 
 # %% [markdown]
-# The caller is told "2 of 5", and no errno: `do_memory_op()` returns the number of extents that were done when it cannot fetch the
+# The caller gets "2 of 5", and no errno: `do_memory_op()` returns the number of extents that were done when it cannot fetch the
 # struct again. The second leg's walk began at a physical address, and found nothing there.
 
 # %%
@@ -85,7 +85,8 @@ xe.ComparisonView(purged)
 #
 # ## What would change this conclusion
 #
-# * Both failures are of one patch, and can be mended in it: keep the bit in RAX, mask it in the multicall's dispatcher.
+# * Both failures are of one patch, and can be fixed in it: keep the bit in RAX, mask it in the multicall's
+#   dispatcher.
 # * A guest that never purges what a call in flight may use has no race. A table for each vCPU, or a guest that is not encrypted, where a
 #   miss is walked, has none either.
 # * Andrew Cooper (28 Sep 2022) wants continuations changed for another reason: they cause liveness problems for user space.

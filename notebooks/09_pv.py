@@ -7,7 +7,7 @@
 # **Question:** do any of the designs apply? Juergen Gross and Jan Beulich (29 Sep 2022) agreed to keep linear addresses: any translation
 # would need page references, and dropping the last reference may free the page, in a place where Xen must not free one.
 #
-# ## The designs that are asked
+# ## The designs on a PV guest's call
 
 # %%
 from textwrap import fill

@@ -5,7 +5,7 @@
 # registers, every copy to or from the guest, and every walk behind a copy. **dom0** is the first guest, here Linux as PVH; **dom1**
 # is a guest that it started.
 #
-# **Question:** which buffers do real kernels pass, where do these lie, and what becomes of them under another design?
+# **Question:** which buffers do real kernels pass, where do they lie, and how does each design handle them?
 #
 # ## What was recorded
 
@@ -50,7 +50,7 @@ print(f"\nvmalloc (taken to be tasks' stacks): {where['vmalloc']:,} calls;", end
 print(f"directmap: {where['directmap']:,}")
 
 # %% [markdown]
-# So what a single registration over the directmap would cover is small: see [02_directmap](02_directmap.ipynb).
+# So a single registration over the directmap would cover little: see [02_directmap](02_directmap.ipynb).
 #
 # ## A real call, under today's interface
 #

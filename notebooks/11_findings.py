@@ -1,8 +1,8 @@
 # %% [markdown]
 # # What the recorded boot says about each design
 #
-# Terms: **coverage**: the share of accesses that a registered range serves. **Busiest**: the hypercall with most accesses; since it
-# can drown all others, each share is given without it, too.
+# Terms: **coverage**: the share of accesses that a registered range serves. **Busiest**: the hypercall with most accesses; since it can dominate all
+# others, each share is given without it, too.
 #
 # **Question:** with numbers from a real boot instead of guesses, which of the designs would have helped, and by how much?
 #
@@ -21,7 +21,7 @@ figures["regions"]
 #
 # One over the directmap serves 0.2% in both guests. One over the kernel image adds little in dom0 (to 1.7%) and a fifth of dom1's (to
 # 23.0%); nearly all of that is `init_task`'s stack. The buffers are on kernel stacks. One is the CPU's, not a task's: the hardirq
-# stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps once, with its frames in a row. One entry serves it
+# stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps once, with contiguous frames. One entry serves it
 # for good, and brings 4.3% and 68.5%. With tasks' stacks too, 99.3% and 100%.
 
 # %%
@@ -47,7 +47,7 @@ assert [f"{group.share:.1%}" for group in dom0.groups[:3]] == ["94.9%", "2.6%", 
 assert [f"{group.share:.1%}" for group in dom1.groups[:3]] == ["45.5%", "31.5%", "22.8%"]
 
 # %% [markdown]
-# Is that the doing of one busy call? Without it, in the same order:
+# Is that due to one busy call? Without it, in the same order:
 
 # %%
 for seen in (dom0, dom1):
@@ -116,16 +116,16 @@ refused = {one.design.label: one.refused for one in findings.domains[0].replays}
 assert (refused["fastabi"], refused["bounce"], refused["linear-walk"]) == (17_423, 2, 0)
 
 # %% [markdown]
-# ## And today's walk, with a memory of one page?
+# ## Today's walk, with one page remembered
 #
 # One remembered walk, dropped at the end of each hypercall, would serve the pieces that follow on the same page, with no new
 # interface at all: a read's walk serves reads, a write's (which tests RW and CR0.WP, and sets Dirty) both. That is 36.5% of dom0's
 # pieces. In dom1, nearly all of whose calls make one copy, it is none. Only the guest's part may be remembered: hypercalls such as
 # `XENMEM_add_to_physmap_batch` change the P2M between two of their own copies. It is the design *hap-cache*, ours.
 #
-# The frames are recorded, so the argument can be checked: dropped after each call, no kept walk led to another frame than a fresh
-# one did. Kept until Xen switches the vCPU it would serve nearly everything, and seven of dom0's pieces with a stale frame: under HAP
-# nothing tells Xen that the guest has changed its tables. To keep a walk longer is what registration asks the guest's word for.
+# The frames are recorded, so the argument can be checked: dropped after each call, no kept walk led to another frame than a fresh one did. Kept
+# until Xen switches the vCPU it would serve nearly everything, and seven of dom0's pieces with a stale frame: under HAP nothing tells Xen that
+# the guest has changed its tables. To keep a walk longer takes notification by the guest, which is what registration is.
 
 # %%
 for domain in findings.domains:
@@ -182,15 +182,15 @@ print(findings.text())
 # %% [markdown]
 # ## Conclusion
 #
-# What kernels pass is on their stacks. A registration over the directmap serves 0.2% of it. One each for the image and the hardirq stack
-# bring that to 68.5% in dom1, to 4.3% in dom0; one that follows tasks' stacks serves nearly all, and has to follow them. By physical
-# address or with everything registered Xen reads about a seventh of what it reads today. A memory of one walk would save 36.5% of
-# dom0's walks and none of dom1's, with no new interface.
+# What kernels pass is on their stacks. A registration over the directmap serves 0.2% of it. One each for the image and the hardirq stack raise that
+# to 68.5% in dom1 and 4.3% in dom0; registering tasks' stacks serves nearly all, and has to track them. By physical address or with everything
+# registered Xen reads about a seventh of what it reads today. Remembering one walk would save 36.5% of dom0's walks and none of dom1's, with no new
+# interface.
 #
 # ## What would change this conclusion
 #
-# * The limits that end the page above: one boot, one kernel, emulated, one vCPU, no back-ends. What changes with back-ends, a second
-#   vCPU and another Xen is in [14_what_changes_it](14_what_changes_it.ipynb).
+# * The limits at the end of the page above: one boot, one kernel, emulated, one vCPU, no back-ends. What changes with back-ends, a
+#   second vCPU and another Xen is in [14_what_changes_it](14_what_changes_it.ipynb).
 # * Instructions are not time: caches, and the CPU's own work at a VM exit, are not in them. `xenexplore report --costs FILE` takes
 #   nanoseconds of yours.
 # * A kernel whose stacks are in the directmap reverses the first finding: see [02_directmap](02_directmap.ipynb).

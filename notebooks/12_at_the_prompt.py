@@ -10,6 +10,9 @@
 #
 # A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct of Xen's
 # public headers; its fields are attributes, in guest memory.
+#
+# The Tab key lists what there is: places after `guest.buffer.`, structs after `guest.buffer.stack.`, regions after `guest.regions["`,
+# designs after `xe.designs.`, hypercalls after `xen.hypercall.`, and their sub-ops after those.
 
 # %%
 import xenexplore as xe
@@ -50,7 +53,7 @@ broken = guest.walk(send)
 assert broken.failed_level == 2
 entry.present = True
 assert guest.walk(send).ok
-print(broken.text())
+broken
 
 # %% [markdown]
 # ## Xen as it is today
@@ -68,8 +71,8 @@ call
 # ## A design with registered buffers
 #
 # The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
-# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map and the list select the
-# same buffer. An operation plays its steps; Space stops.
+# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map or on a row of the tables, and
+# the list select the same buffer. An operation plays its steps; Space stops.
 
 # %%
 xen = xe.Xen(guest, design="software-tlb", entries=8)
@@ -94,10 +97,10 @@ send.port = 7
 wrong = xen.hypercall("event_channel_op send", arg=send)
 assert (wrong.outcome.status, wrong.outcome.result) == ("wrong", 0)
 assert xen.tlb[0][0].stale == (send.va.page,)
-print(xen.tlb[0].text())
+xen.tlb[0]
 
 # %% [markdown]
-# ## Mend it
+# ## Fix it
 #
 # A guest that remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
 
@@ -121,7 +124,7 @@ xen.tlb
 # %% [markdown]
 # ## The session is text
 #
-# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, to the byte.
+# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, byte for byte.
 
 # %%
 text = xen.scenario(name="stale-stack", title="A stack buffer, remapped").text()
@@ -129,7 +132,7 @@ assert xe.run(xe.parse(text), xen.design).to_json() == xen.trace.to_json()
 print(text)
 
 # %% [markdown]
-# The other way round, any scenario is a guest to go on with, and so is any recorded hypercall:
+# Conversely, any scenario is a guest to continue with, and so is any recorded hypercall:
 
 # %%
 dom0 = xe.Guest.from_recording("pvh", call=2621)
@@ -152,7 +155,7 @@ e = xe.exercise("find-the-frame")
 e
 
 # %% [markdown]
-# A wrong answer is told, without the right one:
+# A wrong answer gets an explanation, without the right one:
 
 # %%
 verdict = e.check(e.guest.buffers["send"].va.value >> 12)
@@ -162,8 +165,8 @@ verdict
 # %% [markdown]
 # ## Conclusion
 #
-# Registering takes a walk away. In exchange the guest owes Xen a purge for each remap of what is registered, on each vCPU that
-# registered it: one that is forgotten is silent, since the call still succeeds.
+# Registration saves a walk. In exchange the guest owes Xen a purge for each remap of a registered buffer, on each vCPU that registered it: a
+# forgotten purge is silent, since the call still succeeds.
 #
 # ## What would change this conclusion
 #

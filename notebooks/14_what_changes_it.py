@@ -1,5 +1,5 @@
 # %% [markdown]
-# # What changes it
+# # What changes the findings
 #
 # Terms: **recording**: every hypercall of real guests on a real Xen under an emulator, with the copies and walks that it made;
 # **corrected**: instructions from VM exit to VM entry without the emulator's artefact (below); **netback**, **blkback**: dom0's
@@ -148,15 +148,15 @@ print(f"as long as a walk: {even[0].compares} compares (4 KiB), {even[1].compare
 assert [pair.compares for pair in even[:2]] == [363, 290]
 
 # %% [markdown]
-# ## arm64: the CPU walks, and did not fail
+# ## arm64: the CPU translates, and did not fail
 #
 # Xen on arm64 has the CPU translate (`gva_to_par()`, an AT instruction), and walks in software where that fails
 # (`p2m_mem_access_check_and_get_page()`). Julien Grall doubted in the thread that AT is reliable enough. In the boot of a dom0 on Xen 4.20 with
 # Linux 6.12, 903 hypercalls made 874 copies, each within a page: AT succeeded 874 of 874 times, the recorder counted, and no copy fell short.
 #
-# What it says: at boot of one guest, on one vCPU, nothing was unmapped under Xen's feet. What it does not: AT fails where the guest's stage 1 is being
-# changed (break-before-make on another vCPU), where stage 2 has no mapping (memory access, paging), or on real errata: none of which was
-# there. It neither confirms nor refutes the doubt; one failure on hardware would confirm it.
+# What it says: at boot of one guest, on one vCPU, nothing was unmapped while Xen copied. What it does not say: AT fails where the guest's stage 1 is
+# being changed (break-before-make on another vCPU), where stage 2 has no mapping (memory access, paging), or on real errata: none of which was there.
+# It neither confirms nor refutes the doubt; one failure on hardware would confirm it.
 
 # %%
 arm = xe.arm_copies()

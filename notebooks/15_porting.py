@@ -2,12 +2,12 @@
 # # Porting: what a guest kernel would have to change
 #
 # Terms: a **pool** is where a kernel takes small buffers from. To **register** is to tell Xen a range's linear and guest-physical
-# address beforehand; to **purge**, to take that back. To **translate** is to find a buffer's guest-physical address oneself.
+# address beforehand; to **purge**, to withdraw the registration. To **translate** is to find a buffer's guest-physical address oneself.
 #
 # **Question:** for your kernel, what is registered, translated and purged, and what does it cost? Raised by Jan Beulich (29 Sep 2022):
 # one registration over the directmap is Linux-centric; a kernel without a directmap might need intrusive changes.
 #
-# ## Where pools and stacks live
+# ## Where pools and stacks lie
 #
 # | kernel | small buffers | kernel stacks | who changes kernel page tables |
 # |---|---|---|---|
@@ -88,7 +88,7 @@ for kernel in KERNELS:
 # With a table for each vCPU a task's stack is registered wherever the task may run ([04](04_whose_tlb.ipynb)). An encrypted guest must also
 # share each of these pages with Xen ([05](05_encrypted_guests.ipynb)). The functions: Linux 6.1 `kernel/fork.c`, `mm/vmalloc.c`,
 # `kernel/module/main.c`; FreeBSD 14 `sys/vm/vm_glue.c`, `sys/vm/vm_kern.c`; Mini-OS `arch/x86/mm.c`; Windows' documented driver interface.
-# Which of these hooks suffices is ours, and not tried in a kernel.
+# Which of these hooks suffices is our judgement, and was not tried in a kernel.
 #
 # ## Conclusion
 #

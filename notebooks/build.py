@@ -136,7 +136,7 @@ def canonical(notebook: NotebookNode) -> str:
 
 
 def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is printed in one go arrives in as many parts as the clock has it: one again."""
+    """Output printed at once may arrive in several parts: join them."""
     kept: list[dict[str, Any]] = []
     for output in outputs:
         same = ("output_type", "name")

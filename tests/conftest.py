@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
 
 # The suite gives the same verdict every time: no random seed, no clock.
 settings.register_profile(
@@ -42,18 +47,40 @@ FAST = (
 )
 
 
+_FAST = [Path(__file__).parent / name for name in FAST]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m fast`` import nothing else: collecting all takes longer than the loop."""
+    if config.option.markexpr != "fast" or collection_path == Path(__file__).parent:
+        return None
+    near = (*collection_path.parents, collection_path)
+    return not any(path in near or collection_path in path.parents for path in _FAST) or None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """With ``-n 2`` each worker takes half of the list in order, and steals at the end.
+
+    By default tests are dealt out in turns: then both workers read each recording, start
+    each browser and build each module's fixtures.
+    """
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log) if config.option.dist == "load" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of the quick loop."""
-    here = Path(__file__).parent
-    fast = [here / name for name in FAST]
-    assert all(path.exists() for path in fast), "FAST in tests/conftest.py names what is gone"
+    assert all(path.exists() for path in _FAST), "FAST in tests/conftest.py names what is gone"
     for item in items:
-        if any(item.path == path or path in item.path.parents for path in fast):
+        if any(item.path == path or path in item.path.parents for path in _FAST):
             item.add_marker(pytest.mark.fast)
 
 
 #: What the tests' site holds: few scenarios, one with parameters and commas in its labels.
 SITE_SCENARIOS = ("evtchn-send-from-stack", "straddle", "wrong-vcpu")
+SITE_NOTEBOOKS = ("00_start_here", "12_at_the_prompt")
 
 
 @pytest.fixture(scope="session")
@@ -61,11 +88,15 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of three built-ins and one of the reader's own; made once."""
     from xenexplore.scenario.library.builtin import builtin_text
     from xenexplore.site.build import build_site
+    from xenexplore.site.notebook_pages import notebooks
 
     place = tmp_path_factory.mktemp("site")
     own = place / "own.toml"
     own.write_text(
         builtin_text("straddle").replace('name = "straddle"', 'name = "my.own"'), "utf-8"
     )
-    build_site(place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=())
+    books = [path for path in notebooks() if path.stem in SITE_NOTEBOOKS]
+    build_site(
+        place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=(), books=books
+    )
     return place / "made"

@@ -88,6 +88,26 @@ def test_the_core_loads_without_pictures(room: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_first_guest_and_its_first_display_load_what_they_use() -> None:
+    """No other package, no catalogue, no designs, no reader of scenarios, no pictures of runs."""
+    code = (
+        "import sys, xenexplore as xe; before = set(sys.modules); "
+        "guest = xe.Guest('linux', vcpus=2); "
+        "guest.buffer('stack', struct='evtchn_send', port=5); guest._repr_mimebundle_(); "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    own = {name.split(".")[0] for name in loaded} - set(sys.stdlib_module_names)
+    assert own == {"xenexplore"}
+    unused = (
+        "hypercalls.catalogue", "hypercalls.plan", "options.registry", "scenario.library",
+        "scenario.text.loader", "session.xen", "render.svg.views", "render.web.page",
+    )  # fmt: skip
+    late = tuple(f"xenexplore.{name}" for name in unused)
+    assert [name for name in loaded if name.startswith(late)] == []
+
+
 def test_parameters_are_keywords() -> None:
     scenario = xe.load("evtchn-send-from-stack")
     trace = xe.run(scenario, "software-tlb", register=["stack"], entries=4)

@@ -64,7 +64,14 @@ def schema() -> dict[str, Any]:
         "title": "A trace: everything that happened in one run of a scenario under one option",
         **_OBJECT,
         "required": list(top),
-        "properties": top,
+        "properties": {
+            **top,
+            "registered": {
+                "type": "array",
+                "items": {"$ref": "#/$defs/tlb-insert"},
+                "description": "Part of a session: the registrations that stood before it.",
+            },
+        },
         "$defs": {
             "hex": {
                 "type": "string",

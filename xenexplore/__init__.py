@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from xenexplore.api.analysis import replay as replay
     from xenexplore.api.analysis import report as report
     from xenexplore.api.analysis import sweep as sweep
+    from xenexplore.api.designs import designs as designs
     from xenexplore.api.images import map_image as map  # noqa: A004 - xe.map is what it says
     from xenexplore.api.images import walk as walk
     from xenexplore.api.mail import reply as reply
@@ -91,7 +92,6 @@ if TYPE_CHECKING:
     from xenexplore.mail.source import read_mail as read_mail
     from xenexplore.mail.thread import Thread as Thread
     from xenexplore.options.registry import OptionList as OptionList
-    from xenexplore.options.registry import list_options as designs
     from xenexplore.options.registry import offer as offer
     from xenexplore.options.registry import variant as variant
     from xenexplore.options.variant import Variant as Variant
@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from xenexplore.scenario.library.builtin import ScenarioList as ScenarioList
     from xenexplore.scenario.library.builtin import builtin_names as scenarios
     from xenexplore.scenario.model.scenario import Scenario as Scenario
+    from xenexplore.scenario.run.address import use_site as use_site
     from xenexplore.scenario.run.comparison import Comparison as Comparison
     from xenexplore.scenario.run.matrix import Matrix as Matrix
     from xenexplore.scenario.run.matrix import matrix as matrix
@@ -273,6 +274,7 @@ __all__ = [
     "sweep",
     "thread",
     "trial",
+    "use_site",
     "variant",
     "walk",
     "walk_piece",
@@ -366,7 +368,7 @@ _NAMES = {
     "check": "scenario.run.runner:check",
     "cite_mail": "steps:mail",
     "compare": "scenario.run.runner:compare",
-    "designs": "options.registry:list_options",
+    "designs": "api.designs:designs",
     "exercise": "teaching:exercise",
     "exercises": "teaching:exercises",
     "explain": "api.recordings:explain",
@@ -394,6 +396,7 @@ _NAMES = {
     "sweep": "api.analysis:sweep",
     "thread": "api.mail:thread",
     "trial": "scenario.trial.trial:trial",
+    "use_site": "scenario.run.address:use_site",
     "variant": "options.registry:variant",
     "walk": "api.images:walk",
     "walk_piece": "hypervisor.linear:walk_piece",

@@ -60,7 +60,7 @@ def svg_of(shown: object, **how: Any) -> str:
 
 
 def mimebundle_of(shown: object) -> dict[str, str]:
-    """A value for a notebook: ``text/plain``, and ``text/html`` that needs no kernel."""
+    """A value for a notebook: ``text/plain``, ``text/html`` that needs no kernel, or SVG too."""
     return _displays().mimebundle_of(shown)
 
 

@@ -47,7 +47,7 @@ class AddressError(XenexploreError, ValueError):
 
 
 class InputError(XenexploreError):
-    """Something read from outside is not what it should be.
+    """Input is malformed or missing.
 
     Attributes:
         source: the file (or ``"standard input"``, or a built-in's name).
@@ -79,11 +79,11 @@ class RecordingError(InputError):
 
 
 class RecorderError(InputError):
-    """The recorder cannot be set up, or a run did not get where it should."""
+    """The recorder cannot be set up, or a run did not complete."""
 
 
 class ScenarioError(InputError):
-    """A scenario's text is malformed or asks for what cannot be."""
+    """A scenario's text is malformed or asks for something impossible."""
 
 
 class DesignError(InputError):
@@ -149,4 +149,4 @@ class MachineError(XenexploreError, ValueError):
 
 
 class UnsaidError(MachineError):
-    """A memory image that serves as a guest does not say what is needed of it."""
+    """A memory image that serves as a guest lacks needed information."""

@@ -107,9 +107,13 @@ class Lab:
         found: dict[str, Any] = page.evaluate(RUN_ALL, path)
         return found
 
-    def shut_down(self, page: Page) -> None:
-        """Close what is open and end its kernels."""
+    def close_all(self, page: Page) -> None:
+        """Close what is open and end its kernels; the lab's window stays."""
         page.evaluate(SHUT_DOWN)
+
+    def shut_down(self, page: Page) -> None:
+        """Close what is open, end its kernels, and close the window."""
+        self.close_all(page)
         page.context.close()
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from browser.conftest import Open
 
-from xenexplore.render.svg import svg_of
 from xenexplore.render.svg.explanation import capitalised
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.views.moment import moment_at
 from xenexplore.render.views.step_labels import row_columns
 from xenexplore.render.web.page import opening_step, web_module

@@ -10,7 +10,7 @@ from browser import made
 from browser.conftest import Open
 from playwright.sync_api import expect
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.views.glossary import TOUR
 from xenexplore.render.web.page import save_html
@@ -232,11 +232,11 @@ def test_the_whole_tab_and_back(open_page: Open, file: Path) -> None:
 def test_a_view_is_given_away(open_page: Open, file: Path) -> None:
     page = open_page(file, step=32)
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as SVG").click()
+        page.get_by_role("button", name="Save SVG").click()
     assert saved.value.suggested_filename == "wrong-vcpu-software-tlb.svg"
     assert Path(saved.value.path()).read_text(encoding="utf-8") == svg_of(made.wrong_vcpu())
     with page.expect_download() as saved:
-        page.get_by_role("button", name="Save as PNG").click()
+        page.get_by_role("button", name="Save PNG").click()
     assert Path(saved.value.path()).read_bytes()[:4] == b"\x89PNG"
 
 

@@ -12,7 +12,7 @@ from browser.conftest import Open, linked_to
 from playwright.sync_api import Page, expect
 
 from xenexplore.hypervisor.outcome import counts_of
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.web.page import opening_step, save_html
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Phase

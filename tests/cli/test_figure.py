@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from xenexplore.cli.main import main
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import compare, run
 

@@ -81,7 +81,7 @@ def test_a_taken_port_is_refused_before_anything_is_done(
         assert main(["lab", "--dir", str(tmp_path / "mine"), "--port", str(port)]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
-    assert f"--port {port}: expected a free port, got one that another program uses" in err
+    assert f"--port {port}: expected a free port, got one in use by another program" in err
     assert not (tmp_path / "mine").exists()
 
 

@@ -253,7 +253,7 @@ def test_raw_memory_needs_cr3_and_may_need_la57(capsys, tmp_path):
 def test_the_image_knows_its_paging_mode(capsys, option):
     for command in (["walk", KASLR, "0"], ["map", KASLR]):
         err = fails(capsys, *command, option)
-        assert f"{option}: expected to be told only what the image cannot tell" in err
+        assert f"{option}: expected only values that the image does not state" in err
         assert "4-level paging" in err
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import mail_programs as programs
 import mailers
 import pytest
 from hypothesis import given, settings
@@ -123,6 +124,18 @@ def test_built_ins_come_back(name: str) -> None:
         equal_or_refused(mangled(builtin_text(name), 66), scenario)
     for mangled in REQUOTED.values():
         equal_or_refused(mangled(builtin_text(name), 66), scenario, plain)
+
+
+@pytest.mark.parametrize("program", [*programs.EXACT, *programs.WRAPPING])
+def test_what_mail_programs_send_comes_back(program: str) -> None:
+    exact, back = programs.EXACT.get(program), 0
+    for name in BUILT_IN[::6]:
+        text, scenario = builtin_text(name), parse_scenario(builtin_text(name))
+        if exact:
+            assert read(exact(text)) == scenario, name
+        else:
+            back += equal_or_refused(programs.WRAPPING[program](text), scenario, plain)
+    assert exact or back, "none of them came back"
 
 
 def test_what_is_wrapped_comes_back_where_it_can() -> None:

@@ -170,3 +170,19 @@ def test_every_notebook_is_reached_from_the_first() -> None:
     first = "\n".join(cell.source for cell in jupytext.read(SOURCES[0]).cells)
     for path in SAVED[1:]:
         assert f"({path.name})" in first
+
+
+def test_the_design_of_notebook_13_is_the_example_s() -> None:
+    """One text: tests that need such a design use the example's, too."""
+    example = ast.parse((FOLDER.parent / "examples" / "your_design.py").read_text("utf-8"))
+    [notebook] = [source for source in SOURCES if source.stem == "13_your_own_design"]
+    shown = {
+        node.name: ast.dump(node)
+        for tree in trees(notebook)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    classes = [node for node in example.body if isinstance(node, ast.ClassDef)]
+    assert len(classes) == 2
+    for node in classes:
+        assert shown[node.name] == ast.dump(node)

@@ -112,7 +112,7 @@ class Raises(Base):
 
 
 def helper(call):
-    return call.no_such_thing  # expected a hook that raises nothing, got AttributeError
+    return call.no_such_thing  # expected a hook that raises no exception, got AttributeError
 
 
 class OutOfSpace(Base):

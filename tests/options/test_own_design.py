@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 from calls import MAKERS, Where, run_call
-from last_walk import LastWalk
+from last_walk import LastWalk, Plain
 from workloads import Made, workload_of
 
 from xenexplore.analysis.replay.design import design
@@ -51,9 +51,7 @@ class Inherits(LinearWalk):
     """Another mechanism under today's replay model, which does not hold for it."""
 
     name: ClassVar[str] = "inherits"
-    locate = LastWalk.locate
-    prepare = LastWalk.prepare
-    last = None
+    locate, prepare, key, last = Plain.locate, Plain.prepare, Plain.key, None
 
 
 def test_it_runs_and_is_compared() -> None:

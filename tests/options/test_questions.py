@@ -50,7 +50,7 @@ def held(option: str, **spec: object) -> tuple[Xen, list[TlbInsert]]:
 def test_a_range_with_a_hole_cannot_be_kept_mapped() -> None:
     _, (refused,) = held("giant-map", memory=8 << 30)
     assert refused.result == -errno.EINVAL
-    assert "are no RAM" in refused.reason
+    assert "are not RAM" in refused.reason
     _, (taken,) = held("giant-map")
     assert taken.result == 0
 

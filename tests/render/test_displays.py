@@ -108,7 +108,8 @@ def test_a_value_shows_itself(name: str) -> None:
     if name not in ITS_OWN_COLUMNS:
         assert max(map(len, text.splitlines())) <= WIDTH
     bundle = value._repr_mimebundle_(include=None, exclude=None)
-    assert set(bundle) == {"text/plain", "text/html"}
+    tables = {"image/svg+xml"} if DISPLAYS[name].html and DISPLAYS[name].svg else set()
+    assert set(bundle) == {"text/plain", "text/html"} | tables
     assert bundle["text/plain"] == text
     assert "<script" not in bundle["text/html"]
     assert "<svg" not in bundle["text/html"], "inline SVG is stripped where nothing is trusted"
@@ -128,7 +129,12 @@ def test_a_repr_is_one_short_line(name: str) -> None:
 def test_a_picture_is_in_the_bundle(name: str) -> None:
     value = sample(name)
     assert ET.fromstring(value.svg()).tag.endswith("svg")
-    match = PICTURE.search(value._repr_mimebundle_()["text/html"])
+    bundle = value._repr_mimebundle_()
+    if DISPLAYS[name].html:
+        assert f"{bundle['image/svg+xml']}" in value.svg()
+        assert value.svg(theme="dark") != value.svg()
+        return
+    match = PICTURE.search(bundle["text/html"])
     assert match is not None
     assert ET.fromstring(base64.b64decode(match[1])).tag.endswith("svg")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import pytest
+from IPython.core.completer import IPCompleter, provisionalcompleter
 
 import xenexplore as xe
 from xenexplore.guest.spec import GuestSpec
@@ -76,17 +78,53 @@ def test_what_is_wrong_is_one_error_that_says_what_to_do(
 
 
 def test_tab_completion_teaches(guest: xe.Guest) -> None:
+    """By IPython's completer as it comes: it evaluates no property, and no __getattr__."""
     send = guest.buffer("stack", struct="evtchn_send", port=5)
-    xen = xe.Xen(guest, "software-tlb")
-    assert {"stack", "vmalloc", "privcmd"} <= set(dir(guest.buffer))
-    assert {"port", "va", "frames"} <= set(dir(send))
-    assert "directmap" in guest.regions._ipython_key_completions_()
-    assert guest.buffers._ipython_key_completions_() == ["evtchn-send"]
-    assert {"event_channel_op", "memory_op"} <= set(dir(xen.hypercall))
-    assert "send" in dir(xen.hypercall.event_channel_op)
-    assert "arg" in (xen.hypercall.event_channel_op.send.__doc__ or "")
-    assert {"present", "nx", "frame"} <= set(dir(guest.page_tables.entry(send)))
+    xen, e = xe.Xen(guest, "software-tlb"), xe.exercise("first-hit")
+    names = {"xe": xe, "guest": guest, "send": send, "xen": xen, "e": e,
+             "entry": guest.page_tables.entry(send)}  # fmt: skip
+    completer = IPCompleter(namespace=names, use_jedi=False)
+    kinds = ("magic", "magic_config", "magic_color", "custom_completer", "latex_name", "file")
+    completer.disable_matchers = [f"IPCompleter.{kind}_matcher" for kind in kinds]  # need a shell
+
+    def tab(line: str) -> set[str]:
+        with provisionalcompleter():
+            return {one.text.lstrip(".") for one in completer.completions(line, len(line))}
+
+    assert completer.evaluation == "limited"
+    for line, expected in (
+        ("guest.", {"buffer", "walk", "regions"}),
+        ("guest.buffer.", {"stack", "vmalloc", "privcmd"}),
+        ("guest.buffer.stack.evtchn_", {"evtchn_send", "evtchn_alloc_unbound"}),
+        ('guest.regions["', {"directmap", "vmalloc"}),
+        ('guest.buffers["', {"evtchn-send"}),
+        ('e.guest.buffers["', {"send"}),
+        ("guest.memory.", {"as_xen"}),
+        ("send.", {"port", "va", "frames"}),
+        ("entry.", {"present", "nx", "frame"}),
+        ("xen.tlb[0].", {"register", "lookup", "purge"}),
+        ("xen.trace.", {"steps", "outcome"}),
+        ("e.xen.", {"hypercall", "tlb"}),
+        ("xen.hypercall.", {"event_channel_op", "memory_op"}),
+        ("xen.hypercall.event_channel_op.", {"send", "alloc_unbound"}),
+        ("xe.designs.", {"software_tlb", "linear_walk"}),
+    ):
+        assert expected <= tab(line), line
     assert not [name for name in dir(guest) if name.startswith("_")]
+    assert "arg" in (xen.hypercall.event_channel_op.send.__doc__ or "")
+    made = guest.buffer.kmalloc.evtchn_send(port=7, name="other")
+    assert (made.port, made.place, made.name) == (7, "kmalloc", "other")
+    for taken, called in (
+        ({"port", "name"}, guest.buffer.stack.evtchn_send),
+        ({"arg", "vcpu"}, xen.hypercall.event_channel_op.send),
+    ):
+        assert taken <= set(inspect.signature(called).parameters)
+    for wrong in (lambda: guest.buffer.stak, lambda: guest.buffer.stack.evtchn_snd,
+                  lambda: xen.hypercall.memory_opp, lambda: xe.designs.tlb):  # fmt: skip
+        with pytest.raises((AttributeError, xe.MachineError)):
+            wrong()
+    with pytest.raises(AttributeError, match="buffer of Guest cannot be set"):
+        guest.buffer = 3
 
 
 def test_fields_are_guest_memory(guest: xe.Guest) -> None:
@@ -209,3 +247,25 @@ def test_a_recorded_call_is_a_guest_to_change() -> None:
     guest.unmap(guest.buffers[name])
     assert first.status == "right"
     assert xen.trace.to_json() == xe.run(xen.scenario(), "linear-walk").to_json()
+
+
+def test_a_call_s_own_trace_knows_what_was_registered_before_it(guest: xe.Guest) -> None:
+    send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
+    other = guest.buffer("vmalloc", 3 * 4096, name="other")
+    xen = xe.Xen(guest, "software-tlb", entries=4)
+    for tlb in xen.tlb:
+        tlb.register(send)
+    xen.tlb[0].register(other)
+    xen.tlb[0].purge(other)
+    xen.tlb[1].lookup(send)
+    call = xen.hypercall("event_channel_op send", arg=send)
+    assert [(one.vcpu, one.label, one.slot) for one in call.registered] == [
+        (0, "send", 0), (1, "send", 0),
+    ]  # fmt: skip
+    shown = call.text(view="registered")
+    assert "1 look-up, 1 hit" in shown
+    assert "[0] ffffc900" in shown
+    record = json.loads(call.to_json())
+    assert [one["i"] for one in record["registered"]] == [-1, -1]
+    assert "registered" not in json.loads(xen.trace.to_json())
+    assert xe.Xen(xe.Guest("linux")).hypercall("sched_op yield").registered == ()

@@ -113,7 +113,7 @@ def tried(*arguments: Any) -> bool:
 @given(GUESTS, st.sampled_from(DESIGNS), st.lists(OPERATIONS, max_size=4),
        st.lists(OPERATIONS, max_size=12))  # fmt: skip
 @settings(
-    max_examples=25, deadline=None,
+    max_examples=40, deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 def test_a_session_replays_from_its_text(

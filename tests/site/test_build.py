@@ -4,17 +4,18 @@ import json
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from xenexplore.errors import InputError
 from xenexplore.options.registry import OPTIONS
-from xenexplore.render.web.page import comparison_head, comparison_json, trace_html
+from xenexplore.render.web.page import comparison_head, comparison_json
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.matrix import matrix
-from xenexplore.scenario.run.runner import compare, run
+from xenexplore.scenario.run.runner import compare
 from xenexplore.scenario.text.links import decode_link
 from xenexplore.site.build import build_site
 from xenexplore.site.folder import new_folder
@@ -119,13 +120,21 @@ def test_runs_are_those_of_the_model(site_folder: Path) -> None:
     comparison = compare(scenario)
     assert index["head"].encode() == comparison_head(comparison)
     assert index["text"] == builtin_text("wrong-vcpu")
-    traces = [data(one["file"]) for one in index["options"]]
+    traces = [_text(index, one["lines"]) for one in index["options"]]
     assert traces == [trace_view_json(trace) for trace in comparison.traces]
     # As view.js joins them.
     body = ",\n".join(trace.decode().rstrip() for trace in traces)
     joined = f'{index["head"]},\n"traces":[\n{body}\n]}}\n'
     assert joined.encode() == comparison_json(comparison)
-    assert trace_html(run(scenario, "software-tlb"))
+    more = json.loads(data("wrong-vcpu/more.trace"))
+    assert _text(more, more["all"]["svg"]).decode() == comparison.svg()
+    texts = [_text(more, more["runs"][trace.option.label]["text"]) for trace in comparison.traces]
+    assert texts == [trace.text().encode() for trace in comparison.traces]
+
+
+def _text(record: dict[str, Any], numbers: list[int]) -> bytes:
+    """As view.js joins a text's lines."""
+    return "\n".join(record["lines"][at] for at in numbers).encode()
 
 
 def test_a_scenario_of_ones_own_is_shown(site_folder: Path, pages: dict[str, Seen]) -> None:

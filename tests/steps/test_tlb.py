@@ -102,7 +102,7 @@ def purge(**changes):
             lookup(size=60, gpa=None, shared=True),
             (
                 "Xen looks 0x1010 (60 bytes) up in the domain's shared table: "
-                "slot 2 (ring) holds only 48 of them, which is a miss, after 3 compares."
+                "slot 2 (ring) covers only 48 of them, which is a miss, after 3 compares."
             ),
         ),
         (

@@ -47,6 +47,8 @@ def test_a_value_where_none_is_asked_for_and_none_where_one_is(name: str) -> Non
     e = exercise(name)
     with pytest.raises(MachineError, match=f"check\\(\\) of {name!r} takes"):
         e.check(None if e.task.answer else 1)
+    with pytest.raises(MachineError, match="not the text '1c3b3'"):
+        e.check("1c3b3")
 
 
 def test_there_are_eight_or_more_and_each_has_a_name_of_its_own() -> None:
@@ -58,16 +60,16 @@ def test_there_are_eight_or_more_and_each_has_a_name_of_its_own() -> None:
 def test_an_address_is_not_a_frame() -> None:
     e = exercise("find-the-frame")
     gpa = e.guest.buffers["send"].gpa
-    assert "the frame is asked for" in repr(e.check(gpa))
+    assert "the answer is the frame" in repr(e.check(gpa))
 
 
 def test_a_cure_without_a_loss_is_none() -> None:
-    e = exercise("lose-and-cure")
+    e = exercise("fail-and-fix")
     assert "no call of this session has moved wrong bytes" in repr(e.check())
 
 
 def test_walking_design_does_not_count_as_the_proposal() -> None:
-    e = exercise("make-it-lose")
+    e = exercise("make-it-fail")
     e.xen = xe.Xen(e.guest, "linear-walk")
     assert "not the software TLB" in repr(e.check())
 
@@ -85,5 +87,5 @@ def test_a_design_that_does_not_serve_is_said(design: str) -> None:
 def test_an_unknown_exercise_is_refused_with_a_suggestion() -> None:
     with pytest.raises(MachineError, match="did you mean 'stale-entry'"):
         exercise("stale-entri")
-    with pytest.raises(MachineError, match="no session"):
+    with pytest.raises(MachineError, match="not a session"):
         exercise("stale-entry").xen = 3  # type: ignore[assignment]

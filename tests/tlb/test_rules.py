@@ -51,7 +51,7 @@ def test_the_physical_range():
         asked.append((gpa, size))
         return False
 
-    expected = (-EINVAL, "the physical range is no RAM")
+    expected = (-EINVAL, "the physical range is not RAM")
     assert refusal(0x5000, 48, pa=0xFEE00000, is_ram=is_ram) == expected
     assert asked == [(Gpa(0xFEE00000), 48)]
 

@@ -1,7 +1,7 @@
 """Load a notebook in JupyterLab again and again, and count the views that come up blank.
 
 Usage: PYTHONPATH=.:tests python tests/tools/blank_views.py [--loads N] [--fresh N]
-       [--size WIDTHxHEIGHT ...] [--notebook NAME]
+       [--size WIDTHxHEIGHT ...] [--notebook NAME] [--pictures FOLDER]
 
 At each window size the notebook is opened by its address, run with Run All and
 scrolled through (`--fresh` times), then opened anew on its live kernel in another
@@ -22,10 +22,14 @@ from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from browser.lab import TOKEN, Lab
 from browser.seen import missing, scroll_through, wait_for_views
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright  # noqa: A004
 
 SIZES = ("1440x900", "1280x720", "1024x768", "800x600")
 PAUSES = (40, 120, 300)  # ms at each stop of the wheel: in haste, as one reads, slowly
+# What is in the place of a view: the text of each output, in short.
+OUTPUTS = """() => [...document.querySelectorAll(".jp-OutputArea-output")].map(
+  output => (output.innerText || output.innerHTML).trim().slice(0, 100))"""
+HEARD: list[str] = []  # the console of the page that is open
 SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
 
 
@@ -34,6 +38,9 @@ def window(lab: Lab, browser: Browser, size: str, notebook: str) -> Page:
     width, height = map(int, size.split("x"))
     page = browser.new_context(viewport={"width": width, "height": height}).new_page()
     page.set_default_timeout(120_000)
+    page.on("console", lambda message: HEARD.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: HEARD.append(f"error: {error}"))
+    HEARD.clear()
     page.goto(f"{lab.url}/lab/tree/{notebook}?token={TOKEN}&reset")
     page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").wait_for()
     return page
@@ -42,17 +49,27 @@ def window(lab: Lab, browser: Browser, size: str, notebook: str) -> Page:
 def scrolled(page: Page, views: int, pause: int) -> list[str]:
     """What is missing after the way down, and after all that is expected has come."""
     scroll_through(page, pause)
-    wait_for_views(page, views)
+    try:
+        wait_for_views(page, views)
+    except TimeoutError:
+        return [f"not all of {views} views came"]
     page.mouse.wheel(0, -1_000_000)
     page.wait_for_timeout(pause)
     scroll_through(page, pause)
     return missing(page)
 
 
-def at_size(
-    lab: Lab, browser: Browser, size: str, notebook: str, loads: int, fresh: int
-) -> tuple[int, int]:
+def keep(page: Page, folder: Path, name: str) -> None:
+    """What a blank load looked like, and what its page said."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
+    told = "\n".join([*HEARD, "", *page.evaluate(OUTPUTS)])
+    (folder / f"{name}.txt").write_text(told, encoding="utf-8")
+
+
+def at_size(lab: Lab, browser: Browser, size: str, args: argparse.Namespace) -> tuple[int, int]:
     """How many loads were made, and how many had a blank view."""
+    notebook, loads, fresh = args.notebook, args.loads, args.fresh
     blank = 0
     found: dict[str, Any] = {}
     page: Page | None = None
@@ -70,6 +87,8 @@ def at_size(
             page = window(lab, browser, size, notebook)
         lost = scrolled(page, found["views"], pause)
         blank += bool(lost)
+        if lost and args.pictures:
+            keep(page, args.pictures, f"{size}-{load}")
         print(
             f"{'BLANK' if lost else 'ok   '} {size} {'fresh   ' if load < fresh else 'reopened'}",
             f"{found['views']} views, {pause} ms, {time.monotonic() - begun:.1f} s",
@@ -90,6 +109,7 @@ def main() -> int:
         "--fresh", type=int, default=5, help="of these, with a new kernel, at least 1 (5)"
     )
     parser.add_argument("--size", action="append", help=f"by default {', '.join(SIZES)}")
+    parser.add_argument("--pictures", type=Path, help="a folder for what blank loads looked like")
     parser.add_argument("--notebook", default="00_start_here.ipynb")
     args = parser.parse_args()
     chromium = CHROMIUM or next(place for place in PLACES if Path(place).exists())
@@ -98,7 +118,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium)
         with jupyter.serve(Path(folder)) as lab:
             for size in args.size or SIZES:
-                made, bad = at_size(lab, browser, size, args.notebook, args.loads, args.fresh)
+                made, bad = at_size(lab, browser, size, args)
                 loads, blank = loads + made, blank + bad
         browser.close()
     print(f"{loads} loads, {blank} with a blank view")

@@ -23,10 +23,10 @@ const names = process.argv.length > 3 ? process.argv.slice(3)
 let runs = 0, different = 0;
 for (const name of names) {
   const index = JSON.parse(inflateSync(readFileSync(join(site, "data", name, "index.trace"))));
-  for (const { label, file } of index.options) {
+  for (const { label, lines } of index.options) {
     const here = JSON.parse(model.made(index.text, label));
     runs += 1;
-    if (here.error !== undefined || hash(here.text) !== hash(inflateSync(readFileSync(join(site, "data", file))))) {
+    if (here.error !== undefined || hash(here.text) !== hash(lines.map((at) => index.lines[at]).join("\n"))) {
       different += 1;
       console.log(`${name} under ${label}: ${here.error ?? "another trace"}`);
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from collections.abc import Iterator
 
@@ -92,7 +93,27 @@ def test_a_pick_in_the_view_and_in_the_list_is_the_same_buffer(
         assert view.chosen == f"buf:{explorer.buffer}"
     for nothing in ("", "vp:1", "slot:0:7", "i:0"):
         view.chosen = nothing
-        assert explorer.buffer == "other"
+        assert (explorer.buffer, explorer._now.chosen) == ("other", nothing)
+
+
+def test_rows_of_the_tables_pick_the_buffer_too(xen: xe.Xen, explorer: xe.Explorer) -> None:
+    other = xen.guest.buffer("vmalloc", 6000, name="other")
+    xen.tlb[0].register(xen.guest.buffers["send"])
+    tables, view = explorer._now, explorer._view
+    assert view is not None
+    rows = re.findall(r'<tr data-k="([^"]+)"><td[^>]+><button type="button">([^<]+)', tables.value)
+    assert [first for _, first in rows] == ["send", "other", "0", "4", "3", "2", "1"]
+    of = {first: keys for keys, first in rows}
+    for first, name in (("other", "other"), ("0", "send")):
+        tables.chosen = of[first]
+        picked = f"buf:{name}"
+        assert (explorer.buffer, tables.chosen, view.chosen) == (name, picked, picked)
+        assert f"Page-table entries of {name}" in tables.value
+    # An entry's row is its table's frame and its level, and no buffer.
+    tables.chosen = of["1"]
+    assert (explorer.buffer, view.chosen) == ("send", of["1"])
+    assert of["1"].startswith("f:1 gfn:")
+    assert all(f"vp:{(other.va.value >> 12) + n:x}" in of["other"].split() for n in (0, 1))
 
 
 @pytest.mark.parametrize("play", [True, False])

@@ -15,11 +15,12 @@ from browser import made
 from live_widgets import live_widgets
 
 import xenexplore
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
-from xenexplore.render.web.page import comparison_json, folded_html, opening_step, trace_html
+from xenexplore.render.web.page import comparison_json, opening_step, trace_html
+from xenexplore.render.web.still import folded_html
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_text
 from xenexplore.scenario.library.builtin import find_scenario as load

@@ -1,4 +1,4 @@
-"""Findings on every recording of the package, for what is said of all of them together."""
+"""Findings on every recording of the package, for statements about all of them together."""
 
 from __future__ import annotations
 

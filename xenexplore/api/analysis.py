@@ -96,7 +96,7 @@ def report(
     costs: str | PathLike[str] | None = None,
     designs: Chosen | Sequence[Chosen] | None = None,
 ) -> Findings:
-    """What a recording says about the designs; its text is one page for a mail.
+    """Findings of a recording about the designs; the text is one page for a mail.
 
     Args:
         recording: as for ``xe.replay``.

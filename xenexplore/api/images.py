@@ -27,7 +27,7 @@ def walk(
     by: Literal["cpu", "xen"] = "cpu",
     vcpu: int = 0,
 ) -> Walk:
-    """Where a linear address lies, and every page-table entry on the way.
+    """Translate a linear address, recording every page-table entry on the way.
 
     A page fault is an answer: a walk that says why it ended.
 
@@ -63,11 +63,11 @@ def walk(
 
 
 def map_image(image: ImageTarget | ImageFile, *, physical: bool = False) -> AddressSpace:
-    """A whole address space as runs of equal pages with equal rights.
+    """A whole address space as runs of pages of equal size and rights.
 
     Args:
         image: an opened image (``xe.open_image``), or its file.
-        physical: join only pages that also follow each other in memory.
+        physical: join only pages that are also physically contiguous.
 
     Raises:
         ImageError: the page tables lead out of the image; or it cannot be opened.

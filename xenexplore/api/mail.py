@@ -11,6 +11,7 @@ from xenexplore.mail.source import find_source, read_mail
 from xenexplore.mail.thread import Thread, thread_of
 from xenexplore.options.registry import Chosen
 from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.address import site_in_use
 
 __all__ = ["reply", "thread"]
 
@@ -25,7 +26,7 @@ def reply(
     site: str = "",
     limit: int | None = None,
 ) -> Reply:
-    """An answer to a scenario in a mail, its text ready to be pasted.
+    """An answer to a scenario in a mail, its text ready to paste.
 
     Args:
         mail: a file, ``"-"``, or a built-in scenario's name; ``"FILE#2"`` as for ``xe.load``.
@@ -35,7 +36,8 @@ def reply(
         edited: the scenario as you would have it; None: unchanged.
         link: where to look at it, or ``""``.
         site: a site's address (``xenexplore site``), for a link to the step where the answer
-            parts from the other run; or ``""``.
+            parts from the other run; ``""``: the one that is used (:func:`~xenexplore.use_site`),
+            if any.
         limit: most bytes of the file; None for 4 MiB.
 
     Raises:
@@ -55,6 +57,7 @@ def reply(
     source = find_source(mail, limit=limit)
     posting = source.posting or posting_of_text(source.text, source.source)
     answer = reply_to(posting, option, against=against, edited=edited, link=link)
+    site = site or site_in_use()
     if not site:
         return answer
     named = mail if source.posting is None and edited is None else ""
@@ -63,7 +66,7 @@ def reply(
 
 
 def thread(mbox: str, *, limit: int | None = None) -> Thread:
-    r"""The scenarios of a thread: who posted each, and whether it still says so.
+    r"""The scenarios of a thread: who posted each, and whether its claims still hold.
 
     Args:
         mbox: an mbox, a message, or ``"-"`` for standard input.

@@ -1,4 +1,4 @@
-"""Processes to measure in, which Ctrl-C ends without a word of their own."""
+"""Processes to measure in, which Ctrl-C ends silently."""
 
 from __future__ import annotations
 

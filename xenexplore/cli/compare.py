@@ -24,12 +24,12 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    add_option(parser, "the scenario's own, or all", several=True)
-    parser.add_argument("--legend", action="store_true", help="text: say what its columns mean")
-    add_design(parser, "a further column")
-    add_printing(parser, "one option a line")
+    add_option(parser, "the scenario's own options, or all", several=True)
+    parser.add_argument("--legend", action="store_true", help="text: explain the columns")
+    add_design(parser, "an additional column")
+    add_printing(parser, "one option per line")
     add_max_size(parser, TEXT_SIZE)
-    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+    parser.add_argument("--code", action="store_true", help="print the equivalent Python")
 
 
 def run(args: argparse.Namespace) -> int:

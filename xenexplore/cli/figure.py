@@ -30,20 +30,24 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    add_option(parser, "the scenario's first")
+    add_option(parser, "the scenario's first option")
     parser.add_argument(
         "--step", metavar="N", type=int,
-        help="the step, from 0; default: where the first copy goes wrong, or else where it ends",
+        help="step number, from 0; default: where the first copy goes wrong, or else ends",
     )  # fmt: skip
-    parser.add_argument("--view", choices=VIEWS, default="stepper")
-    parser.add_argument("--theme", choices=tuple(THEMES), default="light")
+    parser.add_argument(
+        "--view", choices=VIEWS, default="stepper", help="what to draw (default: stepper)"
+    )
+    parser.add_argument(
+        "--theme", choices=tuple(THEMES), default="light", help="colours (default: light)"
+    )
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True,
-        help=f"the file to write, its name ending in {', '.join(KINDS)}; - for SVG on output",
+        help=f"output file, named *.{', *.'.join(KINDS)}; - for SVG on standard output",
     )  # fmt: skip
-    add_printing(parser, "what was written where")
+    add_printing(parser, "the files written")
     add_max_size(parser, TEXT_SIZE)
-    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+    parser.add_argument("--code", action="store_true", help="print the equivalent Python")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,16 +29,16 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    add_option(parser, "the scenario's first")
+    add_option(parser, "the scenario's first option")
     parser.add_argument(
         "--compare", action="store_true", help="every option of the scenario, side by side"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="the file to write; - for output"
+        "-o", "--output", metavar="FILE", required=True, help="output file; - for standard output"
     )
-    add_printing(parser, "what was written where")
+    add_printing(parser, "the files written")
     add_max_size(parser, TEXT_SIZE)
-    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+    parser.add_argument("--code", action="store_true", help="print the equivalent Python")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -26,25 +26,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "words", metavar="NAME", nargs="*", help="e.g. memory_op populate_physmap, or evtchn send"
     )
     parser.add_argument("--list", action="store_true", help="every hypercall and sub-op")
-    add_printing(parser, "one object a line")
+    add_printing(parser, "one object per line")
     parser.add_argument(
         "--xen", metavar="VERSION", default=DEFAULT,
-        help=f"of this Xen: {', '.join(RELEASES)} (default: {DEFAULT})",
+        help=f"catalogue of this Xen release: {', '.join(RELEASES)} (default: {DEFAULT})",
     )  # fmt: skip
     parser.add_argument(
         "--diff", metavar=("OLD", "NEW"), nargs=2,
-        help="what is new, removed or changed between two of them",
+        help="differences between two releases",
     )  # fmt: skip
-    parser.add_argument("--guest", choices=CALLERS, help="as this kind of guest sees it")
+    parser.add_argument("--guest", choices=CALLERS, help="show what holds for this kind of guest")
     only = parser.add_argument_group("filters, with --list")
     only.add_argument(
-        "--nested-handles", action="store_true", help="a buffer lies behind the argument's struct"
+        "--nested-handles",
+        action="store_true",
+        help="only calls with a handle inside the argument's struct",
     )
     only.add_argument(
-        "--can-exceed-page", action="store_true", help="a buffer can be longer than 4096 bytes"
+        "--can-exceed-page",
+        action="store_true",
+        help="only calls with a buffer that can exceed 4096 bytes",
     )
     only.add_argument(
-        "--unbounded", action="store_true", help="no fixed limit holds for one call's bytes"
+        "--unbounded", action="store_true", help="only calls that can pass any number of bytes"
     )
 
 

@@ -24,23 +24,28 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         " kdump-compressed, makedumpfile -F, Windows crash dump, VMware .vmss/.vmsn with .vmem,"
         " page-table pages, or raw memory (--raw); may be .zst",
     )
-    add_printing(parser, "one object a line")
+    add_printing(parser, "one object per line")
     add_max_size(parser, "half of this machine's memory; plain files are not held to it")
-    parser.add_argument("--cr3", metavar="GPA", help="walk these page tables (default: the vCPU's)")
-    parser.add_argument("--vcpu", metavar="N", type=int, help="whose registers (default: 0)")
+    parser.add_argument(
+        "--cr3", metavar="GPA", help="address of the top-level page table (default: the vCPU's CR3)"
+    )
+    parser.add_argument(
+        "--vcpu", metavar="N", type=int, help="vCPU whose registers are used (default: 0)"
+    )
     parser.add_argument("--raw", action="store_true", help="the file is raw memory, from address 0")
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="refuse what is incomplete; by default the rest is printed, with exit status 1",
+        help="refuse incomplete input; by default the rest is printed, with exit status 1",
     )
     told = parser.add_argument_group(
-        "what the image does not say", "Where nothing says it, a default is assumed and printed."
+        "values that the image may lack",
+        "If neither the image nor an option gives a value, a default is assumed and printed.",
     )
     told.add_argument(
         "--registers",
         metavar="FILE",
-        help="what QEMU's 'info registers' or 'xenctx -a' printed (default: info_registers.txt"
+        help="output of QEMU's 'info registers' or of 'xenctx -a' (default: info_registers.txt"
         " beside the image)",
     )
     told.add_argument("--mode", choices=MODES, help="the paging mode: 32-bit, PAE, 4 or 5 levels")
@@ -48,16 +53,18 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         "--la57",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="5-level paging or not: --mode 5 or 4, refused where the image says it",
+        help="5-level paging or not: as --mode 5 or 4, but refused if the image states the mode",
     )
     told.add_argument(
         "--c-bit", metavar="BIT", type=int, choices=range(32, 52),
         help="position of the memory encryption bit in entries and CR3 (AMD SME, SEV)",
     )  # fmt: skip
-    told.add_argument("--pkru", metavar="HEX", help="PKRU: rights of protection keys")
+    told.add_argument(
+        "--pkru", metavar="HEX", help="PKRU register: access rights of protection keys"
+    )
     told.add_argument(
         "--os", choices=[os.value for os in GuestOs],
-        help="whose kernel: what it keeps in entries that are not present",
+        help="the guest's operating system: decodes entries that are not present",
     )  # fmt: skip
     told.add_argument(
         "--maxphyaddr",

@@ -34,17 +34,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``xenexplore lab``."""
     parser.add_argument(
         "--dir", metavar="DIR", type=Path,
-        help="where the reader's copy of the notebooks lies (default: ~/xenexplore-notebooks)",
+        help="folder of your copy of the notebooks (default: ~/xenexplore-notebooks)",
     )  # fmt: skip
-    parser.add_argument("--port", metavar="N", type=_port, default=0, help="default: a free port")
     parser.add_argument(
-        "--no-browser", action="store_true", help="only print the address, open nothing"
+        "--port",
+        metavar="N",
+        type=_port,
+        default=0,
+        help="port of the server (default: a free one)",
     )
     parser.add_argument(
-        "--copy-only", action="store_true", help="make or update the copy, start nothing"
+        "--no-browser", action="store_true", help="print the address; open no browser"
+    )
+    parser.add_argument(
+        "--copy-only", action="store_true", help="make or update the copy; do not start JupyterLab"
     )
     parser.add_argument("--verbose", action="store_true", help="show JupyterLab's log")
-    add_printing(parser, "the copy, and then the address")
+    add_printing(parser, "the copy, then the address")
 
 
 def shipped_notebooks() -> Path:
@@ -129,12 +135,12 @@ def _folder(given: Path | None) -> Path:
     except RuntimeError:
         raise InputError(
             given or "~", "", expected="a home directory", got="none",
-            hint="say where the notebooks are to lie: --dir DIR",
+            hint="name a folder for the notebooks: --dir DIR",
         ) from None  # fmt: skip
 
 
 def _copied(folder: Path, *, default: bool) -> tuple[list[str], list[str]]:
-    """:func:`update_copy`, with a word of what to do where it cannot write.
+    """:func:`update_copy`, with a hint where it cannot write.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -163,7 +169,7 @@ def _checked_port(port: int) -> int:
             taken = error.errno == errno.EADDRINUSE
             raise InputError(
                 "command line", f"--port {port}", expected="a free port",
-                got="one that another program uses" if taken else str(error.strerror),
+                got="one in use by another program" if taken else str(error.strerror),
                 hint="choose another, or leave --port out",
             ) from None  # fmt: skip
         free: int = probe.getsockname()[1]
@@ -223,7 +229,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"notebooks: {folder} ({len(written)} written)")
         for name in kept:
-            print(f"  {name}: yours, left as it is")
+            print(f"  {name}: edited, left as it is")
     sys.stdout.flush()
     return 0 if args.copy_only else _serve(folder, port, args)
 
@@ -253,7 +259,7 @@ def _serve(folder: Path, port: int, args: argparse.Namespace) -> int:
             raise InputError(
                 "JupyterLab", "", expected=f"an answer on port {port}",
                 got=f"its end, with exit status {server.wait()}",
-                hint="see what it says above" if not args.verbose else "see its log above",
+                hint="see its messages above" if not args.verbose else "see its log above",
             )  # fmt: skip
     return 128 + server.signalled if server.signalled else 0
 

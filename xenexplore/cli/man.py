@@ -19,18 +19,18 @@ _EXAMPLES: Final = (
     ("a mail's comparison of the options", "xenexplore compare evtchn-send-from-stack"),
     ("step by step, as text", "xenexplore run wrong-vcpu --option software-tlb"),
     ("a scenario out of a mail", "xenexplore run - < mail.toml"),
-    ("where an address lies", "xenexplore walk guest.core ffffffff81000000"),
+    ("translate an address", "xenexplore walk guest.core ffffffff81000000"),
 )
 _STATUS: Final = (
-    ("0", "Answered. A guest's page fault is an answer."),
-    ("1", "A check that was asked for does not hold."),
+    ("0", "Success. A guest's page fault is a result, not an error."),
+    ("1", "A requested check failed, or part of the input could not be read."),
     ("2", "Bad input or bad usage: one line on standard error."),
     ("128+N", "Ended by signal N."),
 )
 _ENVIRONMENT: Final = (
-    ("NO_COLOR", "No progress bars while standard output is no terminal."),
-    ("TERM", "No progress bars where it is dumb or not set."),
-    ("BROWSER", "What xenexplore lab opens its page with."),
+    ("NO_COLOR", "No progress bars if standard output is not a terminal."),
+    ("TERM", "No progress bars if it is dumb or unset."),
+    ("BROWSER", "The browser that xenexplore lab starts."),
 )
 
 
@@ -59,8 +59,8 @@ def man_page() -> str:
         ".RI [ ARGUMENT ]...",
         ".SH DESCRIPTION",
         *_prose(
-            f"{parser.description} Text is printed at 72 columns in ASCII; with --unicode lines"
-            " become box characters, with --json tools can read it."
+            f"{parser.description} Text is printed at 72 columns in ASCII; --unicode uses box"
+            " characters, --json prints JSON for other tools."
         ),
         ".SH OPTIONS",
     ]
@@ -131,7 +131,7 @@ def _tail() -> Iterator[str]:
             yield from (".TP", f".B {_escaped(name)}", *_prose(said))
     yield ".SH FILES"
     yield from (".TP", ".I \\(ti/xenexplore\\-notebooks")
-    yield from _prose("The reader's copy of the notebooks, unless xenexplore lab is told --dir.")
+    yield from _prose("The reader's copy of the notebooks, unless --dir names another folder.")
     yield ".SH EXAMPLES"
     for said, command in _EXAMPLES:
         yield from (".TP", *_prose(f"{said[0].upper()}{said[1:]}:"), f".B {_escaped(command)}")

@@ -1,4 +1,4 @@
-"""``xenexplore map``: a whole address space as runs of equal pages with equal rights."""
+"""``xenexplore map``: a whole address space as runs of pages of equal size and rights."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--physical",
         action="store_true",
-        help="join only pages that also follow each other in memory, and say where they lie",
+        help="join only pages that are also physically contiguous, and show their addresses",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="print every run; by default runs that repeat at equal distances become one line",
+        help="print every run; by default runs that repeat at equal distances share a line",
     )
 
 

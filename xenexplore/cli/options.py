@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME", nargs="?", help="one option, by name or number (O7)"
     )
-    add_printing(parser, "one object a line")
+    add_printing(parser, "one object per line")
 
 
 def run(args: argparse.Namespace) -> int:

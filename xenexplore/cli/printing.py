@@ -43,7 +43,7 @@ def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
     """``--json`` and ``--unicode``; ``record`` says what JSON holds."""
     parser.add_argument("--json", action="store_true", help=f"print JSON: {record}")
     parser.add_argument(
-        "--unicode", action="store_true", help="box characters, where the text has lines"
+        "--unicode", action="store_true", help="use box characters for lines and frames"
     )
 
 
@@ -55,10 +55,10 @@ def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool =
         default: what is taken without it.
         several: whether it may be repeated.
     """
-    again = "; repeat it for several" if several else ""
+    again = "; may be repeated" if several else ""
     parser.add_argument(
         "--option", metavar="DESIGN", action="append" if several else "store",
-        help="an option's name or number, with parameters after a colon: "
+        help="an option's name or number, optionally with parameters: "
         "'software-tlb: register=directmap+stack, entries=8'; a design of your own, as "
         "FILE.py:CLASS; or a label "
         f"(of the scenario, or as replay prints it){again}; default: {default}",
@@ -66,16 +66,16 @@ def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool =
 
 
 def add_design(parser: argparse.ArgumentParser, what: str) -> None:
-    """``--design``: a design of one's own, as often as there are such.
+    """``--design``: the user's designs; may be repeated.
 
     Args:
         parser: of a command.
-        what: what becomes of it there.
+        what: its effect in the command.
     """
     parser.add_argument(
         "--design", metavar="FILE.py:CLASS", action="append", default=[],
         help=f"a design of your own, with parameters after another colon: {what}; "
-        "repeat it for several",
+        "may be repeated",
     )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def add_max_size(parser: argparse.ArgumentParser, default: str) -> None:
     """``--max-size``: how much of a file is read at most."""
     parser.add_argument(
         "--max-size", metavar="SIZE", type=_size,
-        help=f"most bytes of a file's content, decompressed, e.g. 8G (default: {default})",
+        help=f"limit on a file's decompressed size, e.g. 8G (default: {default})",
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def takes_no_document(args: argparse.Namespace) -> None:
     """
     if args.json and args.output == "-":
         raise InputError(
-            "command line", "--json", expected="a file's name after -o", got="-",
+            "command line", "--json", expected="a file name after -o", got="-",
             hint="with -o - the document itself is printed",
         )  # fmt: skip
 

@@ -26,14 +26,14 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``record``."""
     parser.add_argument(
-        "kind", nargs="?", choices=("pvh", "pv"), help="what dom0 is; its domU is PVH"
+        "kind", nargs="?", choices=("pvh", "pv"), help="type of dom0; its domU is PVH"
     )
     parser.add_argument("-o", "--out", metavar="FILE", type=Path, help="the recording (.jsonl.zst)")
     add_printing(parser, "what was recorded")
     parser.add_argument(
         "--setup", action="store_true",
-        help="prepare what is needed: packages of Debian in a folder (no root, nothing is "
-        "installed), the plugin compiled; says sizes first",
+        help="prepare the emulator, Xen and the plugin: Debian packages unpacked in a folder (no "
+        "root, nothing installed); shows the sizes first",
     )  # fmt: skip
     parser.add_argument(
         "--lookup", action="store_true",
@@ -53,10 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cpu-mhz", metavar="MHZ", type=float, help="with --from: of the time stamp counter"
     )
-    parser.add_argument("--dry-run", action="store_true", help="with --setup: only say the sizes")
+    parser.add_argument("--dry-run", action="store_true", help="with --setup: show the sizes only")
     parser.add_argument(
         "--folder", metavar="DIR", type=Path, default=default_folder(),
-        help="where that is (default: the XDG cache)",
+        help="folder of the set-up (default: in the XDG cache)",
     )  # fmt: skip
     parser.add_argument(
         "--xen", metavar="VERSION|DEB|FILE", default="4.17",
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--xen-symbols", metavar="MAP|DEB", type=Path,
-        help="its xen-syms.map, or the -dbg package with it: hooks are found by it",
+        help="its xen-syms.map, or the -dbg package with it; it gives the addresses of the hooks",
     )  # fmt: skip
     parser.add_argument(
         "--tools", choices=tuple(XEN_VERSIONS), default="4.17",
@@ -75,20 +75,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another kernel for both guests: Debian's of a version (6.12), a package "
         "linux-image-*.deb, or a bzImage with Xen's drivers built in",
     )  # fmt: skip
-    parser.add_argument("--vcpus", type=int, default=1, help="of dom0, and CPUs of Xen")
-    parser.add_argument("--domu-vcpus", type=int, default=1, help="of the domU; 0: no domU")
+    parser.add_argument("--vcpus", type=int, default=1, help="vCPUs of dom0, and CPUs of Xen")
+    parser.add_argument("--domu-vcpus", type=int, default=1, help="vCPUs of the domU; 0: no domU")
     parser.add_argument(
-        "--backends", metavar="LIST", default="", help=f"what the domU uses: {','.join(BACKENDS)}"
+        "--backends",
+        metavar="LIST",
+        default="",
+        help=f"back-ends that the domU uses: {','.join(BACKENDS)}",
     )
     parser.add_argument(
-        "--no-persistent-grants", action="store_true", help="blkback maps for each request"
+        "--no-persistent-grants",
+        action="store_true",
+        help="blkback maps grants for each request",
     )
     parser.add_argument(
         "--workload", metavar="SCRIPT", type=Path, help="a shell script, run in dom0 at the end"
     )
     parser.add_argument(
         "--counts", choices=("instructions", "loads"), default="instructions",
-        help="loads: loads and stores, too (slower)",
+        help="what to count; loads: also loads and stores (slower)",
     )  # fmt: skip
     parser.add_argument(
         "--verify", action="store_true",
@@ -96,9 +101,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "CPU and in order",
     )  # fmt: skip
     parser.add_argument(
-        "--keep", action="store_true", help="leave console and raw records beside the recording"
+        "--keep",
+        action="store_true",
+        help="keep the console log and the raw records beside the recording",
     )
-    parser.add_argument("--timeout", metavar="SECONDS", type=float, default=900.0)
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=float, default=900.0,
+        help="limit on the emulator's run (default: 900)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:

@@ -29,11 +29,11 @@ __all__ = ["add_arguments", "report_damage", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of every ``recording`` command."""
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = commands.add_parser("list", help="the recordings that come with the package")
-    add_printing(listing, "one object for each")
+    listing = commands.add_parser("list", help="the recordings in the package")
+    add_printing(listing, "one object per line")
     info = commands.add_parser("info", help="counts, copies, sizes, walks, buffers by region")
     explain = commands.add_parser(
-        "explain", help="hold every hypercall's copies against the catalogue's copy plan"
+        "explain", help="compare every hypercall's copies with the catalogue's copy plan"
     )
     for command in (info, explain):
         command.add_argument(
@@ -47,12 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--strict", action="store_true", help="a cut or damaged file is an error"
         )
     convert = commands.add_parser(
-        "convert", help="a version 1 recording as version 2, which says what machine it is of"
+        "convert", help="rewrite a version 1 recording as version 2, with a header on its machine"
     )
     convert.add_argument("file", metavar="FILE", help="the recording")
-    add_printing(convert, "what was written")
+    add_printing(convert, "the file written")
     add_max_size(convert, RECORDING_SIZE)
-    convert.add_argument("-o", "--out", metavar="FILE", required=True, help="the new one")
+    convert.add_argument("-o", "--out", metavar="FILE", required=True, help="output file")
     convert.add_argument(
         "--header", metavar="JSON", required=True,
         help="file with the header's members: arch, xen, guests, backends, workload, ... "

@@ -22,13 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_design(parser, "alone, or beside each --option")
     parser.add_argument(
         "-n", metavar="N", type=int, default=400,
-        help="hypercalls to draw for a design without a replay model (default: 400)",
+        help="sample size for a design without a replay model (default: 400)",
     )  # fmt: skip
-    parser.add_argument("--seed", metavar="SEED", type=int, default=0, help="of the draw (0)")
+    parser.add_argument(
+        "--seed", metavar="SEED", type=int, default=0, help="seed of the sample (default: 0)"
+    )
     parser.add_argument(
         "--all", action="store_true", help="replay each hypercall step by step (minutes)"
     )
-    add_printing(parser, "one object a line, for each design and domain")
+    add_printing(parser, "one object per line, for each design and domain")
 
 
 def run(args: argparse.Namespace) -> int:

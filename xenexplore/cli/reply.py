@@ -1,4 +1,4 @@
-"""``xenexplore reply``: an answer to a scenario in a mail, ready to be pasted or sent."""
+"""``xenexplore reply``: an answer to a scenario in a mail, ready to paste or send."""
 
 from __future__ import annotations
 
@@ -29,35 +29,38 @@ _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    add_option(parser, "what --against says")
+    add_option(parser, "the option of --against")
     parser.add_argument(
         "--against", metavar="DESIGN",
-        help="what it is held against; default: the option whose outcome the mail reports, "
-        "or else the scenario's first",
+        help="the option to compare with; default: the option whose outcome the mail reports, "
+        "otherwise the scenario's first",
     )  # fmt: skip
     parser.add_argument(
-        "--edited", metavar="FILE", help="the scenario as you would have it; its changes are shown"
+        "--edited",
+        metavar="FILE",
+        help="your edited version of the scenario; the changes are shown",
     )
     parser.add_argument(
         "--site", metavar="URL", default="",
-        help="adds a link to the step at which the runs part, in a site made by xenexplore site",
+        help="address of a site made by xenexplore site: adds a link to the first step that "
+        "differs; default: the environment's XENEXPLORE_SITE",
     )  # fmt: skip
     parser.add_argument(
         "--width", metavar="N", type=int, default=72,
-        help="most columns of its own lines, from 40 (default: 72)",
+        help="maximum width of lines that are not quoted, from 40 (default: 72)",
     )  # fmt: skip
     parser.add_argument(
         "--eml", action="store_true",
-        help="a whole message, with In-Reply-To and References of the mail",
+        help="a complete message, with In-Reply-To and References of the mail",
     )  # fmt: skip
     parser.add_argument(
         "--figure", choices=tuple(_KINDS), nargs="?", const="svg",
-        help="a whole message with the picture of the answer's run attached; default: svg",
+        help="a complete message with a figure of the answer's run attached; default: svg",
     )  # fmt: skip
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="-", help="the file to write; default: output"
+        "-o", "--output", metavar="FILE", default="-", help="output file; default: standard output"
     )
-    add_printing(parser, "both outcomes, where they part, and the headers")
+    add_printing(parser, "both outcomes, the first step that differs, and the headers")
     add_max_size(parser, TEXT_SIZE)
 
 

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``report``."""
     add_workload_arguments(parser, optional=True)
     parser.add_argument(
-        "--all", action="store_true", help="every recording that comes with the package"
+        "--all", action="store_true", help="report on every recording in the package"
     )
     parser.add_argument(
         "--mail", action="store_true", help="with --all: claims and evidence as a mail to post"

@@ -18,22 +18,24 @@ __all__ = ["add_arguments", "load_line", "option_words", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
-    add_option(parser, "the scenario's first")
+    add_option(parser, "the scenario's first option")
     parser.add_argument(
         "--design", metavar="FILE.py:CLASS",
         help="a design of your own in place of --option, with parameters after another colon",
     )  # fmt: skip
     parser.add_argument("--step", metavar="N", type=int, help="only that step, from 0")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="output format (default: text)"
+    )
     parser.add_argument(
         "--view", choices=TEXT_VIEWS, default="path",
-        help="text: the path, the address-space map, or the registered buffers",
+        help="text: steps along the path (default), address-space map, or registered buffers",
     )  # fmt: skip
-    parser.add_argument("--all", action="store_true", help="text: fold nothing away")
-    parser.add_argument("--legend", action="store_true", help="text: say what its terms mean")
-    add_printing(parser, "the path, as --format json does")
+    parser.add_argument("--all", action="store_true", help="text: fold no steps")
+    parser.add_argument("--legend", action="store_true", help="text: explain the terms")
+    add_printing(parser, "the trace, as --format json")
     add_max_size(parser, TEXT_SIZE)
-    parser.add_argument("--code", action="store_true", help="print the Python that does the same")
+    parser.add_argument("--code", action="store_true", help="print the equivalent Python")
 
 
 def run(args: argparse.Namespace) -> int:

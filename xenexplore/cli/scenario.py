@@ -24,8 +24,8 @@ from xenexplore.scenario.run.runner import check, options_of
 __all__ = ["SCENARIO_HELP", "add_arguments", "run"]
 
 SCENARIO_HELP = (
-    "a scenario's file, a built-in's name (see scenario list), or - for standard input; a mail "
-    "or an mbox with scenarios in it will do: FILE#2 or FILE#NAME is one of several"
+    "a scenario file, a built-in scenario's name (see scenario list), or - for standard input; "
+    "a mail or mbox may contain several: FILE#2 or FILE#NAME selects one"
 )
 
 
@@ -38,33 +38,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     listing = commands.add_parser("list", help="the built-in scenarios")
-    add_printing(listing, "one object a line")
+    add_printing(listing, "one object per line")
     show = commands.add_parser("show", help="a scenario's text")
     show.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
     show.add_argument(
-        "--canonical", action="store_true", help="as the writer puts it, without comments"
+        "--canonical", action="store_true", help="in canonical form, without comments"
     )
-    add_printing(show, "what it is about, and its text")
+    add_printing(show, "its description and its text")
     checking = commands.add_parser(
-        "check", help="run every expectation; exit status 1 if any does not hold"
+        "check", help="test every expectation; exit status 1 if one fails"
     )
     checking.add_argument(
         "scenarios", metavar="SCENARIO", nargs="*", help=f"{SCENARIO_HELP}; default: all built-ins"
     )
-    add_printing(checking, "one object a line")
+    add_printing(checking, "one object per line")
     cells = commands.add_parser(
-        "matrix", help="options against the thread's questions: what ran, or why not"
+        "matrix", help="the thread's questions by option: results, or why there is none"
     )
-    add_design(cells, "a further column")
-    add_printing(cells, "one cell a line")
+    add_design(cells, "an additional column")
+    add_printing(cells, "one cell per line")
     made = commands.add_parser("from-recording", help="a recorded hypercall as a scenario's text")
-    made.add_argument("file", metavar="FILE", help="a recording, or a built-in one's name")
+    made.add_argument(
+        "file", metavar="FILE", help="a recording file, or a built-in recording's name"
+    )
     made.add_argument("number", metavar="N", type=int, help="the hypercall's sequence number")
     made.add_argument(
         "--domain", metavar="DOM",
         help="count N within one domain, from 0 (dom0, dom1, ...), instead of the sequence number",
     )  # fmt: skip
-    add_printing(made, "what it is about, and its text")
+    add_printing(made, "its description and its text")
     for command in (show, checking):
         add_max_size(command, TEXT_SIZE)
     add_max_size(made, RECORDING_SIZE)

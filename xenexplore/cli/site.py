@@ -19,18 +19,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
         "-o", "--output", metavar="DIR", required=True,
-        help="where: a new folder, an empty one, or a site made before, which is replaced",
+        help="output folder: new, empty, or an earlier site, which is replaced",
     )  # fmt: skip
     parser.add_argument(
         "--scenario", metavar="FILE", action="extend", nargs="+", default=[],
-        help="scenarios of one's own, besides the built-ins",
+        help="scenarios of your own, in addition to the built-ins",
     )  # fmt: skip
     parser.add_argument(
         "--no-live", action="store_true",
-        help="leave out the half that runs edited scenarios in the browser: 7 MB compressed, from "
-        "the npm registry by its client; left out with a warning where that is not reached",
+        help="omit the part that runs edited scenarios in the browser (7 MB compressed, fetched by "
+        "npm; omitted with a warning if the npm registry cannot be reached)",
     )  # fmt: skip
-    add_printing(parser, "what was written where")
+    add_printing(parser, "the files written")
     add_max_size(parser, TEXT_SIZE)
 
 
@@ -51,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(
             f"{args.output}: {size.runs} runs, {size.files} files, {size.size / 1e6:.1f} MB; "
-            f"python3 -m http.server -d {args.output} shows it"
+            f"to view it: python3 -m http.server -d {args.output}"
         )
     return 0
 
 
 def _engine() -> dict[str, bytes] | None:
-    """The live half; where the registry cannot be reached, that is said and it is left out."""
+    """The live half; where the registry cannot be reached, a warning says so and it is left out."""
     try:
         tarball = fetch_engine()
     except InputError as error:

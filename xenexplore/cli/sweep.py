@@ -29,21 +29,37 @@ _MOST = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of ``sweep``."""
-    parser.add_argument("recordings", metavar="RECORDING", nargs="+", help="as for report")
+    parser.add_argument(
+        "recordings", metavar="RECORDING", nargs="+", help="recordings, as for report"
+    )
     parser.add_argument(
         "--register", nargs="+", default=list(_GRID.register), metavar="WORDS",
-        help="directmap+kernel-image+stack, ..., or on-miss",
+        help="what is registered, e.g. directmap+kernel-image+stack; on-miss: pages as they miss",
     )  # fmt: skip
-    parser.add_argument("--entries", nargs="+", type=int, default=list(_GRID.entries))
-    parser.add_argument("--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies))
-    parser.add_argument("--scope", nargs="+", choices=_GRID.scopes, default=list(_GRID.scopes))
-    parser.add_argument("--p2m", nargs="+", choices=tuple(P2M_ORDERS), default=list(P2M_ORDERS))
-    parser.add_argument("--workers", type=int, default=None, help="processes (default: CPUs)")
-    add_printing(parser, "one row a line, or with --output what was written")
+    parser.add_argument(
+        "--entries", nargs="+", metavar="N", type=int, default=list(_GRID.entries),
+        help="slots of a table",
+    )  # fmt: skip
+    parser.add_argument(
+        "--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies),
+        help="what a full table does (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scope", nargs="+", choices=_GRID.scopes, default=list(_GRID.scopes),
+        help="one table per vCPU, or per domain (default: both)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--p2m", nargs="+", choices=tuple(P2M_ORDERS), default=list(P2M_ORDERS),
+        help="page size of the P2M (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--workers", type=int, default=None, help="number of processes (default: one per CPU)"
+    )
+    add_printing(parser, "one row per line, or with --output the file written")
     add_max_size(parser, RECORDING_SIZE)
     parser.add_argument(
         "--output", metavar="FILE",
-        help="write the table there (.csv: resumed if it exists; .parquet), not to standard output",
+        help="write the table to this file, .csv (resumed if it exists) or .parquet, instead",
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ _SIZE = 64 << 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("mbox", metavar="MBOX", help="an mbox, a message, or - for standard input")
-    add_printing(parser, "a scenario or a difference a line")
+    add_printing(parser, "one scenario or difference per line")
     add_max_size(parser, "64M")
 
 

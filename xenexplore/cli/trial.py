@@ -17,8 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "design", metavar="DESIGN",
         help="FILE.py:CLASS, or a design's name or number, with parameters after a colon",
     )  # fmt: skip
-    parser.add_argument("-n", metavar="N", type=int, default=110, help="random machines (110)")
-    parser.add_argument("--seed", metavar="SEED", type=int, default=0, help="of their series (0)")
+    parser.add_argument(
+        "-n", metavar="N", type=int, default=110, help="number of random machines (default: 110)"
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="SEED",
+        type=int,
+        default=0,
+        help="seed of the random machines (default: 0)",
+    )
     add_printing(parser, "rulings, and each fault as a scenario")
 
 

@@ -25,17 +25,19 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     add_image_arguments(parser)
-    parser.add_argument("addresses", metavar="ADDRESS", nargs="+", help="linear address, in hex")
+    parser.add_argument(
+        "addresses", metavar="ADDRESS", nargs="+", help="linear address, in hexadecimal"
+    )
     what = parser.add_argument_group(
         "access",
-        "With one of these, rights are checked as for that access, by the vCPU's CR0.WP, SMEP,"
-        " SMAP and EFLAGS.AC; without, only the translation is looked for.",
+        "Rights are checked for the access given, under the vCPU's CR0.WP, SMEP, SMAP and"
+        " EFLAGS.AC; without one of these options the address is only translated.",
     )
     kind = what.add_mutually_exclusive_group()
     kind.add_argument("--read", action="store_true", help="a read")
     kind.add_argument("--write", action="store_true", help="a write")
     kind.add_argument("--fetch", action="store_true", help="an instruction fetch")
-    what.add_argument("--user", action="store_true", help="by user mode (default: supervisor)")
+    what.add_argument("--user", action="store_true", help="in user mode (default: supervisor mode)")
 
 
 @dataclass(frozen=True, slots=True)

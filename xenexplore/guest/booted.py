@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import lru_cache
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Mfn
 from xenexplore.errors import MachineError
@@ -15,7 +17,7 @@ from xenexplore.guest.spec import GuestSpec
 from xenexplore.memory import GuestMemory, P2mLike, P2mType, Technology
 from xenexplore.paging import Mode
 
-__all__ = ["C_BITS", "FRAMELESS", "BootedGuest"]
+__all__ = ["C_BITS", "FRAMELESS", "BootedGuest", "booted_guest"]
 
 #: Position of the C-bit, CPUID 0x8000001f EBX[5:0]: 47 on the first SEV
 #: processors (EPYC 7001 and 7002), 51 from EPYC 7003, the first with SNP, on.
@@ -85,7 +87,7 @@ class BootedGuest:
         self.spaces = AddressSpaces(
             self.memory,
             Mode.LEVEL5 if spec.la57 else Mode.LEVEL4,
-            self._table_frames(),
+            _TableFrames(self),
             root=None if root is None else self.to_gfn(root),
             c_bit=C_BITS[spec.encryption],
             nx=self.kernel.nx,
@@ -97,9 +99,10 @@ class BootedGuest:
         self._protected: set[Gfn] = set()
         self._boot_tables()
 
-    def _table_frames(self) -> Iterator[Gfn]:
-        while True:
-            yield self.to_gfn(self.frames.take_run(1))
+    def copy(self) -> BootedGuest:
+        """Another such guest, as it is now; what never changes is the same object."""
+        fixed = (self.spec, self.physical, self.kernel, self._boot)
+        return deepcopy(self, {id(one): one for one in fixed})
 
     def _boot_tables(self) -> None:
         root = self.spaces.kernel
@@ -167,7 +170,7 @@ class BootedGuest:
             MachineError: the guest has no P2M (PV).
         """
         if self._p2m is None:
-            raise MachineError("a PV guest has no P2M that a look-up goes through")
+            raise MachineError("a PV guest has no P2M to look anything up in")
         held = self._p2m.entry(gfn.value).mfn
         if held is not None:
             self._hidden[gfn.value] = held
@@ -245,6 +248,30 @@ class BootedGuest:
             self.memory.make_shared(gfn)
         if held is not None:
             self.memory.guest.write(gfn.value << PAGE_SHIFT, held)
+
+
+class _TableFrames(Iterator[Gfn]):
+    """Free frames for tables, one after the other; unlike a generator it can be copied."""
+
+    __slots__ = ("_booted",)
+
+    def __init__(self, booted: BootedGuest) -> None:
+        self._booted = booted
+
+    def __next__(self) -> Gfn:
+        return self._booted.to_gfn(self._booted.frames.take_run(1))
+
+
+# Building the tables takes longer than most runs, and a comparison asks for the same guest once
+# for each design.
+@lru_cache(maxsize=4)
+def _built(spec: GuestSpec) -> BootedGuest:
+    return BootedGuest(spec)
+
+
+def booted_guest(spec: GuestSpec) -> BootedGuest:
+    """A booted guest; equal specs give equal guests, independent of each other."""
+    return _built(spec).copy()
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:

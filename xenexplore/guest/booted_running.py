@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xenexplore.addr import PAGE_SHIFT, Gfn, Gpa, Gva, Range
-from xenexplore.guest.booted import BootedGuest
+from xenexplore.guest.booted import booted_guest
 from xenexplore.guest.layout.regions import Region
 from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.placement.placer import Placer
@@ -34,7 +34,7 @@ class BootedRunning(Running):
     """
 
     def __init__(self, spec: GuestSpec) -> None:
-        self.booted = BootedGuest(spec)
+        self.booted = booted_guest(spec)
         super().__init__(spec, self.booted.memory, self.booted.spaces)
         kernel, physical = self.booted.kernel, self.booted.physical
         self._parts = kernel.parts()
@@ -75,7 +75,7 @@ class BootedRunning(Running):
         return self.booted.spaces.table_frames
 
     def linear_region(self, word: str) -> Region | None:
-        """A region in one piece, or None if this kernel has none of that name.
+        """A contiguous region, or None if this kernel has none of that name.
 
         ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or
         spaces.  Of several pieces (RAM on both sides of a hole) all, with the hole,
@@ -91,7 +91,7 @@ class BootedRunning(Running):
         return whole if self.spec.has_p2m else replace(whole, physical=None)
 
     def lacks_region(self, word: str) -> str:
-        """Why there is no such linear region, or none in one piece, for messages."""
+        """Reason why there is no such contiguous region, for messages."""
         return f"kernel {self.spec.kernel!r} has no {word}"
 
     def paging_state(
@@ -129,7 +129,7 @@ class BootedRunning(Running):
             amd=self.spec.encrypted,
             shadow=self.spec.paging == "shadow",
         )
-        if process is not None:
+        if process is not None or runs.cr3.value == root:
             return state
         # Another table of the same process: user mode's, under page-table isolation.
         return replace(state, cr3=state.cr3 + runs.cr3.value - root)

@@ -88,7 +88,7 @@ class Domain:
         return self._running.table_frames
 
     def linear_region(self, word: str) -> Region | None:
-        """A region in one piece, or None if this kernel has none of that name.
+        """A contiguous region, or None if this kernel has none of that name.
 
         ``directmap``, ``kernel-image``, ``image-data``, ``percpu``: dashes or spaces.  Of
         several pieces (RAM on both sides of a hole) all, with the hole, where they are one
@@ -97,7 +97,7 @@ class Domain:
         return self._running.linear_region(word)
 
     def lacks_region(self, word: str) -> str:
-        """Why there is no such linear region, or none in one piece, for messages."""
+        """Reason why there is no such contiguous region, for messages."""
         return self._running.lacks_region(word)
 
     def paging_state(
@@ -165,7 +165,7 @@ class Domain:
     def write(
         self, va: Gva, data: bytes, *, vcpu: int | None = None, process: str | None = None
     ) -> None:
-        """Write as the guest does, by linear address; write protection is not looked at.
+        """Write as the guest does, by linear address; write protection is ignored.
 
         A and D are set in the pages' entries, as its CPU sets them.
 
@@ -199,7 +199,7 @@ class Domain:
         shared: bool | None = None,
         writable: bool = True,
     ) -> Buffer:
-        """Put a buffer where buffers of that kind live in this kernel, and map it.
+        """Place a buffer where this kernel has buffers of that kind, and map it.
 
         Args:
             name: a new name.
@@ -362,7 +362,7 @@ class Domain:
             MachineError: no such type, or the guest has no P2M (PV).
         """
         if not self.spec.has_p2m:
-            raise MachineError("a PV guest has no P2M that a look-up goes through")
+            raise MachineError("a PV guest has no P2M to look anything up in")
         name = p2m_type.name if isinstance(p2m_type, P2mType) else p2m_type
         if name not in P2mType.__members__:
             raise no_such("P2M type", name, P2mType.__members__)

@@ -31,7 +31,7 @@ def image_domain(spec: GuestSpec, *, release: str = "4.17") -> Domain:
 
     Raises:
         ImageError: the image cannot be read, or does not say where its page tables are.
-        MachineError: it is no image of a 64-bit guest of this type, or what the spec says
+        MachineError: it is not an image of a 64-bit guest of this type, or what the spec says
             of it is not so.
         OSError: the file cannot be opened.
     """

@@ -61,7 +61,7 @@ def image_spec(
 
     Raises:
         ImageError: the image cannot be read or does not say where its page tables are.
-        MachineError: it is no image of a 64-bit guest of this type.
+        MachineError: it is not an image of a 64-bit guest of this type.
         OSError: the file cannot be opened.
     """
     target = open_target(file, **keywords)

@@ -58,7 +58,10 @@ class ImagePages:
             if request.kind != "fixed":
                 kinds = self._running.kinds
                 raise no_such(
-                    "kind of place in a memory image", request.kind, kinds, "it has what it has"
+                    "kind of place in a memory image",
+                    request.kind,
+                    kinds,
+                    "its buffers cannot be chosen",
                 )
             at = request.address
         owner = self._running.process(request.process)

@@ -45,7 +45,7 @@ class ImageRunning(Running):
 
     Raises:
         ImageError: the image cannot be read, or does not say where its page tables are.
-        MachineError: it is no image of a 64-bit guest of this type, or what the spec says
+        MachineError: it is not an image of a 64-bit guest of this type, or what the spec says
             of it is not so.
         OSError: the file cannot be opened.
     """
@@ -91,7 +91,7 @@ class ImageRunning(Running):
             UnsaidError: always.
         """
         raise UnsaidError(
-            f"{self.name} does not say where a kernel stack begins and ends: name the "
+            f"{self.name} does not give the bounds of a kernel stack: name the "
             "buffers instead (buffer:NAME)"
         )
 

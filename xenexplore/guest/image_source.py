@@ -81,7 +81,7 @@ class ImageSource:
         return Path(self.folder) / name
 
     def said(self) -> dict[str, object]:
-        """What was said of the image, by the names above; what is at its default is left out."""
+        """The settings of the image, by the names above; those at their defaults are left out."""
         given = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
         defaults = {one.name: one.default for one in fields(self)}
         return {name: value for name, value in given.items() if value != defaults[name]}

@@ -6,13 +6,13 @@ an encrypted guest are ciphertext to all others.
 
 from __future__ import annotations
 
-import itertools
 import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva
 from xenexplore.errors import MachineError
+from xenexplore.guest.frame_queue import FrameQueue
 from xenexplore.guest.table_draft import TableDraft
 from xenexplore.memory import GuestMemory
 from xenexplore.paging import (
@@ -162,7 +162,7 @@ class AddressSpaces:
         built = PageTables(
             self._memory,
             self._mode,
-            itertools.chain(first, self._frames),
+            FrameQueue(first, self._frames),
             c_bit=self._c_bit,
             pointer_bits=_POINTER,
         )

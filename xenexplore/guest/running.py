@@ -165,7 +165,7 @@ class Running(ABC):
     def write(
         self, va: Gva, data: bytes, *, vcpu: int | None = None, process: str | None = None
     ) -> None:
-        """Write as the guest does, by linear address; write protection is not looked at.
+        """Write as the guest does, by linear address; write protection is ignored.
 
         A and D are set in the pages' entries, as its CPU sets them.
 

@@ -204,7 +204,7 @@ class GuestSpec:
 
     @property
     def has_gib_pages(self) -> bool:
-        """Whether the guest sees and Xen's walk honours 1 GiB pages: never with shadow paging.
+        """Whether guest and Xen's walk support 1 GiB pages: never with shadow paging.
 
         Source: guest_can_use_l3_superpages(), xen/arch/x86/include/asm/guest_pt.h.
         """
@@ -217,7 +217,7 @@ class GuestSpec:
 
     @property
     def hides_registers(self) -> bool:
-        """Whether Xen does not see the vCPU's registers at an exit: SEV-ES, of which SNP is one."""
+        """Whether the vCPU's registers are hidden from Xen at an exit: SEV-ES and SEV-SNP."""
         return self.encryption == "snp"
 
     @property

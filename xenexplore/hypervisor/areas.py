@@ -200,7 +200,7 @@ def deferred_to(xen: Xen, subject: int, current: int) -> int:
     """The vCPU that makes an update under the cure of deferring it, and a note if that is later."""
     if current != subject:
         text = (
-            f"The update is put off: vCPU {subject} is kicked and updates its own area on its "
+            f"The update is deferred: vCPU {subject} is kicked and updates its own area on its "
             "way back to the guest."
         )
         xen.emit(Note(cite=_DEFER, text=text))

@@ -157,7 +157,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The option cannot carry this call, and says why."""
+    """The option cannot carry this call, with the reason."""
 
     reason: str
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from xenexplore.addr import Gva
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Admitted", "Design", "Parameter", "Precedent"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
-    """One knob of an option: a variant, a cure, a size.
+    """One parameter of an option: a variant, a fix, a size.
 
     Attributes:
         name: as scenarios spell it.
@@ -40,6 +40,7 @@ class Parameter:
 
     name: str
     default: str | int | bool | tuple[str, ...]
+    _: KW_ONLY
     choices: tuple[str | int | bool, ...] = ()
     help: str = ""
     source: str = "ours"
@@ -62,7 +63,7 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENT = 4
 
 Admitted: TypeAlias = "str | tuple[int, str]"
-"""Why bytes go astray; with how many do, no other number is admitted."""
+"""Why bytes are misplaced; with a number, exactly that many."""
 
 
 def _initials(words: Sequence[str]) -> str:
@@ -74,7 +75,7 @@ def _initials(words: Sequence[str]) -> str:
 class Design:
     """Base of every design.  Subclasses fill in the class attributes and the hooks they need.
 
-    A design of one's own needs :meth:`locate` and no more; a class in a notebook's cell or a
+    The user's own design needs :meth:`locate` alone; a class in a notebook's cell or a
     file goes wherever a design's name goes.  What it leaves out of name, number, title,
     summary and source is derived from the class and its docstring, with ``"ours"`` as the
     source.  What it does not say is refused: guests of other types than :attr:`guests`.
@@ -166,7 +167,7 @@ class Design:
         return self.values.get("cross_vcpu") == "deferred"
 
     def refuses(self, xen: Xen) -> str:
-        """Why this option cannot be used with this guest at all, or ``""``."""
+        """Reason why the option cannot be used with this guest at all, or ``""``."""
         kind = xen.domain.spec.type
         if kind in self.guests:
             return ""
@@ -180,7 +181,7 @@ class Design:
         return call
 
     def registers(self, call: GuestCall) -> tuple[int, ...]:
-        """What the argument registers hold, as far as a call's step shows them."""
+        """Contents of the argument registers, as far as a call's step shows them."""
         return call.args
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
@@ -237,12 +238,12 @@ class Design:
         """A vCPU has loaded another CR3."""
 
     def descheduled(self, xen: Xen, vcpu: int) -> None:
-        """Xen switches a vCPU out, of its own accord."""
+        """Xen switches a vCPU out."""
 
     def register_area(
         self, xen: Xen, *, caller: int, subject: int, area: Gva, argument: Gva
     ) -> bool:
-        """Register a runstate area by a call of the design's own.
+        """Register a runstate area by the design's own call.
 
         Args:
             xen: the domain under this option.

@@ -25,7 +25,7 @@ _IDENT = re.compile(r"[A-Za-z0-9]{1,4}")
 _KINDS = (str, int, bool, tuple)
 _HINTS = (
     ("cite", "a step cites the rule behind it: cite=self.asked, or xe.cite_mail(...)"),
-    ("no end", "locate() must come to an end: yield pieces until access.size bytes are located"),
+    ("no end", "locate() must terminate: yield pieces until access.size bytes are located"),
 )
 
 
@@ -49,7 +49,7 @@ def blamed(design: Design) -> Iterator[None]:
         hint = next((hint for word, hint in _HINTS if word in str(error)), "")
         raise DesignError(
             _source(code.co_filename), line, _hook(type(design), code.co_name),
-            expected="a hook that raises nothing", got=said, hint=hint,
+            expected="a hook that raises no exception", got=said, hint=hint,
         ) from error  # fmt: skip
 
 

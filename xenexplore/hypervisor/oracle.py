@@ -55,10 +55,11 @@ def unchecked(
     state = xen.paging_state(access.subject)
     memory = xen.domain.memory
     result = walk(memory.guest, state, va, WRITE if access.writes else READ)
+    updates = result.updates
     missing = " ".join(
         name
         for name, bit in (("A", 0x20), ("D", 0x40))
-        if any((update.after & ~update.before) & bit for update in result.updates)
+        if any((update.after & ~update.before) & bit for update in updates)
     )
     fault = result.fault
     return UncheckedAccess(

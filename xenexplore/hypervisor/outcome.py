@@ -100,7 +100,7 @@ class Outcome:
         wrong_bytes: bytes that moved from or to another frame, that are ciphertext
             or garbage where they lie, or that Xen dropped.
         lost_checks: unchecked accesses that today's walk would have refused.
-        hazards: names of the hazards that showed, in order.
+        hazards: names of the hazards observed, in order.
         refusals: the reasons of refusals.
         setup: counts of what is done once.
         calls: counts of everything after that.

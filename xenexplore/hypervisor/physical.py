@@ -48,8 +48,8 @@ NOT_CONTIGUOUS = Parameter(
 """The knob of the options whose physical addresses are flat."""
 
 _PRIVATE = (
-    "the guest passes the address of a page that is private to it, and Xen moves ciphertext, as "
-    "encrypted-miss expects of number-bit (ours)"
+    "the guest passes the address of a page that is private to it: Xen reads ciphertext there, and "
+    "what it writes there decrypts to garbage, as encrypted-miss expects of number-bit (ours)"
 )
 PRIVATE_FRAMES: Mapping[str, tuple[int, str]] = {
     "bounce-limit": (64, _PRIVATE),

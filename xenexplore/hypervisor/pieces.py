@@ -45,7 +45,7 @@ def located(xen: Xen, call: GuestCall | None, access: HandleAccess) -> Iterator[
         pieces = iter(running)
     except TypeError:
         raise mistake(
-            design, "locate", expected="pieces, each yielded", got=repr(running),
+            design, "locate", expected="pieces, yielded one by one", got=repr(running),
             hint="yield xe.Located(gpa, size, checked=...) for each piece",
         ) from None  # fmt: skip
     done, taken = 0, _Taken()
@@ -119,7 +119,7 @@ def _means_twice(xen: Xen, call: GuestCall | None, access: HandleAccess) -> bool
 
 
 def _refuse_unrecorded(xen: Xen, fault: Fault, begun: int, running: object) -> None:
-    # A PV guest's addresses are dereferenced, not walked: the CPU's fault is no step.
+    # A PV guest's addresses are dereferenced, not walked: the CPU's fault is not a step.
     if xen.domain.spec.has_p2m and all(node.step != fault for node in xen.nodes[begun:]):
         raise mistake(
             xen.design, "locate", running, expected="a fault that has been recorded",

@@ -46,7 +46,7 @@ _SEED = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@sus
 _GET_PAGE = xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")
 
 _REGIONS = ("directmap", "kernel-image", "percpu")
-"""What a kernel has or has not, whatever its buffers."""
+"""Regions that a kernel has or lacks, regardless of its buffers."""
 
 REGISTRABLE = (*_REGIONS, "stack", "kernel-pages")
 """What can be registered, in scenarios and replays, in addition to a buffer (``buffer:NAME``).
@@ -96,7 +96,7 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
         name="straddle",
         default="redo",
         choices=("redo", "miss"),
-        help="An access that outgrows its entry: look the rest up again, or miss.",
+        help="An access that extends past its entry: look the rest up again, or miss.",
     ),
     Parameter(
         name="cross_vcpu",
@@ -262,8 +262,8 @@ class RegisteredBuffers:
         xen.emit(step)
         if not step.result and (hole := hole_bytes(xen, entry.pa, entry.size)):
             text = (
-                f"{hole:,} bytes of the range are no RAM: Xen can neither check it once nor keep "
-                "it mapped. It must look up the frame of every hit, and refuse what is no RAM."
+                f"{hole:,} bytes of the range are not RAM: Xen can neither check it once nor keep "
+                "it mapped. It must look up the frame of every hit, and refuse what is not RAM."
             )
             xen.emit(Note(cite=_GET_PAGE, text=text))
         return step
@@ -276,7 +276,7 @@ class RegisteredBuffers:
         taken = sum(touched(va.offset, size) + 1 for va, size in (*runs, (entry.va, entry.size)))
         hole = hole_bytes(xen, entry.pa, entry.size)
         fits = not hole and taken <= MAP_AREA_PAGES
-        detail = f"{hole:,} bytes are no RAM" if hole else f"{taken:,} of {MAP_AREA_PAGES:,} pages"
+        detail = f"{hole:,} bytes are not RAM" if hole else f"{taken:,} of {MAP_AREA_PAGES:,} pages"
         name = "Xen can keep its pages mapped"
         xen.emit(Check(cite=_MAP_GLOBAL, name=name, passed=fits, detail=detail))
         if fits:

@@ -177,7 +177,7 @@ class Xen:
     def restore(self) -> None:
         """Put rewritten words back after the call, where Xen has not changed them.
 
-        Costs nothing and is no step: a kernel made for the design would have
+        Costs nothing and is not a step: a kernel made for the design would have
         built its structs this way at once.  It lets runs be compared.
         """
         while self._rewritten:

@@ -66,7 +66,7 @@ def body_lines(
 
 
 def _unquoted(payload: str, first: int) -> Iterator[tuple[bytes, int]]:
-    """RFC 2045, 6.7: a = at the end of a line is no end of the text's line."""
+    """RFC 2045, 6.7: a = at the end of a line joins it with the next."""
     parts: list[str] = []
     start = first
     for number, line in enumerate(payload.split("\n"), first):

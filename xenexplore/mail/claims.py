@@ -33,7 +33,7 @@ class Claim:
         scenario: the scenario's name as the pasted text has it; ``""``: not said.
         ident: the option's number.
         label: the option's name or label.
-        status: what is said to have come out.
+        status: the outcome that the mail states.
     """
 
     line: int

@@ -1,4 +1,4 @@
-"""A scenario as it stands in a mail: its text, where its lines were, what was said between them."""
+"""A scenario as it stands in a mail: its text, where its lines were, the comments between them."""
 
 from __future__ import annotations
 

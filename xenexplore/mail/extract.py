@@ -26,7 +26,7 @@ _NAME: Final = re.compile(r"\s*name\s*=\s*[\"\u201c\u201d\u201e']([^\"\u201c\u20
 
 
 def excerpts_in(lines: Sequence[BodyLine]) -> list[Excerpt]:
-    """Every scenario in a text, in order; what is no scenario for lack of a title, too.
+    """Every scenario in a text, in order, and each one that lacks a title.
 
     Args:
         lines: of one part of a message, decoded.

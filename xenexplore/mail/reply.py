@@ -61,7 +61,7 @@ class Reply(Shown):
         return text_of(self, unicode=unicode, width=width)
 
     def as_json(self) -> dict[str, object]:
-        """Whom it answers, both outcomes, and where they part."""
+        """Its addressee, both outcomes, and the first step that differs."""
         return {
             "to": self.letter.sender,
             "in_reply_to": self.letter.message_id,

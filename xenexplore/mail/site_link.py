@@ -5,8 +5,9 @@ from __future__ import annotations
 from xenexplore.mail.reply import Reply
 from xenexplore.scenario.library.builtin import builtin_names
 from xenexplore.scenario.model.scenario import Scenario
+from xenexplore.scenario.run.address import site_address
 from xenexplore.scenario.run.runner import options_of
-from xenexplore.scenario.text.links import Link, encode_link
+from xenexplore.scenario.text.links import Link
 from xenexplore.scenario.text.writer import write_scenario
 
 __all__ = ["site_link"]
@@ -31,6 +32,4 @@ def site_link(site: str, answer: Reply, scenario: Scenario, named: str) -> str:
         if known
         else Link(text=write_scenario(scenario), option=label, step=step)
     )
-    base = site.partition("#")[0]
-    folder = base if base.endswith("/") else base.removesuffix("view.html").rstrip("/") + "/"
-    return f"{folder}view.html{encode_link(link)}"
+    return site_address(site, link)

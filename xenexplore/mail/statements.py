@@ -1,6 +1,6 @@
 """TOML line by line: what a line leaves open, and what mail programs do to what stands in it.
 
-This is no parser: tomllib reads the whole afterwards.  It knows just where strings,
+This is not a parser: tomllib reads the whole afterwards.  It knows just where strings,
 comments and brackets begin and end, after the TOML 1.0.0 specification.
 """
 

@@ -60,7 +60,7 @@ class ThreadEntry:
 
     @property
     def holds(self) -> bool | None:
-        """Whether all that was said still is so; None: nothing was said, or it cannot be run."""
+        """Whether all claims still hold; None: there are none, or the scenario cannot be run."""
         if self.error or not (self.claims or self.expectations):
             return None
         return not self.failed and all(claim.holds for claim in self.claims)

@@ -1,8 +1,8 @@
 """What a file is by how it begins: a format that is read, or one with a way to convert it.
 
 ``FILE`` stands for the file.  Commands were tried with Debian 12's tools; one that we
-had no machine or tool to try with says that it is the manual's.  What is told by its
-first bytes is never taken for raw memory.
+had no machine or tool to try with says that it is the manual's.  What its
+first bytes identify is never taken for raw memory.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class NestedP2m:
 
 
 def _type_of(entry: int) -> P2mType:
-    """p2m_flags_to_type(): an entry of all zeroes is no RAM."""
+    """p2m_flags_to_type(): an entry of all zeroes is not RAM."""
     if not entry & ~_ADDRESS:
         return P2mType.p2m_invalid
     return _TYPES.get(entry >> _TYPE_SHIFT & 0x7F, P2mType.p2m_invalid)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["VALUE_REGISTERS", "FastAbi", "fits"]
 
 VALUE_REGISTERS = ("rsi", "r8", "r9", "r10", "r11", "r12")
-"""reg2 to reg7: what is left for values; RAX is number and result, RDI the sub-op."""
+"""reg2 to reg7 remain for values; RAX is number and result, RDI the sub-op."""
 
 _MAPS = {64: VALUE_REGISTERS, 32: ("ecx", "edx", "esi", "edi", "ebp")}
 """Value registers by the caller's width.  The series leaves 32-bit callers out; theirs are ours:

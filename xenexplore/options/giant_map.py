@@ -60,7 +60,7 @@ class GiantMap(Design):
     summary: ClassVar[str] = (
         "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
         "physical address 0, to the end of RAM; a hole below 4 GiB is registered with it. "
-        "Everything kmalloc() gives is covered by one entry. "
+        "All kmalloc() memory is covered by one entry. "
         "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, "
         "modules and user space stay outside."
     )

@@ -124,8 +124,8 @@ class HapCache(Design):
         "direct-mapped, linear page to guest frame, a read's walk not for writes. The frame is "
         "looked up in the P2M as today. All are dropped at entry and when the call is preempted, "
         "because under HAP Xen sees neither CR3 loads nor INVLPG; lifetime=until-switch keeps them "
-        "until Xen switches the vCPU out, and is unsound. A longer life that is sound needs the "
-        "guest's word, which is what registration is."
+        "until Xen switches the vCPU out, and is unsound. A sound longer lifetime needs "
+        "notification by the guest, which is what registration is."
     )
     asked: ClassVar[Cite] = Cite("ours, after shadow paging's vTLB")
     parameters: ClassVar[tuple[Parameter, ...]] = (

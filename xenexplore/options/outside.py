@@ -133,7 +133,7 @@ def installed_designs() -> Mapping[str, type[Design]]:
     """What installed packages offer, by the designs' names; a broken one is a warning.
 
     Warns:
-        DesignWarning: an entry point does not load, or is no design.
+        DesignWarning: an entry point does not load, or is not a design.
     """
     from importlib.metadata import entry_points
 
@@ -150,7 +150,7 @@ def _loaded(entry: EntryPoint, known: Mapping[str, type[Design]]) -> type[Design
     try:
         kind = entry.load()
         if not (isinstance(kind, type) and issubclass(kind, Design)):
-            raise TypeError(f"{entry.value} is no subclass of xenexplore.Design")  # noqa: TRY301
+            raise TypeError(f"{entry.value} is not a subclass of xenexplore.Design")  # noqa: TRY301
         validate_design(kind)
         if kind.name in known:
             raise TypeError(f"the name {kind.name!r} is another installed design's")  # noqa: TRY301

@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 Chosen: TypeAlias = "str | type[Design] | Design | Variant"
-"""What stands for a variant: text, an option's class, an option with parameters, a variant."""
+"""A variant as given: text, an option's class, an option with parameters, a variant."""
 
 
 def _discovered() -> Iterator[type[Design]]:
@@ -65,7 +65,7 @@ def _number(option: type[Design]) -> int:
 def _by_name(found: list[type[Design]]) -> Mapping[str, type[Design]]:
     for what in ("name", "ident"):
         spelled = [getattr(option, what) for option in found]
-        assert len(set(spelled)) == len(spelled), f"two options have one {what}: {spelled}"
+        assert len(set(spelled)) == len(spelled), f"two options share the {what}: {spelled}"
     return MappingProxyType({option.name: option for option in found})
 
 
@@ -85,7 +85,7 @@ RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
 """What a recorded call of a guest with a P2M is shown under, beside today's interface."""
 
 FOUND = (OPTIONS["giant-map"], REGISTERED, OPTIONS["domain-mode"])
-"""What the findings of all recordings are told of, beside today's interface."""
+"""The designs that the findings of all recordings cover, beside today's interface."""
 
 # No number of an option means anything beyond this: a table of so many entries
 # has one for each page of 4 GiB.
@@ -123,7 +123,7 @@ _offered: dict[str, type[Design]] = {}
 
 
 def offer(design: type[Design]) -> type[Design]:
-    """Let a design's name stand for its class from now on: in texts, lists and the workbench.
+    """Register a design under its name, for texts, lists and the workbench.
 
     Args:
         design: a class; one that is defined again takes the place of the old one.
@@ -220,7 +220,7 @@ def variant(
     Args:
         chosen: text, an option's class, an option with its parameters, or a variant.
         values: parameters besides, by name; they win over those of ``chosen``.
-        label: what to call it; default: the text, or the option's name.
+        label: what to call it; default: the text, or the option's name and ``values``.
         line: line of a scenario's text.
 
     Raises:
@@ -243,7 +243,8 @@ def variant(
     else:
         option, given = option_class(chosen), {}
     pairs = _checked_all(option, {**given, **(values or {})})
-    label = label or variant_text(option.name, pairs if isinstance(chosen, str) else ())
+    told = isinstance(chosen, str) or bool(values)
+    label = label or variant_text(option.name, pairs if told else ())
     return Variant(design=option, label=label, values=pairs, line=line)
 
 

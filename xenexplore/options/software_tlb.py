@@ -64,7 +64,7 @@ class SoftwareTlb(Design):
         Parameter(
             name="register",
             default=(),
-            help="What is registered on every vCPU at the start: directmap, kernel-image, percpu, "
+            help="Registered on every vCPU at the start: directmap, kernel-image, percpu, "
             "stack, buffer:NAME.",
         ),
         *TLB_PARAMETERS,

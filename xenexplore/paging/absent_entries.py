@@ -74,7 +74,7 @@ def absent_entry(os: GuestOs, entry: int) -> AbsentEntry | None:
 def _of_linux(entry: int) -> AbsentEntry:
     """Linux on x86-64, from 4.18 on: swap offsets and PROT_NONE frames are inverted (L1TF).
 
-    A PROT_NONE entry of an older kernel is told by its frame number, whose upper
+    A PROT_NONE entry of an older kernel is recognised by its frame number, whose upper
     bits are then clear.  Types from 23 on are special; their numbers are those of
     a kernel from 5.19 on with memory failure, migration and device memory configured.
 

@@ -44,7 +44,7 @@ PFEC_IMPLICIT = 1 << 18
 
 @dataclass(frozen=True, slots=True, init=False)
 class Access:
-    """What is asked of an address.
+    """Kind of access that a translation is made for.
 
     Attributes:
         pfec: the request as the error-code bits that Xen passes to

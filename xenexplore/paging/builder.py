@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from xenexplore.addr import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, Gfn, Gpa, Gva, is_canonical
@@ -44,6 +45,12 @@ class TableMemory(Protocol):
 def frames_from(first: Gfn) -> Iterator[Gfn]:
     """Frames in a row, without end: where tables may go."""
     return map(Gfn, itertools.count(first.value))
+
+
+# A state finds its plan and rules once: every walk of a run has one of a few.
+@lru_cache(maxsize=256)
+def _state(**registers: object) -> PagingState:
+    return PagingState(**registers)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +156,13 @@ class PageTables:
         wide = self._mode in (Mode.LEVEL4, Mode.LEVEL5)
         cr4 |= CR4_PSE if self._mode is Mode.LEGACY else CR4_PAE
         cr4 |= CR4_LA57 if self._mode is Mode.LEVEL5 else 0
-        return PagingState(
+        return _state(
             cr0=CR0_PG | CR0_PE | (CR0_WP if wp else 0),
             cr3=self.cr3,
             cr4=cr4,
             efer=(EFER_LME | EFER_LMA if wide else 0) | (EFER_NXE if nxe else 0),
             c_bit=self._c_bit,
-            **others,  # type: ignore[arg-type]
+            **others,
         )
 
     def map(
@@ -192,7 +199,7 @@ class PageTables:
         )
 
     def unmap(self, linear: Gva, size: int) -> None:
-        """Remove a range; a superpage that it cuts is split.  What was not mapped is no error.
+        """Remove a range; a superpage that it cuts is split.  Unmapped parts are not an error.
 
         Raises:
             MachineError: a misaligned or non-canonical range.

@@ -6,6 +6,7 @@ Source: Intel SDM vol. 3, 4.3 to 4.5 (tables 4-3 to 4-20); AMD APM vol. 2, 5.3 t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from xenexplore.addr import Gpa
 from xenexplore.errors import MachineError
@@ -165,6 +166,7 @@ class PageTableEntry:
         return " ".join(shown)
 
 
+@lru_cache(maxsize=4096)  # a copy element by element reads the same entries again and again
 def entry_flags(value: int, level: int, mode: Mode, c_bit: int | None = None) -> str:
     """The bits of an entry by name, e.g. ``"P RW US A D"``."""
     return PageTableEntry(value, level, mode, c_bit).flags

@@ -150,7 +150,7 @@ def open_target(
     strict: bool = False,
     limit: int | None = None,
 ) -> ImageTarget:
-    """Open a memory image: a dump or core of any kind that is known, page-table pages, raw memory.
+    """Open a memory image: a dump or core of a known format, page-table pages, raw memory.
 
     What neither the image nor the caller says is assumed, and listed in ``known.assumed``.
 
@@ -175,7 +175,7 @@ def open_target(
         ImageError: it cannot be read, has no such vCPU, lacks registers that
             were not given, knows what ``la57`` was to say, or is incomplete
             and ``strict`` was asked.
-        AddressError: ``cr3`` or ``pkru`` is no such number.
+        AddressError: ``cr3`` or ``pkru`` is out of range.
         OSError: the file cannot be read.
     """
     beside = None if registers is None else fspath(registers)
@@ -205,7 +205,7 @@ def _chosen(image: Image, vcpu: int | None, *, la57: bool | None) -> Registers |
         raise ImageError(
             image.name,
             "--la57" if la57 else "--no-la57",
-            expected="to be told only what the image cannot tell",
+            expected="only values that the image does not state",
             got=f"registers of vCPU {registers.index} that say: {MODE_NAMES[mode]}",
             hint="--mode overrides them",
         )

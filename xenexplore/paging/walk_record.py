@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xenexplore.addr import PAGE_SIZE, Gpa, Gva
-from xenexplore.display import mimebundle_of, pretty, text_of
+from xenexplore.display import mimebundle_of, pretty, svg_of, text_of
 from xenexplore.memory.p2m import as_lookup
 from xenexplore.memory.p2m_types import P2mEntry
 from xenexplore.paging.access import Access, WalkEnd
@@ -63,7 +63,7 @@ class Level:
 
 
 class Walk(NamedTuple):
-    """What one walk read, and how it ended.  Everything else is computed from that.
+    """Entries that one walk read, and its end.  Everything else is computed from these.
 
     Attributes:
         state: registers that it ran under.
@@ -94,6 +94,10 @@ class Walk(NamedTuple):
     def text(self, *, unicode: bool = False) -> str:
         """The walk as text of 72 columns: the answer, then every level."""
         return text_of(self, unicode=unicode)
+
+    def svg(self, *, theme: str = "light") -> str:
+        """The walk as an SVG document, ``"light"`` or ``"dark"``."""
+        return svg_of(self, theme=theme)
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
         return mimebundle_of(self)
@@ -127,7 +131,7 @@ class Walk(NamedTuple):
 
     @property
     def error_code(self) -> int | None:
-        """The page-fault error code, or None if this is no page fault.
+        """The page-fault error code, or None if this is not a page fault.
 
         A frame paged out or shared is Xen's own affair (bits 16 and 17 of
         ``pfec``), and a non-canonical address is a #GP: neither has one.
@@ -166,9 +170,8 @@ class Walk(NamedTuple):
 
     def _levels(self) -> Iterator[Level]:
         plan = self.state.plan
-        table = self.state.cr3 & plan.top_mask
         for place, entry in enumerate(self.entries):
-            offset = self.va >> plan.levels[place].shift & plan.levels[place].mask
+            table, offset = self._place(place)
             number = plan.numbers[place]
             yield Level(
                 number=number,
@@ -179,7 +182,13 @@ class Walk(NamedTuple):
                 flags=entry_flags(entry, number, plan.mode, self.state.c_bit),
                 lookup=self._table_lookup(place) if self._looked_up(place) else None,
             )
-            table = entry & plan.address_mask
+
+    def _place(self, place: int) -> tuple[int, int]:
+        """Address of the table read at a place of the walk, and the entry's offset in it."""
+        plan = self.state.plan
+        above = self.entries[place - 1] & plan.address_mask if place else None
+        table = self.state.cr3 & plan.top_mask if above is None else above
+        return table, self.va >> plan.levels[place].shift & plan.levels[place].mask
 
     def _looked_up(self, place: int) -> bool:
         """Whether the P2M was asked for a table: under shadow paging not for CR3's."""
@@ -208,18 +217,19 @@ class Walk(NamedTuple):
             return
         cite = _AD if self.manner is Manner.XEN else _SDM
         last = len(self.entries) - 1
-        for place, level in enumerate(self._levels()):
+        for place, entry in enumerate(self.entries):
             leaf = place == last
-            if (leaf and not done and not self._led_on) or self._unmarked(level.number):
+            number = self.state.plan.numbers[place]
+            if (leaf and not done and not self._led_on) or self._unmarked(number):
                 continue
             bits = _A | (_D if leaf and done and self.access.write else 0)
-            if level.entry | bits != level.entry:
+            if entry | bits != entry:
                 yield PteUpdate(
                     cite=cite,
-                    level=level.number,
-                    entry_at=level.entry_at,
-                    before=level.entry,
-                    after=level.entry | bits,
+                    level=number,
+                    entry_at=Gpa(sum(self._place(place))),
+                    before=entry,
+                    after=entry | bits,
                 )
 
     @property
@@ -287,7 +297,7 @@ class Walk(NamedTuple):
             yield self.fault
 
     def record_on(self, recorder: Recorder) -> None:
-        """Add every step to a recorder, under whatever is open there."""
+        """Add every step to a recorder, under the step that is open there."""
         for step in self._steps():
             recorder.add(step)
 

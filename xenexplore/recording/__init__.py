@@ -1,4 +1,4 @@
-"""Real hypercall recordings: the format, reader, writer, what they hold, and what explains them.
+"""Recordings of real hypercalls: format, reader, writer, contents, explanation.
 
 See format/FORMAT.md and data/PROVENANCE.md beside this file.
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xenexplore.render.text.box import in_boxes
-from xenexplore.render.web.page import folded_html, picture_html, text_html
+from xenexplore.render.web.still import folded_html, picture_html, text_html
 
 __all__ = ["DISPLAYS", "Display", "mimebundle_of", "svg_of", "text_of"]
 
@@ -24,7 +24,8 @@ class Display:
     Attributes:
         text: the value as text; takes ``unicode`` where ``draws`` says so.
         svg: the value as a picture, or ``""``.
-        html: the value as tables of HTML, or ``""``: its picture, or its text.
+        html: the value as tables of HTML, its picture beside them in the bundle; or ``""``:
+            HTML is made of its picture, or else of its text.
         draws: whether the text has lines that box characters can draw by themselves.
     """
 
@@ -34,7 +35,9 @@ class Display:
     draws: bool = False
 
 
-_SHEET = Display("text.sheet:sheet_text", html="web.sheet_html:sheet_html")
+_SHEET = Display(
+    "text.sheet:sheet_text", svg="svg.sheet:sheet_svg", html="web.sheet_html:sheet_html"
+)
 
 DISPLAYS: dict[str, Display] = {
     "scenario.run.trace:Trace": Display(
@@ -51,7 +54,9 @@ DISPLAYS: dict[str, Display] = {
     "scenario.run.matrix:Matrix": Display("text.matrix:matrix_text"),
     "scenario.trial.trial:Trial": Display("text.trial:trial_text"),
     "options.registry:OptionList": Display("text.options:list_text", draws=True),
-    "paging.walk_record:Walk": Display("text.walk:walk_text"),
+    "paging.walk_record:Walk": Display(
+        "text.walk:walk_text", svg="svg.sheet:sheet_svg", html="web.sheet_html:sheet_html"
+    ),
     "paging.image_target:ImageTarget": Display("text.image:target_text"),
     "paging.batch.address_space:AddressSpace": Display("text.runs:address_space_text"),
     "hypercalls.catalogue.entries:SubOp": Display(
@@ -112,13 +117,15 @@ def svg_of(shown: object, **how: Any) -> str:
 def mimebundle_of(shown: object) -> dict[str, str]:
     """Text, and HTML that survives where nothing is trusted and no kernel runs.
 
-    A picture is an ``<img>`` that carries its SVG; its text is folded away beside it.
+    A picture is an ``<img>`` that carries its SVG; its text is folded away beside it.  What has
+    tables of HTML has its picture as ``image/svg+xml``, for readers that show no HTML.
     """
     display, text = _display(shown), text_of(shown)
+    if display.html:
+        bundle = {"text/plain": text, "text/html": str(_renderer(display.html)(shown))}
+        return bundle | ({"image/svg+xml": _bare(svg_of(shown))} if display.svg else {})
     if display.svg:
         html = picture_html(_bare(svg_of(shown)), repr(shown)) + folded_html(text)
-    elif display.html:
-        html = str(_renderer(display.html)(shown))
     else:
         html = text_html(text)
     return {"text/plain": text, "text/html": html}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.addr import Gfn, Gpa, Gva
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.placement import buffers as placed
 from xenexplore.hypercalls.structs import Structs, structs_for
@@ -17,7 +17,7 @@ from xenexplore.session.values import checked_pairs, field_paths
 __all__ = ["Buffer"]
 
 
-class Buffer(Shown):
+class Buffer(Pictured):
     r"""A buffer in a guest's memory, as :meth:`Guest.buffer` places it.
 
     Where it has a struct of Xen's public headers (those of the release that the guest runs
@@ -51,7 +51,7 @@ class Buffer(Shown):
 
     @property
     def name(self) -> str:
-        """What the session's text calls it."""
+        """Name in the session's text."""
         return self._name
 
     @property
@@ -68,7 +68,7 @@ class Buffer(Shown):
 
     @property
     def spec(self) -> BufferSpec:
-        """What the session's text says of it."""
+        """Its description in the session's text."""
         return self._guest._spec_of(self._name)
 
     @property
@@ -103,7 +103,7 @@ class Buffer(Shown):
 
     @property
     def vcpu(self) -> int:
-        """The vCPU that it belongs to (stack, per-CPU), or was placed from."""
+        """The vCPU that it belongs to (stack, per-CPU), or that placed it."""
         return self.placed.vcpu
 
     @property
@@ -244,7 +244,7 @@ class Buffer(Shown):
             at = self.spec.contents.at + key * size
             number = value if isinstance(value, int) else getattr(value, "value", None)
             if not isinstance(number, int) or not 0 <= number < 1 << 8 * size:
-                raise MachineError(f"{value!r} is no {self.struct} of {size} bytes")
+                raise MachineError(f"{value!r} is not a {self.struct} of {size} bytes")
             self.write(number.to_bytes(size, "little"), at)
         else:
             raise MachineError("set a field by its path, an element by its index, bytes by write()")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.guest.spec import no_such
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.state import GuestState
@@ -12,7 +12,7 @@ from xenexplore.session.state import GuestState
 __all__ = ["Buffers"]
 
 
-class Buffers(Mapping[str, Buffer], Shown):
+class Buffers(Mapping[str, Buffer], Pictured):
     """A guest's buffers by name, in the order in which they were placed."""
 
     __slots__ = ("_guest",)

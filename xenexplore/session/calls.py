@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 
 from xenexplore.errors import CatalogueError, MachineError
@@ -13,10 +14,11 @@ from xenexplore.scenario.model.call_names import canonical_name, find_call, op_a
 from xenexplore.scenario.model.values import Pairs
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_value
 from xenexplore.session.xen_state import XenState
 
-__all__ = ["Calls", "named_call"]
+__all__ = ["Calls", "calls_of", "named_call"]
 
 
 def named_call(
@@ -48,6 +50,11 @@ class _Named:
         self._family = family
         self._op = op
         self.__doc__ = _about(family, op)
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        names = (*_taken(family), "vcpu", "user", "cpl", "preempt", "purge_between")
+        self.__signature__ = inspect.Signature(
+            [inspect.Parameter(name, keyword, default=None) for name in dict.fromkeys(names)]
+        )
 
     def __call__(self, **how: object) -> Trace:
         return self._call(**how)
@@ -69,14 +76,17 @@ class _Named:
         name = canonical_name(self._family, self._op)
         if self._op is None and self._family.ops:
             return f"<{name}: {len(self._family.ops)} sub-ops>"
-        selector = op_argument(self._family)
-        takes = ", ".join(a.name for a in self._family.args if a.name != selector)
-        return f"<{name}({takes})>"
+        return f"<{name}({', '.join(_taken(self._family))})>"
+
+
+def _taken(family: Family) -> tuple[str, ...]:
+    """Names of the arguments that a call is given; the sub-op is in the hypercall's name."""
+    selector = op_argument(family)
+    return tuple(one.name for one in family.args if one.name != selector)
 
 
 def _about(family: Family, op: SubOp | None) -> str:
-    selector = op_argument(family)
-    takes = ", ".join(a.name for a in family.args if a.name != selector)
+    takes = ", ".join(_taken(family))
     return f"{canonical_name(family, op)}: hypercall {family.number}; arguments: {takes or 'none'}"
 
 
@@ -148,16 +158,26 @@ class Calls:
             if family.name.isidentifier()
         ]
 
-    def __getattr__(self, name: str) -> _Named:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        for family in families(self._xen.guest.release):
-            if family.name == name:
-                return _Named(self.__call__, family, None)
-        raise AttributeError(str(no_such("hypercall", name, dir(self))))
-
     def __repr__(self) -> str:
         return '<xen.hypercall("event_channel_op send", arg=..., vcpu=0)>'
+
+
+def calls_of(xen: XenState) -> Calls:
+    """The hypercalls of Xen's release, each an attribute: the completer looks at these."""
+    return _with_families(xen.guest.release)(xen)
+
+
+@functools.cache
+def _with_families(release: str) -> type[Calls]:
+    members = {family.name: _named(family) for family in families(release)}
+    return type("Calls", (Calls,), {"__slots__": (), "__doc__": Calls.__doc__, **members})
+
+
+def _named(family: Family) -> tabbed[Calls, _Named]:
+    def get(calls: Calls) -> _Named:
+        return _Named(calls.__call__, family, None)
+
+    return tabbed(get)
 
 
 def _points(preempt: Iterable[int]) -> tuple[int, ...]:

@@ -9,18 +9,16 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from xenexplore.addr import Gva
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import GuestSpec, no_such
 from xenexplore.hypercalls.releases import DEFAULT, release_of
 from xenexplore.paging import READ, Access, Manner, Walk, walk
-from xenexplore.scenario.library.builtin import find_scenario
 from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.text.load_guest import parse_size
-from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.buffers import Buffers
 from xenexplore.session.machine import SessionMachine
@@ -30,6 +28,7 @@ from xenexplore.session.page_tables import PageTablesView
 from xenexplore.session.places import Places
 from xenexplore.session.regions import Regions
 from xenexplore.session.state import GuestState
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_frames
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ __all__ = ["Guest"]
 _ABOUT = About(name="session", title="A session at the prompt")
 
 
-class Guest(GuestState, Shown):
+class Guest(GuestState, Pictured):
     """A guest: its memory, page tables, P2M, vCPUs and buffers, to look at and to change.
 
     What is done to it is kept, so that the session can be written as a scenario and mailed.
@@ -69,7 +68,7 @@ class Guest(GuestState, Shown):
     >>> Guest("linux", memry="1 GiB")
     Traceback (most recent call last):
     ...
-    xenexplore.errors.MachineError: no choice of a guest 'memry': expected one of xen, type, \
+    xenexplore.errors.MachineError: no property of a guest 'memry': expected one of xen, type, \
 memory, vcpus, encryption, p2m_order, la57, gib_pages, smap, pti, paging, seed, image; \
 did you mean 'memory'?
     """
@@ -107,6 +106,9 @@ did you mean 'memory'?
         >>> list(guest.buffers), len(guest.pending)
         (['stack'], 1)
         """
+        from xenexplore.scenario.library.builtin import find_scenario  # not needed to build one
+        from xenexplore.scenario.text.loader import parse_scenario
+
         if isinstance(scenario, str):
             is_text = "\n" in scenario
             scenario = parse_scenario(scenario) if is_text else find_scenario(scenario)
@@ -128,10 +130,9 @@ did you mean 'memory'?
 
         Raises:
             ImageError: the image cannot be read or does not say where its page tables are.
-            MachineError: it is no image of a 64-bit guest of this type.
+            MachineError: it is not an image of a 64-bit guest of this type.
             OSError: the file cannot be opened.
         """
-        # Imported here: a guest that is built needs no reader of images.
         from xenexplore.guest.image_machine import image_spec
 
         return cls(image_spec(file, **keywords))
@@ -174,32 +175,32 @@ did you mean 'memory'?
             row = find_row(read, call, domain=domain)
         return cls.from_scenario(to_scenario(read, row))
 
-    @property
+    @tabbed
     def buffer(self) -> Places:
         """Place a buffer: ``guest.buffer("stack", struct="evtchn_send", port=5)``."""
         return Places(self)
 
-    @property
+    @tabbed
     def buffers(self) -> Buffers:
         """Its buffers by name."""
         return Buffers(self)
 
-    @property
+    @tabbed
     def regions(self) -> Regions:
         """Its kernel's linear address space."""
         return Regions(self.domain.layout)
 
-    @property
+    @tabbed
     def p2m(self) -> P2mView:
-        """Guest frames to machine frames; a PV guest has none that a look-up goes through."""
+        """Guest frames to machine frames; a PV guest has none."""
         return P2mView(self)
 
-    @property
+    @tabbed
     def page_tables(self) -> PageTablesView:
         """Its page tables, entry by entry, to read and to change."""
         return PageTablesView(self)
 
-    @property
+    @tabbed
     def memory(self) -> MemoryView:
         """Its memory by guest-physical address; ``guest.memory.as_xen`` is what Xen reads."""
         return MemoryView(self)
@@ -243,7 +244,7 @@ did you mean 'memory'?
         return walk(reader, state, va, access, Manner.XEN if by == "xen" else Manner.CPU)
 
     def remap(self, buffer: Buffer | str, frames: Any = None) -> Buffer:
-        """Map other frames at a buffer's address; nothing is copied, and Xen is not told.
+        """Map other frames at a buffer's address; nothing is copied, and Xen is not notified.
 
         Args:
             buffer: which.
@@ -297,7 +298,7 @@ did you mean 'memory'?
         return self._on(buffer, lambda name: records.SetP2mType(buffer=name, type=str(type)))
 
     def run_on(self, vcpu: int, process: str) -> None:
-        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not told.
+        """Let a vCPU run a process: another CR3 and kernel stack; Xen is not notified.
 
         Args:
             vcpu: which.
@@ -338,7 +339,7 @@ def _checked(choices: Mapping[str, object]) -> dict[str, Any]:
     given = dict(choices)
     for name in given:
         if name not in known:
-            raise no_such("choice of a guest", name, known)
+            raise no_such("property of a guest", name, known)
     if "memory" in given:
         size = parse_size(given["memory"])
         if size is None:

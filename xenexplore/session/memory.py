@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Self
 
 from xenexplore.addr import PAGE_SIZE, Gfn, Gpa, split_pages
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.scenario.model.prompt_actions import Write
 from xenexplore.scenario.model.scenario import Contents
 from xenexplore.session.buffer import Buffer
 from xenexplore.session.state import GuestState
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_gpa
 
 __all__ = ["MemoryBytes", "MemoryView"]
@@ -18,7 +19,7 @@ __all__ = ["MemoryBytes", "MemoryView"]
 _MOST = 1 << 20
 
 
-class MemoryBytes(bytes, Shown):
+class MemoryBytes(bytes, Pictured):
     """Bytes of a guest's memory; as text a hex dump.
 
     Attributes:
@@ -46,7 +47,7 @@ class MemoryBytes(bytes, Shown):
         return repr(self)
 
 
-class MemoryView(Shown):
+class MemoryView(Pictured):
     """``guest.memory[gpa : gpa + 16]``, ``guest.memory[buffer]``; writable, as the guest.
 
     ``guest.memory.as_xen[...]`` is the same as Xen reads it: the ciphertext, where a page is
@@ -65,7 +66,7 @@ class MemoryView(Shown):
         self._guest = guest
         self.reader = reader
 
-    @property
+    @tabbed
     def as_xen(self) -> MemoryView:
         """The same memory as Xen reads it."""
         return MemoryView(self._guest, "xen")

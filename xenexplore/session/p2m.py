@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xenexplore.addr import Gfn, Gpa, Mfn
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.memory import P2mType
 from xenexplore.memory.p2m import P2M_SIZES
@@ -16,7 +16,7 @@ __all__ = ["P2mFrame", "P2mRange", "P2mView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class P2mFrame(Shown):
+class P2mFrame(Pictured):
     """What the P2M says of one guest frame.
 
     Attributes:
@@ -57,7 +57,7 @@ class P2mRange:
     order: int
 
 
-class P2mView(Shown):
+class P2mView(Pictured):
     """``guest.p2m[gfn]``: what the P2M maps a guest frame to; as text its runs.
 
     >>> import xenexplore as xe
@@ -75,7 +75,7 @@ class P2mView(Shown):
         domain = self._guest.domain
         if not domain.spec.has_p2m:
             raise MachineError(
-                "a PV guest has no P2M that a look-up goes through: its tables hold machine frames"
+                "a PV guest has no P2M to look anything up in: its tables hold machine frames"
             )
         gfn = Gfn(frame.value >> 12) if isinstance(frame, Gpa) else as_gfn(frame)
         entry = domain.memory.p2m.entry(gfn.value)

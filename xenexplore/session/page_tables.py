@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from xenexplore.addr import Gfn, Gpa, Gva
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.paging import PageTableEntry
@@ -34,7 +34,7 @@ _WIDE = 1 << 64
 _PAGE_BITS = 0x000F_FFFF_FFFF_F000
 
 
-class TableEntry(Shown):
+class TableEntry(Pictured):
     """One page-table entry, live: reading a bit reads guest memory, setting one writes it.
 
     Bits are attributes: ``present``, ``writable``, ``user``, ``accessed``, ``dirty``,
@@ -176,7 +176,7 @@ class TableEntry(Shown):
         return f"<TableEntry {where} for {self.va.hex()}: {entry.value:#x} ({entry.flags})>"
 
 
-class PageTablesView(Shown):
+class PageTablesView(Pictured):
     """``guest.page_tables.entry(va, level)``; as text the address spaces and their roots."""
 
     __slots__ = ("_guest",)

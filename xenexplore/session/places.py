@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
+import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xenexplore.addr import Gva, parse_address
 from xenexplore.errors import MachineError
 from xenexplore.guest.placement.buffers import KINDS
 from xenexplore.guest.spec import no_such
+from xenexplore.hypercalls.structs import structs_for
 from xenexplore.scenario.model.scenario import BufferSpec, Contents
 from xenexplore.scenario.model.values import Elements
 from xenexplore.session.buffer import Buffer
@@ -35,7 +36,8 @@ class Places:
     """Places buffers in one guest's memory.
 
     ``guest.buffer("stack", struct="evtchn_send", port=5)``; tab after ``guest.buffer.`` lists
-    the places of the guest's kernel: ``guest.buffer.stack(struct="evtchn_send", port=5)``.
+    the places of the guest's kernel, and after a place the structs:
+    ``guest.buffer.stack.evtchn_send(port=5)``.
 
     >>> import xenexplore as xe
     >>> guest = xe.Guest("unikernel")
@@ -46,20 +48,13 @@ class Places:
 one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
     """
 
-    __slots__ = ("_guest",)
-
     def __init__(self, guest: GuestState) -> None:
         self._guest = guest
+        # Attributes of its own, and no __getattr__: the completer looks at these.
+        vars(self).update((place, _Place(self, place)) for place in guest.domain.kinds)
 
     def __dir__(self) -> list[str]:
         return list(self._guest.domain.kinds)
-
-    def __getattr__(self, place: str) -> Callable[..., Buffer]:
-        if place not in self._guest.domain.kinds:
-            raise AttributeError(str(self._no_place(place)))
-        made = functools.partial(self.__call__, place)
-        made.__doc__ = f"Place a buffer in {KINDS[place]}; see Guest.buffer."
-        return made
 
     def __repr__(self) -> str:
         return f"<Places of {self._guest.spec.kernel}: {', '.join(self._guest.domain.kinds)}>"
@@ -150,6 +145,54 @@ one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
         while (found := stem if number == 1 else f"{stem}-{number}") in taken:
             number += 1
         return found
+
+
+class _Place:
+    """``guest.buffer.stack``: puts buffers there; its attributes are the structs."""
+
+    def __init__(self, places: Places, place: str) -> None:
+        self._places = places
+        self._place = place
+        self.__doc__ = f"Place a buffer in {KINDS[place]}; see Guest.buffer."
+
+    def __call__(self, length: int | None = None, **how: Any) -> Buffer:
+        return self._places(self._place, length, **how)
+
+    def __dir__(self) -> list[str]:
+        release = self._places._guest.release
+        names = structs_for("x86_64", release).names()
+        return [name for name in names if name.isidentifier()]
+
+    def __getattr__(self, struct: str) -> _Struct:
+        release = self._places._guest.release
+        if struct.startswith("_") or not field_paths(known_struct(struct, release), release):
+            raise AttributeError(struct)
+        return _Struct(self, struct, field_paths(struct, release))
+
+    def __repr__(self) -> str:
+        return f'<guest.buffer("{self._place}", struct=..., ...)>'
+
+
+class _Struct:
+    """``guest.buffer.stack.evtchn_send``: puts that struct there; its fields are keywords."""
+
+    def __init__(self, place: _Place, struct: str, paths: tuple[str, ...]) -> None:
+        self._place = place
+        self._struct = struct
+        self.__doc__ = f"Place a struct {struct}; fields: {', '.join(paths)}."
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        names = [name for path in paths if (name := path.replace(".", "__")).isidentifier()]
+        fields = [inspect.Parameter(name, keyword, default=0) for name in names]
+        others = [inspect.Parameter(name, keyword, default=None) for name in _KEYWORDS[4:-2]]
+        taken = dict(zip(names, fields, strict=True))
+        taken |= {one.name: one for one in others if one.name not in taken}
+        self.__signature__ = inspect.Signature(list(taken.values()))
+
+    def __call__(self, **values: Any) -> Buffer:
+        return self._place(struct=self._struct, **values)
+
+    def __repr__(self) -> str:
+        return f"<struct {self._struct}{self.__signature__}>"
 
 
 def _linear(address: Any) -> Gva | None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import overload
 
 from xenexplore.addr import Gva
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.guest.layout.regions import Layout, Region, RegionKind
 from xenexplore.guest.spec import no_such
 
 __all__ = ["Regions"]
 
 
-class Regions(Sequence[Region], Shown):
+class Regions(Sequence[Region], Pictured):
     """Regions in order of address, holes among them.
 
     ``regions["vmalloc"]`` is a region by name (tab lists the names), ``regions.find(va)``

@@ -13,6 +13,7 @@ from xenexplore.scenario.model import action_records as records
 from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import BufferSpec
 from xenexplore.session.machine import SessionMachine
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_value
 
 __all__ = ["GuestState"]
@@ -28,7 +29,7 @@ class GuestState:
         """The model's own guest object, as it is now."""
         return self._machine.domain
 
-    @property
+    @tabbed
     def spec(self) -> GuestSpec:
         """What it was built from."""
         return self.domain.spec
@@ -43,7 +44,7 @@ class GuestState:
         """Its vCPUs, as they are now."""
         return tuple(self.domain.vcpus)
 
-    @property
+    @tabbed
     def processes(self) -> Mapping[str, Process]:
         """Its processes made so far, by name; :meth:`run_on` makes one."""
         return self.domain.processes

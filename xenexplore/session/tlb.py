@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import overload
 
 from xenexplore.addr import Gpa, Gva, split_pages
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.hypervisor.registered import RegisteredBuffers
 from xenexplore.scenario.model.action_records import Insert, Lookup, Purge, Register
@@ -21,7 +21,7 @@ from xenexplore.tlb.history import ShownEntry, registered_at
 __all__ = ["RegisteredEntry", "TlbSteps", "VcpuTlb", "VcpuTlbs"]
 
 
-class TlbSteps(tuple[Step, ...], Shown):
+class TlbSteps(tuple[Step, ...], Pictured):
     """What came of one operation on a table: one step for each piece, in order."""
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class TlbSteps(tuple[Step, ...], Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class RegisteredEntry(Shown):
+class RegisteredEntry(Pictured):
     """A registered range as it is now.
 
     Attributes:
@@ -78,7 +78,7 @@ class RegisteredEntry(Shown):
         return f"<slot {self.slot}{name}: {where}, {self.size:#x} bytes, {self.hits} hits{stale}>"
 
 
-class VcpuTlb(Sequence[RegisteredEntry], Shown):
+class VcpuTlb(Sequence[RegisteredEntry], Pictured):
     """The table of registered buffers that is searched in a vCPU's name.
 
     >>> import xenexplore as xe
@@ -110,7 +110,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
 
     @property
     def capacity(self) -> int | None:
-        """Slots; None: as many as are asked for."""
+        """Slots; None: unlimited."""
         return self._held.tables.table(self.vcpu).capacity
 
     @property
@@ -213,11 +213,11 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
         is_global: bool = False,
         label: str = "",
     ) -> TlbInsert:
-        """Register an exact range, whether it is right or not.
+        """Register an exact range, correct or not.
 
         Args:
             va: first linear address.
-            pa: guest-physical address that it is said to stand for.
+            pa: guest-physical address that it maps to.
             size: bytes.
             is_global: declared the same in every address space.
             label: a name for people.
@@ -290,27 +290,10 @@ class VcpuTlb(Sequence[RegisteredEntry], Shown):
         return f"<TLB of {whose}: {count}{slots} {'entry' if count == 1 else 'entries'}{tail}>"
 
 
-class VcpuTlbs(Sequence[VcpuTlb], Shown):
+class VcpuTlbs(tuple[VcpuTlb, ...], Pictured):
     """``xen.tlb``: one table of registered buffers for each vCPU."""
 
-    __slots__ = ("_xen",)
-
-    def __init__(self, xen: XenState) -> None:
-        self._xen = xen
-
-    @overload
-    def __getitem__(self, vcpu: int) -> VcpuTlb: ...
-    @overload
-    def __getitem__(self, vcpu: slice) -> Sequence[VcpuTlb]: ...
-    def __getitem__(self, vcpu: int | slice) -> VcpuTlb | Sequence[VcpuTlb]:
-        if isinstance(vcpu, slice):
-            return [self[one] for one in range(len(self))[vcpu]]
-        if not 0 <= vcpu < len(self):
-            raise IndexError(f"no vCPU {vcpu}: the guest has {len(self)}, from 0")
-        return VcpuTlb(self._xen, vcpu)
-
-    def __len__(self) -> int:
-        return self._xen.guest.spec.vcpus
+    __slots__ = ()
 
     def _ipython_key_completions_(self) -> list[int]:
         return list(range(len(self)))

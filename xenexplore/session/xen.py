@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.errors import MachineError
 from xenexplore.guest.spec import no_such
 from xenexplore.hypercalls.releases import release_of
@@ -22,11 +22,12 @@ from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
-from xenexplore.session.calls import Calls, named_call
+from xenexplore.session.calls import Calls, calls_of, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.on_release import on_release
-from xenexplore.session.tlb import VcpuTlbs
+from xenexplore.session.tabbed import tabbed
+from xenexplore.session.tlb import VcpuTlb, VcpuTlbs
 from xenexplore.session.xen_state import XenState
 
 __all__ = ["Xen"]
@@ -34,7 +35,7 @@ __all__ = ["Xen"]
 _ENTRY = 64
 
 
-class Xen(XenState, Shown):
+class Xen(XenState, Pictured):
     """Xen under one of the designs, with a guest that is running on it.
 
     Making one boots the guest again: its buffers are placed, and what it did by itself so far is
@@ -77,7 +78,7 @@ class Xen(XenState, Shown):
         **parameters: object,
     ) -> None:
         if not isinstance(guest, Guest):
-            raise MachineError(f"{guest!r} is no guest: make one with xe.Guest('linux')")
+            raise MachineError(f"{guest!r} is not a guest: make one with xe.Guest('linux')")
         self.guest = guest
         past = guest._machine
         chosen = _design(design, past.base, parameters)
@@ -89,10 +90,10 @@ class Xen(XenState, Shown):
         self._machine = SessionMachine(base, chosen, done)
         guest._machine = self._machine
 
-    @property
+    @tabbed
     def hypercall(self) -> Calls:
         """Make a hypercall: ``xen.hypercall("event_channel_op send", arg=send)``."""
-        return Calls(self)
+        return calls_of(self)
 
     def multicall(
         self,
@@ -152,7 +153,7 @@ class Xen(XenState, Shown):
     def register_runstate(
         self, area: Buffer, argument: Buffer, *, subject: int = 0, vcpu: int = 0
     ) -> Trace:
-        """VCPUOP_register_runstate_memory_area, or what the design has in its place.
+        """VCPUOP_register_runstate_memory_area, or the design's equivalent.
 
         Args:
             area: the runstate area, 48 bytes.
@@ -190,7 +191,7 @@ class Xen(XenState, Shown):
         return self._perform(action, "a 32-bit caller calls populate_physmap")
 
     def replay(self, count: int | None = None) -> Trace:
-        """Do what the guest's scenario or recording has not done yet.
+        """Perform the pending actions of the guest's scenario or recording.
 
         Args:
             count: how many actions; None: all.
@@ -206,7 +207,7 @@ class Xen(XenState, Shown):
         return self.trace
 
     def undo(self) -> ActionSpec | None:
-        """Take the last action back, the guest's or Xen's; returns it, or None."""
+        """Undo the last action, the guest's or Xen's; returns it, or None."""
         return self._live().undo()
 
     def watch(self, told: Callable[[int], None]) -> None:
@@ -219,7 +220,7 @@ class Xen(XenState, Shown):
         """
         self._machine.watch(told)
 
-    @property
+    @tabbed
     def tlb(self) -> VcpuTlbs:
         """Registered buffers, by vCPU: ``xen.tlb[0]``.
 
@@ -227,20 +228,20 @@ class Xen(XenState, Shown):
             MachineError: the design has none.
         """
         self._registered()
-        return VcpuTlbs(self)
+        return VcpuTlbs(VcpuTlb(self, vcpu) for vcpu in range(self.guest.spec.vcpus))
 
-    @property
+    @tabbed
     def trace(self) -> Trace:
-        """Everything so far: set-up, registrations, calls, what the guest did meanwhile."""
+        """The session so far: set-up, registrations, calls, actions of the guest."""
         return self._machine.trace()
 
-    @property
+    @tabbed
     def outcome(self) -> Outcome:
-        """The verdict over everything so far."""
+        """The verdict on the session so far."""
         return self.trace.outcome
 
     def scenario(self, name: str = "", title: str = "") -> Scenario:
-        """The session as a scenario; its text replays it, byte for byte the same trace.
+        """The session as a scenario; its text replays to the same trace, byte for byte.
 
         Args:
             name: what to call it from now on: small letters, digits, dashes.
@@ -254,7 +255,7 @@ class Xen(XenState, Shown):
 
     @property
     def actions(self) -> tuple[ActionSpec, ...]:
-        """What has been done so far, as the scenario has it."""
+        """The actions so far, as in the scenario."""
         return tuple(self._machine.actions)
 
     def __dir__(self) -> list[str]:

@@ -17,7 +17,7 @@ _ABOUT = """<h1>About this site</h1>
 <div class="prose"><p>xenexplore {version} is a model of how Xen finds the buffers that hypercalls
 pass, today and under the designs that were proposed on xen-devel in September 2022. Each run was
 computed by the model; each step names the source that it follows: a file and symbol of Xen, a
-manual, or a mail. What is ours and was not said by a reviewer is marked so.</p>
+manual, or a mail. What is ours, and not a reviewer's statement, is marked as ours.</p>
 <h2>Links for a mail</h2>
 <p>Every view has its address, down to the step:
 <code>view.html#s=wrong-vcpu&amp;o=software-tlb&amp;step=5</code>
@@ -32,7 +32,10 @@ asked of another host; links to the list's archive are followed only when they a
 <p>Every view has a command that prints it as text of 72 columns (<code>xenexplore run
 wrong-vcpu --option software-tlb</code>), draws it, or writes it as one file; and a line of Python
 for JupyterLab. "Save as one file" gives the file that <code>xenexplore html</code> writes, which
-opens without a server.</p></div>"""
+opens without a server.</p>
+<h2>Taking part</h2>
+<p><a href="contributing.html">CONTRIBUTING</a> says how a design, a scenario, a hypercall or a view
+is added, and which test fails first.</p></div>"""
 _LIVE = """<h2>Edit and run</h2>
 <p>"Edit and run" beside a view opens the scenario's text. The model itself runs it, in this
 browser (engine: <a href="engine/NOTICE.txt">Pyodide</a>). "Copy link" then carries the whole text

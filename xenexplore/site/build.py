@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from xenexplore import __version__
 from xenexplore.errors import ScenarioError
+from xenexplore.hypercalls.releases import RELEASES
 from xenexplore.options.registry import OPTIONS
 from xenexplore.recording.format.stream import BUILT_INS
 from xenexplore.render.web.page import web_module, web_style
@@ -21,9 +21,13 @@ from xenexplore.scenario.library.builtin import builtin_names, find_text
 from xenexplore.scenario.text.loader import parse_scenario
 from xenexplore.site.about_page import about_page, scenario_list
 from xenexplore.site.answers import answers
-from xenexplore.site.catalogue_pages import catalogue_pages
+from xenexplore.site.api_pages import api_page
+from xenexplore.site.catalogue_pages import ReleaseEntry, catalogue_pages, catalogue_release
+from xenexplore.site.contributing_page import contributing_page
 from xenexplore.site.design_pages import design_list, design_page
 from xenexplore.site.folder import MARK, SCHEMA, new_folder
+from xenexplore.site.jobs import Job, Progress, done_jobs
+from xenexplore.site.notebook_pages import notebook_files, notebook_list, notebooks
 from xenexplore.site.question_pages import front_page, question_page
 from xenexplore.site.recording_pages import recording_list, recording_pages
 from xenexplore.site.runs import ScenarioFacts, packed, scenario_files
@@ -31,12 +35,12 @@ from xenexplore.site.view_page import one_file_template, view_page
 
 __all__ = ["SiteSize", "build_site"]
 
-Progress = Callable[[int, int, str], None]
-"""Called with (done, of how many, what was done)."""
-
 #: Files of the live half, as they are to lie in the site: names and bytes.
 Engine = Mapping[str, bytes]
-_ASSETS: Final = ("catalogue.js", "front.js", "links.js", "site.css", "site.js", "view.js")
+_ASSETS: Final = (
+    "catalogue.js", "front.js", "links.js", "notebook.js", "runs.js", "share.js",
+    "site.css", "site.js", "view.js",
+)  # fmt: skip
 _LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 
 
@@ -64,6 +68,7 @@ def build_site(
     limit: int | None = None,
     builtins: Sequence[str] | None = None,
     recordings: Sequence[str] = BUILT_INS,
+    books: Iterable[Path] | None = None,
     engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> SiteSize:
@@ -71,10 +76,11 @@ def build_site(
 
     Args:
         folder: where; new, empty, or a site that was made before.
-        scenarios: files of one's own, besides the built-ins.
+        scenarios: the user's files, in addition to the built-ins.
         limit: most bytes of such a file; None for 4 MiB.
         builtins: names of built-in scenarios; None: all of them.
         recordings: names of recordings.
+        books: saved notebooks; None: those that are shipped.
         engine: the files of the live half (:mod:`xenexplore.site.engine`), or None.
         progress: told of each part that is done.
 
@@ -84,14 +90,17 @@ def build_site(
     """
     texts = [find_text(name) for name in (builtin_names() if builtins is None else builtins)]
     texts += [find_text(name, limit=limit) for name in scenarios]
-    _check_names(texts)
+    names = _names(texts)
+    books = notebooks() if books is None else list(books)
     with new_folder(Path(folder)) as made:
-        facts, listed, files = _computed(texts, recordings, progress)
-        files |= _pages(facts, listed, live=engine is not None)
+        parts = _computed(texts, names, recordings, books, progress)
+        files = dict(parts.files)
+        live = engine is not None
+        files |= {place: text.encode() for place, text in _pages(parts, live=live)}
         files |= _assets(engine)
         files["sw.js"] = _keeper(files)
-        runs = sum(len(one.runs) for one in facts)
-        about = {"schema": SCHEMA, "version": __version__, "runs": runs, "live": engine is not None}
+        runs = sum(len(one.runs) for one in parts.scenarios)
+        about = {"schema": SCHEMA, "version": __version__, "runs": runs, "live": live}
         files[MARK] = json.dumps(about).encode() + b"\n"
         for name, data in files.items():
             place = made / name
@@ -105,7 +114,7 @@ def build_site(
     )
 
 
-def _check_names(texts: Sequence[tuple[str, str]]) -> None:
+def _names(texts: Sequence[tuple[str, str]]) -> list[str]:
     """Names are addresses in a site: each once.  All texts are read before anything is run."""
     taken: dict[str, str] = {}
     for text, source in texts:
@@ -116,51 +125,57 @@ def _check_names(texts: Sequence[tuple[str, str]]) -> None:
                 got=f"{name!r}, as in {taken[name]}",
             )  # fmt: skip
         taken[name] = source
+    return list(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the pages are made from, and the files that are made already."""
+
+    scenarios: list[ScenarioFacts]
+    recordings: list[tuple[str, str]]
+    notebooks: list[tuple[str, str]]
+    catalogue: list[tuple[list[ReleaseEntry], str]]
+    files: dict[str, bytes]
 
 
 def _computed(
-    texts: Sequence[tuple[str, str]], recordings: Sequence[str], progress: Progress | None
-) -> tuple[list[ScenarioFacts], list[tuple[str, str]], dict[str, bytes]]:
-    """Runs and recordings, on every processor."""
-    facts: dict[int, ScenarioFacts] = {}
-    listed: dict[str, tuple[str, str]] = {}
-    parts: dict[str, dict[str, bytes]] = {}
-    with ProcessPoolExecutor() as pool:
-        # The recordings first: they take longest.
-        waiting: dict[Future[Any], str] = {
-            pool.submit(recording_pages, name): f"recording {name}" for name in recordings
-        }
-        numbers: dict[Future[Any], int] = {}
-        for number, (text, source) in enumerate(texts):
-            future: Future[Any] = pool.submit(scenario_files, text, source)
-            waiting[future], numbers[future] = source.removesuffix(".toml"), number
-        try:
-            for done, future in enumerate(as_completed(waiting), 1):
-                found, files = future.result()
-                if future in numbers:
-                    facts[numbers[future]] = found
-                    parts[waiting[future]] = {f"data/{name}": data for name, data in files.items()}
-                else:
-                    listed[files[0]], parts[waiting[future]] = files, found
-                if progress:
-                    progress(done, len(waiting), waiting[future])
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    together = {name: data for what in waiting.values() for name, data in parts[what].items()}
-    ordered = [facts[number] for number in sorted(facts)]
-    return ordered, [listed[name] for name in recordings], together
+    texts: Sequence[tuple[str, str]],
+    names: Sequence[str],
+    recordings: Sequence[str],
+    books: Sequence[Path],
+    progress: Progress | None,
+) -> _Parts:
+    """Everything that takes time, on every processor."""
+    known = frozenset(names)
+    # The recordings first: they take longest.
+    recorded = {("recording", one): Job(f"recording {one}", recording_pages, (one,))
+                for one in recordings}  # fmt: skip
+    run = {("run", name): Job(name, scenario_files, text)
+           for name, text in zip(names, texts, strict=True)}  # fmt: skip
+    beside = frozenset(path.stem for path in books)
+    read = {("notebook", one.stem): Job(f"notebook {one.stem}", notebook_files,
+                                        (one, known, beside))
+            for one in books}  # fmt: skip
+    listed = {("catalogue", one): Job(f"hypercalls of Xen {one}", catalogue_release, (one,))
+              for one in RELEASES}  # fmt: skip
+    pages = {("page", "api"): Job("API", api_page, ())}
+    found = done_jobs({**recorded, **listed, **run, **read, **pages}, progress)
+    files = {place: data for key in (*recorded, *read) for place, data in found[key][0].items()}
+    for key in run:
+        files |= {f"data/{place}": data for place, data in found[key][1].items()}
+    files["api.html"] = found["page", "api"].encode()
+    return _Parts(
+        scenarios=[found[key][0] for key in run],
+        recordings=[found[key][1] for key in recorded],
+        notebooks=[found[key][1] for key in read],
+        catalogue=[found[key] for key in listed],
+        files=files,
+    )
 
 
-def _pages(
-    facts: Sequence[ScenarioFacts], listed: Sequence[tuple[str, str]], *, live: bool
-) -> dict[str, bytes]:
-    return {place: text.encode() for place, text in _page_texts(facts, listed, live=live)}
-
-
-def _page_texts(
-    facts: Sequence[ScenarioFacts], listed: Sequence[tuple[str, str]], *, live: bool
-) -> Iterator[tuple[str, str]]:
+def _pages(parts: _Parts, *, live: bool) -> Iterator[tuple[str, str]]:
+    facts = parts.scenarios
     questions = answers(facts)
     yield "index.html", front_page(questions, sum(len(one.runs) for one in facts))
     for question in questions:
@@ -169,8 +184,10 @@ def _page_texts(
     for option in OPTIONS.values():
         yield f"designs/{option.name}.html", design_page(option, questions)
     yield "scenarios.html", scenario_list(facts, questions)
-    yield from catalogue_pages()
-    yield "recordings/index.html", recording_list(listed)
+    yield from catalogue_pages(parts.catalogue)
+    yield "recordings/index.html", recording_list(parts.recordings)
+    yield "notebooks/index.html", notebook_list(parts.notebooks)
+    yield "contributing.html", contributing_page()
     yield "about.html", about_page(live=live)
     yield "view.html", view_page(facts, live=live)
 

@@ -64,7 +64,7 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
             )
         )
     parts.append("<h2>Questions</h2>")
-    caption = f"What {option.name} makes of each question"
+    caption = f"What {option.name} does for each question"
     parts.append(
         table(
             ("Number", "Question", "Run, or why there is none"), rows, caption=caption, cls="wide"

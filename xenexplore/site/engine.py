@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from xenexplore.errors import InputError
+from xenexplore.site.library import LIBRARY, smaller
 
 __all__ = [
     "PACKAGE",
@@ -41,13 +42,14 @@ _SHA512: Final = (
     "0YvXxEhfEdpLfb/XkM2BFAeMROq0iMUX2bzzH9pOttyMcWkwq+HbE5uyuGD82LN7y2q+SNvi/6V5JEsOlD2R1A=="
 )
 _LIMIT: Final = 64 << 20
-_PARTS: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+_PARTS: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", LIBRARY)
 # Its lock names packages that are fetched from elsewhere; none is needed, so that the lock here
 # has none.
 _LOCK: Final = "pyodide-lock.json"
 _NOTICE: Final = f"""\
-Pyodide {VERSION}, as published on the npm registry (package "pyodide"), unchanged except for
-pyodide-lock.json, whose list of packages is empty here.
+Pyodide {VERSION}, as published on the npm registry (package "pyodide"), unchanged except for two
+files: the list of packages in pyodide-lock.json is empty here, and python_stdlib.zip is without
+modules that need sockets, processes or a terminal (list: xenexplore/site/library.py).
 
 Pyodide is licensed under the Mozilla Public License 2.0, https://www.mozilla.org/MPL/2.0/.
 Its source code: https://github.com/pyodide/pyodide, tag {VERSION}.
@@ -122,6 +124,7 @@ def engine_files(tarball: bytes) -> dict[str, bytes]:
             assert member is not None, "the hash says that it is there"
             files[name] = member.read(_LIMIT)
     files[_LOCK] = _without_packages(files[_LOCK])
+    files[LIBRARY] = smaller(files[LIBRARY])
     files["NOTICE.txt"] = _NOTICE.encode()
     files[PACKAGE] = zlib.compress(packed_files(compiled(files, package_files())), 9)
     return files

@@ -10,7 +10,7 @@ from pathlib import Path
 from xenexplore.errors import DesignError, XenexploreError
 from xenexplore.hypervisor.design import Design
 from xenexplore.options.outside import design_in_file
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python

@@ -81,7 +81,7 @@ def question_page(question: AnsweredQuestion) -> str:
     seen: set[str] = set()
     parts = [f"<h1>{question.name}: {escape(question.title)}</h1>"]
     if not question.scenarios:
-        parts.append("<p>No scenario of this site is about it.</p>")
+        parts.append("<p>No scenario of this site covers it.</p>")
     parts += [scenario_section(scenario, "../", seen) for scenario in question.scenarios]
     without = [answer for answer in question.answers if not answer.runs]
     if without:
@@ -124,7 +124,7 @@ def scenario_section(scenario: ScenarioFacts, up: str, seen: set[str], only: str
             mark = "" if run.option in seen else f' id="{run.option}"'
             seen.add(run.option)
             rows.append(_run_row(scenario, run, up, mark))
-    head = ("Design", "Verdict", "What decides it", "Bytes", "Result", "Hazards")
+    head = ("Design", "Verdict", "The deciding step", "Bytes", "Result", "Hazards")
     parts.append(table(head, rows, caption=f"{about.name}: the verdicts", cls="verdicts"))
     parts.append(f'<p><a class="button" href="{every}">All designs side by side</a></p></section>')
     return "".join(parts)

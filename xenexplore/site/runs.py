@@ -1,14 +1,13 @@
-"""What a site holds of one scenario: its runs, packed, and what is said of them."""
+"""What a site holds of one scenario: its runs, packed, and their descriptions."""
 
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python
@@ -19,6 +18,7 @@ from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.loader import parse_scenario
+from xenexplore.site.pool import LinePool
 from xenexplore.steps import Status
 
 __all__ = ["RunFacts", "ScenarioFacts", "packed", "scenario_files"]
@@ -91,45 +91,41 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
     """
     comparison = compare(parse_scenario(text, source))
     folder = comparison.about.name  # a word: the loader takes no slash, no leading dot
-    files: dict[str, bytes] = {}
     options: list[dict[str, Any]] = []
-    runs: dict[str, dict[str, str]] = {}
+    more: dict[str, dict[str, list[int]]] = {}
+    runs, besides = LinePool(), LinePool()
     for row in comparison.rows:
         trace = row.trace
         label = trace.option.label
-        place = f"{folder}/{_file_name(label, files)}.trace"
-        files[place] = packed(trace_view_json(trace))
-        options.append({"label": label, "file": place, "opens": opening_step(trace)})
-        runs[label] = _more(trace, trace_text(trace))
-    index = {
-        "head": comparison_head(comparison).decode(),
-        "options": options,
-        "text": text,
+        data = trace_view_json(trace).decode()
+        options.append({"label": label, "opens": opening_step(trace), "lines": runs.add(data)})
+        more[label] = _more(trace, trace_text(trace), besides)
+    files = {
+        "index": {
+            "head": comparison_head(comparison).decode(),
+            "options": options,
+            "text": text,
+            "lines": runs.lines,
+        },
+        "more": {
+            "all": _more(comparison, comparison_text(comparison), besides),
+            "runs": more,
+            "lines": besides.lines,
+        },
     }
-    more = {"all": _more(comparison, comparison_text(comparison)), "runs": runs}
-    files[f"{folder}/index.trace"] = packed(_json(index))
-    files[f"{folder}/more.trace"] = packed(_json(more))
-    return _facts(comparison, [option["opens"] for option in options]), files
+    return _facts(comparison, [option["opens"] for option in options]), {
+        f"{folder}/{name}.trace": packed(_json(record)) for name, record in files.items()
+    }
 
 
-def _more(shown: Trace | Comparison, text: str) -> dict[str, str]:
+def _more(shown: Trace | Comparison, text: str, pool: LinePool) -> dict[str, list[int]]:
     """What a view needs only when it is asked for."""
-    return {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
+    found = {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
+    return {name: pool.add(value) for name, value in found.items()}
 
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _file_name(label: str, taken: dict[str, bytes]) -> str:
-    """A label as a file name; the index says which file is whose."""
-    plain = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "option"
-    used = {place.rpartition("/")[2] for place in taken} | {"index.trace", "more.trace"}
-    found, number = plain, 1
-    while f"{found}.trace" in used:
-        number += 1
-        found = f"{plain}-{number}"
-    return found
 
 
 def _facts(comparison: Comparison, opens: list[int]) -> ScenarioFacts:

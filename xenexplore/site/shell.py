@@ -23,6 +23,8 @@ _PLACES = (
     ("scenarios.html", "Scenarios"),
     ("catalogue/index.html", "Hypercalls"),
     ("recordings/index.html", "Recordings"),
+    ("notebooks/index.html", "Notebooks"),
+    ("api.html", "API"),
     ("about.html", "About"),
 )
 _MESSAGE_ID = re.compile(r"&lt;([^\s&<>]+@[^\s&<>]+)&gt;")

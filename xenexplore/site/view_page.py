@@ -86,6 +86,7 @@ scripts from a web server only. In the site's folder, run <code>python3 -m http.
 <span class="acts"><button type="button" data-do="link">Copy link</button>
 <button type="button" data-do="mail">Copy as mail text</button>
 <button type="button" data-do="svg">Copy SVG</button>
+<button type="button" data-do="png">Copy PNG</button>
 <button type="button" data-do="file">Save as one file</button>{edit}</span></form>
 <p id="said" class="said" role="status"></p>
 <textarea id="copied" hidden readonly rows="6" aria-label="Text to copy"></textarea>

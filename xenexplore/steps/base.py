@@ -75,7 +75,7 @@ def counted(number: int, noun: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing that happened.  Subclasses add fields and say what they mean.
+    """One recorded event.  Subclasses add fields and a sentence on their meaning.
 
     A kind of step is its class: what it is called in JSON, what it says and counts
     stand there; how it is drawn is one rule of :mod:`xenexplore.render.views.step_labels`.
@@ -111,7 +111,7 @@ class Step:
         return {}
 
     def say(self) -> str:
-        """One plain sentence, for a reader who sees this step alone."""
+        """One plain sentence that makes sense without the other steps."""
         raise NotImplementedError(type(self).__name__)
 
     def as_json(self) -> dict[str, Json]:
@@ -233,7 +233,7 @@ class Recorder:
         index = len(self._nodes)
         _refuse_unfit(step)
         if self.limit is not None and index >= self.limit:
-            raise RuntimeError("more steps than any copy takes, and no end")
+            raise RuntimeError("the copy does not terminate")
         parent = self._open[-1] if self._open else -1
         self._nodes.append(Node(index, parent, len(self._open), step))
         return index

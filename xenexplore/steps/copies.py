@@ -141,7 +141,7 @@ class Move(Step):
         size: bytes.
         meant: the guest-physical address that the caller meant, or None if it
             meant nothing mapped.
-        spoilt: why the bytes are no use where they lie, or ``""``: ``"ciphertext"``,
+        spoilt: why the bytes are unusable where they lie, or ``""``: ``"ciphertext"``,
             Xen read a private page; ``"garbage"``, Xen wrote over one, and the guest
             will decrypt what it never encrypted; ``"dropped"``, the frame is
             read-only, and Xen drops the write and reports success.

@@ -29,5 +29,5 @@ _NAMES = {ERRNOS[name]: name for name in reversed(list(ERRNOS))}
 
 
 def errno_name(value: int) -> str:
-    """``"EFAULT"`` for -14; ``""`` for what is no errno of Xen's."""
+    """``"EFAULT"`` for -14; ``""`` for what is not an errno of Xen's."""
     return _NAMES.get(-value, "") if value < 0 else ""

@@ -117,7 +117,7 @@ class Exit(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard(Step):
-    """Something that the option declares can go wrong, where it bites.
+    """A risk that the option declares, at the step where it applies.
 
     Attributes:
         name: short name, e.g. ``"stale entry"``.
@@ -214,7 +214,7 @@ def returned(cite: Cite, vcpu: int, value: int, what: str = "") -> Return:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note(Step):
-    """A fact worth a sentence at this point.
+    """A remark at this point of the run.
 
     Attributes:
         text: the sentence, with its full stop.

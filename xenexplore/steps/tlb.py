@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from xenexplore.addr import Gpa, Gva, Range
-from xenexplore.display import Shown
+from xenexplore.display import Pictured
 from xenexplore.steps.base import Step, counted
 from xenexplore.steps.errnos import errno_name
 from xenexplore.steps.values import PurgeScope
@@ -43,7 +43,7 @@ class TlbSlot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class TlbLookup(Step, Shown):
+class TlbLookup(Step, Pictured):
     """Xen searched registered buffers for the address of an access.
 
     Attributes:
@@ -109,13 +109,13 @@ class TlbLookup(Step, Shown):
             return "miss"
         name = f" ({self.label})" if self.label else ""
         if self.gpa is None:
-            return f"slot {self.slot}{name} holds only {self.covered} of them, which is a miss,"
+            return f"slot {self.slot}{name} covers only {self.covered} of them, which is a miss,"
         part = "" if self.covered == self.size else f" for the first {self.covered}"
         return f"hit in slot {self.slot}{name}, guest-physical {self.gpa.hex()}{part},"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class TlbInsert(Step, Shown):
+class TlbInsert(Step, Pictured):
     """The guest registered a buffer, or was refused.
 
     Attributes:
@@ -168,7 +168,7 @@ class TlbInsert(Step, Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class TlbPurge(Step, Shown):
+class TlbPurge(Step, Pictured):
     """Entries were removed: on the guest's request, or by a rule of the option.
 
     Attributes:

@@ -48,7 +48,7 @@ class Status(StrEnum):
 
 
 class Spoilt(StrEnum):
-    """Why bytes that moved are no use where they lie."""
+    """Why bytes that moved are unusable where they lie."""
 
     NOT = ""
     CIPHERTEXT = "ciphertext"
@@ -66,12 +66,12 @@ class Ending(StrEnum):
 
 
 class FaultKind(StrEnum):
-    """What made a translation or an access fail."""
+    """Cause of a failed translation or access."""
 
     PAGE_FAULT = "page fault"
     NOT_CANONICAL = "not canonical"
     P2M = "p2m"
-    """The P2M gives no page that Xen may use so."""
+    """The P2M has no page that Xen may use for this access."""
     RMP_VIOLATION = "RMP violation"
     LIST = "list"
     """The handle names no list."""
@@ -146,7 +146,7 @@ class WalkCacheKind(StrEnum):
     VTLB = "the vTLB"
     """Shadow paging's."""
     HAP = "the HAP cache"
-    """Of a design that gives HAP the same; ours."""
+    """The equivalent for HAP; a design of ours."""
 
 
 class FlushCause(StrEnum):

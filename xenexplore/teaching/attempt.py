@@ -7,6 +7,7 @@ from typing import Any
 from xenexplore.display import Shown
 from xenexplore.errors import MachineError
 from xenexplore.session.guest import Guest
+from xenexplore.session.tabbed import tabbed
 from xenexplore.session.xen import Xen
 from xenexplore.teaching.task import Judged, Task
 
@@ -53,26 +54,22 @@ class Exercise(Shown):
     True
     """
 
+    xen: Xen
+
     def __init__(self, task: Task) -> None:
         self.task = task
         self._hinted = 0
         self.xen = task.begin()
 
-    @property
-    def xen(self) -> Xen:
-        """Xen under the guest."""
-        return self._xen
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "xen" and not isinstance(value, Xen):
+            raise MachineError(f"{value!r} is not a session: expected xe.Xen(guest, design=...)")
+        super().__setattr__(name, value)
 
-    @xen.setter
-    def xen(self, xen: Xen) -> None:
-        if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
-        self._xen = xen
-
-    @property
+    @tabbed
     def guest(self) -> Guest:
         """The guest that :attr:`xen` runs."""
-        return self._xen.guest
+        return self.xen.guest
 
     def check(self, answer: Any = None) -> Verdict:
         """Judge an answer, or the session as it is now.
@@ -81,11 +78,13 @@ class Exercise(Shown):
             answer: the value that is asked for, if one is.
 
         Raises:
-            MachineError: a value is asked for and none is given, or the other way round.
+            MachineError: a value is asked for and none is given, or the other way round, or
+                the value is text.
         """
-        if (answer is None) != (not self.task.answer):
+        if (answer is None) != (not self.task.answer) or isinstance(answer, str):
             wanted = self.task.answer or "no value: the session itself is the answer"
-            raise MachineError(f"check() of {self.task.name!r} takes {wanted}")
+            got = f", not the text {answer!r}" if isinstance(answer, str) else ""
+            raise MachineError(f"check() of {self.task.name!r} takes {wanted}{got}")
         return Verdict(self.task.judge(self.xen, answer))
 
     def hint(self) -> str:

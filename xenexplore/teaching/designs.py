@@ -1,4 +1,4 @@
-"""Exercises on designs: encrypted guests, and a proposal made to lose."""
+"""Exercises on designs: encrypted guests, and a proposal made to fail."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def _loses(xen: Xen, _answer: object) -> Judged:
     if outcome.status is Status.WRONG and outcome.result is not None and outcome.result >= 0:
         says = f"it returns {outcome.result}, and {outcome.wrong_bytes} bytes are wrong"
         return Judged(ok=True, says=says)
-    return Judged(ok=False, says=f"a call is {outcome.status.value}; it is to succeed and be wrong")
+    return Judged(
+        ok=False, says=f"a call is {outcome.status.value}; it should succeed and be wrong"
+    )
 
 
 def _lost_before(xen: Xen) -> bool:
@@ -64,10 +66,10 @@ def _cured(xen: Xen, _answer: object) -> Judged:
         return Judged(ok=False, says="no call of this session has moved wrong bytes yet")
     outcome, counts = probe(xen)
     if outcome.status is not Status.RIGHT:
-        return Judged(ok=False, says=f"it is not cured: a call is {outcome.status.value}")
+        return Judged(ok=False, says=f"it is not fixed: a call is {outcome.status.value}")
     if counts.walks:
         return Judged(ok=False, says="a call is right, but by a walk: register the buffer again")
-    return Judged(ok=True, says="it lost, and a call is right again without a walk")
+    return Judged(ok=True, says="it failed, and now a call is right without a walk")
 
 
 TASKS: Final = (
@@ -76,9 +78,9 @@ TASKS: Final = (
         title="A hypercall of a guest whose memory is encrypted",
         asks=(
             "The guest's memory is encrypted (SEV-SNP): Xen reads its page tables as ciphertext, "
-            "and today's walk fails. Choose a design, and do in the guest what it needs, so that "
-            f"{SEND} with guest.buffers['send'] moves the right bytes. Put the new Xen into the "
-            "exercise: e.xen = xe.Xen(guest, ...).  check()"
+            "and today's walk fails. Choose a design, and do in the guest what it requires, so "
+            f"that {SEND} with guest.buffers['send'] moves the right bytes. Put the new Xen into "
+            "the exercise: e.xen = xe.Xen(guest, ...).  check()"
         ),
         hints=(
             "xe.Xen(guest, 'software-tlb') needs no page tables for what is registered.",
@@ -94,14 +96,14 @@ TASKS: Final = (
         judge=_right,
     ),
     Task(
-        name="make-it-lose",
-        title="Make Gross's proposal lose",
+        name="make-it-fail",
+        title="Make Gross's proposal fail",
         asks=(
             "guest.buffers['send'] is registered (software-tlb). Do something in the guest, "
             f"after which {SEND} returns success and Xen has read the wrong bytes.  check()"
         ),
         hints=(
-            "An entry says which frame an address had. When does that stop being true?",
+            "An entry records which frame an address had. When does that stop being true?",
             "guest.remap(...)",
         ),
         solution="guest.remap(guest.buffers['send'])",
@@ -109,12 +111,11 @@ TASKS: Final = (
         judge=_loses,
     ),
     Task(
-        name="lose-and-cure",
-        title="Make Gross's proposal lose, then cure it",
+        name="fail-and-fix",
+        title="Make Gross's proposal fail, then fix it",
         asks=(
-            "As before: bring the software TLB to move wrong bytes in a call of yours. Then do "
-            "what the guest would have had to do, so that the next call is right, and needs "
-            "no walk.  check()"
+            "As before: make a call in which the software TLB moves wrong bytes. Then do what the "
+            "guest should have done, so that the next call is right and needs no walk.  check()"
         ),
         hints=(
             f"Remap, then make the call: xen.hypercall('{SEND}', arg=guest.buffers['send']).",

@@ -19,7 +19,8 @@ def _hits(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> Judged:
     if outcome.status is not Status.RIGHT:
         return Judged(ok=False, says=f"a call with {buffer!r} is {outcome.status.value}")
     if counts.walks:
-        return Judged(ok=False, says=f"a call with {buffer!r} still makes {counts.walks} walk(s)")
+        walks = f"{counts.walks} walk{'' if counts.walks == 1 else 's'}"
+        return Judged(ok=False, says=f"a call with {buffer!r} still makes {walks}")
     if not counts.tlb_hits:
         return Judged(ok=False, says=f"a call with {buffer!r} looks nothing up")
     return Judged(ok=True, says=f"a call with {buffer!r} hits, and moves the right bytes")
@@ -69,7 +70,7 @@ TASKS: Final = (
     ),
     Task(
         name="stale-entry",
-        title="Cure an entry that has gone stale",
+        title="Repair a stale entry",
         asks=(
             "guest.buffers['send'] is registered; then the guest mapped another frame at its "
             "address. A call now reads the frame that was there before. Make a call right "

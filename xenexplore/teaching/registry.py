@@ -26,7 +26,7 @@ def exercise(name: str) -> Exercise:
         MachineError: there is none of that name.
 
     >>> exercise("stale-entry")
-    <Exercise stale-entry: Cure an entry that has gone stale>
+    <Exercise stale-entry: Repair a stale entry>
     """
     if name not in TASKS:
         raise no_such("exercise", name, TASKS)

@@ -24,7 +24,7 @@ def _in_frame(xen: Xen, answer: Any) -> Judged:
         return Judged(ok=True, says=f"gfn {gfn.value:#x} is behind the first byte of 'send'")
     value = getattr(answer, "value", answer)
     if isinstance(value, int) and value >> 12 == gfn.value:
-        return Judged(ok=False, says="that is the guest-physical address; the frame is asked for")
+        return Judged(ok=False, says="that is the guest-physical address; the answer is the frame")
     shown = f"{value:#x}" if isinstance(value, int) else repr(answer)
     return Judged(ok=False, says=f"frame {shown} is not behind the first byte of 'send'")
 
@@ -38,11 +38,14 @@ def _unmapped_above() -> Xen:
 def _failed_level(xen: Xen, answer: Any) -> Judged:
     walk = xen.guest.walk(xen.guest.buffers["send"])
     if walk.ok:
-        return Judged(ok=False, says="the walk does not fail any more: reset() the exercise")
+        return Judged(ok=False, says="the walk no longer fails: reset() the exercise")
     assert walk.failed_level is not None
     if same_number(answer, walk.failed_level):
         return Judged(ok=True, says=f"the entry of level {answer} is not present")
-    return Judged(ok=False, says=f"the walk gets past level {answer}, or not as far")
+    level = getattr(answer, "value", answer)
+    further = isinstance(level, int) and level > walk.failed_level
+    says = "gets past" if further else "does not get as far as"
+    return Judged(ok=False, says=f"the walk {says} level {answer}")
 
 
 def _walks(xen: Xen, answer: Any) -> Judged:
@@ -51,7 +54,8 @@ def _walks(xen: Xen, answer: Any) -> Judged:
         pages = len(xen.guest.buffers["send"].frames)
         says = f"{counts.walks} walks: the copy touches {pages} pages, one walk for each"
         return Judged(ok=True, says=says)
-    return Judged(ok=False, says=f"Xen does not make {answer} walks (make the call and count)")
+    noun = "walk" if same_number(answer, 1) else "walks"
+    return Judged(ok=False, says=f"Xen does not make {answer} {noun}: make the call and count")
 
 
 TASKS: Final = (
@@ -71,7 +75,7 @@ TASKS: Final = (
         solution="answer = guest.walk(guest.buffers['send']).gpa.value >> 12",
         begin=_stack_buffer,
         judge=_in_frame,
-        answer="a gfn: a number, or xe.Gfn",
+        answer="a gfn: a number (0x...), or xe.Gfn",
     ),
     Task(
         name="where-it-fails",

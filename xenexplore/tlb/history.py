@@ -22,6 +22,7 @@ __all__ = [
     "ShownSearch",
     "ShownTable",
     "registered_at",
+    "standing",
 ]
 
 
@@ -179,14 +180,18 @@ class RegisteredHistory:
 
     Args:
         steps: the nodes of a trace, in preorder.
+        before: registrations that stood before the first of them; they are "since" step -1.
     """
 
-    def __init__(self, steps: Sequence[Node]) -> None:
+    def __init__(self, steps: Sequence[Node], before: Sequence[TlbInsert] = ()) -> None:
         self._at: list[int] = []
         self._states: list[dict[int | None, ShownTable]] = []
         self._purges: list[tuple[int, TlbPurge]] = []
         self._lookups: list[tuple[int, TlbLookup]] = []
         tables: dict[int | None, ShownTable] = {}
+        for stood in before:
+            tables |= self._changed(tables, stood, -1)
+        self._states.append(tables)
         for node in steps:
             step = node.step
             if isinstance(step, TlbInsert | TlbPurge | TlbLookup):
@@ -211,7 +216,7 @@ class RegisteredHistory:
     def at(self, index: int) -> Registered:
         """The tables after a step."""
         place = bisect_right(self._at, index)
-        tables = self._states[place - 1] if place else {}
+        tables = self._states[place]
         ordered = sorted(tables.items(), key=lambda item: -1 if item[0] is None else item[0])
         latest = bisect_right(self._lookups, index, key=lambda item: item[0])
         search = None
@@ -225,13 +230,28 @@ class RegisteredHistory:
             tables=tuple(table for _, table in ordered),
             purges=tuple(self._purges[:purges]),
             search=search,
-            used=bool(self._at),
+            used=bool(self._at or self._states[0]),
         )
 
 
-def registered_at(steps: Sequence[Node], index: int | None = None) -> Registered:
-    """The tables after step ``index`` (default: the last)."""
-    return RegisteredHistory(steps).at(len(steps) - 1 if index is None else index)
+def registered_at(
+    steps: Sequence[Node], index: int | None = None, before: Sequence[TlbInsert] = ()
+) -> Registered:
+    """The tables after step ``index`` (default: the last); ``before`` as for the history."""
+    return RegisteredHistory(steps, before).at(len(steps) - 1 if index is None else index)
+
+
+def standing(steps: Sequence[Node]) -> tuple[TlbInsert, ...]:
+    """The registrations whose entries are still there after the last step, in order."""
+    # Look-ups change no entry, and a long session has many.
+    kinds = {TlbInsert, TlbPurge}
+    changes = [node for node in steps if type(node.step) in kinds]
+    if not changes:
+        return ()
+    tables = registered_at(changes, changes[-1].index).tables
+    kept = {entry.since for table in tables for entry in table.entries}
+    inserts = (node.step for node in changes if node.index in kept)
+    return tuple(step for step in inserts if isinstance(step, TlbInsert))
 
 
 def _insert(table: ShownTable, step: TlbInsert, index: int) -> ShownTable:

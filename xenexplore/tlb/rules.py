@@ -92,7 +92,7 @@ class InsertRules:
         if self.global_only and not entry.is_global:
             return InsertRefusal(-EINVAL, "not declared global")
         if self.is_ram is not None and not self.is_ram(entry.pa, entry.size):
-            return InsertRefusal(-EINVAL, "the physical range is no RAM")
+            return InsertRefusal(-EINVAL, "the physical range is not RAM")
         return None
 
     def validate_linear(self, va: Gva, size: int) -> InsertRefusal | None:

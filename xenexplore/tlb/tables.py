@@ -142,7 +142,7 @@ class TlbTables:
                 cure that hands it to the copy helper, the subject.
             subject: the vCPU that the access is about; None means ``asked``.
             space: address space of the access, where entries carry tags.
-            straddle: what becomes of an access that outgrows its entry.
+            straddle: what happens to an access that extends past its entry.
             cite: the rule behind the search.
         """
         if subject is not None:

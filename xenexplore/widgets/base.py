@@ -7,13 +7,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from xenexplore.render.web.page import (
-    folded_html,
-    picture_html,
-    text_html,
-    web_module,
-    web_style,
-)
+from xenexplore.render.web.page import web_module, web_style
+from xenexplore.render.web.still import folded_html, picture_html, text_html
+from xenexplore.scenario.run.comparison import Comparison
+from xenexplore.scenario.run.trace import Trace
+from xenexplore.widgets.share import shared_file, shared_link
 
 __all__ = ["TraceWidget"]
 
@@ -62,9 +60,18 @@ class TraceWidget(anywidget.AnyWidget):
         self.on_msg(self._asked)
 
     def _asked(self, _widget: object, content: object, _buffers: object) -> None:
-        """A view asks for what it shows, as text and picture, to give it away."""
-        if isinstance(content, dict) and content.get("share"):
+        """A view asks for what it shows, to give it away: text and picture, a link, or a file."""
+        asked = content.get("share") if isinstance(content, dict) else None
+        if asked == "link":
+            self.send({"share": shared_link(self.shown(), self.step)})
+        elif asked == "html":
+            self.send({"share": shared_file(self.shown())})
+        elif asked:
             self.send({"share": {"text": self.text(), "svg": self.svg()}})
+
+    def shown(self) -> Trace | Comparison:
+        """The run or the comparison on show."""
+        raise NotImplementedError
 
     @traitlets.validate("step")
     def _within(self, proposal: dict[str, Any]) -> int:

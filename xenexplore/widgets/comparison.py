@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
 from xenexplore.render.web.as_python import comparison_python, page_python
 from xenexplore.render.web.page import comparison_json, save_html
@@ -50,6 +50,9 @@ class ComparisonView(TraceWidget):
         self._title = f"{comparison.about.name}: {len(comparison.rows)} options"
         data = comparison_json(comparison).decode()
         return {"data": data, "step": step, "code": page_python(comparison)}
+
+    def shown(self) -> Comparison:
+        return self.comparison
 
     def text(self) -> str:
         """The comparison as a 72-column table."""

@@ -47,7 +47,7 @@ class Controls:
         if not self.show(choices):
             for widget in self.widgets.values():
                 close_whole(widget)
-            raise MachineError(f"no controls can say {choices}")
+            raise MachineError(f"no controls for {choices}")
 
     def observe(self, act: Callable[[object], None]) -> None:
         """Call ``act`` whenever one of them was used."""
@@ -74,7 +74,7 @@ class Controls:
         """What the controls say.
 
         Raises:
-            MachineError: the page offset is no offset in a page.
+            MachineError: the page offset is not an offset in a page.
         """
         value = {name: widget.value for name, widget in self.widgets.items()}
         known = _parameters(value["option"])

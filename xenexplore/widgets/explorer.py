@@ -16,6 +16,7 @@ from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.xen import Xen
 from xenexplore.widgets.form import Form
 from xenexplore.widgets.keys import FORM_CLASS
+from xenexplore.widgets.session_tables import SessionTables
 from xenexplore.widgets.stepper import Stepper
 
 __all__ = ["Explorer"]
@@ -25,7 +26,7 @@ _MOST_ROWS = 6
 
 
 class Explorer(Form):
-    """What a session at the prompt is doing, live: map, registered buffers, path, page tables.
+    """Live views of a session at the prompt: map, registered buffers, path, page tables.
 
     Each operation on the guest or on Xen shows here when its cell has run: a hypercall
     at its first step, a registration on the map and in its table, a remapped buffer with
@@ -46,9 +47,9 @@ class Explorer(Form):
     _view: Stepper | None = None
 
     def __new__(cls, xen: object, *, play: bool = True) -> Self:  # noqa: ARG004
-        """Refuse what is no session before there is a widget to close."""
+        """Refuse what is not a session before there is a widget to close."""
         if not isinstance(xen, Xen):
-            raise MachineError(f"{xen!r} is no session: expected xe.Xen(guest, design=...)")
+            raise MachineError(f"{xen!r} is not a session: expected xe.Xen(guest, design=...)")
         made: Self = super().__new__(cls)
         return made
 
@@ -61,7 +62,7 @@ class Explorer(Form):
             options=[_NONE], description="Buffer", rows=1,
             tooltip="whose page-table entries and registered ranges are marked below",
         )  # fmt: skip
-        undo = ipw.Button(description="Undo", tooltip="take the last operation back")
+        undo = ipw.Button(description="Undo", tooltip="undo the last operation")
         text = ipw.Button(description="Scenario", tooltip="the text that replays this session")
         self._play = ipw.Checkbox(
             value=play, description="Play", indent=False, layout=ipw.Layout(width="auto"),
@@ -70,12 +71,13 @@ class Explorer(Form):
         bar = ipw.HBox(
             [self._choice, undo, text, self._play], layout=ipw.Layout(flex_flow="row wrap")
         )
-        self._now = ipw.HTML()
+        self._now = SessionTables()
         super().__init__([self._head, bar], below=[self._now])
         self.add_class(FORM_CLASS)
         undo.on_click(lambda _: self._undone())
         text.on_click(lambda _: self._say_or_hide(xen.scenario().text()))
         self._choice.observe(lambda _: self._chosen(), "value")
+        self._now.observe(lambda change: self._picked(change["new"]), "chosen")
         xen.watch(self._changed)
         self._changed(0)
 
@@ -152,15 +154,21 @@ class Explorer(Form):
             self._paint()
 
     def _picked(self, keys: str) -> None:
-        """Something was picked in the view; what is no buffer's changes nothing here."""
-        if self._view is not None and (name := buffer_of_keys(self._xen, keys)):
+        """A buffer that is picked is selected in every view; anything else is only highlighted."""
+        name = buffer_of_keys(self._xen, keys)
+        if name:
             self._choice.value = name
-            self._view.chosen = f"buf:{name}"
+        self._mark(f"buf:{name}" if name else keys)
+
+    def _mark(self, keys: str) -> None:
+        """Pick it in the view and in the tables."""
+        self._now.chosen = keys
+        if self._view is not None:
+            self._view.chosen = keys
 
     def _paint(self) -> None:
-        if self._view is not None:
-            self._view.chosen = f"buf:{self.buffer}" if self.buffer else ""
-        self._now.value = tables_html(now_sheet(self._xen, self.buffer))
+        self._mark(f"buf:{self.buffer}" if self.buffer else "")
+        self._now.value = tables_html(now_sheet(self._xen, self.buffer), linked=True)
 
     def _undone(self) -> None:
         try:
@@ -182,6 +190,6 @@ class Explorer(Form):
         return f"<Explorer of {self._xen!r}>"
 
     def close(self) -> None:
-        """End the views; the session goes on without them."""
+        """Close the views; the session itself remains."""
         self._open = False
         super().close()

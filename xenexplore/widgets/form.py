@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as ipw
 
 from xenexplore.errors import XenexploreError
-from xenexplore.render.web.page import text_html
+from xenexplore.render.web.still import text_html
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.widgets.base import TraceWidget
@@ -60,7 +60,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         raise NotImplementedError
 
     def _show(self) -> None:
-        """Show what the controls ask for; what fails is said, and the view before goes grey."""
+        """Show what the controls ask for; a failure is shown, and the earlier view goes grey."""
         try:
             made = self._made()
         except XenexploreError as error:
@@ -73,7 +73,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._say(self.failed)
 
     def code(self) -> str:
-        """The Python that shows the same."""
+        """The equivalent Python."""
         raise NotImplementedError
 
     def _put(self, made: Trace | Comparison) -> None:

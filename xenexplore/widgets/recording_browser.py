@@ -28,7 +28,7 @@ ANY = ("any", "")  # ipywidgets takes None for "nothing is chosen", and shows a 
 
 
 class RecordingBrowser(Form):
-    """Real hypercalls of real guests: choose one, and an option to step it under.
+    """Browse recorded hypercalls: choose one, and step through it under an option.
 
     Args:
         recording: a recording, a file, or a built-in's name (``"pvh"``, ``"pv"``).
@@ -165,7 +165,7 @@ class RecordingBrowser(Form):
         return f'scenario = xe.scenario_from("{self.recording.source}", row={self._row})\n'
 
     def code(self) -> str:
-        """The Python that shows the same."""
+        """The equivalent Python."""
         if self._view is None or self.failed:
             return f"# nothing is shown: {self.failed or 'no call is chosen'}\n"
         return f"import xenexplore as xe\n{self.scenario_python()}{self._view.python()}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xenexplore.render.svg import svg_of
+from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.step import step_text
 from xenexplore.render.text.run.trace import trace_text
 from xenexplore.render.web.as_python import page_python, trace_python
@@ -49,6 +49,9 @@ class Stepper(TraceWidget):
         self.trace, self._last = trace, last
         self._title = f"{trace.about.name} under {trace.option.label}: {len(trace)} steps"
         return {"data": trace_view_json(trace).decode(), "step": at, "code": page_python(trace)}
+
+    def shown(self) -> Trace:
+        return self.trace
 
     def text(self) -> str:
         """The trace as 72-column text; of a long one, the step on show."""

@@ -25,7 +25,7 @@ from xenexplore.widgets.keys import FORM_CLASS
 __all__ = ["Workbench"]
 
 _BY_HAND = (
-    "The text says what the controls cannot say: it is what runs, and the controls are grey. "
+    "The text goes beyond the controls: the text runs, and the controls are grey. "
     "“From controls” rewrites the text from them; “Undo” brings this one back."
 )
 _MOST_TEXTS = 200  # that can be undone
@@ -132,11 +132,11 @@ class Workbench(Form):
         self._redo.disabled = self._at == len(self._texts) - 1
 
     def undo(self) -> None:
-        """Back to the text before; nothing happens at the first one."""
+        """Return to the previous text; the first one stays."""
         self._go_to(self._at - 1)
 
     def redo(self) -> None:
-        """On to the text after, until another text takes its place."""
+        """Return to the text that was undone, if no other was entered since."""
         self._go_to(self._at + 1)
 
     def _go_to(self, at: int) -> None:
@@ -150,7 +150,7 @@ class Workbench(Form):
         return run(parse_scenario(self.text, "the scenario"))
 
     def code(self) -> str:
-        """The Python that shows the same."""
+        """The equivalent Python."""
         shown = (
             "xe.ComparisonView(xe.compare(scenario))"
             if self._compare.value
@@ -164,14 +164,14 @@ class Workbench(Form):
         return f'import xenexplore as xe\n\nscenario = xe.parse("""\n{quoted}""")\n{shown}\n'
 
     def scenario_python(self) -> str:
-        """The scenario is the text that stands below the picture."""
+        """Python for the scenario whose text is below the picture."""
         return "scenario = xe.parse(text)  # the text that stands below\n"
 
     def __repr__(self) -> str:
         return f"<Workbench {self._view!r}>"
 
     def static_text(self) -> str:
-        """The scenario's text, with what came of it."""
+        """The scenario's text and its result."""
         try:
             outcome = comparison_text(compare(parse_scenario(self.text, "the scenario")))
         except XenexploreError as error:

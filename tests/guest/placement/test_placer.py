@@ -254,7 +254,7 @@ def test_fixed_may_replace_part_of_the_directmap():
         ("kmalloc", {"vcpu": 1}, "no vCPU 1: the guest has 1, from 0"),
         ("kmalloc", {"address": Gva(0x8000_0000_0000)}, "not a canonical linear address"),
         ("kmalloc", {"address": Gva(0x7FFF_FFFF_FFFC)}, "not a canonical linear address"),
-        ("kmalloc", {"address": Gva(0x1000)}, "no directmap address of RAM"),
+        ("kmalloc", {"address": Gva(0x1000)}, "not RAM.s directmap address"),
         ("kmalloc", {"frames": (Gfn(0x9000), Gfn(0x9001))}, "touches 1 pages, got 2 frames"),
         ("kmalloc", {"frames": (Gfn(0x90000),)}, "frame 0x90000 is not RAM of this guest"),
         (

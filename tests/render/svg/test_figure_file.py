@@ -8,8 +8,8 @@ import pytest
 import render_traces as made
 
 from xenexplore.errors import InputError, MachineError
-from xenexplore.render.svg import VIEWS, drawing, svg_of
 from xenexplore.render.svg.figure_file import figure_bytes, kind_of, save_figure
+from xenexplore.render.svg.views import VIEWS, drawing, svg_of
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.scenario.run.trace import Trace

@@ -17,9 +17,9 @@ from xenexplore.errors import MachineError
 from xenexplore.render.drawing.canvas import Canvas, Text
 from xenexplore.render.drawing.text_metrics import width_of
 from xenexplore.render.drawing.theme import THEMES, theme_of
-from xenexplore.render.svg import VIEWS, drawing, svg_of
 from xenexplore.render.svg.explanation import COUNTED, capitalised
 from xenexplore.render.svg.tables import tone_of
+from xenexplore.render.svg.views import VIEWS, drawing, svg_of
 from xenexplore.render.views.moment import moment_at
 from xenexplore.scenario.library.builtin import load_builtin
 from xenexplore.scenario.run.comparison import Comparison
@@ -160,7 +160,7 @@ def test_the_same_run_gives_the_same_bytes() -> None:
 
 def test_no_order_of_hashes_shows() -> None:
     code = (
-        "from xenexplore.render.svg import svg_of\n"
+        "from xenexplore.render.svg.views import svg_of\n"
         "from xenexplore.scenario.library.builtin import load_builtin\n"
         "from xenexplore.scenario.run.runner import run\n"
         "path = run(load_builtin('straddle'), 'linear-walk')\n"

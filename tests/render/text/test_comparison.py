@@ -98,7 +98,7 @@ def test_silent_damage_stands_out():
     assert wrong.label == "number-bit"
     assert "(WRONG)" in wrong.way
     assert "the caller meant gfn" in wrong.note
-    assert "hazards that showed\n  number-bit: not contiguous" in text
+    assert "hazards observed\n  number-bit: not contiguous" in text
 
 
 def test_a_refusal_has_dashes_and_its_reason():
@@ -149,4 +149,4 @@ def test_the_first_difference_is_a_step_of_that_path():
             assert not isinstance(row.trace.steps[side.differs[0]].step, s.Phase)
     text = comparison_text(everything())
     assert "first step that differs from linear-walk's" in text
-    assert "phys-twins: none, the set-up apart" in text
+    assert "phys-twins: none, apart from the set-up" in text

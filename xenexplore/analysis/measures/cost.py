@@ -1,4 +1,4 @@
-"""What counts cost, by a stated table: instructions that were counted, or nanoseconds of one's own.
+"""What counts cost, by a stated table: counted instructions, or the user's nanoseconds.
 
 The built-in table has instructions of Xen, each counted in a recording or computed from
 such counts; nothing in it is a guess, and what was not counted is named and left out.
@@ -99,7 +99,7 @@ class CostTable:
 
 
 def read_costs(path: str | PathLike[str] | None = None, xen: str = DEFAULT) -> CostTable:
-    """Read a cost table (TOML); without a path, the one that comes with the package.
+    """Read a cost table (TOML); without a path, the package's own.
 
     Args:
         path: a TOML file; ``"guessed-ns"``: the built-in table of guessed nanoseconds (a file
@@ -192,7 +192,7 @@ def _cost(origin: str, name: str, value: object) -> tuple[CostUnit, Cost] | str:
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Looking up against walking, for one page of one kind of mapping.
+    """Look-up and walk compared, for one page of one kind of mapping.
 
     Attributes:
         leaf, p2m_order: log2 of the frames that the guest's leaf and a P2M entry map.
@@ -213,7 +213,7 @@ class BreakEven:
 
 
 def break_even(table: CostTable, leaf: int, p2m_order: int) -> BreakEven:
-    """How long a scan may get before it costs what it saves.
+    """Number of entries at which a scan costs as much as it saves.
 
     Args:
         table: what each count costs.

@@ -49,7 +49,7 @@ class EntriesNeeded:
 def entries_needed(workload: Workload, domain: int) -> tuple[EntriesNeeded, ...]:
     """The fewest entries that serve each share of a domain's accesses, for each unit.
 
-    An access is told by its first byte's page.
+    An access is identified by its first byte's page.
     """
     rows = workload.inside(domain)
     page = workload.accesses.page()[rows]

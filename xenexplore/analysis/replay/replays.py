@@ -19,7 +19,7 @@ __all__ = ["Replays", "replay_designs"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replays(Shown):
-    """What came of it.
+    """Result of a replay.
 
     Attributes:
         workload: what was replayed.

@@ -121,7 +121,7 @@ class StaticTable:
         Args:
             va: uint64: first bytes.
             size: uint64: lengths, at least 1.
-            straddle: what becomes of an access that outgrows its entry.
+            straddle: what happens to an access that extends past its entry.
             walk: whether a miss is walked; else it fails the access.
         """
         count = len(va)

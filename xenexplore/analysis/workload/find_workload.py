@@ -46,7 +46,7 @@ def find_symbols(
         limit: most bytes of it to read.
 
     Raises:
-        InputError: the file is no such list.
+        InputError: the file is not such a list.
         OSError: it cannot be read.
     """
     if symbols:

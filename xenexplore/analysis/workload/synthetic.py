@@ -37,7 +37,7 @@ _MAP_ELEMENT, _COPY_ELEMENT, _COPY_STATUS = 32, 40, 36
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What is assumed.  The defaults are no system's; each is there to be changed.
+    """What is assumed.  The defaults describe no particular system; each may be changed.
 
     Attributes:
         calls: hypercalls to make.

@@ -105,7 +105,7 @@ class RegionName:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What was asked of Xen, and where it had to look.
+    """Accesses that Xen made to guest memory, as columns.
 
     Attributes:
         source: the recording's name, or the synthetic model's.

@@ -118,7 +118,7 @@ class FreeBsd(Kernel):
 
     def reserved(self) -> tuple[GpaRegion, ...]:
         return (
-            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never given out"),
+            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never allocated"),
             self.taken("kernel image", KERNLOAD, KERNEND, "text, rodata, data, bss, boot stack"),
         )
 

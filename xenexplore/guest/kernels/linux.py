@@ -193,7 +193,7 @@ class Linux(Kernel):
 
     def reserved(self) -> tuple[GpaRegion, ...]:
         found = [
-            self.taken("low memory", 0, 1 << 20, "real-mode code, BIOS data; never given out"),
+            self.taken("low memory", 0, 1 << 20, "real-mode code, BIOS data; never allocated"),
             self.taken("kernel image", *IMAGE, "text, rodata, data, bss, brk"),
             self.taken("percpu", self._percpu_at, self._percpu_end, "per-CPU first chunk"),
         ]

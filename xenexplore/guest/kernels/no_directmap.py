@@ -98,7 +98,7 @@ class NoDirectmap(Kernel):
 
     def reserved(self) -> tuple[GpaRegion, ...]:
         return (
-            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never given out"),
+            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never allocated"),
             self.taken("kernel image", *IMAGE, "text and data"),
         )
 

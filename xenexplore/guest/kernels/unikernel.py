@@ -89,7 +89,7 @@ class Unikernel(Kernel):
 
     def reserved(self) -> tuple[GpaRegion, ...]:
         return (
-            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never given out"),
+            self.taken("low memory", 0, 1 << 20, "boot code and BIOS data; never allocated"),
             self.taken("image", *IMAGE, "text, data, bss and boot stacks"),
         )
 

@@ -96,7 +96,7 @@ class Placer:
             last = (request.address + request.size - 1 - kernel.directmap) >> PAGE_SHIFT
             if not all(kernel.physical.is_ram(pfn) for pfn in range(first, last + 1)):
                 raise MachineError(
-                    f"buffer {request.name!r}: {request.address:#x} is no directmap address of RAM"
+                    f"buffer {request.name!r}: {request.address:#x} is not RAM's directmap address"
                 )
             return Placement(va=request.address)
         offset = self._slab_offset(request)

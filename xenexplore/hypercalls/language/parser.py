@@ -24,13 +24,13 @@ piece it is, in words, and is shown to readers.  The copies use Xen's names:
 ``fail -EINVAL if EXPR "why"``       the arguments decide: Xen returns the error
 ``end``, ``end if EXPR``             the call is over
 ``continue "why" with a = EXPR``     Xen may be preempted: the next leg's arguments
-``scope:``, ``leave``                ``leave`` goes on after the innermost scope
+``scope:``, ``leave``                ``leave`` continues after the innermost scope
 ``break``                            leaves the innermost loop
 ``okay ADDR : TYPE[n]``              guest_handle_okay(); with ``try``, as for a copy
-``dispatch EXPR``                    go on with that sub-op's plan; with no such sub-op
+``dispatch EXPR``                    continue with that sub-op's plan; with no such sub-op
                                      the call returns -ENOSYS
 ``dispatch EXPR or -EOPNOTSUPP``     the same, where Xen returns another error
-``use NAME``                         go on with a part of the family's ``[parts]``
+``use NAME``                         continue with a part of the family's ``[parts]``
 ``since 4.19:``, ``until 4.18:``     a block that only some releases of Xen have: from the
                                      named one on, or up to and with it
 ``hypercall N, A, B, ...``           another hypercall, inside this one

@@ -93,9 +93,9 @@ class _Outliner:
         self.structs: Structs = one.structs(self.guest)
         self.idle = idle
         self.constants: dict[str, int] = {}
-        # Whether the call is over whatever happens: what follows is no step.
+        # Whether the call is over whatever happens: what follows is not a step.
         self.over = False
-        # Names with more than one value: where Xen's answer is one of them, it is told.
+        # Names with more than one value: where Xen's answer is one of them, it is stated.
         self.several: set[str] = set()
 
     def block_of_family(self) -> Iterator[OutlineLine]:
@@ -124,7 +124,7 @@ class _Outliner:
             case Loop() | StateDependent():
                 yield from self.repeated(statement, depth)
             case Scoped():
-                # What leaves the scope says so; the scope itself is no step.
+                # What leaves the scope says so; the scope itself is not a step.
                 before = dict(self.constants)
                 yield from self.block(statement.body, depth)
                 if _leaves(statement.body):
@@ -318,7 +318,9 @@ class _Outliner:
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[OutlineLine]:
         if self.op is None:
             uses = names_in(node.value)
-            yield OutlineLine(depth, "call", f"go on with the sub-op {node.value.text}", uses=uses)
+            yield OutlineLine(
+                depth, "call", f"continue with the sub-op {node.value.text}", uses=uses
+            )
             self.forget(dict(self.constants), self.values((node,)))
         elif self.op.missing:
             yield OutlineLine(depth, "call", f"not modelled: {self.op.missing}")

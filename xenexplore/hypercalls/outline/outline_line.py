@@ -67,6 +67,6 @@ def exit_text(node: ExitStatement) -> str:
 
 _WORDS = {
     Way.END: "returns",
-    Way.LEAVE: "goes on behind this",
+    Way.LEAVE: "continues after this",
     Way.BREAK: "leaves the loop",
 }

@@ -94,7 +94,7 @@ class CallFrame:
         assert not isinstance(held, StructValue), f"{self.title}: it returns a number"
         value = settle(held)
         if isinstance(value, int) and value < 0:
-            assert errno_name(value), f"{self.title}: {value} is no errno of Xen's"
+            assert errno_name(value), f"{self.title}: {value} is not an errno of Xen's"
             return PlanOutcome.failed(errno_name(value))
         if not value and not self.returns_what:
             return ended

@@ -1,8 +1,8 @@
 """Run a hypercall's copy plan: what Xen copies, in which direction, order and length.
 
 The plan of every hypercall and sub-op is data (``data/*.toml``); this module is
-the one interpreter of it, a generator that says what Xen does next and is told
-what came of it.  Who drives the generator decides what it is for:
+the one interpreter of it, a generator that yields Xen's next operation and is sent
+its result.  Who drives the generator decides what it is for:
 
 * a recording: :func:`xenexplore.hypercalls.explain` drives it against the
   copies that a real Xen made and backtracks over what is not known;

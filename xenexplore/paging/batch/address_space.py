@@ -94,7 +94,7 @@ def map_target(
 
     Args:
         target: the image, and whose page tables.
-        physical: join only pages that also follow each other in memory.
+        physical: join only pages that are also physically contiguous.
         strict: refuse tables that are incomplete or damaged.
 
     Raises:

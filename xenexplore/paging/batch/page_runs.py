@@ -52,9 +52,9 @@ class Join(enum.Enum):
     """Which neighbours become one run: always equal page sizes, rights and protection keys."""
 
     RIGHTS = "rights"
-    """Wherever their pages lie in memory; ``gpa`` is that of the first page."""
+    """Regardless of where their pages lie in memory; ``gpa`` is that of the first page."""
     PHYSICAL = "physical"
-    """Only if their pages also follow each other in memory."""
+    """Only if their pages are also physically contiguous."""
     NEVER = "never"
     """Every leaf entry is a run of its own."""
 
@@ -290,7 +290,7 @@ def _gather(
 
 def _too_many(max_runs: int) -> MachineError:
     return MachineError(
-        f"more than {max_runs} runs: the page tables map themselves, or map memory in tatters"
+        f"more than {max_runs} runs: the page tables map themselves, or memory is highly fragmented"
     )
 
 

@@ -16,7 +16,7 @@ __all__ = ["ArmCopies", "arm_copies"]
 
 @dataclass(frozen=True, slots=True)
 class ArmCopies:
-    """What the arm64 boot of the package holds; its provenance is beside its file.
+    """Contents of the package's arm64 boot; its provenance is beside its file.
 
     Attributes:
         hypercalls: how many were made.
@@ -34,7 +34,7 @@ class ArmCopies:
 
 
 def arm_copies() -> ArmCopies:
-    """Count what is recorded of the arm64 boot.
+    """Counts of the recorded arm64 boot.
 
     >>> arm_copies().copies
     874

@@ -46,7 +46,7 @@ class FoundCall:
 
 
 class CallIndex:
-    """What can be asked about the hypercalls of a recording; computed once.
+    """Index of a recording's hypercalls by domain, name and region; computed once.
 
     Args:
         recording: the recording.
@@ -111,7 +111,7 @@ class CallIndex:
     def find(
         self, *, domain: str | None = None, name: str | None = None, region: str | None = None
     ) -> NDArray[np.int64]:
-        """Rows of the calls that fit all that is asked, in the order they were made."""
+        """Rows of the calls that match every condition, in the order they were made."""
         rows = self._rows(domain)
         if name is not None:
             kinds, of = np.unique(self._pairs(rows), axis=0, return_inverse=True)
@@ -134,7 +134,7 @@ class CallIndex:
         return self.recording.of_domain(named.get(domain, -2))
 
     def call(self, row: int) -> FoundCall:
-        """One call, in short."""
+        """Summary of one call."""
         recording = self.recording
         start, end = recording.access_start[row : row + 2].tolist()
         inside = np.flatnonzero(recording.accesses.inside[start:end]) + start

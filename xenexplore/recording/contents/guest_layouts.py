@@ -62,7 +62,7 @@ class GuestSpace:
         """Which addresses are vmalloc'ed data: on no stack that any hypercall was made from.
 
         A buffer on another task's stack than the caller's would be on one that makes
-        hypercalls itself; where stack pointers were not recorded, nothing is told.
+        hypercalls itself; where stack pointers were not recorded, no address is.
 
         Args:
             addresses: uint64 (n,): linear addresses of buffers.

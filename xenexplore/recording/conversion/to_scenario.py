@@ -118,7 +118,7 @@ def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:
 
 
 def _unexplained(recording: Recording, seen: RecordedCall, found: Explanation) -> RecordingError:
-    """Why a call is no scenario: it is one leg of several, or nothing explains it."""
+    """Why a call makes no scenario: it is one leg of several, or nothing explains it."""
     place = f"hypercall {int(recording.calls.seq[seen.row])}"
     leg = Matcher(list(recorded_calls(recording))).continuation(seen)
     if leg is not None:
@@ -126,9 +126,9 @@ def _unexplained(recording: Recording, seen: RecordedCall, found: Explanation) -
         return RecordingError(
             recording.source,
             place,
-            expected="a call that Xen carried out in one go",
+            expected="a call that Xen did not preempt",
             got=f"{found.name}, preempted: hypercall {later} continues it",
-            hint="step that one, or write a scenario with preempt",
+            hint="step through that one, or write a scenario with preempt",
         )
     return RecordingError(
         recording.source,

@@ -151,7 +151,7 @@ class Matcher:
         return found
 
     def continuation(self, seen: RecordedCall) -> RecordedCall | None:
-        """The call that goes on with this one, which Xen preempted; None: it was not preempted."""
+        """The call that continues this one, which Xen preempted; None: it was not preempted."""
         if self._try(seen, None, _ATTEMPTS[-1]).verdict is not PlanVerdict.UNEXPLAINED:
             return None
         for leg in self._legs(seen):

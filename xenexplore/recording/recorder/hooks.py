@@ -98,7 +98,7 @@ def read_hooks(path: Path) -> Hooks:
     """Find the hooked functions in a ``xen-syms*.map``.
 
     Raises:
-        RecorderError: it is no symbol file, or a function is not in it.
+        RecorderError: it is not a symbol file, or a function is not in it.
         OSError: it cannot be read.
     """
     raw = path.read_bytes()

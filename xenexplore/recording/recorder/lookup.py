@@ -66,7 +66,7 @@ def count_lookup(setup: Setup) -> Lookup:
         setup: a prepared folder.
 
     Raises:
-        RecorderError: no compiler; the folder is not prepared; the counts are no line.
+        RecorderError: no compiler; the folder is not prepared; the counts are not linear.
     """
     with tempfile.TemporaryDirectory(prefix="xenexplore-lookup-") as name:
         work = Path(name)

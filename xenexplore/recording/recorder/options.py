@@ -31,10 +31,10 @@ class Options:
         backends: what the domU has and uses: ``"disk"``, ``"net"``.
         persistent_grants: whether blkback may keep the disk's grants mapped.
         xen: ``"4.17"`` or ``"4.20"``.
-        xen_file: a hypervisor of one's own instead, with ``xen_symbols``: a file, or
+        xen_file: a user's hypervisor instead, with ``xen_symbols``: a file, or
             Debian's package ``xen-hypervisor-*``.
         xen_symbols: its symbol file (``xen-syms.map`` of its build), or the package with it.
-        kernel: a kernel of one's own for dom0 and domU: Debian's package ``linux-image-*``,
+        kernel: a user's kernel for dom0 and domU: Debian's package ``linux-image-*``,
             or a bzImage with what it needs built in; or None.
         kernel_version: Debian's kernel of that version instead, as ``"6.12"``, or ``""``.
         workload: a shell script for dom0, run after the domU's work.

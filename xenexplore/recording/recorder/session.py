@@ -42,7 +42,7 @@ _DEBIAN = re.compile(r"Linux version .*#\d+ .*Debian (\d+\.\d+\.\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of it.
+    """Result of a recorder run.
 
     Attributes:
         recording: as read back from the file.

@@ -21,7 +21,7 @@ from xenexplore.render.plots.counts import (
     draw_sizes,
 )
 from xenexplore.render.plots.plot_text import plot_text
-from xenexplore.render.web.page import folded_html, picture_html
+from xenexplore.render.web.still import folded_html, picture_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ class PlotFigure:
 
 
 def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
-    """A plot for each of the report's questions.
+    """A plot for each question of the report.
 
     Args:
         findings: of a workload (``xe.report``).
@@ -84,8 +84,13 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
     >>> [one.name for one in figures_of(report("synthetic:calls=50:tasks=2:vcpus=1"))][:2]
     ['regions', 'ranges']
     """
+    return tuple(_figure(findings, *plot) for plot in _plots(findings))
+
+
+def _plots(findings: Findings) -> list[tuple[str, str, Callable[[Axes], None]]]:
+    """Name, title and drawing function of each plot."""
     shown = [domain for domain in findings.domains if domain.coverage.accesses]
-    plots: list[tuple[str, str, Callable[[Axes], None]]] = [
+    return [
         ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),
         ("ranges", "Accesses that registered ranges serve", lambda axes: _ranges(axes, shown)),
         ("misses", "Misses of a table that registers pages on a miss",
@@ -99,10 +104,9 @@ def figures_of(findings: Findings) -> tuple[PlotFigure, ...]:
          lambda axes: draw_repeats(axes, shown)),
         (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
          lambda axes: draw_fastabi(axes, shown)),
-        ("break-even", "Looking up against walking",
+        ("break-even", "Look-up and walk compared",
          lambda axes: draw_break_even(axes, findings.break_even, findings.costs.unit.value)),
     ]  # fmt: skip
-    return tuple(_figure(findings, *plot) for plot in plots)
 
 
 def figure_svg(findings: Findings, *, figure: str = "ranges", theme: str = "light") -> str:
@@ -113,10 +117,12 @@ def figure_svg(findings: Findings, *, figure: str = "ranges", theme: str = "ligh
     """
     if theme != "light":
         raise MachineError(f"no theme {theme!r} of a figure: figures are drawn on white")
-    found = {one.name: one for one in figures_of(findings)}
-    if figure not in found:
-        raise MachineError(f"no figure {figure!r}: there are {', '.join(found)}")
-    return found[figure].svg()
+    plots = _plots(findings)
+    chosen = next((plot for plot in plots if plot[0] == figure), None)
+    if chosen is None:
+        known = ", ".join(name for name, _, _ in plots)
+        raise MachineError(f"no figure {figure!r}: there are {known}")
+    return _figure(findings, *chosen).svg()
 
 
 def _figure(findings: Findings, name: str, title: str, draw: Callable[[Axes], None]) -> PlotFigure:

@@ -60,7 +60,7 @@ class _Table:
             self._bars(name, value, bad=bad)
         hazards = [", ".join(dict.fromkeys(s.trace.outcome.hazards)) or "none" for s in self.sides]
         if any(text != "none" for text in hazards):
-            self._texts("hazards that showed", hazards, ["none"], role="bad")
+            self._texts("hazards observed", hazards, ["none"], role="bad")
         self._texts("how memory is found", [_way(side) for side in self.sides], [])
         if len(self.sides) > 1:
             texts = [_difference(place, side) for place, side in enumerate(self.sides)]
@@ -164,7 +164,7 @@ class _Table:
         self.y += max(_ROW, 15 + 16 * deepest)
 
 
-_SAME = "none, the set-up apart"
+_SAME = "none, apart from the set-up"
 _NONE = "\N{EN DASH}"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xenexplore.errors import InputError
-from xenexplore.render.svg import drawing
+from xenexplore.render.svg.views import drawing
 
 if TYPE_CHECKING:
     from os import PathLike

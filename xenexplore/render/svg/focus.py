@@ -24,7 +24,7 @@ class Chunk:
         gpa: guest-physical address, or None as long as it is not known.
         meant: what the caller meant, or None as long as nothing has moved.
         moved: whether its bytes have moved.
-        wrong: whether they moved to or from another frame, or are no use there.
+        wrong: whether they moved to or from another frame, or are unusable there.
     """
 
     first: int

@@ -42,7 +42,7 @@ def draw_registered(trace: Trace, index: int, theme: Theme) -> Canvas:
         index: the step, from 0.
         theme: its colours.
     """
-    state = registered_at(trace.steps, index)
+    state = registered_at(trace.steps, index, trace.registered)
     tables = tables_of(trace, state) if state.used else ()
     width = 2 * MARGIN + _ACROSS * _CARD + (_ACROSS - 1) * _GAP
     title = (

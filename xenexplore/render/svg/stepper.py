@@ -50,7 +50,7 @@ def draw_stepper(trace: Trace, index: int, theme: Theme) -> Canvas:
     canvas.text(right, top, call, size=12, role="quiet", anchor="end")
 
     rows = draw_rows(canvas, tree, moment, (_ROWS[0], top + 16, _ROWS[1]))
-    state = registered_at(trace.steps, index)
+    state = registered_at(trace.steps, index, trace.registered)
     if state.used:
         canvas.heading(_ROWS[0], rows + 34, "Registered buffers")
         rows = draw_tables(canvas, trace, state, (_ROWS[0], rows + 44, _ROWS[1]))

@@ -16,7 +16,8 @@ def exercise_text(exercise: Exercise) -> str:
     task = exercise.task
     lines = [f"{task.name}: {task.title}", ""]
     lines += textwrap.wrap(task.asks, _WIDTH)
-    lines += ["", "guest, xen = e.guest, e.xen; e.hint() for a hint; e.check(...) judges"]
+    check = "e.check(...)" if task.answer else "e.check()"
+    lines += ["", f"guest, xen = e.guest, e.xen; e.hint() for a hint; {check} judges"]
     return "".join(f"{line}\n" for line in lines)
 
 

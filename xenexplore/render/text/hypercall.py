@@ -19,7 +19,7 @@ __all__ = ["entry_text", "list_text"]
 _ERRNOS = (
     'Errnos: "returns" is what the arguments and the kind of caller decide, "may return" what '
     "Xen's state decides, and usually does not. XSM is the default policy; FLASK refuses with "
-    "-EACCES. A copy that faults returns -EFAULT where nothing else is said."
+    "-EACCES. A copy that faults returns -EFAULT unless stated otherwise."
 )
 
 

@@ -25,7 +25,7 @@ def matrix_text(questions: Sequence[Question]) -> str:
     Args:
         questions: its rows, all with the same options in the same order.
     """
-    lines = heading("Questions of the thread, and what each option makes of them")
+    lines = heading("Questions of the thread, and the result of each option")
     count = len(questions[0].cells) if questions else 0
     for first in range(0, max(count, 1), _ACROSS):
         lines += [""] if first else []

@@ -44,6 +44,8 @@ def _table(one: SheetTable) -> Iterator[str]:
     if one.caption:
         yield from paragraph(one.caption)
     rows = one.rows[:_MOST_ROWS]
+    if not rows:
+        return
     shown = _padded([one.head, *rows] if any(one.head) else list(rows), one.align)
     yield from table(shown, one.align, indent=1)
     if len(one.rows) > len(rows):

@@ -74,5 +74,5 @@ def _verdict(tried: Trial) -> str:
     more = f"; {tried.more} more machines show such" if tried.more else ""
     return (
         f"{what} in {tried.machines} random machines (seed {tried.seed}) and the built-in "
-        f"scenarios{more}. A machine's N and seed give it again."
+        f"scenarios tried{more}. A machine's N and seed give it again."
     )

@@ -23,6 +23,7 @@ from xenexplore.paging.walk_record import Level, Walk
 from xenexplore.render.text.absent import absent_text
 from xenexplore.render.text.image import size_text
 from xenexplore.render.text.table import WIDTH, paragraph
+from xenexplore.render.views.walk_sheet import end_lookup, lookup_words
 
 __all__ = ["error_code_text", "walk_text"]
 
@@ -69,6 +70,9 @@ def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
         lines.append(where + (page if levels else ""))
         if target is not None and space is Space.MACHINE:
             lines.append(_frame(one.gpa.value >> PAGE_SHIFT, target))
+        lookup = end_lookup(one)
+        if lookup is not None:
+            lines.append(f"  P2M    {lookup_words(lookup)}")
     elif one.end is not WalkEnd.NO_TABLE:
         lines += _failure(one)
     if target is not None and depends_on_pkru(one, target.known):

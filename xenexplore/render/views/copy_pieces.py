@@ -29,7 +29,7 @@ class CopyPiece:
         meant: the guest-physical address that the caller meant, or None where
             nothing moved or nothing was mapped.
         told: whether Xen did not go by ``va``: only an unchecked access says it.
-        wrong: whether they moved to or from another frame, or are no use there.
+        wrong: whether they moved to or from another frame, or are unusable there.
     """
 
     first: int

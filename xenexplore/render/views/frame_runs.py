@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from xenexplore.addr import Gva
+from xenexplore.addr import PAGE_SHIFT, Gva
 from xenexplore.guest.placement.buffers import Buffer
 
 __all__ = ["FrameRun", "runs_of"]
@@ -42,12 +42,13 @@ def runs_of(buffers: Sequence[Buffer]) -> Iterator[FrameRun]:
         for first, count in _consecutive(buffer):
             gfn = buffer.frames[first].value
             letter = letters.setdefault((gfn, count), _letter(len(letters)))
-            start = max(buffer.va.value, buffer.pages[first].value)
-            end = min(buffer.va.value + buffer.size, buffer.pages[first].value + (count << 12))
+            page = buffer.va.page.value + (first << PAGE_SHIFT)
+            start = max(buffer.va.value, page)
+            end = min(buffer.va.value + buffer.size, page + (count << PAGE_SHIFT))
             alias = buffer.aliases[first]
             other = None
-            if alias is not None and alias.value != buffer.pages[first].value:
-                other = alias + (start - buffer.pages[first].value)
+            if alias is not None and alias.value != page:
+                other = alias + (start - page)
             yield FrameRun(
                 letter=letter,
                 gfn=gfn,

@@ -75,13 +75,13 @@ _WORDS = _terms(
 
 _STEPS = _terms(
     "step",
-    ("action", "action", "What the scenario has the guest do; everything inside follows from it."),
-    ("phase", "setup, prepare, finish", ("What the design asks of the guest once, before a call, "
-     "and after it.")),
+    ("action", "action", "An action of the guest in the scenario; its steps are inside."),
+    ("phase", "setup, prepare, finish", ("What the design requires of the guest: once, before "
+     "a call, after it.")),
     ("hypercall", "call", ("A hypercall enters Xen. Its number is in rax, its arguments are in "
      "registers; leg 1 and on are continuations."),
      xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")),
-    ("exit", "exit", "The vCPU leaves the guest for Xen.",
+    ("exit", "exit", "The vCPU exits from the guest to Xen.",
      xen("xen/arch/x86/hvm/svm/svm.c", "svm_init_hypercall_page")),
     ("copy", "copy in, copy out, clear", ("One copy between Xen and the guest: of an argument, an "
      "element, or a result."), xen("xen/arch/x86/hvm/hvm.c", "copy_from_user_hvm")),
@@ -91,7 +91,7 @@ _STEPS = _terms(
      "domain's. HIT: an entry covers the bytes. MISS: none does.")),
     ("tlb-insert", "reg, register", ("The guest registers a range: linear address, size, "
      "guest-physical address.")),
-    ("tlb-purge", "purge", "The guest takes registrations back."),
+    ("tlb-purge", "purge", "The guest removes registrations."),
     ("walk-cache-lookup", "vTLB v0, cache v0", ("Search of the walks that Xen remembers: shadow "
      "paging's vTLB, or a design's cache."),
      xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup")),
@@ -106,13 +106,13 @@ _STEPS = _terms(
      xen("xen/arch/x86/mm/guest_walk.c", "set_ad_bits")),
     ("p2m-lookup", "P2M", ("Look-up in the P2M: from guest frame to machine frame, type, and page "
      "size."), xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")),
-    ("check", "check", "Xen tests something, and goes on or fails."),
+    ("check", "check", "Xen tests something, and continues or fails."),
     ("fault", "FAULT", "A translation fails. The copy ends there.",
      xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")),
     ("copy-failed", "FAILED", "The copy ends early: how many bytes Xen reports as not copied.",
      xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")),
     ("move", "bytes", ("Bytes move. right: to or from the frame that the caller meant. WRONG: "
-     "another one. CIPHERTEXT, GARBAGE, DROPPED: that frame, and yet no use.")),
+     "another one. CIPHERTEXT, GARBAGE, DROPPED: that frame, but unusable.")),
     ("list-read", "list", "Xen reads an element of a list of frames or buffers."),
     ("unchecked", "unchecked", ("An access that today's walk would have checked is made without "
      "it. UNCHECKED: the walk would have refused.")),
@@ -144,7 +144,7 @@ _COUNTS = _terms(
     ("tlb_hits", "TLB hits", "Searches that gave an address."),
     ("tlb_compares", "TLB compares", "Entries compared in those searches."),
     ("tlb_inserts", "registrations", "Ranges that the guest registered."),
-    ("tlb_purges", "purges", "Times that the guest took registrations back."),
+    ("tlb_purges", "purges", "Removals of registrations by the guest."),
     ("list_reads", "list reads", "Elements of lists that Xen read."),
     ("bytes_from_guest", "bytes from guest", "Bytes that Xen read from the guest."),
     ("bytes_to_guest", "bytes to guest", "Bytes that Xen wrote to the guest."),
@@ -191,7 +191,7 @@ _MARKS = _terms(
      "directmap's.")),
     ("band", "pale green band", "A registered range, from its linear addresses to its frames."),
     ("hatch", "hatched", "Private: encrypted, and not readable by Xen."),
-    ("gap", "dotted edges", "Addresses left out: nothing is there to see, or no RAM."),
+    ("gap", "dotted edges", "Addresses left out: nothing of interest there, or no RAM."),
 )  # fmt: skip
 
 #: Every term by its key.
@@ -199,13 +199,13 @@ GLOSSARY = {term.key: term for term in (*_WORDS, *_STEPS, *_COUNTS, *_FLAGS, *_S
 
 #: Keys of a stepper, and what they do.
 KEYS = (
-    ("← → or k j", "one step back, forth"),
+    ("← → or k j", "one step back, forward"),
     ("PgUp PgDn", "previous, next copy or call"),
     ("Home End", "first, last step"),
     ("space", "play, pause"),
     ("Enter", "bits of the entry; fold or unfold the group"),
-    ("+ - 0", "zoom of the map"),
-    ("↑ ↓", "go over the map's parts (map focused)"),
+    ("+ - 0", "zoom the map"),
+    ("↑ ↓", "move through the map's parts (map focused)"),
     ("/ n N", "search the steps; next, previous match"),
     ("r", "the path drawn, or as rows"),
     ("t", "tour of the view"),
@@ -222,12 +222,12 @@ TOUR = (
     (".xe-this", "This step", ("What Xen or the guest does now, with the source it is taken from; "
      "beside it, what is worth noticing.")),
     (".xe-map", "Where the buffer lives", ("The same frame may have several linear addresses: the "
-     "dashed boxes are the others. Point at anything to light it in every view.")),
+     "dashed boxes are the others. Point at anything to highlight it in every view.")),
     (".xe-path", "How Xen gets there", ("Bits of the address choose an entry in each table; each "
      "table is looked up in the P2M first. Dotted: what the caller meant. As rows: press r.")),
-    (".xe-count-part", "So far", ("What the run has cost by now; blue counts change at this step. "
+    (".xe-count-part", "So far", ("Cost of the run so far; blue counts change at this step. "
      "Point at a name to see what it counts.")),
-    (".xe-time", "Line of time", ("The steps around this one, in groups that fold. ? shows every "
+    (".xe-time", "Timeline", ("The steps around this one, in groups that fold. ? shows every "
      "word, sign and key.")),
 )  # fmt: skip
 

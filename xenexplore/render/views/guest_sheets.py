@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.guest.layout.regions import RegionKind
+from xenexplore.guest.physical import GpaRegion
 from xenexplore.render.views import number_format as spell
 from xenexplore.render.views.sheet import Sheet, SheetTable, plural
 from xenexplore.session.buffer import Buffer
@@ -36,7 +37,7 @@ def guest_sheet(guest: Guest) -> Sheet:
     """The guest: what it is, its vCPUs, its buffers."""
     spec = guest.spec
     private = {
-        "none": "none: Xen reads all of its memory",
+        "none": "none: Xen can read all of its memory",
         "sev": "SEV: private pages are ciphertext to Xen",
         "snp": "SEV-SNP: private pages are ciphertext to Xen, which cannot write them",
     }
@@ -91,7 +92,16 @@ def _buffer_table(guest: GuestState) -> SheetTable:
             for one in Buffers(guest).values()
         ),
         align="lllkrk",
+        keys=tuple(map(_keys, Buffers(guest).values())),
     )
+
+
+def _keys(buffer: Buffer) -> str:
+    """A buffer, its pages and its frames, as the stepper's views name them."""
+    first = buffer.va.value >> 12
+    pages = (f"vp:{first + n:x}" for n in range(len(buffer.frames)))
+    frames = (f"gfn:{gfn.value:x}" for gfn in buffer.frames if gfn is not None)
+    return " ".join((f"buf:{buffer.name}", *pages, *frames))
 
 
 def _holds(buffer: Buffer) -> str:
@@ -183,7 +193,7 @@ def p2m_sheet(p2m: P2mView) -> Sheet:
     """What the P2M maps, as runs."""
     runs = p2m.runs
     if not runs:
-        note = "A PV guest has no P2M that a look-up goes through: its tables hold machine frames."
+        note = "A PV guest has no P2M to look anything up in: its tables hold machine frames."
         return Sheet(title="P2M", notes=(note,))
     rows = tuple(
         (
@@ -262,6 +272,10 @@ def bytes_sheet(data: MemoryBytes) -> Sheet:
     return Sheet(title=title, tables=(SheetTable(head=("", "", ""), rows=rows, align="kkk"),))
 
 
+def _from_and_outermost(region: GpaRegion) -> tuple[int, int]:
+    return region.range.start.value, -region.range.size
+
+
 def memory_sheet(memory: MemoryView) -> Sheet:
     """The guest-physical address space."""
     domain = memory._guest.domain
@@ -269,10 +283,10 @@ def memory_sheet(memory: MemoryView) -> Sheet:
         (
             spell.physical(region.range.start.value),
             spell.size(region.range.size),
-            region.name,
+            region.name + (", in RAM" if region.kind == "kernel" else ""),
             region.what,
         )
-        for region in domain.gpa_regions
+        for region in sorted(domain.gpa_regions, key=_from_and_outermost)
     )
     table = SheetTable(head=("from", "size", "region", ""), rows=rows, align="lrll")
     who = "the guest" if memory.reader == "guest" else "Xen"

@@ -54,7 +54,7 @@ class PathEdge:
 
 @dataclass(slots=True, kw_only=True)
 class PiecePath:
-    """The path of one piece, whole: what each step of it adds is told by ``first`` and ``told``.
+    """The path of one piece, whole: ``first`` and ``told`` say which step adds what.
 
     Attributes:
         first: the first step of the piece.

@@ -48,6 +48,7 @@ def _entries(xen: Xen, name: str) -> SheetTable:
         head=("level", "table", "index", "entry"),
         rows=rows,
         align="rkrk",
+        keys=tuple(f"f:{one.number} gfn:{one.table.value >> 12:x}" for one in walk.levels),
         bad=frozenset() if walk.ok else frozenset({len(rows) - 1}),
     )
 

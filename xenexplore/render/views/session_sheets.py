@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from xenexplore.render.views import guest_sheets as guests
-from xenexplore.render.views import xen_sheets as xens
 from xenexplore.render.views.sheet import Sheet
-from xenexplore.session.buffer import Buffer
-from xenexplore.session.buffers import Buffers
-from xenexplore.session.guest import Guest
-from xenexplore.session.memory import MemoryBytes, MemoryView
-from xenexplore.session.p2m import P2mFrame, P2mView
-from xenexplore.session.page_tables import PageTablesView, TableEntry
-from xenexplore.session.regions import Regions
-from xenexplore.session.tlb import RegisteredEntry, TlbSteps, VcpuTlb, VcpuTlbs
-from xenexplore.session.xen import Xen
-from xenexplore.steps import TlbInsert, TlbLookup, TlbPurge
 
 __all__ = ["SHEETS", "sheet_of"]
 
 
 def sheet_of(shown: object) -> Sheet:
-    """The sheet of one of :data:`SHEETS`."""
+    """The sheet of one of :data:`SHEETS`; what makes it is loaded when it is first needed."""
     for kind in type(shown).__mro__:
-        if kind in SHEETS:
-            return SHEETS[kind](shown)
+        name = f"{kind.__module__.removeprefix('xenexplore.')}:{kind.__qualname__}"
+        if name in SHEETS:
+            module, _, function = SHEETS[name].partition(":")
+            make: Callable[[object], Sheet] = getattr(
+                importlib.import_module(f"xenexplore.render.views.{module}"), function
+            )
+            return make(shown)
     raise TypeError(f"{type(shown).__name__} has no sheet")
 
 
-SHEETS: Mapping[type, Callable[[Any], Sheet]] = {
-    Guest: guests.guest_sheet,
-    Buffers: guests.buffers_sheet,
-    Buffer: guests.buffer_sheet,
-    Regions: guests.regions_sheet,
-    P2mView: guests.p2m_sheet,
-    P2mFrame: guests.p2m_frame_sheet,
-    PageTablesView: guests.page_tables_sheet,
-    TableEntry: guests.table_entry_sheet,
-    MemoryBytes: guests.bytes_sheet,
-    MemoryView: guests.memory_sheet,
-    Xen: xens.xen_sheet,
-    VcpuTlbs: xens.tlbs_sheet,
-    VcpuTlb: xens.tlb_sheet,
-    RegisteredEntry: xens.entry_sheet,
-    TlbSteps: xens.steps_sheet,
-    TlbInsert: xens.step_sheet,
-    TlbLookup: xens.step_sheet,
-    TlbPurge: xens.step_sheet,
+SHEETS: Mapping[str, str] = {
+    "session.guest:Guest": "guest_sheets:guest_sheet",
+    "session.buffers:Buffers": "guest_sheets:buffers_sheet",
+    "session.buffer:Buffer": "guest_sheets:buffer_sheet",
+    "session.regions:Regions": "guest_sheets:regions_sheet",
+    "session.p2m:P2mView": "guest_sheets:p2m_sheet",
+    "session.p2m:P2mFrame": "guest_sheets:p2m_frame_sheet",
+    "session.page_tables:PageTablesView": "guest_sheets:page_tables_sheet",
+    "session.page_tables:TableEntry": "guest_sheets:table_entry_sheet",
+    "session.memory:MemoryBytes": "guest_sheets:bytes_sheet",
+    "session.memory:MemoryView": "guest_sheets:memory_sheet",
+    "paging.walk_record:Walk": "walk_sheet:walk_sheet",
+    "session.xen:Xen": "xen_sheets:xen_sheet",
+    "session.tlb:VcpuTlbs": "xen_sheets:tlbs_sheet",
+    "session.tlb:VcpuTlb": "xen_sheets:tlb_sheet",
+    "session.tlb:RegisteredEntry": "xen_sheets:entry_sheet",
+    "session.tlb:TlbSteps": "xen_sheets:steps_sheet",
+    "steps.tlb:TlbInsert": "xen_sheets:step_sheet",
+    "steps.tlb:TlbLookup": "xen_sheets:step_sheet",
+    "steps.tlb:TlbPurge": "xen_sheets:step_sheet",
 }
-"""Class to what makes its sheet."""
+"""Class, as ``module:name`` under ``xenexplore``, to what makes its sheet, in this folder."""

@@ -17,6 +17,8 @@ class SheetTable:
         align: for each column ``l`` (left), ``r`` (right), or ``k``: left, and never cut.
         caption: what it shows, or ``""``.
         bad: rows, from 0, that show something wrong: they say so in a cell, too.
+        keys: of each row what it is about, as linked views share it (``"buf:send gfn:1c3b3"``);
+            ``()`` where no view does.
     """
 
     head: tuple[str, ...]
@@ -24,6 +26,7 @@ class SheetTable:
     align: str
     caption: str = ""
     bad: frozenset[int] = frozenset()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def space_at(trace: Trace, index: int | None = None, tree: StepTree | None = Non
     """
     at = len(trace.steps) - 1 if index is None else index
     tree = tree or StepTree(trace.steps)
-    tables = registered_at(trace.steps, at).tables
+    tables = registered_at(trace.steps, at, trace.registered).tables
     runs = tuple(runs_of(trace.machine.buffers))
     items = tuple(_items(trace, tree, at, runs, tables))
     return SpaceMap(

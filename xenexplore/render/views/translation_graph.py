@@ -95,7 +95,7 @@ def translation_graph(tree: StepTree, copy: int, index: int | None = None) -> nx
 
 
 def _join(graph: nx.DiGraph[NodeKey], path: PiecePath, lane: int, until: int) -> None:
-    """Add a piece's path; what is told only after a step is left out before it."""
+    """Add a piece's path; what only a later step reveals is left out before it."""
     for key, node in path.nodes.items():
         if key.role is NodeRole.MEANT and node.first > until:
             continue

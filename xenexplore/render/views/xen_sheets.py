@@ -62,7 +62,7 @@ def tlb_sheet(tlb: VcpuTlb) -> Sheet:
 def _tlb_table(tlb: VcpuTlb) -> SheetTable:
     entries = tlb.entries
     whose = "the domain" if tlb.shared else f"vCPU {tlb.vcpu}"
-    slots = "as many slots as are asked for" if tlb.capacity is None else f"{tlb.capacity} slots"
+    slots = "unlimited slots" if tlb.capacity is None else f"{tlb.capacity} slots"
     return SheetTable(
         caption=f"Table of {whose}: {plural(len(entries), 'entry', 'entries')}, {slots}",
         head=("slot", "linear address", "bytes", "physical", "hits", "age", "holds", ""),
@@ -81,7 +81,14 @@ def _tlb_table(tlb: VcpuTlb) -> SheetTable:
         ),
         align="rkrkrrlk",
         bad=frozenset(n for n, one in enumerate(entries) if one.stale),
+        keys=tuple(_keys(tlb, one) for one in entries),
     )
+
+
+def _keys(tlb: VcpuTlb, one: RegisteredEntry) -> str:
+    """An entry and the buffers that it covers, as the stepper's views name them."""
+    table = "domain" if tlb.shared else str(tlb.vcpu)
+    return " ".join((f"slot:{table}:{one.slot}", *(f"buf:{name}" for name in one.covers)))
 
 
 def entry_sheet(one: RegisteredEntry) -> Sheet:

@@ -24,6 +24,7 @@ from xenexplore.render.views.comparison import sides_of, verdict_of
 from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.lockstep import status_changes
 from xenexplore.render.views.step_labels import shape_of
+from xenexplore.render.web.still import picture_html
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.steps import Status, step_kinds
 
@@ -36,12 +37,9 @@ if TYPE_CHECKING:
 __all__ = [
     "comparison_head",
     "comparison_json",
-    "folded_html",
     "html_document",
     "opening_step",
-    "picture_html",
     "save_html",
-    "text_html",
     "trace_html",
     "web_module",
     "web_style",
@@ -214,7 +212,7 @@ def trace_html(trace: Trace | Comparison) -> str:
     It opens at the step that says most, a comparison with all options at their
     ends; a link with ``#step=N`` (or ``#step=end``) opens it elsewhere.
     """
-    from xenexplore.render.svg import svg_of
+    from xenexplore.render.svg.views import svg_of
     from xenexplore.render.web.as_python import page_python
     from xenexplore.scenario.run.comparison import Comparison
 
@@ -323,23 +321,3 @@ def _fallback(title: str, svg: str, text: str) -> str:
     if text:
         parts.append(f"<pre>{html.escape(text)}</pre>")
     return "".join(parts)
-
-
-def text_html(text: str) -> str:
-    """Text in columns; ``<code>``, since some pages set a bare ``<pre>`` in their own font."""
-    return f"<pre><code>{html.escape(text, quote=False)}</code></pre>"
-
-
-def folded_html(text: str) -> str:
-    """The same, folded away under "as text"."""
-    return f"<details><summary>as text</summary>{text_html(text)}</details>"
-
-
-def picture_html(svg: str, alt: str) -> str:
-    """A picture that survives everywhere: an ``<img>`` that carries its SVG.
-
-    Inline ``<svg>`` is stripped from notebooks that are not trusted, and a page
-    with a policy would refuse its styles.
-    """
-    encoded = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{encoded}">'

@@ -92,7 +92,7 @@ class Insert(ActionSpec):
     Attributes:
         vcpu: in whose table.
         address: first linear address.
-        gpa: guest-physical address that it is said to stand for.
+        gpa: guest-physical address that it maps to.
         size: bytes.
         is_global: declared the same in every address space.
         label: a name for people.

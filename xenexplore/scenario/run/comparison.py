@@ -106,7 +106,7 @@ class Comparison(Pictured):
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Every expectation that does not hold."""
+        """Every expectation that fails."""
         return tuple(text for row in self.rows for text in row.failed)
 
     def __repr__(self) -> str:

@@ -15,15 +15,14 @@ from xenexplore.hypervisor.mistakes import blamed
 from xenexplore.hypervisor.outcome import outcome_of
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.variant import Variant
-from xenexplore.scenario.library.builtin import is_builtin
 from xenexplore.scenario.model.about import About
 from xenexplore.scenario.model.action_records import ActionSpec, Place, Setup
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.build import build_domain, view_of
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
-from xenexplore.scenario.run.perform import perform
 from xenexplore.scenario.run.trace import OptionView, Trace
 from xenexplore.steps import Node, Phase, PhaseName, Refusal
+from xenexplore.tlb.history import standing
 
 __all__ = ["LiveRun"]
 
@@ -131,6 +130,9 @@ class LiveRun:
         if isinstance(action, Setup):
             self.start()
             return
+        # Imported here: a guest to which nothing is done needs no hypercalls.
+        from xenexplore.scenario.run.perform import perform
+
         if isinstance(action, Place):
             self._own.append(action.buffer.name)
         try:
@@ -147,6 +149,9 @@ class LiveRun:
 
     def trace(self, scenario: Scenario) -> Trace:
         """Everything so far, under the words of a scenario."""
+        # Imported here: a guest at the prompt needs no reader of scenarios.
+        from xenexplore.scenario.library.builtin import is_builtin
+
         nodes = self.xen.nodes
         return Trace(
             about=scenario.about,
@@ -155,6 +160,7 @@ class LiveRun:
             steps=nodes,
             outcome=outcome_of(nodes),
             builtin=is_builtin(scenario),
+            scenario=scenario,
         )
 
     def trace_since(self, first: int, before: GuestSnapshot, about: About) -> Trace:
@@ -169,6 +175,7 @@ class LiveRun:
             machine=self._with_added(before),
             steps=nodes,
             outcome=outcome_of(nodes),
+            registered=standing(self.xen.nodes[:first]),
         )
 
     def snapshot(self) -> GuestSnapshot:

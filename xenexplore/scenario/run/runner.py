@@ -93,7 +93,7 @@ def compare(
 
 
 def check(scenario: Scenario | str) -> tuple[str, ...]:
-    """Every expectation that does not hold, as a sentence; empty: all hold.
+    """Every expectation that fails, as a sentence; empty: all hold.
 
     Args:
         scenario: what to run: a scenario, or the name of a built-in one or of a file.

@@ -9,14 +9,15 @@ the same scenario, after ``trace.schema.json`` beside this module.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from xenexplore.display import Pictured, svg_of, text_of
 from xenexplore.hypervisor.outcome import Outcome
 from xenexplore.scenario.model.about import About
+from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
-from xenexplore.steps import Cite, Json, Node, field_json
+from xenexplore.steps import Cite, Json, Node, TlbInsert, field_json
 
 __all__ = ["TRACE_SCHEMA", "OptionView", "Trace"]
 
@@ -69,6 +70,8 @@ class Trace(Pictured):
         steps: what happened, as a tree in preorder; ``steps[i].index == i``.
         outcome: the verdict, computed from the steps.
         builtin: whether the scenario is the built-in of its name, word for word.
+        registered: where it is a part of a session, the registrations that stood before it.
+        scenario: what was run; None: it is a session's own.
     """
 
     about: About
@@ -77,6 +80,8 @@ class Trace(Pictured):
     steps: tuple[Node, ...]
     outcome: Outcome
     builtin: bool = field(default=False, compare=False)
+    registered: tuple[TlbInsert, ...] = ()
+    scenario: Scenario | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -148,7 +153,9 @@ class Trace(Pictured):
         left out.
         """
         cites: dict[str, int] = {}
-        steps = [_dumped(record) for record in self._steps(cites)]
+        stood = [Node(-1, -1, 0, one) for one in self.registered]
+        before = list(_as_records(stood, cites))
+        steps = [_dumped(record) for record in _as_records(self.steps, cites)]
         if step is not None:
             return f"{steps[step]}\n".encode()
         head = {
@@ -158,27 +165,29 @@ class Trace(Pictured):
             "machine": self.machine.as_json(),
             "outcome": self.outcome.as_json(),
             "cites": list(cites),
+            **({"registered": before} if before else {}),
         }
         parts = [f"{_dumped(name)}:{_dumped(value)}" for name, value in head.items()]
         body = ",\n".join(steps)
         return ("{" + ",\n".join(parts) + ',\n"steps":[\n' + body + "\n]}\n").encode()
 
-    def _steps(self, cites: dict[str, int]) -> Iterator[dict[str, Json]]:
-        for node in self.steps:
-            record = node.step.as_json()
-            cite = str(record.pop("cite"))
-            kept = {
-                key: _hex(value) if key in node.step.as_hex else value
-                for key, value in record.items()
-                if value is not None and value != ""
-            }
-            yield {
-                "i": node.index,
-                "parent": node.parent,
-                "depth": node.depth,
-                **kept,
-                "cite": cites.setdefault(cite, len(cites)),
-            }
+
+def _as_records(nodes: Iterable[Node], cites: dict[str, int]) -> Iterator[dict[str, Json]]:
+    for node in nodes:
+        record = node.step.as_json()
+        cite = str(record.pop("cite"))
+        kept = {
+            key: _hex(value) if key in node.step.as_hex else value
+            for key, value in record.items()
+            if value is not None and value != ""
+        }
+        yield {
+            "i": node.index,
+            "parent": node.parent,
+            "depth": node.depth,
+            **kept,
+            "cite": cites.setdefault(cite, len(cites)),
+        }
 
 
 def _hex(value: Json) -> Json:

@@ -202,7 +202,7 @@ class Fields:
             value: what is there.
             what: its name for readers.
             number: which element it is, where the field is a list.
-            hint: what to do where it is no table.
+            hint: what to do if it is not a table.
         """
         place = () if number is None else (number,)
         if not isinstance(value, dict):

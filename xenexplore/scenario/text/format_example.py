@@ -120,7 +120,7 @@ DUMPED_GUEST: dict[str, object] = {
 }
 GUEST_WORDS = (
     "The guest; at most one. It is built, or it is a memory image (image, and the keys after it): "
-    "then type, vcpus and p2m alone are said besides, and buffers are given by address (place "
+    "then only type, vcpus and p2m are given besides, and buffers are given by address (place "
     '"fixed").'
 )
 # The least that each other action needs.

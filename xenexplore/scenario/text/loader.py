@@ -246,7 +246,7 @@ def _check_setup(fields: Fields, before: list[ActionSpec]) -> None:
             fields.fail("do", expected="one setup", got=f"another at line {action.line}")
         if not action.by_guest:
             fields.fail(
-                "do", expected="nothing but the guest's own actions before setup",
+                "do", expected="only the guest's own actions before setup",
                 got=f"{action.do!r} at line {action.line}",
             )  # fmt: skip
 

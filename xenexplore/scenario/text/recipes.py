@@ -108,7 +108,7 @@ def choices_of(text: str) -> Choices | None:
 
 
 def nearest_choices(text: str) -> Choices | None:
-    """What of a text the choices can say, or None: it is no scenario of one call about a buffer."""
+    """The choices that a text amounts to, or None if it is not one call about a buffer."""
     try:
         return _choices(parse_scenario(text))
     except XenexploreError:
@@ -127,7 +127,7 @@ def every_option(text: str) -> str:
     """The text with every other option as well, each with the scenario's buffers registered.
 
     Raises:
-        ScenarioError: the text is no scenario.
+        ScenarioError: the text is not a scenario.
     """
     scenario = parse_scenario(text, "the scenario")
     used = {option.use for option in scenario.options}

@@ -51,7 +51,7 @@ def _either(tables: list[Table]) -> dict[str, Any]:
 
 
 def _object(table: Table) -> dict[str, Any]:
-    """One table; an action or option is told by its ``do`` or ``use``."""
+    """One table; an action or option is identified by its ``do`` or ``use``."""
     properties = {key.name: _key(key) for key in table.keys}
     required = [key.name for key in table.keys if key.required]
     if table.word:

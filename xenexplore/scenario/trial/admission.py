@@ -58,5 +58,5 @@ def _expected(what: Variant, scenario: Scenario, outcome: Outcome) -> str:
 
 
 def _cited(about: list[Expectation]) -> bool:
-    """Whether the verdict is said to be wrong, and how many bytes."""
+    """Whether the verdict is wrong by declaration, and how many bytes."""
     return any(one.status == Status.WRONG and one.wrong_bytes is not None for one in about)

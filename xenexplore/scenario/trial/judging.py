@@ -161,7 +161,7 @@ def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
     if status is Status.WRONG:
         if before is Status.WRONG and own.outcome.wrong_bytes <= base.outcome.wrong_bytes:
             return Judged(Ruling.AGREES, "as wrong as today")
-        what = f"{own.outcome.wrong_bytes} bytes went astray"
+        what = f"{own.outcome.wrong_bytes} bytes misplaced"
         if own.outcome.hazards:
             return Judged(Ruling.HAZARD, f"{what}: {own.outcome.hazards[0]}")
         return Judged(Ruling.DAMAGE, f"{what}, and no error says so")
@@ -214,7 +214,7 @@ def _answers(one: Ran, name: str, given: set[tuple[Gpa, int]]) -> bytes:
 def _allowed(own: Ran, base: Ran) -> Judged:
     """All is right where today reports an error: was a check left out, and is that said?
 
-    A page that the guest does not map at all is no check: a design that needs no mapping
+    A page that the guest does not map at all is not a check: a design that needs no mapping
     there, such as an area registered by its frame, leaves none out.
     """
     if not any(_refuses(node.step) for node in base.steps):
@@ -228,7 +228,7 @@ def _allowed(own: Ran, base: Ran) -> Judged:
 
 
 def _refuses(step: Step) -> bool:
-    """Whether a translation fails though there is one: error code P is set, or it is no #PF."""
+    """Whether a translation fails though there is one: error code P is set, or it is not a #PF."""
     if not isinstance(step, Fault):
         return False
     return step.error_code is None or bool(step.error_code & _PRESENT)

@@ -245,7 +245,7 @@ def _other_process(draft: _Draft) -> None:
 
 CONDITIONS: dict[str, tuple[str, Callable[[_Draft], None]]] = {
     "plain": ("a call, made once or twice", _plain),
-    "2-aligned": ("a buffer at an even address that is no multiple of 4", _aligned_to_2),
+    "2-aligned": ("an even address, but no multiple of 4", _aligned_to_2),
     "odd": ("a buffer at an odd address", _odd),
     "straddling": ("a buffer over the end of a page", _straddling),
     "encrypted": ("an encrypted guest, its buffers shared with Xen", _encrypted),
@@ -253,8 +253,8 @@ CONDITIONS: dict[str, tuple[str, Callable[[_Draft], None]]] = {
     "multicall": ("a multicall of two", _multicall),
     "preempted": ("a call that is preempted and continued", _preempted),
     "remapped": ("other frames at an address, after a purge", _remapped),
-    "read-only": ("a write to memory that was read, and became read-only", _read_only),
-    "other-process": ("another process with the same address, after a purge", _other_process),
+    "read-only": ("a write to memory that has become read-only", _read_only),
+    "other-process": ("another process, same address, after a purge", _other_process),
 }
 """Word to what it means, and what makes such a machine."""
 

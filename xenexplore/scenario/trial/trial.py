@@ -64,7 +64,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial(Shown):
-    """What came of it.
+    """Result of a trial.
 
     Attributes:
         design: what was tried.

@@ -1,9 +1,10 @@
 // The page that steps through runs: which one is in the address, see links.js.
 
 import { mount } from "./stepper.js";
-import { Damaged, decodeLink, encodeLink, inflated } from "./links.js";
+import { Damaged, decodeLink, encodeLink } from "./links.js";
+import { moreOf, oneFile, pngOf } from "./share.js";
+import { joinedRuns, load, textOf } from "./runs.js";
 
-const ROOT = new URL("..", import.meta.url);
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
 const { scenario: chooser, option: optionChooser } = form.elements;
@@ -16,35 +17,18 @@ let shown = null; // {data, text, opens, view, more()}
 let turn = 0; // of several openings at once the last one counts
 
 // ---- data
-const kept = new Map();
-async function load(name) {
-  if (!kept.has(name)) {
-    const got = (async () => {
-      const answer = await fetch(new URL(`data/${name}`, ROOT));
-      if (!answer.ok) throw new Error(`${name}: the server answers ${answer.status}`);
-      return new TextDecoder().decode(await inflated(await answer.arrayBuffer()));
-    })();
-    got.catch(() => kept.delete(name));
-    kept.set(name, got);
-  }
-  return kept.get(name);
-}
-// As comparison_json() of xenexplore/render/web/page.py joins them.
-const joined = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
-
 async function fromSite(name, label) {
   if (![...chooser.options].some((one) => one.value === name)) throw new Error(`this site has no scenario '${name}'`);
   const index = JSON.parse(await load(`${name}/index.trace`));
   const labels = index.options.map((one) => one.label);
-  const more = async () => JSON.parse(await load(`${name}/more.trace`));
   const result = { source: index.text, labels };
   if (!label) {
-    const traces = await Promise.all(index.options.map((one) => load(one.file)));
-    return { ...result, text: joined(index.head, traces), opens: -1, more: async () => (await more()).all };
+    const traces = index.options.map((one) => textOf(index.lines, one.lines));
+    return { ...result, text: joinedRuns(index.head, traces), opens: -1, more: () => moreOf(name, "") };
   }
   const one = index.options.find((option) => option.label === label);
   if (!one) throw new Error(`${name} has no design '${label}': it has ${labels.join(", ")}`);
-  return { ...result, text: await load(one.file), opens: one.opens, more: async () => (await more()).runs[label] };
+  return { ...result, text: textOf(index.lines, one.lines), opens: one.opens, more: () => moreOf(name, label) };
 }
 
 // ---- showing
@@ -193,41 +177,41 @@ async function mailText() {
   }
   return [...lines, "", await address(), command.join(" "), ""].join("\n");
 }
-const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
-const escaped = (text) => text.replaceAll(/[&<>"']/g, (letter) => HTML[letter]);
-const UNSAFE = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029" };
-function base64(text) {
-  let letters = "";
-  for (const byte of new TextEncoder().encode(text)) letters += String.fromCharCode(byte);
-  return btoa(letters);
-}
-// Byte for byte the file that "xenexplore html" writes.
-async function oneFile() {
-  const { data, text } = shown;
-  const [template, more] = await Promise.all([load("one-file.trace"), shown.more()]);
-  const parts = {
-    title: escaped(data.traces ? `${data.scenario.title}: ${data.traces.length} options` : `${data.scenario.title}: ${data.option.label}`),
-    step: String(data.traces ? -1 : shown.opens), python: escaped(more.python),
-    svg: base64(more.svg), text: escaped(more.text),
-    data: text.replaceAll(/[<>&\u2028\u2029]/g, (letter) => UNSAFE[letter]),
-  };
-  return template.replaceAll(/\{\{(\w+)\}\}/g, (slot, name) => parts[name] ?? slot);
-}
 async function save() {
   const name = `${shown.data.scenario.name}${shown.data.traces ? "" : `-${shown.data.option.label.replaceAll(/[^a-z0-9]+/gi, "-")}`}.html`;
-  const made = URL.createObjectURL(new Blob([await oneFile()], { type: "text/html" }));
+  const made = URL.createObjectURL(new Blob([await oneFile(shown)], { type: "text/html" }));
   Object.assign(document.createElement("a"), { href: made, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(made), 1000);
   tell(`Saved as ${name}.`);
 }
-async function copySvg() {
+// The picture of the step on show; where this site cannot draw it, of the one that says most.
+async function picture() {
   const { data } = shown;
   const { step } = whole();
   if (LIVE && !data.traces && step !== shown.opens) {
     const at = step < 0 ? data.steps.length - 1 : step;
-    return copy(await (await live()).svg(shown.source, data.option.label, at, link.text ? design?.value ?? "" : ""), `Picture of step ${at}`);
+    const svg = await (await live()).svg(shown.source, data.option.label, at, link.text ? design?.value ?? "" : "");
+    return { svg, what: `Picture of step ${at}` };
   }
-  return copy((await shown.more()).svg, data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}`);
+  return { svg: (await shown.more()).svg, what: data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}` };
+}
+async function copySvg() {
+  const { svg, what } = await picture();
+  return copy(svg, what);
+}
+async function copyPng() {
+  const made = picture();
+  try {
+    // Promised within the click: later, a browser takes it for a page's own idea.
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": made.then(({ svg }) => pngOf(svg)) })]);
+    tell(`${(await made).what} copied.`);
+  } catch {
+    const name = `${shown.data.scenario.name}.png`;
+    const href = URL.createObjectURL(await pngOf((await made).svg));
+    Object.assign(document.createElement("a"), { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    tell(`The browser does not let a page copy pictures: saved as ${name}.`);
+  }
 }
 
 // ---- editing
@@ -277,6 +261,7 @@ const acts = {
   link: async () => copy(await address(), "Link"),
   mail: async () => copy(await mailText(), "Mail text"),
   svg: copySvg,
+  png: copyPng,
   file: save,
   edit: () => openEditor(find("editor").hidden),
   run: async () => {

@@ -48,7 +48,7 @@ def _who(posting: Posting) -> str:
 def _says(entry: ThreadEntry) -> str:
     if entry.error:
         return "cannot be read"
-    return {None: "nothing", True: "still so", False: "NO LONGER SO"}[entry.holds]
+    return {None: "nothing", True: "still so", False: "NO LONGER TRUE"}[entry.holds]
 
 
 def _details(ink: Ink, entry: ThreadEntry) -> list[str]:

@@ -21,7 +21,7 @@ _POLICIES = {"lru": "LRU", "fifo": "FIFO", "refuse": "full refuses"}
 def report_text(findings: Findings) -> str:
     """The report, ending in a newline."""
     kind = "Recording" if findings.recorded else "SYNTHETIC workload"
-    lines = heading(f"{kind} {findings.source}: hypercall buffers, and what finds them", "=")
+    lines = heading(f"{kind} {findings.source}: hypercall buffers and how they are found", "=")
     lines += _about(findings)
     shown = [one for one in findings.domains if one.coverage.accesses]
     lines += _places(shown)
@@ -107,7 +107,7 @@ def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
     ]
     return [
         "",
-        "HOW FAR REGISTERED RANGES GET (share of accesses that lie in them)",
+        "COVERAGE OF REGISTERED RANGES (share of accesses inside them)",
         *table(rows, "l" + "r" * len(shown), indent=2),
         *paragraph(f"Without the busiest hypercall: {_without(shown)}.", 2),
     ]

@@ -90,7 +90,7 @@ def saved_lines(findings: Findings, able: Sequence[DomainFindings]) -> list[str]
         rows.append([first.design.label, *cells])
     lines = ["", f"WHAT EACH DESIGN SAVES ({costs.unit.value} of Xen, against today's walk)"]
     lines += table(rows, "l" + "rr" * len(able), indent=2)
-    words = "In all: of all hypercalls; refused ones go on as today."
+    words = "In all: over all hypercalls; refused ones are made as today."
     if bounded:
         words += (
             " <: at most; list elements, register arguments and insertions have no posted patch "

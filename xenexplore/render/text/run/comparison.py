@@ -118,7 +118,7 @@ def _line(name: str, width: int, words: Sequence[str], columns: Sequence[_Column
 
 def _ways(ink: Ink, sides: Sequence[Side]) -> list[str]:
     """How a copy finds its memory under each option."""
-    lines = ["how memory is found (the first copy, or the first that goes wrong)"]
+    lines = ["how memory is found (the first copy, or the first wrong one)"]
     for text, labels in _grouped((side, side.way) for side in sides):
         lines += ink.paragraph(f"{labels}: {text}", "  ", "    ")
     for text, labels in _grouped((side, side.note) for side in sides if side.note):
@@ -135,7 +135,7 @@ def _differences(ink: Ink, sides: Sequence[Side]) -> list[str]:
         if side.status is Status.REFUSED:
             continue
         if side.differs is None:
-            text = "none, the set-up apart"
+            text = "none, apart from the set-up"
         else:
             step, says = side.differs
             text = says if step is None else f"step {step}: {says}"
@@ -154,7 +154,7 @@ def _ends(ink: Ink, sides: Sequence[Side]) -> list[str]:
         if side.trace.outcome.hazards
     ]
     if hazards:
-        lines.append("hazards that showed")
+        lines.append("hazards observed")
         for text, labels in _grouped(hazards):
             lines += ink.paragraph(f"{labels}: {text}", "  ", "    ")
     failed = [(side, text) for side in sides for text in side.failed]

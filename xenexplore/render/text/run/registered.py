@@ -38,7 +38,7 @@ def registered_text(trace: Trace, index: int | None = None, *, unicode: bool = F
     """
     ink = Ink(unicode=unicode)
     at = step_index(trace, index)
-    state = registered_at(trace.steps, at)
+    state = registered_at(trace.steps, at, trace.registered)
     lines = ink.ends(trace.about.name, guest_line(trace))
     lines += ink.ends(option_name(trace.option), f"registered after step {at}/{len(trace) - 1}")
     lines += [ink.rule()]

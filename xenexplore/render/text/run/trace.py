@@ -108,7 +108,7 @@ def _value(value: object) -> str:
 
 
 def verdict_lines(ink: Ink, trace: Trace) -> list[str]:
-    """What came of it."""
+    """Lines of the verdict."""
     return [line for text, lead in _verdict(trace) for line in ink.paragraph(text, lead)]
 
 

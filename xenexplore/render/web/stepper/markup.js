@@ -21,6 +21,6 @@ function stageHtml(stepper, data, uid) {
 <section class="xe-path" aria-labelledby="${uid}-h2"><div class="xe-sectionhead"><h3 id="${uid}-h2">How Xen gets there</h3><span class="xe-where"></span><span class="xe-zoom xe-as" role="group" aria-label="Shown as">${["drawn", "rows"].map((as) => `<button type="button" data-act="as" data-as="${as}" aria-pressed="${as === "drawn"}">${as}</button>`).join("")}</span></div><div class="xe-chunks"></div><div class="xe-pathbox"><div class="xe-drawn"></div><ol class="xe-rows" tabindex="-1"></ol>
 <div class="xe-tables-view"${stepper.hasTables ? "" : " hidden"}><h3>Registered buffers</h3><div class="xe-tablelist"></div></div></div></section></div>
 <div class="xe-count-part"><button type="button" class="xe-countfold" data-act="counts" aria-expanded="true">So far</button>${stepper.says.html()}</div>
-<div class="xe-time"><div class="xe-line" role="group" aria-label="Line of time"></div></div></div>
+<div class="xe-time"><div class="xe-line" role="group" aria-label="Timeline"></div></div></div>
 <details class="xe-about"><summary>${esc(about)}</summary>${options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}${!options.embedded && data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : ""}${python(options.python)}</details>${options.embedded ? "" : shareHtml(options)}</div>`;
 }

@@ -1,8 +1,8 @@
 // The module's exports: mount() for a page, the default for anywidget.
 
 // Show a trace or a comparison in `el`.  Options: `step` (from 0; of a comparison -1: all at their
-// ends), `onStep(step)`, `python` (the lines that show the same), `share()` (promises `text` and `svg`
-// for share.js), `deepLink` (keep `#step=N` or
+// ends), `onStep(step)`, `python` (the lines that show the same), `share(kind)` and `gives` (for
+// share.js), `deepLink` (keep `#step=N` or
 // `#step=end` in the page's address, and follow it).
 export function mount(el, data, options = {}) {
   const linked = () => {
@@ -34,7 +34,7 @@ export function mount(el, data, options = {}) {
 }
 
 // What the kernel makes of the step on show, as text and picture.
-function asked(model) {
+function asked(model, kind) {
   return new Promise((done, fail) => {
     const told = (message) => {
       if (message?.share) end(() => done(message.share));
@@ -46,7 +46,7 @@ function asked(model) {
       act();
     };
     model.on("msg:custom", told);
-    model.send({ share: true });
+    model.send({ share: kind });
   });
 }
 
@@ -60,7 +60,8 @@ function render({ model, el }) {
     view = mount(el, JSON.parse(model.get("data")), {
       step: turns.now.step,
       python: model.get("code"),
-      share: () => asked(model),
+      share: (kind) => asked(model, kind),
+      gives: ["link", "html"],
       onStep: (step) => turns.go(step),
       onPick: (keys) => {
         model.set("chosen", keys);

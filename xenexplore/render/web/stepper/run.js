@@ -21,6 +21,8 @@ class Run {
     this.rowLists = new Map();
     this.childLists = new Map();
     this.checkpoints = [new Folded(data.view.counters.length)];
+    // Part of a session: what was registered before it.
+    for (const step of data.registered || []) this.checkpoints[0].takeTlb(step, -1);
     this.now = this.checkpoints[0].copy();
     this.last = this.foldAt(n - 1).copy();
   }

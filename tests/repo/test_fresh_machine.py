@@ -1,0 +1,45 @@
+"""How the fresh machine judges: what fails is run once more alone, and decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fresh_machine
+import pytest
+from fresh_machine import AGAIN, NotAsSaidError, run_test
+from readme_command import command_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("failing", "ran", "passed"),
+    [
+        ([], [command_of("test")], ""),
+        ([command_of("test")], [command_of("test"), AGAIN], ", some of it at the second run"),
+        ([command_of("test"), AGAIN], [command_of("test"), AGAIN], None),
+    ],
+)
+def test_what_failed_is_run_once_more(
+    monkeypatch: pytest.MonkeyPatch, failing: list[str], ran: list[str], passed: str | None
+) -> None:
+    seen: list[str] = []
+
+    def run(_root: Path, command: str) -> None:
+        seen.append(command)
+        if command in failing:
+            raise NotAsSaidError("ended with 1")
+
+    monkeypatch.setattr(fresh_machine, "run_command", run)
+    if passed is None:
+        with pytest.raises(NotAsSaidError):
+            run_test(Path("/nowhere"))
+    else:
+        assert run_test(Path("/nowhere")) == passed
+    assert seen == ran
+
+
+def test_ci_ends_with_the_fresh_machines_status() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "fresh_machine.py bookworm lab test || code=$?" in script
+    assert script.rstrip().endswith('exit "$code"')

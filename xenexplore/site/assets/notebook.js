@@ -1,0 +1,64 @@
+// A notebook's page: each view is mounted once it is about to be seen, in the place of its picture.
+
+import { mount } from "./stepper.js";
+import { encodeLink } from "./links.js";
+import { moreOf, oneFile } from "./share.js";
+import { joinedRuns, load, textOf } from "./runs.js";
+
+const article = document.querySelector("[data-notebook]");
+
+async function view(place) {
+  const { views, lines } = JSON.parse(await load(`notebooks/${article.dataset.notebook}.trace`));
+  const { of, single, labels, step, head, own } = views[Number(place.dataset.view)];
+  const away = labels.some((label) => !own[label]) || (!single && !head);
+  const site = away ? JSON.parse(await load(`${of}/index.trace`)) : null;
+  const run = (label) => {
+    if (own[label]) return { ...own[label], text: textOf(lines, own[label].lines) };
+    const found = site.options.find((option) => option.label === label);
+    return { ...found, text: textOf(site.lines, found.lines) };
+  };
+  if (single) {
+    const { text, opens } = run(labels[0]);
+    return { of: away && of, label: labels[0], text, opens, data: JSON.parse(text), step: step ?? opens };
+  }
+  const text = joinedRuns(head ? textOf(lines, head) : site.head, labels.map((label) => run(label).text));
+  return { of: away && !head && of, label: "", text, opens: -1, data: JSON.parse(text), step: step ?? -1 };
+}
+
+// A run that the site has is given away as on its own page.
+function shared(shown, at) {
+  const more = () => moreOf(shown.of, shown.label);
+  return async (kind) => {
+    if (kind === "html") return { html: await oneFile({ ...shown, more }) };
+    if (kind !== "link") return more();
+    const link = await encodeLink({ scenario: shown.of, option: shown.label, step: at() });
+    return { link: new URL(`../view.html${link}`, location.href).href };
+  };
+}
+
+async function alive(place) {
+  const shown = await view(place);
+  let at = shown.step;
+  const python = place.querySelector("pre code")?.textContent ?? "";
+  const [still] = place.children;
+  const box = document.createElement("div");
+  place.prepend(box);
+  const share = shown.of ? shared(shown, () => at) : undefined;
+  mount(box, shown.data, {
+    step: shown.step, python: `import xenexplore as xe\n\n${python}`, share, gives: ["link", "html"],
+    onStep: (step) => { at = step; },
+  });
+  still.remove();
+  place.querySelector("pre")?.remove(); // the view has its Python itself
+}
+
+const watcher = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    watcher.unobserve(target);
+    alive(target).catch(() => {}); // its picture stays
+  }
+}, { rootMargin: "700px" });
+for (const place of article.querySelectorAll("[data-view]")) watcher.observe(place);
+// Paper has them all.
+addEventListener("beforeprint", () => watcher.disconnect());

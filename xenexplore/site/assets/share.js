@@ -1,0 +1,40 @@
+// What a view of the site is given away as, besides its link.
+
+import { load, textOf } from "./runs.js";
+
+// Text, picture and Python of a scenario's run, or of all (label ""): as site/runs.py packs them.
+export async function moreOf(name, label) {
+  const { lines, all, runs } = JSON.parse(await load(`${name}/more.trace`));
+  return Object.fromEntries(Object.entries(label ? runs[label] : all).map(([key, numbers]) => [key, textOf(lines, numbers)]));
+}
+
+// A picture as pixels, twice the size, for screens of today.
+export async function pngOf(svg) {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+const escaped = (text) => text.replaceAll(/[&<>"']/g, (letter) => HTML[letter]);
+const UNSAFE = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029" };
+function base64(text) {
+  let letters = "";
+  for (const byte of new TextEncoder().encode(text)) letters += String.fromCharCode(byte);
+  return btoa(letters);
+}
+// Byte for byte the file that "xenexplore html" writes.
+export async function oneFile({ data, text, opens, more: told }) {
+  const [template, more] = await Promise.all([load("one-file.trace"), told()]);
+  const parts = {
+    title: escaped(data.traces ? `${data.scenario.title}: ${data.traces.length} options` : `${data.scenario.title}: ${data.option.label}`),
+    step: String(data.traces ? -1 : opens), python: escaped(more.python),
+    svg: base64(more.svg), text: escaped(more.text),
+    data: text.replaceAll(/[<>&\u2028\u2029]/g, (letter) => UNSAFE[letter]),
+  };
+  return template.replaceAll(/\{\{(\w+)\}\}/g, (slot, name) => parts[name] ?? slot);
+}
