@@ -108,13 +108,16 @@ def test_a_run_to_its_end(options, emulated):
     assert list(options.folder.iterdir()) == []
 
 
-def test_ctrl_c_leaves_a_whole_recording(options, emulated):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_whole_recording(options, emulated, number):
     emulated()
+    before = signal.getsignal(signal.SIGTERM)
     # The emulator has a session of its own: the terminal's signal is ours alone.
-    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(2, os.kill, (os.getpid(), number))
     timer.start()
     found = session.record(options, quietly, quietly)
     timer.join()
+    assert signal.getsignal(signal.SIGTERM) is before
     assert found.ending is Ending.INTERRUPTED
     assert len(read_recording(options.out).calls) == 2
     assert Artefact.INTERRUPTED in read_header(found.recording.meta).artefacts

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -136,11 +139,11 @@ class Machine:
     def run(self, progress: Progress) -> Run:
         """Boot, watch the console until the work is done, and end the emulator in order.
 
-        Ctrl-C ends it too: the plugin then writes what it still holds.
+        Ctrl-C and SIGTERM end it too: the plugin then writes what it still holds.
         """
         began = time.monotonic()
         said = self.work / "emulator"
-        with said.open("w") as stream:
+        with said.open("w") as stream, _sigterm_interrupts():
             process = subprocess.Popen(
                 self.command(), env=self.setup.environment(), stdin=subprocess.DEVNULL,
                 stdout=stream, stderr=stream, start_new_session=True,
@@ -188,6 +191,19 @@ class Machine:
             except (OSError, subprocess.TimeoutExpired):
                 process.kill()
         process.wait()
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that neither emulator nor records are left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(path: Path, commands: Sequence[str]) -> None:
