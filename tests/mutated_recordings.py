@@ -20,7 +20,7 @@ from xenexplore.recording.format.reader import read_recording
 
 Lines = list[bytes]
 Mutate = Callable[[Lines, random.Random], None]
-_COUNTS = ("i", "ix", "il", "ic", "iw", "ip", "im", "ld", "st", "ldx", "irq", "ctx")
+_COUNTS = ("i", "ix", "il", "ic", "iw", "ip", "im", "imd", "ld", "st", "ldx", "irq", "ctx")
 
 
 def _pick(lines: Lines, chance: random.Random, key: str) -> tuple[int, dict[str, Any]]:

@@ -113,7 +113,7 @@ def recordings2(draw: st.DrawFn) -> list[dict[str, object]]:
         record = {"c": how, where: seq, "va": draw(u64), "l": draw(u32), "p": pcpu}
         if where == "x":
             record.update(draw(vcpus | st.just({"d": 0x7FFF, "v": 1})))
-        records.append({**record, **some("i iw ip im ld st")})
+        records.append({**record, **some("i iw ip im imd ld st")})
         for _ in range(draw(st.integers(0, 2))):
             walk = {"w": draw(u64), "s": seq, "p": pcpu, **draw(vcpus), **some("i ld st")}
             if draw(st.booleans()):
@@ -140,7 +140,7 @@ def recordings2(draw: st.DrawFn) -> list[dict[str, object]]:
         records.append(
             {"s": seq, "t": time, "k": draw(st.sampled_from(["pv", "hvm"])), "n": draw(u32),
              "a": draw(st.lists(u64, min_size=6, max_size=6)), **draw(vcpus), "p": pcpu,
-             "o": running.pop(pcpu), **some("i ix il ic iw ip im ld st ldx irq ctx")}
+             "o": running.pop(pcpu), **some("i ix il ic iw ip im imd ld st ldx irq ctx")}
         )  # fmt: skip
         for _ in range(draw(st.integers(0, 3))):
             access("s")

@@ -9,11 +9,16 @@ from pathlib import Path
 from xenexplore.cli.diagnostics import tell
 from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import InputError
+from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder import Options, Setup, record
+from xenexplore.recording.recorder.from_xentrace import from_xentrace
 from xenexplore.recording.recorder.machine import Ending, Progress
 from xenexplore.recording.recorder.options import BACKENDS, XEN_VERSIONS
+from xenexplore.recording.recorder.session import Recorded
 from xenexplore.recording.recorder.setup import default_folder
+from xenexplore.render.text.recorded.recorder import held_line, hook_list
+from xenexplore.steps import Json
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,28 +40,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="count the instructions of a look-up in registered buffers: our C, compiled here, "
         "run on the emulator",
     )  # fmt: skip
+    parser.add_argument(
+        "--hooks", action="store_true",
+        help="list the functions of Xen that are hooked and what is read there, for a recorder of "
+        "your own on hardware; and what hardware cannot give",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", nargs=2, metavar=("xentrace", "FILE"), dest="source",
+        help="a recording of the hypercalls in xentrace's file (with --cpu-mhz and --xen VERSION): "
+        "no accesses, no registers",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cpu-mhz", metavar="MHZ", type=float, help="with --from: of the time stamp counter"
+    )
     parser.add_argument("--dry-run", action="store_true", help="with --setup: show the sizes only")
     parser.add_argument(
         "--folder", metavar="DIR", type=Path, default=default_folder(),
         help="folder of the set-up (default: in the XDG cache)",
     )  # fmt: skip
     parser.add_argument(
-        "--xen", metavar="VERSION|FILE", default="4.17",
+        "--xen", metavar="VERSION|DEB|FILE", default="4.17",
         help=f"{' or '.join(XEN_VERSIONS)}, or a hypervisor of your own with --xen-symbols",
     )  # fmt: skip
     parser.add_argument(
-        "--xen-symbols",
-        metavar="MAP",
-        type=Path,
-        help="its xen-syms.map, which gives the addresses of the hooks",
-    )
+        "--xen-symbols", metavar="MAP|DEB", type=Path,
+        help="its xen-syms.map, or the -dbg package with it; it gives the addresses of the hooks",
+    )  # fmt: skip
     parser.add_argument(
         "--tools", choices=tuple(XEN_VERSIONS), default="4.17",
         help="with --xen FILE: the version of Xen's tools in dom0",
     )  # fmt: skip
     parser.add_argument(
-        "--kernel", metavar="FILE", type=Path,
-        help="a kernel of your own for both guests, with Xen's drivers built in",
+        "--kernel", metavar="VERSION|DEB|FILE",
+        help="another kernel for both guests: Debian's of a version (6.12), a package "
+        "linux-image-*.deb, or a bzImage with Xen's drivers built in",
     )  # fmt: skip
     parser.add_argument("--vcpus", type=int, default=1, help="vCPUs of dom0, and CPUs of Xen")
     parser.add_argument("--domu-vcpus", type=int, default=1, help="vCPUs of the domU; 0: no domU")
@@ -79,6 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to count; loads: also loads and stores (slower)",
     )  # fmt: skip
     parser.add_argument(
+        "--verify", action="store_true",
+        help="trace the run with xentrace in dom0, too, and hold the recording against that, per "
+        "CPU and in order",
+    )  # fmt: skip
+    parser.add_argument(
         "--keep",
         action="store_true",
         help="keep the console log and the raw records beside the recording",
@@ -90,7 +112,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Set up, or record."""
+    """Set up, list, convert, or record."""
+    if args.hooks:
+        print_text(hook_list(), args)
+        return 0
+    if args.source:
+        return _from(args)
     own = args.xen not in XEN_VERSIONS
     xen = args.tools if own else args.xen
     if args.setup:
@@ -99,9 +126,9 @@ def run(args: argparse.Namespace) -> int:
         return _lookup(Setup(args.folder, xen), args)
     if args.kind is None or args.out is None:
         got = "no kind" if args.kind is None else "no -o FILE"
-        raise InputError(
-            "record", "", expected="record pvh|pv -o FILE, --setup or --lookup", got=got
-        )
+        expected = "record pvh|pv -o FILE, --setup, --lookup, --hooks or --from"
+        raise InputError("record", "", expected=expected, got=got)
+    file = _is_file(args.kernel)
     options = Options(
         kind=GuestKind(args.kind),
         out=args.out,
@@ -113,31 +140,71 @@ def run(args: argparse.Namespace) -> int:
         xen=xen,
         xen_file=Path(args.xen) if own else None,
         xen_symbols=args.xen_symbols,
-        kernel=args.kernel,
+        kernel=Path(args.kernel) if file else None,
+        kernel_version="" if file else args.kernel or "",
         workload=args.workload,
         loads=args.counts == "loads",
+        verify=args.verify,
         keep=args.keep,
         timeout=args.timeout,
     )
     found = record(options, _progress(), tell)
-    calls = len(found.recording.calls)
-    tell(
-        f"{args.out}: {calls} hypercalls, {len(found.recording.accesses)} accesses, "
-        f"{len(found.recording.walks)} walks; "
-        + ("all explained" if not found.unexplained else f"{found.unexplained} not explained")
-    )
+    _tell_written(args.out, found.recording, found.unexplained)
+    for cpu in found.held:
+        tell(held_line(cpu))
     if args.json:
-        print_record(
-            "recorded",
-            {
-                "written": str(args.out),
-                "hypercalls": calls,
-                "accesses": len(found.recording.accesses),
-                "walks": len(found.recording.walks),
-                "unexplained": found.unexplained,
-            },
-        )
-    return 0 if found.ending in (Ending.DONE, Ending.INTERRUPTED) else 1
+        print_record("recorded", _written(args.out, found))
+    ended = found.ending in (Ending.DONE, Ending.INTERRUPTED)
+    return 0 if ended and all(cpu.holds for cpu in found.held) else 1
+
+
+def _is_file(kernel: str | None) -> bool:
+    """Whether ``--kernel`` is a file's name and no version of Debian's."""
+    return kernel is not None and (
+        "/" in kernel or kernel.endswith(".deb") or Path(kernel).exists()
+    )
+
+
+def _tell_written(out: Path, recording: Recording, unexplained: int) -> None:
+    tell(
+        f"{out}: {len(recording.calls)} hypercalls, {len(recording.accesses)} accesses, "
+        f"{len(recording.walks)} walks; "
+        + (f"{unexplained} not explained" if unexplained else "all explained")
+    )
+
+
+def _written(out: Path, found: Recorded) -> dict[str, Json]:
+    return {
+        "written": str(out),
+        "hypercalls": len(found.recording.calls),
+        "accesses": len(found.recording.accesses),
+        "walks": len(found.recording.walks),
+        "unexplained": found.unexplained,
+        "held": [
+            {"pcpu": cpu.pcpu, "recorded": cpu.recorded, "traced": cpu.traced, "equal": cpu.equal}
+            for cpu in found.held
+        ],
+    }
+
+
+def _from(args: argparse.Namespace) -> int:
+    """Hypercalls of a trace."""
+    what, file = args.source
+    if what != "xentrace":
+        raise InputError("record", "--from", expected="xentrace FILE", got=repr(what))
+    if args.out is None or args.cpu_mhz is None:
+        got = "no -o FILE" if args.out is None else "no --cpu-mhz"
+        raise InputError(
+            "record", "--from", expected="-o FILE and --cpu-mhz MHZ", got=got,
+            hint="xentrace's file does not say how fast its time stamps count: "
+            "see cpu_mhz of xl info",
+        )  # fmt: skip
+    found = from_xentrace(Path(file), args.out, xen=args.xen, cpu_mhz=args.cpu_mhz)
+    tell(
+        f"{args.out}: {len(found.recording.calls)} hypercalls; neither accesses nor registers; "
+        f"{found.lost} records lost by Xen, {found.unknown} hypercalls of no known vCPU left out"
+    )
+    return 0
 
 
 def _backends(text: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from xen_traces import trace_of
 
 from xenexplore.cli.main import main
 from xenexplore.errors import RecorderError
@@ -67,14 +68,17 @@ def options(tmp_path):
 def emulated(monkeypatch):
     """Make runs use the stand-in."""
 
-    def make(ending="run", console=CONSOLE, records=RECORDS):
+    def make(ending="run", console=CONSOLE, records=RECORDS, trace=None):
         def command(self):
+            if trace is not None:
+                self.trace.write_bytes(trace)
             return [sys.executable, "-c", STAND_IN, str(self.work), ending, console, records]
 
         monkeypatch.setattr(Machine, "command", command)
         monkeypatch.setattr(Setup, "version", lambda self: "QEMU 11.1.3")
-        monkeypatch.setattr(Setup, "hooks", lambda self: HOOKS)
-        monkeypatch.setattr(session, "dom0_image", lambda setup, options: b"image")
+        monkeypatch.setattr(Setup, "_one", lambda self, pattern: Path("/guest") / pattern)
+        monkeypatch.setattr(session, "read_hooks", lambda path: HOOKS)
+        monkeypatch.setattr(session, "dom0_image", lambda setup, parts, options: b"image")
         monkeypatch.setattr(session, "_unpacked", lambda hypervisor: b"xen")
 
     return make
@@ -104,16 +108,31 @@ def test_a_run_to_its_end(options, emulated):
     assert list(options.folder.iterdir()) == []
 
 
-def test_ctrl_c_leaves_a_whole_recording(options, emulated):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_a_whole_recording(options, emulated, number):
     emulated()
+    before = signal.getsignal(signal.SIGTERM)
     # The emulator has a session of its own: the terminal's signal is ours alone.
-    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(2, os.kill, (os.getpid(), number))
     timer.start()
     found = session.record(options, quietly, quietly)
     timer.join()
+    assert signal.getsignal(signal.SIGTERM) is before
     assert found.ending is Ending.INTERRUPTED
     assert len(read_recording(options.out).calls) == 2
     assert Artefact.INTERRUPTED in read_header(found.recording.meta).artefacts
+
+
+def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
+    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=gzip.compress(
+        trace_of([("cpu", 0), ("run", 0, 0), ("hvm", 32), ("hvm", 29)])))  # fmt: skip
+    words = replace(options, verify=True)
+    found = session.record(words, quietly, quietly)
+    assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
+    assert "traced by xentrace" in read_header(found.recording.meta).workload
+    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=gzip.compress(b"cut")[:-3])
+    with pytest.raises(RecorderError, match="--verify: expected dom0's trace, sent whole"):
+        session.record(replace(words, out=tmp_path / "other.jsonl"), quietly, quietly)
 
 
 def test_a_time_limit_and_a_dead_guest(options, emulated):
@@ -137,19 +156,21 @@ def test_what_was_not_recorded_is_said(options, emulated):
 
 def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
     monkeypatch.setattr(Setup, "command", lambda self: ["qemu"])
-    monkeypatch.setattr(Setup, "_one", lambda self, pattern: Path("/guest") / pattern)
     two = replace(
         options, vcpus=2, domu_vcpus=2, backends=("disk", "net"), persistent_grants=False,
-        loads=True,
+        loads=True, verify=True,
     )  # fmt: skip
-    setup = Setup(tmp_path)
-    line = " ".join(Machine(two, setup, tmp_path).command())
+    setup, kernel = Setup(tmp_path), Path("/guest/vmlinuz")
+    line = " ".join(Machine(two, setup, kernel, tmp_path).command())
+    assert f"-initrd {kernel} console=hvc0" in line
+    assert f"-serial file:{tmp_path}/trace" in line
+    assert "record.verify=0x2a3000" in line
     assert "dom0=pvh" in line
     assert "thread=multi" in line
     assert "record.domu=2 record.disk record.net record.nopersistent" in line
     assert "loads=on" in line
     assert "q35 -device intel-iommu" in line
-    line = " ".join(Machine(replace(options, kind=GuestKind.PV), setup, tmp_path).command())
+    line = " ".join(Machine(replace(options, kind=GuestKind.PV), setup, kernel, tmp_path).command())
     assert "dom0=pvh" not in line
     assert "thread=single" in line
 
@@ -164,6 +185,10 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
         (["pvh", "-o", "x", "--domu-vcpus", "0", "--backends", "net"], "a domU to serve"),
         (["pvh", "-o", "x", "--xen", "/no/such/xen"], "--xen-symbols MAP"),
         (["pvh", "-o", "x", "--kernel", "/no/such/kernel"], "/no/such/kernel: expected a file"),
+        (["pvh", "-o", "x", "--kernel", "no:version"], "expected a version as 6.12"),
+        (["pvh", "-o", "x", "--no-persistent-grants"], "add --backends disk"),
+        (["--from", "ftrace", "f", "-o", "x"], "--from: expected xentrace FILE, got 'ftrace'"),
+        (["--from", "xentrace", "f", "-o", "x"], "no --cpu-mhz"),
         (["pvh", "-o", "x"], "xenexplore record --setup"),
     ],
 )

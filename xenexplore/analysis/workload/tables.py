@@ -21,6 +21,7 @@ from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_space
 from xenexplore.recording.contents.limits import Facts, header_of, limits
 from xenexplore.recording.format.column_set import Columns
 from xenexplore.recording.format.columns import RecordedDomain, Recording
+from xenexplore.recording.format.header import need_accesses
 from xenexplore.recording.format.reader import iter_chunks
 from xenexplore.recording.matching.logged_twice import logged_twice
 
@@ -164,7 +165,7 @@ def read_workload(
     ``limit`` is the most bytes of text to read, as for :func:`read_recording`.
 
     Raises:
-        RecordingError: the recording is damaged, or larger than the limit.
+        RecordingError: the recording is damaged, larger than the limit, or has no accesses.
         OSError: it cannot be read.
     """
     builder = _Builder(symbols)
@@ -187,6 +188,7 @@ class _Builder:
 
     def add(self, chunk: Recording) -> None:
         """Keep what matters of one chunk."""
+        need_accesses(chunk.source, chunk.meta)
         self._domains = chunk.domains
         self._evidence.add(chunk)
         self._facts = self._facts.then(chunk)
@@ -236,7 +238,7 @@ def _calls(chunk: Recording) -> CallTable:
     sub_op = np.full(len(calls), -1, np.int32)
     for number in np.unique(calls.number).tolist():
         these = np.flatnonzero(calls.number == number)
-        sub_op[these] = sub_ops(number, calls.args[these], chunk.release)
+        sub_op[these] = sub_ops(number, calls.args[these], calls.arg_count[these], chunk.release)
     return CallTable(
         number=calls.number.astype(np.int16),
         sub_op=sub_op,

@@ -58,7 +58,9 @@ class CallIndex:
         self._sub = np.full(len(calls), -1, np.int64)
         for number in np.unique(calls.number):
             rows = np.flatnonzero(calls.number == number)
-            self._sub[rows] = sub_ops(int(number), calls.args[rows], recording.release)
+            self._sub[rows] = sub_ops(
+                int(number), calls.args[rows], calls.arg_count[rows], recording.release
+            )
         self._regions = self._region_of_each_buffer()
 
     def _region_of_each_buffer(self) -> list[tuple[str, ...]]:

@@ -29,8 +29,10 @@ def _command(number: int, xen: str) -> tuple[Family, int] | None:
     return None
 
 
-def sub_ops(number: int, args: NDArray[np.uint64], xen: str = DEFAULT) -> NDArray[np.int64]:
-    """Sub-op of each call of one hypercall, or ``NO_SUB_OP`` for all.
+def sub_ops(
+    number: int, args: NDArray[np.uint64], recorded: NDArray[np.uint8], xen: str = DEFAULT
+) -> NDArray[np.int64]:
+    """Sub-op of each call of one hypercall; ``NO_SUB_OP``: it has none, or it was not recorded.
 
     Bits that carry a continuation's progress (``MEMOP_EXTENT_SHIFT`` in
     xen/include/xen/hypercall.h) are masked off.
@@ -38,6 +40,7 @@ def sub_ops(number: int, args: NDArray[np.uint64], xen: str = DEFAULT) -> NDArra
     Args:
         number: the hypercall.
         args: uint64 (n, 6): argument registers of the calls.
+        recorded: uint8 (n,): how many of them were recorded.
         xen: the release of Xen that got them.
     """
     found = _command(number, xen)
@@ -45,7 +48,8 @@ def sub_ops(number: int, args: NDArray[np.uint64], xen: str = DEFAULT) -> NDArra
         return np.full(len(args), NO_SUB_OP, np.int64)
     family, index = found
     mask = np.uint64(family.constants.get("CMD_MASK", 0xFFFF_FFFF))
-    return (args[:, index] & mask).astype(np.int64)
+    values = (args[:, index] & mask).astype(np.int64)
+    return np.where(recorded > index, values, NO_SUB_OP)
 
 
 @cache

@@ -49,7 +49,7 @@ _FINDINGS: Mapping[str, str] = MappingProxyType(
         "pvh-callers": "the callers' instruction and stack pointers of the same boot's beginning",
         "pvh-boot": "the boot alone, small enough to be recorded again in 20 s; with counts",
         "pvh-backends": "blkback and netback: other buffers, in the directmap and in static arrays",
-        "pvh-net": "netback alone; a second run for the counts of pvh-backends",
+        "pvh-net": "the same back-ends, blkback keeping grants mapped; a second run for the counts",
         "pvh-smp": "two vCPUs: a hardirq stack of each, stacks that change CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
     }

@@ -25,6 +25,7 @@ _ARTEFACTS: Mapping[Artefact, str] = {
     Artefact.INTERRUPTED: "stopped before the workload's end",
     Artefact.SOFT_LOCKUPS: "the guest reported soft lockups",
     Artefact.DOMAINS_BY_APPEARANCE: "domain ids are given in order of appearance",
+    Artefact.HYPERCALLS_ONLY: "neither guest accesses nor registers were recorded",
 }
 
 

@@ -5,7 +5,9 @@ grant_table_op, there is one.  xen-netback allocates ``struct xenvif_queue`` wit
 vzalloc() (connect() in drivers/net/xen-netback/xenbus.c), and the queue holds
 ``tx_copy_ops``, ``tx_map_ops``, ``tx_unmap_ops`` and ``rx_copy.op`` (common.h there).
 xen-blkback's arrays are on its thread's stack or in kzalloc'ed requests
-(drivers/block/xen-blkback/blkback.c), which lie in the directmap.
+(drivers/block/xen-blkback/blkback.c), which lie in the directmap.  Where it keeps a grant
+mapped (persistent grants), the page's address is in an array's content, which is not
+recorded; such a page holds a disk's data and never an argument.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ def owners(recording: Recording, buffers: Buffers) -> tuple[tuple[str, int], ...
     found: dict[str, int] = {}
     for one in np.unique(number).tolist():
         rows = buffers.call[number == one]
-        values, counts = np.unique(sub_ops(one, calls.args[rows], xen), return_counts=True)
+        values, counts = np.unique(
+            sub_ops(one, calls.args[rows], calls.arg_count[rows], xen), return_counts=True
+        )
         for value, count in zip(values.tolist(), counts.tolist(), strict=True):
             name = f"{call_name(one, xen)} {sub_op_name(one, value, xen)}".rstrip()
             if one == _GRANT_TABLE_OP and value in _NETBACKS:

@@ -199,11 +199,12 @@ def _descending(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
 
 
 def _calls(recording: Recording, rows: NDArray[np.int64]) -> tuple[CallCount, ...]:
-    numbers, xen = recording.calls.number[rows], recording.release
+    calls, xen = recording.calls, recording.release
+    numbers = calls.number[rows]
     found = []
     for number in map(int, np.unique(numbers)):
         these = rows[numbers == number]
-        of_calls = sub_ops(number, recording.calls.args[these], xen)
+        of_calls = sub_ops(number, calls.args[these], calls.arg_count[these], xen)
         values, counts = np.unique(of_calls, return_counts=True)
         subs = [
             SubOpCount(value, name, count, sub_op_known(number, value, xen))

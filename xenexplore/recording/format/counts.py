@@ -29,12 +29,13 @@ __all__ = [
 # Column and the field of a record that it comes from.
 CALL_FIELDS: Mapping[str, str] = {
     "handler": "i", "exit_to_entry": "ix", "decode": "il", "copies": "ic", "walks": "iw",
-    "p2m": "ip", "memcpy": "im", "loads": "ld", "stores": "st", "exit_loads": "ldx",
+    "p2m": "ip", "memcpy": "im", "mappings": "imd", "loads": "ld", "stores": "st",
+    "exit_loads": "ldx",
     "interrupts": "irq", "switches": "ctx",
 }  # fmt: skip
 ACCESS_FIELDS: Mapping[str, str] = {
-    "instructions": "i", "walks": "iw", "p2m": "ip", "memcpy": "im", "loads": "ld",
-    "stores": "st",
+    "instructions": "i", "walks": "iw", "p2m": "ip", "memcpy": "im", "mappings": "imd",
+    "loads": "ld", "stores": "st",
 }  # fmt: skip
 WALK_FIELDS: Mapping[str, str] = {"instructions": "i", "loads": "ld", "stores": "st"}
 
@@ -52,6 +53,7 @@ class CallCounts(Columns):
         copies, walks, p2m, memcpy: instructions in guest copies; of these, in
             page walks (paging_gva_to_gfn() and below); in look-ups of the frame
             (p2m_get_page_from_gfn()) outside walks; in memcpy() of copies.
+        mappings: instructions of ``handler`` in map_domain_page(), those of walks too.
         loads, stores: memory reads and writes of ``handler``.
         exit_loads: memory reads of ``exit_to_entry``.
         interrupts: entries of do_IRQ() meanwhile.
@@ -65,6 +67,7 @@ class CallCounts(Columns):
     walks: NDArray[np.int64]
     p2m: NDArray[np.int64]
     memcpy: NDArray[np.int64]
+    mappings: NDArray[np.int64]
     loads: NDArray[np.int64]
     stores: NDArray[np.int64]
     exit_loads: NDArray[np.int64]
@@ -78,7 +81,7 @@ class AccessCounts(Columns):
 
     Attributes:
         instructions: in the copy function and below.
-        walks, p2m, memcpy: of these, as in :class:`CallCounts`.
+        walks, p2m, memcpy, mappings: of these, as in :class:`CallCounts`.
         loads, stores: memory reads and writes.
     """
 
@@ -86,6 +89,7 @@ class AccessCounts(Columns):
     walks: NDArray[np.int64]
     p2m: NDArray[np.int64]
     memcpy: NDArray[np.int64]
+    mappings: NDArray[np.int64]
     loads: NDArray[np.int64]
     stores: NDArray[np.int64]
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from xenexplore.errors import RecordingError
 from xenexplore.recording.format.record_lines import BadLine
 from xenexplore.steps import Json
 
-__all__ = ["Artefact", "Guest", "GuestKind", "Header", "read_header"]
+__all__ = ["Artefact", "Guest", "GuestKind", "Header", "need_accesses", "read_header"]
 
 
 class GuestKind(Enum):
@@ -46,6 +47,9 @@ class Artefact(Enum):
 
     DOMAINS_BY_APPEARANCE = "domains-by-appearance"
     """Domain ids were not recorded but given in the order in which vCPUs appear."""
+
+    HYPERCALLS_ONLY = "hypercalls-only"
+    """Neither guest accesses and walks nor registers were recorded, as from xentrace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,21 @@ def read_header(meta: Mapping[str, Json]) -> Header:
         recorder=at.value("recorder", str, "text", ""),
         command=at.value("command", str, "text", ""),
     )
+
+
+def need_accesses(source: str, meta: Mapping[str, Json]) -> None:
+    """Refuse a recording without accesses, where they are what is asked for.
+
+    Raises:
+        RecordingError: its header says ``hypercalls-only``.
+    """
+    artefacts = meta.get("artefacts")
+    if isinstance(artefacts, list) and Artefact.HYPERCALLS_ONLY.value in artefacts:
+        raise RecordingError(
+            source, "meta.artefacts", expected="guest accesses and arguments",
+            got=repr(Artefact.HYPERCALLS_ONLY.value),
+            hint="a trace has neither; recording info shows what it has",
+        )  # fmt: skip
 
 
 def _told_little(meta: Mapping[str, Json]) -> Header:

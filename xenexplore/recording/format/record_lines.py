@@ -83,6 +83,7 @@ class Line2(RecordLine, gc=False):
     iw: int | UnsetType = UNSET
     ip: int | UnsetType = UNSET
     im: int | UnsetType = UNSET
+    imd: int | UnsetType = UNSET
     ld: int | UnsetType = UNSET
     st: int | UnsetType = UNSET
     ldx: int | UnsetType = UNSET

@@ -20,6 +20,7 @@ from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
 from xenexplore.hypercalls.plan.predict import PlanCall
 from xenexplore.recording.format.columns import UNHANDLED, WAYS, Recording
+from xenexplore.recording.format.header import need_accesses
 from xenexplore.recording.matching.logged_twice import logged_twice
 from xenexplore.steps import PlanVerdict
 
@@ -73,7 +74,8 @@ def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
     """Every hypercall with the accesses that it really made, in recorded order.
 
     Raises:
-        RecordingError: it comes from a Xen that the catalogue does not describe.
+        RecordingError: it comes from a Xen that the catalogue does not describe, or has
+            no accesses.
     """
     return _between(recording, 0, len(recording.calls))
 
@@ -85,6 +87,7 @@ def recorded_call(recording: Recording, row: int) -> RecordedCall:
 
 def _between(recording: Recording, first: int, last: int) -> Iterator[RecordedCall]:
     """The hypercalls of some rows: nothing of the others is looked at."""
+    need_accesses(recording.source, recording.meta)
     calls, accesses, xen = recording.calls, recording.accesses, recording.release
     some = slice(first, last)
     start = recording.access_start[first : last + 1].tolist()

@@ -57,6 +57,18 @@ class Archive:
                 return name
         raise RecorderError(package, "", expected="a dependency", got="none")
 
+    def names(self, beginning: str) -> tuple[str, ...]:
+        """Packages whose names begin so."""
+        self._prepare()
+        self._run("apt-get", "update")
+        return tuple(self._run("apt-cache", "pkgnames", beginning).split())
+
+    def fetch(self, package: str, into: Path) -> Path:
+        """Fetch one package without what it depends on; checked by Debian's keys."""
+        into.mkdir(parents=True, exist_ok=True)
+        self._run("apt-get", "download", package, cwd=into)
+        return max(into.glob(f"{package}_*.deb"))
+
     def version(self, package: str) -> str:
         """The version that would be fetched."""
         for line in self._run("apt-cache", "policy", package).splitlines():
@@ -86,8 +98,8 @@ class Archive:
         text += _entry(f"{_MIRROR}/debian-security", [f"{self.release}-security"])
         (self.folder / "list.sources").write_text(text, encoding="utf-8")
 
-    def _run(self, *command: str) -> str:
-        here = self.folder
+    def _run(self, *command: str, cwd: Path | None = None) -> str:
+        here = self.folder.resolve()
         settings = {
             "Dir::State": here / "state", "Dir::State::lists": here / "lists",
             "Dir::State::status": here / "state" / "status", "Dir::Cache": here,
@@ -101,6 +113,7 @@ class Archive:
         done = subprocess.run(
             [command[0], *words, *command[1:]],
             capture_output=True, text=True, check=False, timeout=_HOUR, stdin=subprocess.DEVNULL,
+            cwd=cwd,
         )  # fmt: skip
         # apt-get update succeeds with warnings where nothing could be fetched.
         failed = done.returncode or (command[1] == "update" and "Failed to fetch" in done.stderr)

@@ -9,33 +9,61 @@ from pathlib import Path
 
 from xenexplore.errors import RecorderError
 
-__all__ = ["FUNCTIONS", "Hooks", "read_hooks"]
+__all__ = ["FUNCTIONS", "HOOKS", "Hook", "Hooks", "read_hooks"]
 
-# Function to the plugin's kind of hook.  The names are those of 4.17 to 4.20.
-FUNCTIONS: Mapping[str, str] = {
-    "hvm_hypercall": "hvm",  # xen/arch/x86/hvm/hypercall.c
-    "pv_hypercall": "pv",  # xen/arch/x86/pv/hypercall.c
-    "copy_to_user_hvm": "Hto",  # xen/arch/x86/hvm/hvm.c
-    "copy_from_user_hvm": "Hfrom",
-    "clear_user_hvm": "Hclr",
-    "copy_to_guest_pv": "to",  # xen/arch/x86/usercopy.c
-    "copy_from_guest_pv": "from",
-    "copy_to_guest_ll": "to",
-    "copy_from_guest_ll": "from",
-    "clear_guest_pv": "clr",
-    "paging_gva_to_gfn": "gva",  # xen/arch/x86/mm/paging.c
-    "hap_p2m_ga_to_gfn_2_levels": "walk",  # xen/arch/x86/mm/hap/guest_walk.c
-    "hap_p2m_ga_to_gfn_3_levels": "walk",
-    "hap_p2m_ga_to_gfn_4_levels": "walk",
-    "guest_walk_tables_4_levels": "tables4",  # xen/arch/x86/mm/guest_walk.c
-    "guest_walk_tables_3_levels": "tables3",
-    "p2m_get_page_from_gfn": "p2m",  # xen/arch/x86/mm/p2m.c
-    "memcpy": "memcpy",
-    "context_switch": "switch",  # xen/arch/x86/domain.c
-    "do_IRQ": "irq",  # xen/arch/x86/irq.c
-    "svm_get_insn_len": "decode",  # xen/arch/x86/hvm/svm/emulate.c
-    "hardware_domain": "dom0",  # xen/common/domain.c, a variable
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One hooked function of Xen.
+
+    Attributes:
+        kind: the plugin's word for what is done there.
+        file: where it is, below ``xen/``.
+        reads: what is read of the CPU or of Xen's memory, at entry or at return.
+    """
+
+    kind: str
+    file: str
+    reads: str
+
+
+_COPY_TO = "entry: RDI guest address, EDX bytes; return: instructions since"
+_COPY_FROM = "entry: RSI guest address, EDX bytes; return: instructions since"
+_CLEAR = "entry: RDI guest address, ESI bytes; return: instructions since"
+_REGISTERS = "entry: RDI struct cpu_user_regs (number, arguments, RIP, RSP); current; return"
+_WALK = "entry: RDI vCPU, RDX guest CR3, RCX address; return: RAX gfn"
+_TABLES = "entry: RCX walk_t; return: its entries, which tell the page's size"
+# The names are those of 4.17 to 4.20.
+HOOKS: Mapping[str, Hook] = {
+    "hvm_hypercall": Hook("hvm", "arch/x86/hvm/hypercall.c", _REGISTERS),
+    "pv_hypercall": Hook("pv", "arch/x86/pv/hypercall.c", _REGISTERS),
+    "copy_to_user_hvm": Hook("Hto", "arch/x86/hvm/hvm.c", _COPY_TO),
+    "copy_from_user_hvm": Hook("Hfrom", "arch/x86/hvm/hvm.c", _COPY_FROM),
+    "clear_user_hvm": Hook("Hclr", "arch/x86/hvm/hvm.c", _CLEAR),
+    "copy_to_guest_pv": Hook("to", "arch/x86/usercopy.c", _COPY_TO),
+    "copy_from_guest_pv": Hook("from", "arch/x86/usercopy.c", _COPY_FROM),
+    "copy_to_guest_ll": Hook("to", "arch/x86/usercopy.c", _COPY_TO),
+    "copy_from_guest_ll": Hook("from", "arch/x86/usercopy.c", _COPY_FROM),
+    "clear_guest_pv": Hook("clr", "arch/x86/usercopy.c", _CLEAR),
+    "paging_gva_to_gfn": Hook("gva", "arch/x86/mm/paging.c", "return: instructions since entry"),
+    "hap_p2m_ga_to_gfn_2_levels": Hook("walk", "arch/x86/mm/hap/guest_walk.c", _WALK),
+    "hap_p2m_ga_to_gfn_3_levels": Hook("walk", "arch/x86/mm/hap/guest_walk.c", _WALK),
+    "hap_p2m_ga_to_gfn_4_levels": Hook("walk", "arch/x86/mm/hap/guest_walk.c", _WALK),
+    "guest_walk_tables_4_levels": Hook("tables4", "arch/x86/mm/guest_walk.c", _TABLES),
+    "guest_walk_tables_3_levels": Hook("tables3", "arch/x86/mm/guest_walk.c", _TABLES),
+    "p2m_get_page_from_gfn": Hook("p2m", "arch/x86/mm/p2m.c", "return: instructions since entry"),
+    "map_domain_page": Hook("map", "arch/x86/domain_page.c", "return: instructions since entry"),
+    "memcpy": Hook("memcpy", "arch/x86/string.c", "return: instructions since entry"),
+    "context_switch": Hook("switch", "arch/x86/domain.c", "entry: counted"),
+    "do_IRQ": Hook("irq", "arch/x86/irq.c", "entry: counted"),
+    "svm_get_insn_len": Hook(
+        "decode", "arch/x86/hvm/svm/emulate.c", "return: instructions since entry"
+    ),
+    "hardware_domain": Hook("dom0", "common/domain.c", "a variable: tells which domain is dom0"),
 }
+FUNCTIONS: Mapping[str, str] = {name: hook.kind for name, hook in HOOKS.items()}
+"""Function to the plugin's kind of hook."""
+
 # Without these there is no recording.  The rest is inlined or left out by some builds.
 _NEEDED = ("hvm_hypercall", "pv_hypercall", "copy_to_user_hvm", "copy_from_user_hvm",
            "hap_p2m_ga_to_gfn_4_levels", "guest_walk_tables_4_levels", "paging_gva_to_gfn",

@@ -6,6 +6,7 @@ from importlib import resources
 
 from xenexplore.recording.recorder.initrd import Initrd
 from xenexplore.recording.recorder.options import Options
+from xenexplore.recording.recorder.parts import Parts
 from xenexplore.recording.recorder.setup import Setup
 
 __all__ = ["dom0_image", "domu_image"]
@@ -18,7 +19,7 @@ _BUSYBOX = ("sh", "mount", "mkdir", "cat", "echo", "cut", "grep", "sed", "sleep"
             "touch", "dd", "losetup", "mkfifo", "nc", "timeout", "ifconfig", "ping", "pidof",
             "sync", "poweroff", "ls", "killall", "uname", "seq", "setsid", "ln", "rm", "cp", "date",
             "head", "wc", "test", "[", "true", "false", "kill", "mknod", "ps", "tr",
-            "printf")  # fmt: skip
+            "printf", "gzip", "stty")  # fmt: skip
 _FOLDERS = ("proc", "sys", "dev", "run", "tmp", "etc/xen/scripts", "var/lib/xen", "var/run",
             "var/lock", "var/lib/xenstored", "var/log/xen/console", "mnt")  # fmt: skip
 
@@ -28,7 +29,7 @@ def _script(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _base(setup: Setup, modules: tuple[str, ...]) -> Initrd:
+def _base(setup: Setup, parts: Parts, modules: tuple[str, ...]) -> Initrd:
     image = Initrd(setup.guest)
     image.folder(*_FOLDERS)
     busybox = "bin/busybox" if (setup.guest / "bin" / "busybox").exists() else "usr/bin/busybox"
@@ -36,22 +37,22 @@ def _base(setup: Setup, modules: tuple[str, ...]) -> Initrd:
     for name in _BUSYBOX:
         image.link(f"bin/{name}", "/bin/busybox")
     for name in modules:
-        found = setup.modules(name)
+        found = parts.module(name)
         if found is not None:
             image.module(found)
     return image
 
 
-def domu_image(setup: Setup) -> bytes:
+def domu_image(setup: Setup, parts: Parts) -> bytes:
     """The domU's: it uses what it has, says so on its console, and waits."""
-    image = _base(setup, _COMMON + _FRONTENDS)
+    image = _base(setup, parts, _COMMON + _FRONTENDS)
     image.text("init", _script("init.domu"))
     return image.pack()
 
 
-def dom0_image(setup: Setup, options: Options) -> bytes:
+def dom0_image(setup: Setup, parts: Parts, options: Options) -> bytes:
     """dom0's: Xen's tools, the domU's kernel and image, back-ends, the user's workload."""
-    image = _base(setup, _COMMON + _BACKENDS)
+    image = _base(setup, parts, _COMMON + _BACKENDS)
     tools = f"usr/lib/xen-{setup.xen}/bin"
     for name in _TOOLS:
         where = next(
@@ -66,9 +67,8 @@ def dom0_image(setup: Setup, options: Options) -> bytes:
     image.text("init", _script("init.dom0"))
     image.text("domu.sh", _script("domu.sh"))
     if options.domu_vcpus:
-        kernel = options.kernel or setup.kernel
-        image.file("boot/vmlinuz", kernel.read_bytes())
-        image.file("boot/domu.img", domu_image(setup))
+        image.file("boot/vmlinuz", parts.kernel.read_bytes())
+        image.file("boot/domu.img", domu_image(setup, parts))
     if options.workload:
         image.text("workload.sh", options.workload.read_text(encoding="utf-8"))
     return image.pack()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -16,6 +19,7 @@ from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.xentrace import MASK
 
 __all__ = ["Ending", "Machine", "Run"]
 
@@ -70,12 +74,14 @@ class Machine:
     Attributes:
         options: what was asked.
         setup: the prepared folder.
+        kernel: dom0's kernel.
         work: a folder of this run's own, with ``xen`` (not compressed), ``dom0.img`` and
             ``hooks``.
     """
 
     options: Options
     setup: Setup
+    kernel: Path
     work: Path
 
     @property
@@ -83,11 +89,15 @@ class Machine:
         """Where the plugin writes."""
         return self.work / "records.jsonl"
 
+    @property
+    def trace(self) -> Path:
+        """What comes out of dom0's second serial port: xentrace's file, compressed."""
+        return self.work / "trace"
+
     def command(self) -> list[str]:
         """The emulator's whole command line."""
         options, work = self.options, self.work
         pvh = options.kind is GuestKind.PVH
-        kernel = options.kernel or self.setup.kernel
         plugin = f"{self.setup.plugin},hooks={work / 'hooks'},out={self.records}"
         # smap, rdtscp: TCG and Xen disagree about them; xsave: not under a PVH dom0.
         cpu = "max,-smap,-rdtscp" + (",-xsave" if pvh else "")
@@ -100,9 +110,10 @@ class Machine:
             *(["-device", "intel-iommu"] if pvh else []),
             "-rtc", "base=2026-01-01,clock=vm", "-seed", "1",
             "-serial", f"file:{work / 'console'}",
+            *(["-serial", f"file:{self.trace}"] if options.verify else []),
             "-qmp", f"unix:{work / 'qmp'},server=on,wait=off",
             "-kernel", str(work / "xen"), "-append", self._xen_words(),
-            "-initrd", f"{kernel} {self._dom0_words()},{work / 'dom0.img'}",
+            "-initrd", f"{self.kernel} {self._dom0_words()},{work / 'dom0.img'}",
             "-plugin", plugin + (",loads=on" if options.loads else ""),
         ]  # fmt: skip
 
@@ -121,16 +132,18 @@ class Machine:
         words += [f"record.{backend}" for backend in options.backends]
         if not options.persistent_grants:
             words.append("record.nopersistent")
+        if options.verify:
+            words.append(f"record.verify={MASK:#x}")
         return " ".join(words)
 
     def run(self, progress: Progress) -> Run:
         """Boot, watch the console until the work is done, and end the emulator in order.
 
-        Ctrl-C ends it too: the plugin then writes what it still holds.
+        Ctrl-C and SIGTERM end it too: the plugin then writes what it still holds.
         """
         began = time.monotonic()
         said = self.work / "emulator"
-        with said.open("w") as stream:
+        with said.open("w") as stream, _sigterm_interrupts():
             process = subprocess.Popen(
                 self.command(), env=self.setup.environment(), stdin=subprocess.DEVNULL,
                 stdout=stream, stderr=stream, start_new_session=True,
@@ -178,6 +191,19 @@ class Machine:
             except (OSError, subprocess.TimeoutExpired):
                 process.kill()
         process.wait()
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does, so that neither emulator nor records are left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(path: Path, commands: Sequence[str]) -> None:

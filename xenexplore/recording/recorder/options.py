@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ BACKENDS = ("disk", "net")
 # Debian release that has it; both are set up the same way.
 XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
 _MOST_VCPUS = 8
+_VERSION = re.compile(r"[0-9][\w.+~-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +31,15 @@ class Options:
         backends: what the domU has and uses: ``"disk"``, ``"net"``.
         persistent_grants: whether blkback may keep the disk's grants mapped.
         xen: ``"4.17"`` or ``"4.20"``.
-        xen_file: a user's hypervisor instead, with ``xen_symbols``.
-        xen_symbols: its symbol file (``xen-syms.map`` of its build).
-        kernel: a user's kernel for dom0 and domU (a bzImage with what it needs
-            built in), or None.
+        xen_file: a user's hypervisor instead, with ``xen_symbols``: a file, or
+            Debian's package ``xen-hypervisor-*``.
+        xen_symbols: its symbol file (``xen-syms.map`` of its build), or the package with it.
+        kernel: a user's kernel for dom0 and domU: Debian's package ``linux-image-*``,
+            or a bzImage with what it needs built in; or None.
+        kernel_version: Debian's kernel of that version instead, as ``"6.12"``, or ``""``.
         workload: a shell script for dom0, run after the domU's work.
         loads: count loads and stores, too (slower).
+        verify: trace the run with xentrace, too, and hold the recording against that.
         keep: leave the console's text and the raw records beside ``out``.
         timeout: seconds after which a run is given up.
     """
@@ -50,8 +55,10 @@ class Options:
     xen_file: Path | None = None
     xen_symbols: Path | None = None
     kernel: Path | None = None
+    kernel_version: str = ""
     workload: Path | None = None
     loads: bool = False
+    verify: bool = False
     keep: bool = False
     timeout: float = 900.0
 
@@ -66,11 +73,19 @@ class Options:
             raise RecorderError(
                 "record", "--backends", expected="a domU to serve", got="--domu-vcpus 0"
             )
+        if self.kernel_version and not _VERSION.fullmatch(self.kernel_version):
+            expected = "a version as 6.12, a package or a file"
+            raise RecorderError("record", "--kernel", expected=expected, got=self.kernel_version)
+        if not self.persistent_grants and "disk" not in self.backends:
+            raise RecorderError(
+                "record", "--no-persistent-grants", expected="a disk whose grants are kept",
+                got=f"--backends {','.join(self.backends) or 'none'}", hint="add --backends disk",
+            )  # fmt: skip
         if (self.xen_file is None) != (self.xen_symbols is None):
             raise RecorderError(
                 "record", "--xen", expected="--xen FILE together with --xen-symbols MAP",
                 got="one of them",
-                hint="the build leaves xen-syms.map beside xen-syms; hooks are found by it",
+                hint="xen-syms.map lies beside xen-syms, or in Debian's -dbg package",
             )  # fmt: skip
         for path in (self.xen_file, self.xen_symbols, self.kernel, self.workload):
             if path is not None and not path.is_file():
@@ -92,8 +107,9 @@ class Options:
             words.append(f"--backends {','.join(self.backends)}")
         if not self.persistent_grants:
             words.append("--no-persistent-grants")
-        if self.kernel:
-            words.append(f"--kernel {self.kernel.name}")
+        if self.kernel or self.kernel_version:
+            words.append(f"--kernel {self.kernel.name if self.kernel else self.kernel_version}")
         if self.workload:
             words.append(f"--workload {self.workload.name}")
-        return " ".join([*words, "--counts loads"] if self.loads else words)
+        words += ["--counts loads"] if self.loads else []
+        return " ".join([*words, "--verify"] if self.verify else words)

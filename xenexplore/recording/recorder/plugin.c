@@ -75,10 +75,10 @@ enum { U_RBP = 4, U_RBX = 5, U_R10 = 7, U_R9 = 8, U_R8 = 9, U_RAX = 10, U_RCX = 
 
 /* Kinds of hooks; the copies stand together.  Names as in hooks.py. */
 enum { HVM, PV, COPY_HTO, COPY_HFROM, COPY_HCLR, COPY_TO, COPY_FROM, COPY_CLR, GVA, WALK, TABLES4,
-       TABLES3, P2M, MEMCPY, SWITCH, IRQ, DECODE, DOM0, KINDS };
+       TABLES3, P2M, MAP, MEMCPY, SWITCH, IRQ, DECODE, DOM0, KINDS };
 static const char *const kind_name[KINDS] = {
     "hvm", "pv", "Hto", "Hfrom", "Hclr", "to", "from", "clr", "gva", "walk", "tables4", "tables3",
-    "p2m", "memcpy", "switch", "irq", "decode", "dom0" };
+    "p2m", "map", "memcpy", "switch", "irq", "decode", "dom0" };
 #define IS_COPY(kind) ((kind) >= COPY_HTO && (kind) <= COPY_CLR)
 
 typedef struct { uint64_t instructions, loads, stores, depth; } Score;
@@ -95,7 +95,7 @@ typedef struct {
 /* An access or a walk. */
 typedef struct {
     int is_walk, kind, inside, level, domain, vcpu;
-    uint64_t address, size, gfn, vcpu_at, cr3, walks, p2m, memcpy;
+    uint64_t address, size, gfn, vcpu_at, cr3, walks, p2m, map, memcpy;
     Count count;
 } Record;
 
@@ -106,7 +106,7 @@ typedef struct {
     int irqs, switches, domain, vcpu;
     uint64_t regs[U_WORDS], vcpu_at, cr3, order;
     Count handler;
-    uint64_t copies, walks, p2m, memcpy;
+    uint64_t copies, walks, p2m, map, memcpy;
     int exited, has_exit;           /* since the VM exit nothing else was entered */
     uint64_t exit_i, exit_l, exit_instructions, exit_loads, decode, vmcb;
     Record *record;
@@ -229,6 +229,7 @@ static void put_record(unsigned cpu, const Record *r)
     put_count("iw", r->walks);
     put_count("ip", r->p2m);
     put_count("im", r->memcpy);
+    put_count("imd", r->map);
     put_count("ld", r->count.loads);
     put_count("st", r->count.stores);
     fputs("}\n", out);
@@ -271,6 +272,7 @@ static void put_call(unsigned cpu)
     put_count("iw", c->walks);
     put_count("ip", c->p2m);
     put_count("im", c->memcpy);
+    put_count("imd", c->map);
     put_count("ld", c->handler.loads);
     put_count("st", c->handler.stores);
     if (c->has_exit) {
@@ -377,6 +379,11 @@ static void leave(unsigned cpu, Frame *f, int returned, uint64_t rax)
         if (r)
             r->p2m += n.instructions;
         break;
+    case MAP:                                       /* walks' own are in it, too */
+        c->map += c->in_handler ? n.instructions : 0;
+        if (r)
+            r->map += n.instructions;
+        break;
     case MEMCPY:
         c->memcpy += c->in_handler ? n.instructions : 0;
         if (r)
@@ -392,7 +399,7 @@ static void begin_call(unsigned cpu, int kind, uint64_t rsp)
     put_call(cpu);
     c->records = 0;
     memset(&c->handler, 0, sizeof c->handler);
-    c->copies = c->walks = c->p2m = c->memcpy = 0;
+    c->copies = c->walks = c->p2m = c->map = c->memcpy = 0;
     c->irqs = c->switches = c->has_exit = 0;
     c->hvm = kind == HVM;
     c->order = entered++;

@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +20,17 @@ from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.format.record_lines import FORMAT
 from xenexplore.recording.matching.matching import match_recording
+from xenexplore.recording.recorder.held import CpuHeld, hold
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image
 from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
 from xenexplore.recording.recorder.options import Options
+from xenexplore.recording.recorder.parts import find_parts
 from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.xentrace import XenTrace, read_xentrace
 from xenexplore.steps import Json
 
-__all__ = ["Recorded", "header", "record"]
+__all__ = ["Recorded", "header", "record", "write_recording"]
 
 _LEVEL = 12
 _BLOCK = 1 << 20
@@ -46,12 +49,14 @@ class Recorded:
         ending: how the run ended.
         seconds: how long it took.
         unexplained: hypercalls that the catalogue does not explain.
+        held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
     """
 
     recording: Recording
     ending: Ending
     seconds: float
     unexplained: int
+    held: tuple[CpuHeld, ...] = ()
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
@@ -63,25 +68,41 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     """
     setup = Setup(options.folder, options.xen)
     emulator = setup.version()
-    hooks = read_hooks(options.xen_symbols) if options.xen_symbols else setup.hooks()
+    parts = find_parts(setup, options, say)
+    hooks = read_hooks(parts.symbols)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="run-", dir=options.folder) as name:
         work = Path(name)
         (work / "hooks").write_text(hooks.text, encoding="ascii")
-        (work / "xen").write_bytes(_unpacked(options.xen_file or setup.hypervisor))
-        (work / "dom0.img").write_bytes(dom0_image(setup, options))
-        machine = Machine(options, setup, work)
+        (work / "xen").write_bytes(_unpacked(parts.hypervisor))
+        (work / "dom0.img").write_bytes(dom0_image(setup, parts, options))
+        machine = Machine(options, setup, parts.kernel, work)
         run = machine.run(progress)
         if options.keep:
             _keep(work, options.out)
         _check(run, machine.records)
+        trace = _trace(machine.trace) if options.verify else None
         meta = header(options, run, hooks, emulator)
-        _write(meta, machine.records, options.out)
+        write_recording(meta, _whole_lines(machine.records), options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
     recording = read_recording(options.out)
     found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
-    return Recorded(recording, run.ending, run.seconds, unexplained)
+    held = hold(trace, recording) if trace is not None else ()
+    return Recorded(recording, run.ending, run.seconds, unexplained, held)
+
+
+def _trace(path: Path) -> XenTrace:
+    """What dom0 sent of its trace, once it had all."""
+    try:
+        raw = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise RecorderError(
+            "--verify", "", expected="dom0's trace, sent whole over its second serial port",
+            got=f"{path.stat().st_size if path.exists() else 0} bytes: {error}",
+            hint="--keep leaves the console's text; a longer --timeout may help",
+        ) from None  # fmt: skip
+    return read_xentrace(raw, "dom0's trace")
 
 
 def _unpacked(hypervisor: Path) -> bytes:
@@ -98,7 +119,7 @@ def _unpacked(hypervisor: Path) -> bytes:
 
 
 def _keep(work: Path, out: Path) -> None:
-    for name in ("console", "emulator", "records.jsonl"):
+    for name in ("console", "emulator", "records.jsonl", "trace"):
         if (work / name).exists():
             shutil.copyfile(work / name, out.with_name(f"{out.name}.{name}"))
 
@@ -165,24 +186,37 @@ def _workload(options: Options) -> str:
                     else "left to run for 5 s")  # fmt: skip
     if options.workload:
         done.append(f"{options.workload.name} run")
+    if options.verify:
+        done.append("all of it traced by xentrace, the trace sent over a serial port")
     return ", ".join(done)
 
 
-def _write(meta: dict[str, Json], records: Path, out: Path) -> None:
-    """Header and records to the file, which appears whole or not at all."""
+def _whole_lines(records: Path) -> Iterator[bytes]:
+    """The records' text; a line that the emulator did not come to end is left out."""
+    rest = b""
+    with records.open("rb") as raw:
+        while block := raw.read(_BLOCK):
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            yield whole + newline
+
+
+def write_recording(meta: Mapping[str, Json], records: Iterable[bytes], out: Path) -> None:
+    """Header and records to a file, which appears whole or not at all.
+
+    Args:
+        meta: the header's members.
+        records: lines of records, whole, in pieces of any size.
+        out: the file; compressed if its name ends in ``.zst``.
+    """
     partial = out.with_name(out.name + ".part")
     machine = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     try:
-        with records.open("rb") as raw, partial.open("wb") as target:
+        with partial.open("wb") as target:
             stream = machine.stream_writer(target, closefd=False)
             sink = stream if out.suffix == ".zst" else target
             sink.write(msgspec.json.encode({"meta": meta}) + b"\n")
-            rest = b""
-            while block := raw.read(_BLOCK):
-                # A line that the emulator did not come to end is left out.
-                whole, newline, tail = (rest + block).rpartition(b"\n")
-                sink.write(whole + newline)
-                rest = tail
+            for piece in records:
+                sink.write(piece)
             if sink is stream:
                 stream.close()  # type: ignore[no-untyped-call]
         partial.replace(out)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from xenexplore.errors import RecorderError
 from xenexplore.recording.recorder.apt import Archive
-from xenexplore.recording.recorder.hooks import Hooks, read_hooks
+from xenexplore.recording.recorder.hooks import read_hooks
 from xenexplore.recording.recorder.options import XEN_VERSIONS
 
-__all__ = ["Setup", "default_folder"]
+__all__ = ["Setup", "default_folder", "unpack"]
 
 Say = Callable[[str], None]
 
@@ -88,18 +88,10 @@ class Setup:
         """The guests' kernel."""
         return self._one("boot/vmlinuz-*")
 
-    def modules(self, name: str) -> Path | None:
-        """A kernel module's file, or None where the kernel has it built in."""
-        found = [
-            path
-            for top in ("lib/modules", "usr/lib/modules")
-            for path in (self.guest / top).glob(f"*/kernel/**/{name}.ko*")
-        ]
-        return found[0] if found else None
-
-    def hooks(self) -> Hooks:
-        """The functions of this Xen that are hooked."""
-        return read_hooks(self._one("usr/lib/debug/**/xen-syms-*.map"))
+    @property
+    def symbols(self) -> Path:
+        """Xen's symbol file."""
+        return self._one("usr/lib/debug/**/xen-syms-*.map")
 
     def _one(self, pattern: str) -> Path:
         found = sorted(self.guest.glob(pattern))
@@ -192,7 +184,8 @@ class Setup:
             say(f"{part.what} ...")
             {"emulator": self._emulator, "plugin": self._plugin}.get(part.name, self._guest)()
             self._stamp(part).write_text("", encoding="utf-8")
-        say(f"{self.version()}, {len(self.hooks().at)} functions of Xen {self.xen} are hooked")
+        hooked = len(read_hooks(self.symbols).at)
+        say(f"{self.version()}, {hooked} functions of Xen {self.xen} are hooked")
 
     def _parts(self) -> Iterator[_Part]:
         yield _Part("emulator", "QEMU from Debian 13's backports", 55, 180, 2)
@@ -205,7 +198,7 @@ class Setup:
 
     def _emulator(self) -> None:
         archive = Archive(self.folder / "apt-emulator", _EMULATOR_RELEASE, backports=True)
-        _unpack(archive.download(["qemu-system-x86"]), self.emulator)
+        unpack(archive.download(["qemu-system-x86"]), self.emulator)
 
     def _guest(self) -> None:
         release = XEN_VERSIONS[self.xen]
@@ -215,7 +208,7 @@ class Setup:
         hypervisor = f"xen-hypervisor-{self.xen}-amd64"
         packages = [hypervisor, f"{hypervisor}-dbg", f"xen-utils-{self.xen}", "xenstore-utils",
                     "busybox-static", image]  # fmt: skip
-        _unpack(archive.download(packages), self.guest)
+        unpack(archive.download(packages), self.guest)
 
     def _plugin(self) -> None:
         compiler = shutil.which("gcc") or shutil.which("cc")
@@ -240,7 +233,7 @@ def _plugin_source() -> bytes:
     return (resources.files("xenexplore.recording.recorder") / "plugin.c").read_bytes()
 
 
-def _unpack(packages: tuple[Path, ...], into: Path) -> None:
+def unpack(packages: tuple[Path, ...], into: Path) -> None:
     """Unpack packages over each other into a new folder."""
     partial = into.with_name(into.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)

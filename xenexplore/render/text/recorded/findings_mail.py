@@ -165,7 +165,8 @@ def _places(rows: Sequence[_Row]) -> list[str]:
         *paragraph(
             "What is left in a dom0 with back-ends is netback's queue, a static array in vmalloc "
             "space: one registration each, and it never moves. blkback's unmap requests are in "
-            "the directmap.", 3,
+            "the directmap; it makes nearly none of them where it keeps grants mapped, which is "
+            "its default and was switched off for pvh-backends.", 3,
         ),
         *paragraph(
             "Would refute it: a kernel without CONFIG_VMAP_STACK, where the same stacks are in "

@@ -157,8 +157,8 @@ def _outside(outside: Iterable[OutsideCount]) -> list[str]:
 
 
 def _evidence(domain: DomainSummary) -> list[str]:
-    if domain.space is None:
-        return []
+    if domain.space is None or not domain.copies:
+        return []  # no buffer was placed
     lines = ["", "  how the regions are known"]
     for what, how in domain.space.layout.evidence:
         lines += paragraph(f"{what}: {how}", 4, 2)
