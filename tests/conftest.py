@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,12 +87,31 @@ SITE_NOTEBOOKS = ("00_start_here", "12_at_the_prompt")
 
 @pytest.fixture(scope="session")
 def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of three built-ins and one of the reader's own; made once."""
+    """A site of three built-ins and one of the reader's own; made once, also for two workers."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
+    try:
+        place.mkdir()
+    except FileExistsError:
+        for _ in range(6000):
+            if (place / "made").exists() or (place / "failed").exists():
+                break
+            time.sleep(0.1)
+        assert (place / "made").exists(), "another worker could not make the site"
+        return place / "made"
+    try:
+        _make_site(place)
+    except BaseException:
+        (place / "failed").touch()
+        raise
+    return place / "made"
+
+
+def _make_site(place: Path) -> None:
     from xenexplore.scenario.library.builtin import builtin_text
     from xenexplore.site.build import build_site
     from xenexplore.site.notebook_pages import notebooks
 
-    place = tmp_path_factory.mktemp("site")
     own = place / "own.toml"
     own.write_text(
         builtin_text("straddle").replace('name = "straddle"', 'name = "my.own"'), "utf-8"
@@ -99,4 +120,3 @@ def site_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_site(
         place / "made", builtins=SITE_SCENARIOS, scenarios=[str(own)], recordings=(), books=books
     )
-    return place / "made"
