@@ -94,13 +94,13 @@ def walks_off(recording: Recording) -> list[str]:
     return found
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Record, compare, say; 0 if all holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=default_folder())
     parser.add_argument("--setup", action="store_true")
     parser.add_argument("--keep", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     setup = Setup(args.folder)
     try:
         if args.setup:
