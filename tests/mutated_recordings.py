@@ -1,7 +1,7 @@
 """Damage done to version 2 recordings: each mutation, and what must come of it.
 
-Run as a program it makes as many as it is told:
-``python tests/mutated_recordings.py 100000``.
+Run as a program it makes as many as it is told, of a recording of one CPU, also in parts:
+``python tests/mutated_recordings.py COUNT FILE [FIRST]``.
 """
 
 from __future__ import annotations
@@ -135,15 +135,15 @@ def _slice(lines: Lines, start: int) -> Lines:
     return [json.dumps(record, separators=(",", ":")).encode() for record in records]
 
 
-def main(count: int, source: str) -> int:
-    """Make ``count`` mutations of a recording; print what came of each kind."""
+def main(count: int, source: str, first: int = 0) -> int:
+    """Make ``count`` mutations of a recording, from seed ``first``; print what came of each."""
     import zstandard
 
     with zstandard.open(source, "rb") as stream:
         lines = stream.read().splitlines()
     found: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(count):
+        for seed in range(first, first + count):
             mutate = MUTATIONS[seed % len(MUTATIONS)]
             found[mutate.__name__, check(lines, mutate, seed, Path(folder) / "r.jsonl")] += 1
     for (name, wrong), times in sorted(found.items()):
@@ -152,4 +152,4 @@ def main(count: int, source: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(bool(main(int(sys.argv[1]), sys.argv[2])))
+    sys.exit(bool(main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))))

@@ -26,6 +26,7 @@ from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.recorder import Options, Setup, record
+from xenexplore.recording.recorder.machine import Ending
 from xenexplore.recording.recorder.setup import default_folder
 
 CANNOT = 77
@@ -94,13 +95,13 @@ def walks_off(recording: Recording) -> list[str]:
     return found
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Record, compare, say; 0 if all holds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=default_folder())
     parser.add_argument("--setup", action="store_true")
     parser.add_argument("--keep", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     setup = Setup(args.folder)
     try:
         if args.setup:
@@ -124,6 +125,9 @@ def _record(folder: Path, out: Path) -> Recording:
     print(f"{out.name}: {len(found.recording.calls)} hypercalls, {found.unexplained} unexplained, "
           f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
     assert found.unexplained == 0
+    if found.ending is not Ending.DONE:
+        print(f"{out.name}: {found.ending.value} before the boot was done; is the machine busy?")
+        sys.exit(1)
     return read_recording(out)
 
 

@@ -10,7 +10,7 @@ from xenexplore.cli.diagnostics import tell
 from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import InputError
 from xenexplore.recording.format.columns import Recording
-from xenexplore.recording.format.header import GuestKind
+from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.recorder import Options, Setup, record
 from xenexplore.recording.recorder.from_xentrace import from_xentrace
 from xenexplore.recording.recorder.machine import Ending, Progress
@@ -150,6 +150,8 @@ def run(args: argparse.Namespace) -> int:
     )
     found = record(options, _progress(), tell)
     _tell_written(args.out, found.recording, found.unexplained)
+    if Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts:
+        tell("the guest reported soft lockups: this machine was too slow or too busy")
     for cpu in found.held:
         tell(held_line(cpu))
     if args.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from xenexplore.analysis.measures.cost import CostUnit, read_costs
 from xenexplore.analysis.measures.instructions import instructions
 from xenexplore.analysis.measures.measured_costs import costs_of
 from xenexplore.analysis.workload.tables import Workload, read_workload
+from xenexplore.render.text.recorded.report_instructions import piece_lines
 
 
 @functools.cache
@@ -64,6 +66,23 @@ def test_without_counts_there_is_nothing() -> None:
     boot = read("pvh-boot")
     assert boot.executed is not None
     assert np.array_equal(np.unique(boot.executed.level), [1, 2])
+
+
+def test_what_map_domain_page_takes_where_it_was_counted() -> None:
+    boot = read("pvh-boot")
+    found = instructions(boot)
+    assert found is not None
+    assert boot.executed is not None
+    assert found.pieces.mappings is None
+    assert not any("map_domain_page" in line for line in piece_lines(found.pieces))
+    some = np.full(len(boot.executed.copies), 828)
+    some[:3] = -1, 684, 905
+    copies = replace(boot.executed.copies, mappings=some)
+    counted = instructions(replace(boot, executed=replace(boot.executed, copies=copies)))
+    assert counted is not None
+    assert "  of a whole copy, in map_domain_page(): 684/828/905" in "\n".join(
+        piece_lines(counted.pieces)
+    )
 
 
 @pytest.mark.parametrize(("xen", "name"), [("4.17", "pvh-backends"), ("4.20", "pvh-xen420")])

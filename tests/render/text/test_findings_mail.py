@@ -29,7 +29,7 @@ def test_it_can_be_posted(mail: str) -> None:
 
 def test_every_claim_says_what_would_refute_it(mail: str) -> None:
     claims = [line for line in mail.splitlines() if line[:2].rstrip(".").isdigit()]
-    assert len(claims) == 5
+    assert len(claims) == 6
     assert mail.count("Would refute it:") == len(claims)
 
 

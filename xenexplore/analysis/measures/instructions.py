@@ -64,6 +64,7 @@ class Pieces:
         p2m: the look-up of the frame that the walk found, for the copy.
         copies: what a copy within one page executes besides its walk and that look-up,
             by ``"from"``, ``"to"``, ``"clear"``.
+        mappings: of a whole copy, in map_domain_page(), its walk's included; None: not counted.
     """
 
     entry: Spread | None
@@ -72,6 +73,7 @@ class Pieces:
     around_walk: int
     p2m: Spread
     copies: Mapping[str, Spread]
+    mappings: Spread | None = None
 
     @property
     def table_step(self) -> int | None:
@@ -210,6 +212,7 @@ def _pieces(executed: Executed, calls: CallCounts) -> Pieces:
     copies, walks = executed.copies, executed.walks
     counted = calls.decode >= 0
     entry = (calls.exit_to_entry - calls.handler - calls.decode)[counted]
+    mapped = copies.mappings[copies.mappings >= 0]
     rest = copies.instructions - np.maximum(copies.walks, 0) - np.maximum(copies.p2m, 0)
     by_level = {
         level: _spread(walks.instructions[executed.level == level],
@@ -228,6 +231,7 @@ def _pieces(executed: Executed, calls: CallCounts) -> Pieces:
             for way, name in enumerate(_WAYS)
             if (executed.way == way).any()
         },
+        mappings=_spread(mapped) if len(mapped) else None,
     )
 
 

@@ -70,6 +70,8 @@ def piece_lines(pieces: Pieces) -> list[str]:
     rows.append([f"  look-up of the frame it found, in the P2M: {pieces.p2m}"])
     for way, spread in pieces.copies.items():
         rows.append([f"  copy ({way}) besides these two: {spread}"])
+    if pieces.mappings is not None:
+        rows.append([f"  of a whole copy, in map_domain_page(): {pieces.mappings}"])
     if pieces.entry is not None:
         rows.append([f"  exit to entry besides handler and decoding: {pieces.entry}"])
     return table(rows, "l", indent=2)
