@@ -40,7 +40,7 @@ class Stepper(TraceWidget):
             what it belongs to, and the note or ``""``; :attr:`notes` has them as records.
     """
 
-    marks = traitlets.List().tag(sync=True)
+    marks: Any = traitlets.List().tag(sync=True)
 
     def __init__(self, trace: Trace, *, step: int | None = None, **kwargs: Any) -> None:
         super().__init__(**self._traits_of(trace, step), **kwargs)

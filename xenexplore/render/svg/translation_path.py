@@ -72,7 +72,9 @@ def _piece_shown(tree: StepTree, copy: int, index: int) -> PiecePath | None:
     """The piece whose address stands above the graph: the one around the step."""
     paths = piece_paths(tree, copy)
     begun = [path for path in paths if path.first <= index]
-    return (begun or paths or [None])[-1 if begun else 0]
+    if begun:
+        return begun[-1]
+    return paths[0] if paths else None
 
 
 def _slot(spots: Mapping[NodeKey, NodePosition]) -> float:
