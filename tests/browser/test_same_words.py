@@ -72,9 +72,9 @@ def shown_by_node(folder: Path, all_: list[Trace]) -> list[dict[str, Any]]:
     (folder / "traces").write_text("\n".join(lines), encoding="utf-8")
     reads = (
         'import { readFileSync } from "node:fs";\n'
-        f"const shown = {SHOWN};\n"
+        f"const told = {SHOWN};\n"
         'for (const line of readFileSync("traces", "utf8").split("\\n"))\n'
-        "  console.log(JSON.stringify(shown(...JSON.parse(line))));\n"
+        "  console.log(JSON.stringify(told(...JSON.parse(line))));\n"
     )
     (folder / "shown.mjs").write_text(f"{web_module()}\n{reads}", encoding="utf-8")
     done = subprocess.run(
