@@ -84,6 +84,8 @@ def test_an_entry_takes_the_slot_of_each_of_its_pages():
     entry = TlbEntry(Gva(3 * PAGE + 0xFF8), Gpa(0), 0x1010)
     assert direct_slots(entry, 4) == (3, 0, 1)
     assert direct_slots(entry, 2) == (1, 0)
+    # One byte of a page is enough to take its slot.
+    assert direct_slots(TlbEntry(Gva(0x3FFF), Gpa(0), 2), 4) == (3, 0)
     direct = fill(DirectMap(4), [Held(3, entry)])
     assert [direct.find(va, None)[0] is not None for va in (0x3FF7, 0x3FF8, 0x4800, 0x5007)] == [
         False,
