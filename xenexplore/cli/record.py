@@ -176,16 +176,17 @@ def _tell_written(out: Path, recording: Recording, unexplained: int) -> None:
 
 
 def _written(out: Path, found: Recorded) -> dict[str, Json]:
+    held: list[Json] = [
+        {"pcpu": cpu.pcpu, "recorded": cpu.recorded, "traced": cpu.traced, "equal": cpu.equal}
+        for cpu in found.held
+    ]
     return {
         "written": str(out),
         "hypercalls": len(found.recording.calls),
         "accesses": len(found.recording.accesses),
         "walks": len(found.recording.walks),
         "unexplained": found.unexplained,
-        "held": [
-            {"pcpu": cpu.pcpu, "recorded": cpu.recorded, "traced": cpu.traced, "equal": cpu.equal}
-            for cpu in found.held
-        ],
+        "held": held,
     }
 
 

@@ -6,7 +6,7 @@ import gzip
 import os
 import signal
 import sys
-import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,16 +108,32 @@ def test_a_run_to_its_end(options, emulated):
     assert list(options.folder.iterdir()) == []
 
 
+def once_up(options, then=quietly):
+    """A progress callback that lets nothing happen before the stand-in is up."""
+
+    def progress(*_):
+        end = time.monotonic() + 60
+        while not any(path.stat().st_size for path in options.folder.glob("run-*/records.jsonl")):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        then()
+
+    return progress
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_a_whole_recording(options, emulated, number):
     emulated()
-    before = signal.getsignal(signal.SIGTERM)
+    # A shell's background job starts with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    term = signal.getsignal(signal.SIGTERM)
     # The emulator has a session of its own: the terminal's signal is ours alone.
-    timer = threading.Timer(2, os.kill, (os.getpid(), number))
-    timer.start()
-    found = session.record(options, quietly, quietly)
-    timer.join()
-    assert signal.getsignal(signal.SIGTERM) is before
+    stop = once_up(options, lambda: os.kill(os.getpid(), number))
+    try:
+        found = session.record(options, stop, quietly)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(signal.SIGTERM) is term
     assert found.ending is Ending.INTERRUPTED
     assert len(read_recording(options.out).calls) == 2
     assert Artefact.INTERRUPTED in read_header(found.recording.meta).artefacts
@@ -137,7 +153,7 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
 
 def test_a_time_limit_and_a_dead_guest(options, emulated):
     emulated(console=CONSOLE + "watchdog: BUG: soft lockup - CPU#1 stuck\n")
-    found = session.record(replace(options, timeout=1.0), quietly, quietly)
+    found = session.record(replace(options, timeout=0.1), once_up(options), quietly)
     assert found.ending is Ending.TIMEOUT
     assert Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts
     emulated(console=CONSOLE + "Kernel panic - not syncing\n")

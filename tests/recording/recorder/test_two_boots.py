@@ -1,18 +1,14 @@
-"""Two runs of one boot make the same calls in the same order, but for timers and the console."""
+"""What tests/tools/two_boots.py holds two runs of one boot to; CI runs it on real ones."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import two_boots
 
 from xenexplore.recording.format.reader import read_recording
-from xenexplore.recording.recorder import Setup
-from xenexplore.recording.recorder.setup import default_folder
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +35,6 @@ def test_what_is_held_against_what(boot):
     assert two_boots.walks_off(replace(boot, walks=replace(boot.walks, level=level))) != []
     assert two_boots.judge([boot, swapped]) == 1
     assert two_boots.judge([boot, boot]) == 0
-
-
-def test_a_real_boot_twice():
-    folder = Path(os.environ.get("XENEXPLORE_RECORD_FOLDER") or default_folder())
-    if not Setup(folder).ready():
-        pytest.skip(f"nothing is recorded: no set-up in {folder} (xenexplore record --setup)")
-    assert two_boots.main(["--folder", str(folder)]) == 0
 
 
 def test_without_a_set_up_it_says_so(tmp_path, capsys):

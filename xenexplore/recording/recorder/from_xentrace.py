@@ -51,7 +51,7 @@ def from_xentrace(path: Path, out: Path, *, xen: str, cpu_mhz: float) -> Convert
         cpu_mhz: frequency of its time stamp counter; the file does not say.
 
     Raises:
-        RecorderError: it is no trace, is larger than 1 GiB, or tells of no vCPU.
+        RecorderError: it is not a trace, is larger than 1 GiB, or tells of no vCPU.
         OSError: a file cannot be read or written.
     """
     size = path.stat().st_size
