@@ -1,12 +1,19 @@
-"""Every object at the prompt in a notebook: shown, operated by hand, and shown without a kernel."""
+"""Every object at the prompt in a notebook: shown, operated by hand, and shown without a kernel.
+
+``python -m browser.at_the_prompt`` in tests/, in both themes.  Not part of the suite.
+"""
 
 from __future__ import annotations
 
 import re
+import tempfile
+from pathlib import Path
 from typing import Any
 
+from browser import lab as jupyter
+from browser.conftest import CHROMIUM, PLACES
 from browser.lab import Lab
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 __all__ = ["by_hand", "run_objects", "unclipped", "without_a_kernel"]
 
@@ -81,20 +88,20 @@ def run_objects(lab: Lab, page: Page) -> None:
     assert (found["errors"], found["ran"], found["views"]) == ([], len(OBJECTS), 1)
 
 
-def unclipped(page: Page) -> None:
+def unclipped(_lab: Lab, page: Page) -> None:
     """Every cell shows something, and nothing of it is cut off."""
     told: list[dict[str, Any]] = page.evaluate(SHOWN)
     assert len(told) == len(OBJECTS)
     wrong = {cell: one for cell, one in zip(OBJECTS, told, strict=True)
              if one["words"] < 12 or one["wide"] or one["failed"]}  # fmt: skip
-    assert wrong == {}
+    assert not wrong, wrong
 
 
-def by_hand(page: Page) -> None:
+def by_hand(_lab: Lab, page: Page) -> None:
     """A buffer is the same one in the list, on the map, and in each table: mouse and keys."""
     cell = page.locator(".jp-CodeCell", has=page.locator(".xe-form")).locator(".xe-form")
     cell.scroll_into_view_if_needed()
-    tables, names = cell.locator(".xe-now"), cell.get_by_label("Buffer", exact=True)
+    tables, names = cell.locator(".xe-session"), cell.get_by_label("Buffer", exact=True)
     expect(tables.get_by_role("button", name="send", exact=True)).to_have_attribute(
         "aria-pressed", "true"
     )
@@ -136,8 +143,8 @@ def by_hand(page: Page) -> None:
 
 def _is_picked(cell: Locator, names: Locator, name: str) -> None:
     """The buffer is selected in the list, in the tables and on the map."""
-    expect(cell.locator(".xe-now")).to_contain_text(f"Page-table entries of {name}")
-    expect(cell.locator(f'.xe-now tr[data-k^="buf:{name} "]')).to_have_class(
+    expect(cell.locator(".xe-session")).to_contain_text(f"Page-table entries of {name}")
+    expect(cell.locator(f'.xe-session tr[data-k^="buf:{name} "]')).to_have_class(
         re.compile("is-picked")
     )
     expect(cell.locator(f'.xe-mapsvg .xe-mark[data-k~="buf:{name}"]').first).to_have_class(
@@ -153,5 +160,27 @@ def without_a_kernel(lab: Lab, page: Page) -> None:
     assert lab.kernels() == []
     assert page.evaluate(OPEN_WITHOUT_KERNEL, "objects.ipynb") == ""
     page.wait_for_function("window.jupyterapp.shell.currentWidget.content.widgets.length > 5")
-    unclipped(page)
+    unclipped(lab, page)
     assert lab.kernels() == []
+
+
+def main() -> None:
+    expect.set_options(timeout=30_000)
+    with sync_playwright() as playwright:
+        found = CHROMIUM or next(place for place in PLACES if Path(place).exists())
+        browser = playwright.chromium.launch(executable_path=found)
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                jupyter.serve(Path(folder), theme=theme) as lab,
+            ):
+                page = lab.page(browser)
+                page.set_default_timeout(60_000)
+                for step in (run_objects, by_hand, unclipped, without_a_kernel):
+                    step(lab, page)
+                    print(theme, step.__name__)
+                page.context.close()
+
+
+if __name__ == "__main__":
+    main()

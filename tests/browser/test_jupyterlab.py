@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import at_the_prompt as prompt
 from browser import lab as jupyter
 from browser.lab import TOKEN, Lab
 from browser.seen import missing, scroll_through, wait_for_views
@@ -182,18 +181,6 @@ def no_violation_of_wcag(page: Page) -> None:
     found = Axe().run(page, context=".jp-OutputArea-child", options=RULES).response
     assert len(found["passes"]) > 10
     assert [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]] == []
-
-
-def test_objects_at_the_prompt(lab: Lab, browser: Browser) -> None:
-    page = lab.page(browser)
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    prompt.run_objects(lab, page)
-    prompt.by_hand(page)
-    no_violation_of_wcag(page)
-    prompt.unclipped(page)
-    prompt.without_a_kernel(lab, page)
-    page.context.close()
 
 
 def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:

@@ -20,7 +20,7 @@ const light = (root, keys) => {{
 export default {{
   render({{ model, el }}) {{
     const end = new AbortController();
-    el.classList.add("xe-now");
+    el.classList.add("xe-session");
     const picked = () => {{
       const chosen = (model.get("chosen") || "").split(" ").filter(Boolean);
       for (const row of el.querySelectorAll("tr[data-k]")) {{
@@ -70,21 +70,21 @@ export default {{
 """
 
 _CSS = """
-.xe-now { color-scheme: light dark; overflow-x: auto; }
-[data-jp-theme-light="true"] .xe-now { color-scheme: light; }
-[data-jp-theme-light="false"] .xe-now { color-scheme: dark; }
-.xe-now table { border-collapse: collapse; margin: 0 0 12px; }
-.xe-now caption { padding-bottom: 2px; font-weight: 600; }
-.xe-now td, .xe-now th { line-height: 1.5; }
-.xe-now tr[data-k] { cursor: pointer; }
-.xe-now tr.is-lit > td { background: light-dark(#eef4fa, #19293a); }
-.xe-now tr.is-picked > td { background: light-dark(#dcebf7, #1e3a50); }
-.xe-now button {
+.xe-session { color-scheme: light dark; overflow-x: auto; }
+[data-jp-theme-light="true"] .xe-session { color-scheme: light; }
+[data-jp-theme-light="false"] .xe-session { color-scheme: dark; }
+.xe-session table { border-collapse: collapse; margin: 0 0 12px; }
+.xe-session caption { padding-bottom: 2px; font-weight: 600; }
+.xe-session td, .xe-session th { line-height: 1.5; }
+.xe-session tr[data-k] { cursor: pointer; }
+.xe-session tr.is-lit > td { background: light-dark(#eef4fa, #19293a); }
+.xe-session tr.is-picked > td { background: light-dark(#dcebf7, #1e3a50); }
+.xe-session button {
   font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
   text-decoration: underline dotted; text-underline-offset: 3px;
 }
-.xe-now button:focus-visible { outline: 2px solid light-dark(#0068a8, #63b8ef); }
-@media (forced-colors: active) { .xe-now tr.is-picked > td { outline: 1px solid Highlight; } }
+.xe-session button:focus-visible { outline: 2px solid light-dark(#0068a8, #63b8ef); }
+@media (forced-colors: active) { .xe-session tr.is-picked > td { outline: 1px solid Highlight; } }
 """
 
 
