@@ -43,6 +43,8 @@
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const LOST = "Error displaying widget: model not found";
   const ATTEMPTS = [200, 1500, 4000]; // ms
+  // And where a notebook has no kernel at all, it waits for one with this.
+  const WAITING = "Loading widget...";
 
   // The JupyterLab widget that drew a node, below another one.
   const drawer = (widget, node) => {
@@ -77,7 +79,12 @@
   const mend = async (panel, node) => {
     const { model, renderer } = outputOf(panel, node) ?? {};
     if (!renderer?.renderModel) return;
-    const lost = () => !renderer.isDisposed && node.textContent === LOST;
+    const lost = () => !renderer.isDisposed && [LOST, WAITING].includes(node.textContent);
+    if (node.textContent === WAITING) {
+      await panel.sessionContext.ready;
+      await pause(ATTEMPTS[1]);
+      if (panel.sessionContext.session?.kernel || !lost()) return;
+    }
     for (const ms of ATTEMPTS) {
       if (!(await lives(panel, model.data[VIEW].model_id))) break;
       await pause(ms);
@@ -92,11 +99,12 @@
   };
 
   const watch = (panel) => {
-    const tried = new WeakSet();
+    const tried = { [LOST]: new WeakSet(), [WAITING]: new WeakSet() };
     const look = () => {
-      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
-        if (tried.has(node) || node.textContent !== LOST) continue;
-        tried.add(node);
+      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output")) {
+        const text = node.childElementCount ? "" : node.textContent;
+        if (tried[text]?.has(node) ?? true) continue;
+        tried[text].add(node);
         void mend(panel, node);
       }
     };
