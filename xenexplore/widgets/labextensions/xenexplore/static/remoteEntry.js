@@ -43,8 +43,6 @@
   const VIEW = "application/vnd.jupyter.widget-view+json";
   const LOST = "Error displaying widget: model not found";
   const ATTEMPTS = [200, 1500, 4000]; // ms
-  // And where a notebook has no kernel at all, it waits for one with this.
-  const WAITING = "Loading widget...";
 
   // The JupyterLab widget that drew a node, below another one.
   const drawer = (widget, node) => {
@@ -56,13 +54,13 @@
     return null;
   };
 
-  // The saved output that a node stands for, and what drew it.
+  // The saved output that a node stands for, and what drew it; null where no picture was saved with it.
   const outputOf = (panel, node) => {
     const cell = panel.content.widgets.find((one) => one.outputArea && one.node.contains(node));
     const at = cell ? cell.outputArea.widgets.findIndex((one) => one.node.contains(node)) : -1;
     const model = at < 0 ? null : cell.outputArea.model.get(at);
-    const ours = String(model?.data["text/html"] ?? "").includes("<summary>as text</summary>");
-    return ours ? { model, renderer: drawer(cell.outputArea.widgets[at], node) } : null;
+    const pictured = /^<img alt="[^"]*" src="data:image\/svg/.test(String(model?.data["text/html"] ?? ""));
+    return pictured ? { model, renderer: drawer(cell.outputArea.widgets[at], node) } : null;
   };
 
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -79,12 +77,7 @@
   const mend = async (panel, node) => {
     const { model, renderer } = outputOf(panel, node) ?? {};
     if (!renderer?.renderModel) return;
-    const lost = () => !renderer.isDisposed && [LOST, WAITING].includes(node.textContent);
-    if (node.textContent === WAITING) {
-      await panel.sessionContext.ready;
-      await pause(ATTEMPTS[1]);
-      if (panel.sessionContext.session?.kernel || !lost()) return;
-    }
+    const lost = () => !renderer.isDisposed && node.textContent === LOST;
     for (const ms of ATTEMPTS) {
       if (!(await lives(panel, model.data[VIEW].model_id))) break;
       await pause(ms);
@@ -99,12 +92,11 @@
   };
 
   const watch = (panel) => {
-    const tried = { [LOST]: new WeakSet(), [WAITING]: new WeakSet() };
+    const tried = new WeakSet();
     const look = () => {
-      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output")) {
-        const text = node.childElementCount ? "" : node.textContent;
-        if (tried[text]?.has(node) ?? true) continue;
-        tried[text].add(node);
+      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
+        if (tried.has(node) || node.textContent !== LOST) continue;
+        tried.add(node);
         void mend(panel, node);
       }
     };
