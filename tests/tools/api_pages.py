@@ -44,11 +44,10 @@ def make(folder: Path, names: list[str]) -> None:
     Raises:
         UserWarning: a name of some ``__all__`` does not exist, or a docstring cannot be read.
     """
-    # The facade loads its names on first use; pdoc lists what is loaded.
-    for name in xenexplore.__all__:
-        setattr(xenexplore, name, getattr(xenexplore, name))
-    for name in names:
-        importlib.import_module(name)
+    # The facade and some rooms load their names on first use; pdoc lists what is loaded.
+    for module in map(importlib.import_module, ["xenexplore", *names]):
+        for name in getattr(module, "__all__", ()):
+            setattr(module, name, getattr(module, name))
     format_page.__doc__ = with_formats()
     pdoc.render.configure(docformat="google")
     with warnings.catch_warnings():

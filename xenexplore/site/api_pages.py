@@ -43,9 +43,12 @@ def api_page() -> str:
 
     import xenexplore
 
-    # The facade loads its names on first use; pdoc lists what is loaded.
-    for name in xenexplore.__all__:
-        setattr(xenexplore, name, getattr(xenexplore, name))
+    # The facade and some rooms load their names on first use; pdoc lists what is loaded.
+    public = [xenexplore, *(getattr(xenexplore, name) for name in xenexplore.__all__)]
+    for room in public:
+        if isinstance(room, ModuleType):
+            for name in room.__all__:
+                setattr(room, name, getattr(room, name))
     with (
         resources.as_file(resources.files("xenexplore.site") / "assets" / "api") as folder,
         warnings.catch_warnings(),

@@ -197,7 +197,8 @@ def _assets(engine: Engine | None) -> dict[str, bytes]:
     files = {f"assets/{name}": _asset(name) for name in names}
     files["assets/stepper.js"] = web_module().encode()
     files["assets/stepper.css"] = web_style().encode()
-    files["data/one-file.trace"] = packed(one_file_template())
+    files["data/one-file.trace"] = packed(one_file_template(traces=False))
+    files["data/one-comparison.trace"] = packed(one_file_template(traces=True))
     files |= {f"engine/{name}": data for name, data in (engine or {}).items()}
     return files
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -18,7 +17,7 @@ _SLOTS: Final = {
     str(_STEP): "step",
     "xe-slot-title": "title",
     "xe-slot-python": "python",
-    base64.b64encode(b"xe-slot-svg").decode(): "svg",
+    "xe-slot-svg": "svg",
     "xe-slot-text": "text",
     "xe-slot-data": "data",
 }
@@ -38,16 +37,20 @@ class Again(xe.Design):
 "></textarea></details>"""
 
 
-def one_file_template() -> str:
+def one_file_template(*, traces: bool) -> str:
     """The one-file export with ``{{name}}`` where a run's own parts go.
 
     Filled in, it is byte for byte what :func:`~xenexplore.render.web.page.html_document` gives.
+
+    Args:
+        traces: whether it is the file of a comparison.
     """
     text = html_document(
         "xe-slot-data",
         title="xe-slot-title",
         step=_STEP,
         python="xe-slot-python",
+        traces=traces,
         fallback_svg="xe-slot-svg",
         fallback_text="xe-slot-text",
     )

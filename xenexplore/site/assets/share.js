@@ -22,18 +22,17 @@ export async function pngOf(svg) {
 const HTML = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
 const escaped = (text) => text.replaceAll(/[&<>"']/g, (letter) => HTML[letter]);
 const UNSAFE = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029" };
-function base64(text) {
-  let letters = "";
-  for (const byte of new TextEncoder().encode(text)) letters += String.fromCharCode(byte);
-  return btoa(letters);
-}
+// A picture within an address within an element, as _picture() of xenexplore/render/web/page.py has it.
+const PERCENT = { "%": "%25", "#": "%23", "'": "%27", "\n": "%0A" };
+const inAddress = (svg) => svg.replaceAll(/[%#'\n]/g, (sign) => PERCENT[sign]).replaceAll(/[&<>]/g, (letter) => HTML[letter]);
 // Byte for byte the file that "xenexplore html" writes.
 export async function oneFile({ data, text, opens, more: told }) {
-  const [template, more] = await Promise.all([load("one-file.trace"), told()]);
+  const kind = data.traces ? "comparison" : "file";
+  const [template, more] = await Promise.all([load(`one-${kind}.trace`), told()]);
   const parts = {
     title: escaped(data.traces ? `${data.scenario.title}: ${data.traces.length} options` : `${data.scenario.title}: ${data.option.label}`),
     step: String(data.traces ? -1 : opens), python: escaped(more.python),
-    svg: base64(more.svg), text: escaped(more.text),
+    svg: inAddress(more.svg), text: escaped(more.text),
     data: text.replaceAll(/[<>&\u2028\u2029]/g, (letter) => UNSAFE[letter]),
   };
   return template.replaceAll(/\{\{(\w+)\}\}/g, (slot, name) => parts[name] ?? slot);
