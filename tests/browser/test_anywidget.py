@@ -228,7 +228,7 @@ def test_the_kernels_word_is_obeyed_while_steps_come_back(stepper: Page) -> None
 
 
 def test_cleaning_up_leaves_nothing(stepper: Page) -> None:
-    assert stepper.evaluate("listening()") == 4  # the data, the position, what is picked, play
+    assert stepper.evaluate("listening()") == 5  # data, position, what is picked, busy, play
     stepper.evaluate("cleanup()")
     assert stepper.locator(".xe").count() == 0
     assert stepper.evaluate("listening()") == 0

@@ -50,7 +50,7 @@ class Twice(Base):
 
 
 class Nothing(Base):
-    def locate(self, xen, access):  # expected pieces, each yielded, got None
+    def locate(self, xen, access):  # expected pieces, yielded one by one, got None
         xe.walk_piece(xen, xe.Gva(access.handle), 1, write=False, vcpu=0)
 
 
@@ -73,7 +73,7 @@ class Endless(Base):
 class WalksForever(Base):
     def locate(self, xen, access):
         while True:
-            xe.walk_piece(xen, xe.Gva(access.handle), 1, write=False, vcpu=0)  # an end
+            xe.walk_piece(xen, xe.Gva(access.handle), 1, write=False, vcpu=0)  # does not terminate
         yield
 
 

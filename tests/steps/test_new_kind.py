@@ -110,7 +110,7 @@ def test_every_view_draws_it_by_one_rule(own: type[Step]) -> None:
     assert "vector f3" in svg or "irq" in svg
     text = trace_html(trace)
     assert '"interrupt":"half"' in text
-    assert "The guest takes interrupt 0xf3." in page
+    assert "The guest takes interrupt 0xf3." in text
 
 
 def test_repetitions_are_told_by_the_fields_that_the_class_names(own: type[Step]) -> None:

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from xenexplore.scenario.text.vocabulary import LISTS
+
 __all__ = ["START", "TABLE", "TOP_KEY", "Mangled", "State", "read_line"]
 
 START: Final = re.compile(
@@ -17,7 +19,7 @@ START: Final = re.compile(
     r"|(?:[A-Za-z0-9_-]+|\"[^\"]*\")(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"))*\s*=)"
 )
 """How a statement, or a comment, begins."""
-TABLE: Final = re.compile(r"\s*\[\[?\s*(guest|buffer|action|option|expect)\s*\]\]?\s*(?:#|$)")
+TABLE: Final = re.compile(rf"\s*\[\[?\s*(xen|guest|{'|'.join(LISTS)})\s*\]\]?\s*(?:#|$)")
 """The header of a scenario's table."""
 TOP_KEY: Final = re.compile(r"\s*(name|title|question|asked|ours|text)\s*=")
 """A key of the scenario itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -53,6 +54,6 @@ def with_notes(text: str, notes: Sequence[StepNote]) -> str:
     """A scenario's text with these notes, at its end, in place of those that it has."""
     starts = [found.start() for found in _TABLE.finditer(text)]
     parts = [text[: starts[0]] if starts else text]
-    parts += [text[at:end] for at, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    parts += [text[at:end] for at, end in itertools.pairwise([*starts, len(text)])]
     kept = "".join(part for part in parts if not _NOTE.match(part)).rstrip("\n")
     return "\n".join([kept, "", notes_text(notes)]) if notes else f"{kept}\n"
