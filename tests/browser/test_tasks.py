@@ -45,9 +45,8 @@ def read(open_page: Open, tmp_path: Path) -> Callable[[object, int | None], Read
 def test_find_the_frame_that_holds_the_buffer(read: Callable[..., Reader]) -> None:
     """A newcomer, from the first step of a run."""
     reader = read(made.stack_send(), 0)
-    reader.press("PageDown")  # the call
-    reader.press("PageDown")  # its copy
-    reader.press("PageDown")  # the end of it
+    reader.press("End")  # the call has returned
+    reader.press("ArrowLeft")  # its last step before
     frame = reader.page.locator(".xe-box.is-guest_frame:not(.is-ahead)")
     expect(frame).to_contain_text("06bf7")
     assert reader.actions <= 3

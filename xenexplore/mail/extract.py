@@ -152,7 +152,8 @@ class _Block:
             return False
         if not self.table:
             return key[1] in self.named
-        own = {"buffer": {"name", "text"}, "action": {"text"}}.get(self.table, set())
+        keys = {"buffer": {"name", "text"}, "action": {"text"}, "note": {"text"}}
+        own = keys.get(self.table, set())
         return key[1] not in own or key[1] in self.named
 
     def _follows_comment(self) -> bool:
