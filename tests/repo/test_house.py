@@ -168,8 +168,8 @@ def test_ci_runs_the_readmes_own_commands() -> None:
         assert done.returncode == 0
 
 
-# The reasons to skip, each stated there: the installed headers are another Xen's; no TypeScript, and
-# no npm that could fetch it.
+# The reasons to skip, each stated there: the installed headers are another Xen's; no TypeScript and no
+# npm that could fetch it.
 SKIPS = {"tests/xen_headers.py": 1, "tests/render/web/test_modules.py": 2}
 
 
