@@ -168,8 +168,7 @@ def test_ci_runs_the_readmes_own_commands() -> None:
         assert done.returncode == 0
 
 
-# The reasons to skip, each stated there: the installed headers are another Xen's; no TypeScript and no
-# npm that could fetch it.
+# Reasons to skip, each stated there: headers of another Xen; no TypeScript, no npm to fetch it.
 SKIPS = {"tests/xen_headers.py": 1, "tests/render/web/test_modules.py": 2}
 
 

@@ -37,4 +37,5 @@ def markdown_html(text: str, place: Callable[[str], str] = lambda _: "") -> str:
         found = "" if href.startswith("#") else place(href)  # headings have no anchors
         return f'<a href="{escape(found)}">{words}</a>' if found else words
 
-    return _LINK.sub(led, str(_reader()(text)))
+    # What may be wider than a phone is scrolled by keyboard, too.
+    return _LINK.sub(led, str(_reader()(text)).replace("<pre>", '<pre tabindex="0">'))
