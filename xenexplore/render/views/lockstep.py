@@ -9,14 +9,16 @@ from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Action, Copy, Hypercall, Move, Phase, PhaseName, Return, Status
 
-__all__ = ["WaitKey", "set_up_steps", "status_changes", "waits_of"]
+__all__ = ["CALLS", "PARTS", "RETURN", "WaitKey", "set_up_steps", "status_changes", "waits_of"]
 
 #: Action, part of it, call in it, copy in that: what runs of different designs have in common.
 WaitKey: TypeAlias = tuple[int, int, int, int]
 
-_LAST = 1_000_000  # a call's return comes after all of its copies
-_PARTS = {PhaseName.PREPARE: 1, PhaseName.FINISH: 3}
-_CALLS = 2
+#: In a key, in place of a copy: a call's return, which comes after all of its copies.
+RETURN = 1_000_000
+#: In a key, the part of an action: its preparation and its end; its calls lie between.
+PARTS = {PhaseName.PREPARE: 1, PhaseName.FINISH: 3}
+CALLS = 2
 
 
 def waits_of(trace: Trace) -> tuple[tuple[int, WaitKey], ...]:
@@ -33,16 +35,16 @@ def waits_of(trace: Trace) -> tuple[tuple[int, WaitKey], ...]:
         if isinstance(step, Action):
             action, call, copy = action + 1, 0, 0
             key = (action, 0, 0, 0)
-        elif isinstance(step, Phase) and step.name in _PARTS:
-            key = (action, _PARTS[step.name], 0, 0)
+        elif isinstance(step, Phase) and step.name in PARTS:
+            key = (action, PARTS[step.name], 0, 0)
         elif isinstance(step, Hypercall):
             call, copy = call + 1, 0
-            key = (action, _CALLS, call, 0)
+            key = (action, CALLS, call, 0)
         elif isinstance(step, Copy):
             copy += 1
-            key = (action, _CALLS, call, copy)
+            key = (action, CALLS, call, copy)
         elif isinstance(step, Return):
-            key = (action, _CALLS, call, _LAST)
+            key = (action, CALLS, call, RETURN)
         else:
             continue
         if waits[-1][1] < key:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from xenexplore.render.views.lockstep import waits_of
+from xenexplore.render.views.lockstep import CALLS, PARTS, RETURN, waits_of
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.notes import PLACE
 
 __all__ = ["marks_of", "place_of", "step_at"]
 
-_PARTS = {1: "prepare", 3: "finish"}
-_NUMBERS = {word: part for part, word in _PARTS.items()}
-_CALLS = 2
-_RETURN = 1_000_000  # what lockstep.py has for a call's return
+_NUMBERS = {name.value: part for name, part in PARTS.items()}
+_WORDS = {part: word for word, part in _NUMBERS.items()}
 
 
 def place_of(trace: Trace, index: int) -> str:
@@ -23,12 +21,12 @@ def place_of(trace: Trace, index: int) -> str:
     """
     begins, (action, part, call, copy) = max(w for w in waits_of(trace) if w[0] <= index)
     words = [f"action {action}" if action else "start"]
-    if part in _PARTS:
-        words.append(_PARTS[part])
+    if part in _WORDS:
+        words.append(_WORDS[part])
     elif call:
         words.append(f"call {call}")
     if copy:
-        words.append("return" if copy == _RETURN else f"copy {copy}")
+        words.append("return" if copy == RETURN else f"copy {copy}")
     return ", ".join(words) + (f" + {index - begins}" if index > begins else "")
 
 
@@ -38,8 +36,8 @@ def step_at(trace: Trace, place: str) -> int | None:
     if found is None:
         return None
     action, call, copy, on = (int(found[name] or 0) for name in ("action", "call", "copy", "on"))
-    part = _NUMBERS.get(found["part"] or "", _CALLS if call or copy or found["back"] else 0)
-    key = (action, part, call, _RETURN if found["back"] else copy)
+    part = _NUMBERS.get(found["part"] or "", CALLS if call or copy or found["back"] else 0)
+    key = (action, part, call, RETURN if found["back"] else copy)
     waits = waits_of(trace)
     for at, (begins, name) in enumerate(waits):
         end = waits[at + 1][0] if at + 1 < len(waits) else len(trace.steps)
