@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xenexplore.cli.printing import add_printing, print_record
 from xenexplore.errors import InputError
+from xenexplore.files.shipped import PACKAGE, shipped
 
 __all__ = ["add_arguments", "run", "shipped_notebooks", "update_copy"]
 
@@ -59,12 +60,10 @@ def shipped_notebooks() -> Path:
     Raises:
         InputError: the installation has none.
     """
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "lab_notebooks", package.parent / "notebooks"):
-        if (folder / FIRST).is_file():
-            return folder
+    if folder := shipped("lab_notebooks", "notebooks", FIRST):
+        return folder
     raise InputError(
-        package,
+        PACKAGE,
         "notebooks",
         expected=f"{FIRST} beside the package",
         got="no notebooks",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from xenexplore.errors import InputError
+from xenexplore.files.shipped import shipped
 from xenexplore.site.markdown import markdown_html
 from xenexplore.site.notebook_views import saved_view, view_record
 from xenexplore.site.pool import LinePool
@@ -34,11 +35,8 @@ _TITLE: Final = re.compile(r"^# (.+)$", re.MULTILINE)
 
 def notebooks() -> list[Path]:
     """The saved notebooks, in order: in the wheel or in the checkout; none where there are none."""
-    package = Path(__file__).resolve().parent.parent
-    for folder in (package / "lab_notebooks", package.parent / "notebooks"):
-        if (folder / _FIRST).is_file():
-            return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    return []
+    folder = shipped("lab_notebooks", "notebooks", _FIRST)
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb")) if folder else []
 
 
 def notebook_files(
