@@ -17,6 +17,7 @@ import pdoc.render
 
 import xenexplore
 import xenexplore.render.text.scenario_format as format_page
+from xenexplore.site.api_pages import load_names
 
 _EXPECTED = (
     # An alias that is text at run time ("bool | None") stays text on the page.
@@ -44,10 +45,8 @@ def make(folder: Path, names: list[str]) -> None:
     Raises:
         UserWarning: a name of some ``__all__`` does not exist, or a docstring cannot be read.
     """
-    # The facade and some rooms load their names on first use; pdoc lists what is loaded.
-    for module in map(importlib.import_module, ["xenexplore", *names]):
-        for name in getattr(module, "__all__", ()):
-            setattr(module, name, getattr(module, name))
+    for name in ["xenexplore", *names]:
+        load_names(importlib.import_module(name))
     format_page.__doc__ = with_formats()
     pdoc.render.configure(docformat="google")
     with warnings.catch_warnings():

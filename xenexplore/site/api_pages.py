@@ -12,7 +12,7 @@ from typing import Final
 
 from xenexplore.site.shell import linked, page
 
-__all__ = ["api_page", "has_pdoc"]
+__all__ = ["api_page", "has_pdoc", "load_names"]
 
 _HERE: Final = "api.html"
 _WITHOUT: Final = """<h1>API</h1>
@@ -34,6 +34,12 @@ def has_pdoc() -> bool:
     return importlib.util.find_spec("pdoc") is not None
 
 
+def load_names(module: ModuleType) -> None:
+    """Load every public name: some modules do on first use, and pdoc lists what is loaded."""
+    for name in getattr(module, "__all__", ()):
+        setattr(module, name, getattr(module, name))
+
+
 def api_page() -> str:
     """The page; without pdoc it says so."""
     if not has_pdoc():
@@ -43,12 +49,14 @@ def api_page() -> str:
 
     import xenexplore
 
-    # The facade and some rooms load their names on first use; pdoc lists what is loaded.
-    public = [xenexplore, *(getattr(xenexplore, name) for name in xenexplore.__all__)]
-    for room in public:
-        if isinstance(room, ModuleType):
-            for name in room.__all__:
-                setattr(room, name, getattr(room, name))
+    load_names(xenexplore)
+    rooms = {
+        name: room
+        for name in xenexplore.__all__
+        if isinstance(room := getattr(xenexplore, name), ModuleType)
+    }
+    for room in rooms.values():
+        load_names(room)
     with (
         resources.as_file(resources.files("xenexplore.site") / "assets" / "api") as folder,
         warnings.catch_warnings(),
@@ -60,11 +68,10 @@ def api_page() -> str:
         )
         module = pdoc.doc.Module(xenexplore)
         html = pdoc.render.html_module(module, {"xenexplore": module})
-        for name in xenexplore.__all__:
-            if isinstance(room := getattr(xenexplore, name), ModuleType):
-                part = pdoc.doc.Module(room)
-                inner = pdoc.render.html_module(part, {part.modulename: part})
-                html += f'<section id="{name}"><h2>xe.{name}</h2>{_below(name, inner)}</section>'
+        for name, room in rooms.items():
+            part = pdoc.doc.Module(room)
+            inner = pdoc.render.html_module(part, {part.modulename: part})
+            html += f'<section id="{name}"><h2>xe.{name}</h2>{_below(name, inner)}</section>'
     for pattern, plain in ((_IDS, r"\1"), (_EMPTY, ""), (_STYLE, ""), (_LEVELS, r"\g<1>3")):
         html = pattern.sub(plain, html)
     html = _MAIL.sub(_message, html).replace("::</p>", ":</p>")
