@@ -1,6 +1,7 @@
 // What a view of the site is given away as, besides its link.
 
 import { load, textOf } from "./runs.js";
+import { canvasOf } from "./stepper.js";
 
 // Text, picture and Python of a scenario's run, or of all (label ""): as site/runs.py packs them.
 export async function moreOf(name, label) {
@@ -8,14 +9,8 @@ export async function moreOf(name, label) {
   return Object.fromEntries(Object.entries(label ? runs[label] : all).map(([key, numbers]) => [key, textOf(lines, numbers)]));
 }
 
-// A picture as pixels, twice the size, for screens of today.
 export async function pngOf(svg) {
-  const image = new Image();
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  const canvas = await canvasOf(svg);
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
 

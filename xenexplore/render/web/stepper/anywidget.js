@@ -1,6 +1,7 @@
-// What JupyterLab runs: anywidget's default export, and mount() for a page.
+// What JupyterLab runs: anywidget's default export, and what the site imports.
 
 import { mount } from "./page.js";
+import { canvasOf } from "./share.js";
 import { Turns } from "./turns.js";
 
 // What the kernel makes of the step on show, as text and picture.
@@ -73,5 +74,5 @@ function render({ model, el }) {
   };
 }
 
-export { mount };
+export { canvasOf, mount };
 export default { render };

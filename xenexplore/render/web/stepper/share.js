@@ -45,6 +45,20 @@ export const shareHtml = (options, marks = false) => {
   return `<p class="xe-share" role="group" aria-label="Share">${groups.join("")}<output></output></p>`;
 };
 
+/**
+ * A picture as pixels, twice the size, for screens of today.
+ * @param {string} svg
+ */
+export const canvasOf = async (svg) => {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+};
+
 export class Share {
   /**
    * @param {HTMLElement} root
@@ -92,16 +106,8 @@ export class Share {
     setTimeout(() => URL.revokeObjectURL(made), 1000);
     return this.save(made, "html");
   }
-  // Twice the size, for screens of today.
   async canvas() {
-    const { svg } = await this.options.share("svg");
-    const image = new Image();
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
-    await image.decode();
-    const canvas = document.createElement("canvas");
-    Object.assign(canvas, { width: 2 * image.naturalWidth, height: 2 * image.naturalHeight });
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    return canvas;
+    return canvasOf((await this.options.share("svg")).svg);
   }
   async savepng() {
     return this.save((await this.canvas()).toDataURL("image/png"), "png");
