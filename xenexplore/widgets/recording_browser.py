@@ -72,12 +72,9 @@ class RecordingBrowser(Form):
     def _renamed(self) -> None:
         """Another domain: its own hypercalls and regions to choose from."""
         domain = self._domain.value or None
-        regions = {name: len(self.index.find(domain=domain, region=name))
-                   for name in self.index.regions()}  # fmt: skip
-        most = sorted(regions, key=lambda name: -regions[name])
         for control, counts in (
             (self._name, self.index.names(domain)),
-            (self._region, {name: regions[name] for name in most if regions[name]}),
+            (self._region, self.index.regions(domain)),
         ):
             kept = control.value
             control.options = [

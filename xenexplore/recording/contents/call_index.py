@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -117,9 +118,10 @@ class CallIndex:
         of = [places.setdefault(regions, len(places)) for regions in self._regions]
         return tuple(", ".join(regions) for regions in places), np.array(of, np.int64)
 
-    def regions(self) -> tuple[str, ...]:
-        """Every region that some buffer lies in, sorted."""
-        return tuple(sorted({name for names in self._regions for name in names}))
+    def regions(self, domain: str | None = None) -> Mapping[str, int]:
+        """How many calls have a buffer in each region, most frequent first."""
+        counts = Counter(name for row in self._rows(domain).tolist() for name in self._regions[row])
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def find(
         self, *, domain: str | None = None, name: str | None = None, region: str | None = None
