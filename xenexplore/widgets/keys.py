@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import anywidget
 
-__all__ = ["FORM_CLASS", "KeepKeys"]
+__all__ = ["FORM_CLASS", "IN_FORM", "KeepKeys"]
 
 #: The class of a box whose keys are kept.
 FORM_CLASS = "xe-form"
 
-_ESM = f"""
+#: JavaScript: call back with the form around an element, once it is in one.
+IN_FORM = f"""
+const inForm = (el, signal, found) => {{
+  if (signal.aborted) return;
+  const form = el.closest(".{FORM_CLASS}");
+  if (form) found(form);
+  else requestAnimationFrame(() => inForm(el, signal, found));
+}};
+"""
+_ESM = f"""{IN_FORM}
 const run = event => {{
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   if (event.target.tagName !== "TEXTAREA") return;
@@ -21,17 +30,12 @@ const keep = event => event.target.setAttribute("data-lm-suppress-shortcuts", "t
 export default {{
   render({{ el }}) {{
     const end = new AbortController();
-    const find = () => {{
-      if (end.signal.aborted) return;
-      const form = el.closest(".{FORM_CLASS}");
-      if (form) {{
-        form.addEventListener("focusin", keep, {{ signal: end.signal }});
-        // On its way down: ipywidgets' text area lets no key go up.
-        form.addEventListener("keydown", run, {{ signal: end.signal, capture: true }});
-      }} else requestAnimationFrame(find);
-    }};
     el.style.display = "none";
-    find();
+    inForm(el, end.signal, form => {{
+      form.addEventListener("focusin", keep, {{ signal: end.signal }});
+      // On its way down: ipywidgets' text area lets no key go up.
+      form.addEventListener("keydown", run, {{ signal: end.signal, capture: true }});
+    }});
     return () => end.abort();
   }},
 }};

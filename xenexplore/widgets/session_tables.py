@@ -5,11 +5,11 @@ from __future__ import annotations
 import anywidget
 import traitlets
 
-from xenexplore.widgets.keys import FORM_CLASS
+from xenexplore.widgets.keys import IN_FORM
 
 __all__ = ["SessionTables"]
 
-_ESM = f"""
+_ESM = f"""{IN_FORM}
 // Keys are those of the stepper's views: "buf:NAME", "vp:PAGE", "gfn:FRAME", "slot:VCPU:SLOT".
 const keysOf = node => (node?.dataset.k || "").split(" ").filter(Boolean);
 const light = (root, keys) => {{
@@ -44,10 +44,7 @@ export default {{
       model.save_changes();
     }}, {{ signal: end.signal }});
     // What is pointed at in one view of the form is lit in all of them.
-    const find = () => {{
-      if (end.signal.aborted) return;
-      const form = el.closest(".{FORM_CLASS}");
-      if (!form) return void requestAnimationFrame(find);
+    inForm(el, end.signal, form => {{
       form.addEventListener("pointerover", event => {{
         const own = el.contains(event.target);
         const keys = keysOf(event.target.closest("[data-k]"));
@@ -55,8 +52,7 @@ export default {{
         if (own) for (const view of form.querySelectorAll(".xe")) light(view, keys);
       }}, {{ signal: end.signal }});
       form.addEventListener("pointerleave", () => light(form, []), {{ signal: end.signal }});
-    }};
-    find();
+    }});
     show();
     model.on("change:value", show);
     model.on("change:chosen", picked);
