@@ -105,5 +105,5 @@ def _call(traced: Traced) -> Call:
 
 
 def _same(traced: Traced, recorded: Call) -> bool:
-    want = _call(traced)
-    return want[: 2 if traced.domain < 0 else 4] == recorded[: 2 if traced.domain < 0 else 4]
+    known = 2 if traced.domain < 0 else 4
+    return _call(traced)[:known] == recorded[:known]
