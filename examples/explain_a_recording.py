@@ -6,9 +6,8 @@ import xenexplore as xe
 
 recorded = xe.open_recording("pvh")
 index = xe.CallIndex(recorded)
-for region in index.regions():
-    rows = index.find(domain="dom0", region=region)
-    print(f"{len(rows):7,} calls of dom0 have a buffer in {region}")
+for region, count in index.regions("dom0").items():
+    print(f"{count:7,} calls of dom0 have a buffer in {region}")
 row = int(index.find(domain="dom0", name="event_channel_op send")[0])
 print(index.call(row))
 for option in ("linear-walk", "giant-map", "software-tlb", "number-bit"):

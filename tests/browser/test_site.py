@@ -265,7 +265,7 @@ def test_one_release_of_xen_is_chosen(opened: Opened) -> None:
     page = opened.page("catalogue/index.html")
     page.select_option("#xen", "4.22")
     page.fill("#search", "XENPF_getidletime")
-    assert page.url.endswith("?xen=4.22#q=XENPF_getidletime")
+    page.wait_for_url("**/index.html?xen=4.22#q=XENPF_getidletime")
     page.click(".listed tbody tr:visible a")
     page.wait_for_selector("#getidletime")
     assert page.locator("#xen").input_value() == "4.22"
