@@ -40,7 +40,7 @@ def plain(value: object) -> Json:
 
 
 def _whose(one: Replayed | Stepped, name: str) -> dict[str, Json]:
-    """Which design and domain, and what was refused."""
+    """The design, the domain, and what was refused."""
     return {
         "design": one.design.label,
         "option": one.design.use,

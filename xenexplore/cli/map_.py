@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _json(space: AddressSpace) -> Iterator[str]:
-    """Whose page tables they are; an object for each run; one for each thing that is missing."""
+    """Owner of the page tables; an object for each run; one for each thing that is missing."""
     target = space.target
     yield as_line("address-space", space_json(space))
     keys = space.keys_in_question()
@@ -70,7 +70,7 @@ def _json(space: AddressSpace) -> Iterator[str]:
 
 
 def space_json(space: AddressSpace) -> dict[str, object]:
-    """Whose page tables are listed, under which registers, and what of that is assumed."""
+    """Owner of the page tables, the registers, and what of them is assumed."""
     target, known = space.target, space.target.known
     return {
         "image": target.image.name,

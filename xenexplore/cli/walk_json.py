@@ -40,7 +40,7 @@ def walk_json(one: Walk, target: ImageTarget) -> dict[str, object]:
 
 
 def _place(one: Walk, target: ImageTarget) -> dict[str, object]:
-    """Where the address lies, under the name of its address space."""
+    """The address, under the name of its address space."""
     if target.space is Space.GUEST:
         return {"gpa": None if one.gpa is None else one.gpa.hex()}
     if one.gpa_value is None:

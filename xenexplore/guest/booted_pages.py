@@ -147,7 +147,7 @@ class BootedPages:
         )
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
         pfn = self._booted.to_pfn(gfn.value)
         va = None if pfn is None else self._booted.kernel.directmap_va(pfn)
         return None if va is None else Gva(va)

@@ -141,7 +141,7 @@ class Domain:
     def truth(
         self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
     ) -> tuple[tuple[Gpa | None, int], ...]:
-        """Where the guest's own tables put ``length`` bytes at ``va``: what a caller *means*.
+        """Place of ``length`` bytes at ``va`` by the guest's own tables: what a caller *means*.
 
         No permission checks, tables read as plaintext (as the guest's CPU does),
         C-bit removed; one piece per page touched, None where nothing is mapped or the address is
@@ -337,7 +337,7 @@ class Domain:
         self._pages.map_kernel(va, frames, writable=writable)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
         return self._pages.directmap_of(gfn)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:

@@ -98,7 +98,7 @@ def image_spec(
 
 
 def _alike(source: ImageSource, target: ImageTarget) -> int:
-    """How many vCPUs from the first on are in its paging mode."""
+    """Number of vCPUs from the first on that are in its paging mode."""
     count = max(len(target.image.vcpus) - source.first_vcpu, 1)
     states = vcpu_states(source, target, count)
     return sum(1 for _ in takewhile(lambda one: one.state.mode is target.state.mode, states))
@@ -185,7 +185,7 @@ def frame_range(first: int, end: int) -> Range[Gpa]:
 
 
 def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[GpaRegion]:
-    """What the image holds, as regions; one over all where they are too many to list."""
+    """Contents of the image, as regions; one over all where they are too many to list."""
     what = "memory that the image holds"
     if len(runs) > _MOST_RUNS:
         pieces = sum(end - first for first, end in runs)

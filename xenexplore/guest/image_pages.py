@@ -143,7 +143,7 @@ class ImagePages:
         self.validate_kernel_pages(va, frames)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the directmap maps a frame, if the spec says where it is and the tables agree."""
+        """Address of a frame in the directmap, if the spec has one and the tables agree."""
         if self._running.directmap is None:
             return None
         at = self._running.directmap.start.value + (gfn.value << PAGE_SHIFT)

@@ -41,7 +41,7 @@ class Pages(Protocol):
         ...
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None."""
+        """Address at which the kernel's directmap maps a frame, or None."""
         ...
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool) -> None:

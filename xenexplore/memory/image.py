@@ -107,7 +107,7 @@ class Image:
 
     @property
     def ram_bytes(self) -> int:
-        """How many bytes of memory the image holds."""
+        """Number of bytes of memory that the image holds."""
         return sum(segment.size for segment in self.segments)
 
     @property

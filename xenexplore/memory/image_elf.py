@@ -177,7 +177,7 @@ def open_elf(source: object, data: Bytes, gaps: list[ImageError]) -> ElfFile:
 
 
 def _class(source: object, data: Bytes) -> _Layout:
-    """Which ELF class the file is of."""
+    """ELF class of the file."""
     ident = bytes(data[:16])
     if len(ident) < 16:
         raise cut_short(source, "ELF header", 0, 52, data)

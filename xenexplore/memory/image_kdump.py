@@ -45,7 +45,7 @@ _CACHED_PAGES: Final = 256
 
 
 class _Header(NamedTuple):
-    """What is needed of the header.
+    """The needed part of the header.
 
     Attributes:
         block: bytes of a block, and of a page.

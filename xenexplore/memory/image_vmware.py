@@ -169,7 +169,7 @@ def _value(data: Bytes, tags: Tags, name: str, *indices: int) -> int | None:
 def _regions(
     file: Path, data: Bytes, memory: Tags, base: int, size: int, gaps: list[ImageError]
 ) -> Iterator[Segment]:
-    """Which guest memory lies where; without regions it lies as it is addressed."""
+    """Places of guest memory; without regions it lies as it is addressed."""
     count = _value(data, memory, "regionsCount") or 0
     if not count:
         yield Segment(0, size, base)

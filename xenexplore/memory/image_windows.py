@@ -36,7 +36,7 @@ _SUMMARY_MAGICS: Final = (b"SDMPDUMP", b"FDMPDUMP")
 
 
 class _Shape(NamedTuple):
-    """Where the fields of one width's header lie."""
+    """Offsets of the fields of one width's header."""
 
     size: int
     word: str
@@ -162,7 +162,7 @@ def _bitmap(
 def _held(
     source: object, data: Bytes, wanted: Iterator[Segment], gaps: list[ImageError]
 ) -> Iterator[Segment]:
-    """What of the runs the file holds."""
+    """The part of the runs that the file holds."""
     short: Segment | None = None
     for segment in wanted:
         if segment.gpa + segment.size > 1 << 52:

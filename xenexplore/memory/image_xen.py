@@ -129,7 +129,7 @@ def read_dump_core(source: object, data: Bytes, elf: ElfFile, gaps: list[ImageEr
 
 
 def _section(source: object, elf: ElfFile, name: str, what: str) -> tuple[int, int]:
-    """Where a section lies."""
+    """Place of a section."""
     if name not in elf.sections:
         have = ", ".join(sorted(elf.sections)) or "none"
         raise ImageError(source, "sections", expected=what, got=have)

@@ -47,7 +47,7 @@ class ReleaseEntry:
 
 
 def catalogue_release(release: str) -> tuple[list[ReleaseEntry], str]:
-    """What one release has, and as text what differs from the one before (``""``: the first)."""
+    """Entries of one release, and as text what differs from the one before (``""``: the first)."""
     found = []
     for one in families(release):
         found.append(_entry(one.name, "", entry_json(one)))

@@ -137,7 +137,7 @@ def _without_packages(lock: bytes) -> bytes:
 
 
 def package_files() -> dict[str, bytes]:
-    """What a run needs of this package: names and bytes, in order."""
+    """Files of this package that a run needs: names and bytes, in order."""
     return dict(sorted(_sources(resources.files("xenexplore"), "xenexplore").items()))
 
 

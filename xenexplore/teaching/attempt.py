@@ -15,7 +15,7 @@ __all__ = ["Exercise", "ExerciseList", "Verdict"]
 
 
 class Verdict(Shown):
-    """What came of an answer; true if it is right.
+    """Verdict on an answer; true if it is right.
 
     Attributes:
         judged: whether it is right, and why.

@@ -18,7 +18,7 @@ SEND = "event_channel_op send"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What came of an answer.
+    """Verdict on an answer, with its reason.
 
     Attributes:
         ok: whether it is right.
@@ -67,7 +67,7 @@ def begin_registered(*, vcpus: int = 1, register: bool = True) -> Xen:
 
 
 def probe(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> tuple[Outcome, Counts]:
-    """What EVTCHNOP_send with a buffer would come to now; the call is taken back.
+    """Result that EVTCHNOP_send with a buffer would have now; the call is taken back.
 
     Raises:
         MachineError: the design refuses the guest.

@@ -117,12 +117,12 @@ class _Run:
         self.pv = workload.domains[domain].kind == "pv"
 
     def callers(self) -> int:
-        """How many vCPUs make calls, at least one."""
+        """Number of vCPUs that make calls, at least one."""
         vcpu = self.workload.calls.vcpu[self.workload.calls_of(self.domain)]
         return len(np.unique(vcpu)) if len(vcpu) else 1
 
     def recorded(self) -> RecordedAccesses:
-        """What a replay model may see of the accesses."""
+        """The accesses, as far as a replay model may see them."""
         accesses, rows = self.workload.accesses, self.rows
         return RecordedAccesses(
             address=accesses.address[rows],

@@ -16,7 +16,7 @@ __all__ = ["ReplayVerdicts", "Replayed", "Verdict"]
 
 
 class Verdict(enum.IntEnum):
-    """What an option does with an access."""
+    """Result of an access under an option."""
 
     DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
     WALK = 1  # the guest's tables are walked for some of it
@@ -75,12 +75,12 @@ class Replayed:
 
     @property
     def carried(self) -> int:
-        """How many hypercalls it carries."""
+        """Number of hypercalls that it carries."""
         return self.hypercalls - self.refused
 
     @property
     def reads_per_call(self) -> float:
-        """What Xen reads to find the bytes, for each hypercall that the design carries.
+        """Reads by Xen to find the bytes, for each hypercall that the design carries.
 
         Page-table entries, P2M entries and list elements; 0 where it carries none.
         """

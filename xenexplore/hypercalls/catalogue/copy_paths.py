@@ -45,7 +45,7 @@ def _all() -> tuple[CopyPathChange, ...]:
 
 
 def copy_path_changes(old: str, new: str) -> tuple[CopyPathChange, ...]:
-    """What a release has of the changes that another does not have yet, oldest first.
+    """Changes that a release has and another does not have yet, oldest first.
 
     Raises:
         ReleaseError: the catalogue does not describe one of them.

@@ -117,7 +117,7 @@ class SubOp(Shown):
         return structs_for(arch, self.xen).get(self.struct) if self.struct else None
 
     def struct_of(self, guest: str) -> str:
-        """What the handle argument points to, for one kind of guest; ``""``: nothing."""
+        """Struct that the handle argument points to, for one kind of guest; ``""``: nothing."""
         return self.struct_for.get(guest, self.struct)
 
     def __repr__(self) -> str:
@@ -195,7 +195,7 @@ class Family(Shown):
         return parse_plan(self.parts[name], f"{self.name}.toml: part {name}", self.xen)
 
     def struct_of(self, guest: str) -> str:
-        """What the handle argument points to, without sub-ops; the same for every guest."""
+        """Struct that the handle argument points to, without sub-ops; the same for every guest."""
         return self.struct
 
     def registers(self, guest: str) -> tuple[str, ...]:

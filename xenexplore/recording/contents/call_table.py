@@ -76,7 +76,7 @@ class CallTable:
 
     @staticmethod
     def _ranks(texts: Sequence[str]) -> NDArray[np.int64]:
-        """Where each text comes in alphabetical order."""
+        """Rank of each text in alphabetical order."""
         ranks = np.empty(len(texts), np.int64)
         ranks[np.argsort(np.array(texts), kind="stable")] = np.arange(len(texts))
         return ranks

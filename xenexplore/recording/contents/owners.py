@@ -26,7 +26,7 @@ _NETBACKS = (0, 1, 5)
 
 
 def owners(recording: Recording, buffers: Buffers) -> tuple[tuple[str, int], ...]:
-    """Who owns vmalloc'ed buffers that lie on no stack, with counts, most first.
+    """Owners of vmalloc'ed buffers that lie on no stack, with counts, most first.
 
     Args:
         recording: the recording.

@@ -286,7 +286,7 @@ _NAMED = (RegionKind.IMAGE, RegionKind.PERCPU, RegionKind.IDENTITY, RegionKind.M
 
 
 def _places(space: GuestSpace, kind: RegionKind, buffers: Buffers) -> tuple[tuple[str, int], ...]:
-    """Which symbols the buffers lie in, most used first."""
+    """Symbols that the buffers lie in, most used first."""
     if space.symbols is None or kind not in _NAMED:
         return ()
     counts: dict[str, int] = {}

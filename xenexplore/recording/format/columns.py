@@ -177,7 +177,7 @@ class RecordedDomain:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Where and why reading stopped before the end.
+    """Place and reason where reading stopped before the end.
 
     Attributes:
         line: line that could not be used, from 1.

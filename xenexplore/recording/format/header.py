@@ -20,7 +20,7 @@ __all__ = ["Artefact", "Guest", "GuestKind", "Header", "need_accesses", "read_he
 
 
 class GuestKind(Enum):
-    """What a domain was started as; Xen tells HVM and PVH apart by the toolstack's word only."""
+    """Kind of a domain at its start; Xen tells HVM and PVH apart by the toolstack's word only."""
 
     PV = "pv"
     PVH = "pvh"
@@ -28,7 +28,7 @@ class GuestKind(Enum):
 
 
 class Artefact(Enum):
-    """What the way of recording put into a recording, or left out."""
+    """Artefact that the way of recording put into a recording, or left out."""
 
     NO_NRIP = "no-nrip"
     """The emulated CPU has no NRIP save: Xen decodes VMMCALL by software."""

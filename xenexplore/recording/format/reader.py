@@ -109,7 +109,7 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
 
 
 def _endless(rest: bytes) -> BadLine:
-    """What is wrong with a line that does not end."""
+    """Message about a line that does not end."""
     expected = f"one JSON object on a line of at most {shown_size(_LONGEST_LINE)}"
     return BadLine("", expected, f"a longer line that begins {rest[:12]!r}")
 
@@ -183,7 +183,7 @@ class _Lines:
         raise AssertionError("a block of lines is bad and each line is good")
 
     def _feed_rest(self, rest: bytes) -> None:
-        """What stands after the last newline: a last record, or the start of one."""
+        """Read the rest after the last newline: a last record, or the start of one."""
         if not rest:
             return
         self._begin(rest)

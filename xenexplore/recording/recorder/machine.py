@@ -35,7 +35,7 @@ _LAST_WORDS = 30.0
 
 
 class Ending(Enum):
-    """How a run came to its end."""
+    """Ending of a run."""
 
     DONE = "done"
     INTERRUPTED = "interrupted"
@@ -46,7 +46,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run left.
+    """Files and facts that a run left.
 
     Attributes:
         ending: how it ended.
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the plugin counted, or nothing where it did not come to that."""
+        """Counts by the plugin, or nothing where it did not come to that."""
         found = re.search(r"^recorder: (\{.*\})$", self.said, re.MULTILINE)
         return dict(json.loads(found[1])) if found else {}
 
@@ -86,12 +86,12 @@ class Machine:
 
     @property
     def records(self) -> Path:
-        """Where the plugin writes."""
+        """File that the plugin writes."""
         return self.work / "records.jsonl"
 
     @property
     def trace(self) -> Path:
-        """What comes out of dom0's second serial port: xentrace's file, compressed."""
+        """Contents of dom0's second serial port: xentrace's file, compressed."""
         return self.work / "trace"
 
     def command(self) -> list[str]:

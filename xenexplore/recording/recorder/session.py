@@ -93,7 +93,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
 
 
 def _trace(path: Path) -> XenTrace:
-    """What dom0 sent of its trace, once it had all."""
+    """Trace that dom0 sent, once it had all."""
     try:
         raw = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:

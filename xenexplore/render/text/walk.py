@@ -98,7 +98,7 @@ def _level(level: Level, places: int, digits: int) -> list[str]:
 
 
 def _kept(level: Level, one: Walk, target: ImageTarget | None) -> list[str]:
-    """What the kernel keeps in an entry that is not present."""
+    """Contents that the kernel keeps in an entry that is not present."""
     if target is None or target.os is None or one.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
         return []
     kept = absent_entry(target.os, level.entry)
@@ -112,7 +112,7 @@ def _frame(mfn: int, target: ImageTarget) -> str:
 
 
 def _open_verdict(one: Walk, known: ImageState) -> list[str]:
-    """What PKRU decides while its value is not known."""
+    """Verdict that depends on PKRU while its value is not known."""
     key = one.entries[-1] >> 59 & 15
     denies = key_denies(LINUX_PKRU, key, one.access.pfec, known.state.cr0)
     text = f"protection key {key}: data accesses depend on PKRU (Linux's default"
@@ -120,7 +120,7 @@ def _open_verdict(one: Walk, known: ImageState) -> list[str]:
 
 
 def _failure(one: Walk) -> list[str]:
-    """Which fault, where and why; and the page that was found but may not be used so."""
+    """Fault, place and reason; and the page that was found but may not be used so."""
     fault = one.fault
     assert fault is not None
     lines = []

@@ -62,7 +62,7 @@ def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[Buffer, ...]:
 
 
 def describe(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
-    """Where a linear address lies: ``"vmalloc (kernel stack)"``."""
+    """Place of a linear address: ``"vmalloc (kernel stack)"``."""
     region = machine.region_of(va)
     buffer = buffer_at(machine, va, vcpu)
     hole = region is None or region.kind is RegionKind.HOLE
@@ -72,7 +72,7 @@ def describe(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
 
 
 def second_mapping(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
-    """Why the frame at a linear address has another address too; ``""`` where we cannot say."""
+    """Reason why the frame at a linear address has another too; ``""`` where we cannot say."""
     if machine.spec.kernel != "linux":
         return ""
     buffer, region = buffer_at(machine, va, vcpu), machine.region_of(va)
@@ -84,7 +84,7 @@ def second_mapping(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> 
 
 
 def handles(tree: StepTree, copy: int) -> str:
-    """What kind of address a copy's handle is, judged by what was done with it.
+    """Kind of address of a copy's handle, judged by what was done with it.
 
     ``"linear"``, ``"physical"``, ``"list"`` or ``"registers"``.
     """

@@ -54,7 +54,7 @@ class P2mRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSnapshot:
-    """What a picture of the machine needs.
+    """State that a picture of the machine needs.
 
     Attributes:
         spec: what the guest was built from.

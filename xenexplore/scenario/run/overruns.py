@@ -88,7 +88,7 @@ def _begin(
 
 
 def _moves(trace: Trace, node: Node) -> Iterator[Move]:
-    """What moved in a copy: steps after it that are deeper."""
+    """Moves in a copy: steps after it that are deeper."""
     for at in range(node.index + 1, len(trace.steps)):
         later = trace.steps[at]
         if later.depth <= node.depth:
