@@ -14,13 +14,13 @@ __all__ = [
     "ZEROES",
     "Bytes",
     "Clues",
-    "Contents",
     "GuestOs",
+    "ImageContents",
+    "ImageSpace",
     "Kind",
     "Segment",
     "Skip",
     "Skipped",
-    "Space",
 ]
 
 ZEROES: Final = -1
@@ -53,7 +53,7 @@ class Kind(enum.Enum):
     RAW = "raw memory"
 
 
-class Space(enum.Enum):
+class ImageSpace(enum.Enum):
     """Address space of an image's memory, and so of its page-table entries.
 
     The value is the field's word for an address in it.
@@ -127,7 +127,7 @@ class Clues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class ImageContents:
     """Everything that a reader found.
 
     Attributes:
@@ -150,5 +150,5 @@ class Contents:
     clues: Clues | None = None
     gaps: tuple[ImageError, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    space: Space = Space.GUEST
+    space: ImageSpace = ImageSpace.GUEST
     pfns: Callable[[int], int | None] | None = None

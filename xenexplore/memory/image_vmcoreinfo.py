@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from xenexplore.memory.image_contents import Clues, GuestOs
-from xenexplore.memory.image_elf import PT_LOAD, Note, Program
+from xenexplore.memory.image_elf import PT_LOAD, ElfNote, Program
 
 __all__ = ["clues_from_text", "clues_from_vmcoreinfo", "read_vmcoreinfo"]
 
@@ -20,7 +20,7 @@ _PAGE_OFFSET_32: Final = 0xC0000000  # CONFIG_PAGE_OFFSET's default, arch/x86/Kc
 _TOP_TABLES: Final = ("SYMBOL(init_top_pgt)", "SYMBOL(init_level4_pgt)", "SYMBOL(swapper_pg_dir)")
 
 
-def clues_from_vmcoreinfo(notes: Iterable[Note], programs: Iterable[Program]) -> Clues | None:
+def clues_from_vmcoreinfo(notes: Iterable[ElfNote], programs: Iterable[Program]) -> Clues | None:
     """Contents of the note called ``VMCOREINFO``; None if there is none.
 
     Args:

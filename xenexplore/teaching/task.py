@@ -11,13 +11,13 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 
-__all__ = ["SEND", "Judged", "Task", "begin_registered", "probe", "same_number"]
+__all__ = ["SEND", "JudgedAnswer", "Task", "begin_registered", "probe", "same_number"]
 
 SEND = "event_channel_op send"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedAnswer:
     """Verdict on an answer, with its reason.
 
     Attributes:
@@ -52,7 +52,7 @@ class Task:
     hints: tuple[str, ...]
     solution: str
     begin: Callable[[], Xen]
-    judge: Callable[[Xen, Any], Judged]
+    judge: Callable[[Xen, Any], JudgedAnswer]
     answer: str = ""
 
 

@@ -12,10 +12,10 @@ from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.variant import Variant
 from xenexplore.recording.format.column_set import Columns
 
-__all__ = ["ReplayVerdicts", "Replayed", "Verdict"]
+__all__ = ["AccessVerdict", "ReplayVerdicts", "Replayed"]
 
 
-class Verdict(enum.IntEnum):
+class AccessVerdict(enum.IntEnum):
     """Result of an access under an option."""
 
     DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
@@ -34,7 +34,7 @@ class ReplayVerdicts(Columns):
     """One row per access, in the order of ``Workload.inside(domain)``.
 
     Attributes:
-        verdict: uint8: a :class:`Verdict`.
+        verdict: uint8: a :class:`AccessVerdict`.
         entry: int32: slot of the registered buffer that serves the first byte, or -1.
         walks: int64: pages walked.
         compares: int64: entries compared.
@@ -94,10 +94,10 @@ class Replayed:
 
         What takes their place is in ``register_bytes``.
         """
-        registers = int((self.verdicts.verdict == Verdict.REGISTER).sum())
+        registers = int((self.verdicts.verdict == AccessVerdict.REGISTER).sum())
         return replace(self.counts, copies=self.counts.copies - registers)
 
-    def share(self, *wanted: Verdict) -> float:
+    def share(self, *wanted: AccessVerdict) -> float:
         """Share of accesses with one of these verdicts (0 where there are none)."""
         if not len(self.verdicts):
             return 0.0

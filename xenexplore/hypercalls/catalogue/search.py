@@ -14,7 +14,7 @@ from xenexplore.hypercalls.catalogue.entries import (
     family_of,
     numbers,
 )
-from xenexplore.hypercalls.releases import DEFAULT, RELEASES, Span, release_of
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, Releases, release_of
 
 __all__ = ["find", "missing_from", "search"]
 
@@ -51,7 +51,7 @@ def find(wanted: str, *, xen: str = DEFAULT) -> Family | SubOp:
 def missing_from(entry: Family | SubOp, xen: str) -> ReleaseError:
     """Message that a release of Xen does not have an entry of another's."""
     return ReleaseError(
-        release_of(xen), wanted=entry.title, when=str(Span(entry.since, entry.until))
+        release_of(xen), wanted=entry.title, when=str(Releases(entry.since, entry.until))
     )
 
 

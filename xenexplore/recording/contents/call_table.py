@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from xenexplore.recording.contents.call_index import CallIndex
 
-__all__ = ["COLUMNS", "CallTable"]
+__all__ = ["COLUMNS", "CallListing"]
 
 #: What the table can be sorted by, as its heads name it.
 COLUMNS = ("call", "domain", "hypercall", "copies", "buffers in")
 
 
-class CallTable:
+class CallListing:
     """Columns of every call of a recording; a search or a sort looks at no call by itself.
 
     Args:

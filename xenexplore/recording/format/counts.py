@@ -22,7 +22,7 @@ __all__ = [
     "WALK_FIELDS",
     "AccessCounts",
     "CallCounts",
-    "Counts",
+    "RecordCounts",
     "WalkCounts",
 ]
 
@@ -109,7 +109,7 @@ class WalkCounts(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RecordCounts:
     """Counts of every record, row by row."""
 
     calls: CallCounts

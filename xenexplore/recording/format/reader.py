@@ -18,7 +18,7 @@ from xenexplore.errors import RecordingError
 from xenexplore.files import shown_size
 from xenexplore.recording.format.assembler import Assembler
 from xenexplore.recording.format.columns import Accesses, Calls, Damage, Recording, Walks
-from xenexplore.recording.format.counts import Counts
+from xenexplore.recording.format.counts import RecordCounts
 from xenexplore.recording.format.record_lines import BadLine, decoders, read_line, version_of
 from xenexplore.recording.format.stream import Cut, blocks
 
@@ -104,7 +104,7 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
         calls=Calls.concatenate([chunk.calls for chunk in chunks]),
         accesses=Accesses.concatenate(accesses),
         walks=Walks.concatenate(walks),
-        counts=Counts.concatenate(counts) if counts else None,
+        counts=RecordCounts.concatenate(counts) if counts else None,
     )
 
 

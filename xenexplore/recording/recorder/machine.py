@@ -18,10 +18,10 @@ from pathlib import Path
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.options import Options
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 from xenexplore.recording.recorder.xentrace import MASK
 
-__all__ = ["Ending", "Machine", "Run"]
+__all__ = ["BootEnding", "EmulatedMachine", "Run"]
 
 Progress = Callable[[float, str, int], None]
 """Called with (seconds, the last mark on the console, bytes recorded)."""
@@ -34,7 +34,7 @@ _POLL = 0.5
 _LAST_WORDS = 30.0
 
 
-class Ending(Enum):
+class BootEnding(Enum):
     """Ending of a run."""
 
     DONE = "done"
@@ -55,7 +55,7 @@ class Run:
         seconds: from start to end.
     """
 
-    ending: Ending
+    ending: BootEnding
     console: str
     said: str
     seconds: float
@@ -68,7 +68,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class EmulatedMachine:
     """An emulated machine that boots Xen.
 
     Attributes:
@@ -80,7 +80,7 @@ class Machine:
     """
 
     options: Options
-    setup: Setup
+    setup: RecorderSetup
     kernel: Path
     work: Path
 
@@ -151,7 +151,7 @@ class Machine:
             try:
                 ending = self._watch(process, began, progress)
             except KeyboardInterrupt:
-                ending = Ending.INTERRUPTED
+                ending = BootEnding.INTERRUPTED
             finally:
                 self._quit(process)
         return Run(
@@ -165,7 +165,9 @@ class Machine:
         path = self.work / "console"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def _watch(self, process: subprocess.Popen[bytes], began: float, progress: Progress) -> Ending:
+    def _watch(
+        self, process: subprocess.Popen[bytes], began: float, progress: Progress
+    ) -> BootEnding:
         while True:
             time.sleep(_POLL)
             text = self._console()
@@ -174,13 +176,13 @@ class Machine:
             seconds = time.monotonic() - began
             progress(seconds, marks[-1] if marks else "Xen boots", size)
             if "done" in marks:
-                return Ending.DONE
+                return BootEnding.DONE
             if process.poll() is not None:
-                return Ending.EXITED
+                return BootEnding.EXITED
             if any(word in text for word in _DEAD):
-                return Ending.DEAD
+                return BootEnding.DEAD
             if seconds > self.options.timeout:
-                return Ending.TIMEOUT
+                return BootEnding.TIMEOUT
 
     def _quit(self, process: subprocess.Popen[bytes]) -> None:
         """Ask the emulator to end, so that the plugin writes its last records."""

@@ -20,7 +20,7 @@ from xenexplore.recording.recorder.apt import Archive
 from xenexplore.recording.recorder.hooks import read_hooks
 from xenexplore.recording.recorder.options import XEN_VERSIONS
 
-__all__ = ["Setup", "default_folder", "unpack"]
+__all__ = ["RecorderSetup", "default_folder", "unpack"]
 
 Say = Callable[[str], None]
 
@@ -47,7 +47,7 @@ def default_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RecorderSetup:
     """The prepared folder.
 
     Attributes:

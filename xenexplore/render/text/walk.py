@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.memory.image import Space
+from xenexplore.memory.image import ImageSpace
 from xenexplore.paging.absent_entries import absent_entry
 from xenexplore.paging.access import (
     PFEC_FETCH,
@@ -51,7 +51,7 @@ def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
         target: the image that it went through, if it did: what is known of it decides
             the words for frames, absent entries and protection keys.
     """
-    space = Space.GUEST if target is None else target.space
+    space = ImageSpace.GUEST if target is None else target.space
     lines = [f"linear {one.linear}"]
     levels = one.levels
     if levels:
@@ -68,7 +68,7 @@ def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
         where = f"  {space.value:<5}  {one.gpa}"
         page = f", {size_text(one.page_size)} page, {walk_permissions(one)}"
         lines.append(where + (page if levels else ""))
-        if target is not None and space is Space.MACHINE:
+        if target is not None and space is ImageSpace.MACHINE:
             lines.append(_frame(one.gpa.value >> PAGE_SHIFT, target))
         lookup = end_lookup(one)
         if lookup is not None:

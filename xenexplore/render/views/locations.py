@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.layout.regions import RegionKind
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.steps import ListRead, Piece, RegisterPass, TlbLookup
@@ -40,7 +40,7 @@ _IN_VMALLOC = (
 )
 
 
-def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> Buffer | None:
+def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> PlacedBuffer | None:
     """The buffer that holds a linear address, as the run began.
 
     Where several processes have one there, that of the process that runs on
@@ -52,7 +52,7 @@ def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> Buffe
     return found[0] if found else None
 
 
-def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[Buffer, ...]:
+def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[PlacedBuffer, ...]:
     """The buffers that had a page in that frame as the run began."""
     return tuple(
         buffer
