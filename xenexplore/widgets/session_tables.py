@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import anywidget
 import traitlets
 
 from xenexplore.widgets.keys import IN_FORM
+from xenexplore.widgets.late_module import LateModule
 
 __all__ = ["SessionTables"]
 
@@ -84,7 +84,7 @@ _CSS = """
 """
 
 
-class SessionTables(anywidget.AnyWidget):
+class SessionTables(LateModule):
     """Tables of a session as it is now.
 
     A row with ``data-k`` is picked by a click, or by the button in its first cell.
@@ -94,8 +94,8 @@ class SessionTables(anywidget.AnyWidget):
         chosen: what is picked, as keys (``"buf:send"``).
     """
 
-    _esm = _ESM
     _css = _CSS
 
+    module = traitlets.Unicode(_ESM).tag(sync=True)
     value = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Unicode().tag(sync=True)
