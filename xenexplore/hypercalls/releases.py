@@ -67,7 +67,7 @@ class Releases:
     def holds(self, release: str) -> bool:
         """Whether it holds for a release.
 
-        >>> Span(since="4.18", until="4.20").holds("4.21")
+        >>> Releases(since="4.18", until="4.20").holds("4.21")
         False
         """
         at = RELEASES.index(release)
