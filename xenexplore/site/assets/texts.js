@@ -9,19 +9,20 @@ const WRITTEN = {
 };
 
 export function textOf({ shapes, columns }, [order, taken]) {
-  const met = [], parts = [];
-  let next = 0;
+  const met = [];
+  let next = 0, text = "";
   for (const number of order) {
     const shape = (met[number] ??= takenApart(shapes[number]));
-    shape.columns ??= shape.holes.map(() => columns[taken[next++]]);
-    parts.push(shape.words[0]);
-    for (let hole = 0; hole < shape.holes.length; hole += 1) {
-      shape.values[hole] += shape.columns[hole][shape.row];
-      parts.push(shape.holes[hole](shape.values[hole]), shape.words[hole + 1]);
+    const { words, holes, values, row } = shape;
+    shape.columns ??= holes.map(() => columns[taken[next++]]);
+    text += words[0];
+    for (let hole = 0; hole < holes.length; hole += 1) {
+      values[hole] += shape.columns[hole][row];
+      text += holes[hole](values[hole]) + words[hole + 1];
     }
     shape.row += 1;
   }
-  return parts.join("");
+  return text;
 }
 
 function takenApart(shape) {
