@@ -39,7 +39,7 @@ __all__ = ["SiteSize", "build_site"]
 Engine = Mapping[str, bytes]
 _ASSETS: Final = (
     "catalogue.js", "front.js", "links.js", "notebook.js", "runs.js", "share.js",
-    "site.css", "site.js", "view.js",
+    "site.css", "site.js", "texts.js", "view.js",
 )  # fmt: skip
 _LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 

@@ -19,8 +19,5 @@ export async function load(name) {
   return kept.get(name);
 }
 
-// As site/pool.py takes texts apart.
-export const textOf = (lines, numbers) => numbers.map((at) => lines[at]).join("\n");
-
 // As comparison_json() of xenexplore/render/web/page.py joins them.
 export const joinedRuns = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;

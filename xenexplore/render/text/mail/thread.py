@@ -61,7 +61,7 @@ def _details(ink: Ink, entry: ThreadEntry) -> list[str]:
             said = claim.said
             found.append(f"line {said.line}: {said.label} said to be {said.status}: {now}")
     if entry.quoted_by:
-        found.append(f"quoted unchanged by {', '.join(entry.quoted_by)}")
+        found.append(f"repeated unchanged by {', '.join(entry.quoted_by)}")
     return ["", *(line for text in found for line in ink.paragraph(text, lead))] if found else []
 
 
