@@ -13,7 +13,7 @@ import re
 from functools import cache
 from importlib import resources
 
-from xenexplore.render.views.citation_links import link_of
+from xenexplore.render.views.citation_links import SOURCES, link_of
 from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.step_labels import shape_of
 from xenexplore.steps import Cite, step_kinds
@@ -73,7 +73,10 @@ def from_python() -> str:
     }
     texts = {"GLOSSARY": terms, "KEYS": KEYS, "TOUR": TOUR}
     lines = [f"export const SHAPE_OF = new Proxy({json.dumps(shapes)}, {own});"]
-    lines += [f"export const {name} = {_json(value)};" for name, value in texts.items()]
+    lines += [f"const XEN_SOURCE = {_json(SOURCES)};"]  # begins many a link
+    for name, value in texts.items():
+        linked = _json(value).replace(f'"{SOURCES}', 'XEN_SOURCE + "')
+        lines.append(f"export const {name} = {linked};")
     return "\n".join([*lines, ""])
 
 

@@ -91,6 +91,16 @@
     renderer.addWidget(still);
   };
 
+  // A saved picture has the colours that the page asks for, and JupyterLab's themes ask for none.
+  const PICTURE = '.jp-OutputArea-output img[src^="data:image/svg+xml"]';
+  const inTheme = () => {
+    const style = document.createElement("style");
+    style.textContent = ["light", "dark"]
+      .map((scheme) => `[data-jp-theme-light="${scheme === "light"}"] ${PICTURE} { color-scheme: ${scheme} !important; }`)
+      .join("\n");
+    document.head.append(style);
+  };
+
   const watch = (panel) => {
     const tried = new WeakSet();
     const look = () => {
@@ -107,6 +117,7 @@
   };
 
   const activate = (app, tracker, palette, launcher) => {
+    inTheme();
     tracker.forEach(watch);
     tracker.widgetAdded.connect((_, panel) => watch(panel));
     const open = `${NAME}:view-in-tab`, begin = `${NAME}:workbench`;
