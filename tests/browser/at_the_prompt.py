@@ -12,7 +12,7 @@ from typing import Any
 
 from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
-from browser.lab import Lab
+from browser.lab import OPEN_WITHOUT_KERNEL, Lab
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 __all__ = ["by_hand", "run_objects", "unclipped", "without_a_kernel"]
@@ -71,13 +71,6 @@ SHOWN = """async () => {
       failed: at.innerText.match(/Error displaying widget|Loading widget/)?.[0] ?? "",
     };
   });
-}"""
-OPEN_WITHOUT_KERNEL = """async path => {
-  const panel = await window.jupyterapp.commands.execute("docmanager:open", {
-    path, factory: "Notebook", kernelPreference: { shouldStart: false, canStart: false },
-  });
-  await panel.context.ready;
-  return panel.sessionContext.session?.kernel?.id ?? "";
 }"""
 
 

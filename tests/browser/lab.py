@@ -46,6 +46,13 @@ RUN_ALL = """async path => {
     views: outputs.filter(o => "application/vnd.jupyter.widget-view+json" in (o.data || {})).length,
   };
 }"""
+OPEN_WITHOUT_KERNEL = """async path => {
+  const panel = await window.jupyterapp.commands.execute("docmanager:open", {
+    path, factory: "Notebook", kernelPreference: { shouldStart: false, canStart: false },
+  });
+  await panel.context.ready;
+  return panel.sessionContext.session?.kernel?.id ?? "";
+}"""
 SHUT_DOWN = """async () => {
   const app = window.jupyterapp;
   for (const widget of [...app.shell.widgets("main")]) {
@@ -54,10 +61,12 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself, whatever is in a notebook; the last where a kernel ends early.
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last but one where a kernel ends
+# early, the last by ipywidgets where there is none.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
     "Could not restore the debugger state: Canceled future",
+    "Cannot read properties of null (reading 'kernel')",
 )  # fmt: skip
 
 
@@ -89,7 +98,7 @@ class Lab:
         """The lab in a new window, with nothing open."""
         page = browser.new_context(viewport={"width": width, "height": height}).new_page()
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self._complain(f"error: {error}"))
         page.goto(f"{self.url}/lab?token={TOKEN}&reset")
         page.wait_for_function("window.jupyterapp !== undefined")
         page.evaluate("window.jupyterapp.restored")
@@ -98,8 +107,11 @@ class Lab:
         return page
 
     def _heard(self, message: ConsoleMessage) -> None:
-        text = f"console {message.type}: {message.text}"
-        if message.type == "error" and not any(word in text for word in NOT_OURS):
+        if message.type == "error":
+            self._complain(f"console {message.type}: {message.text}")
+
+    def _complain(self, text: str) -> None:
+        if not any(word in text for word in NOT_OURS):
             self.complaints.append(text)
 
     def run_all(self, page: Page, path: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 ``python tests/tools/screens.py [NAME ...]`` opens each in a window of 1440x900, and prints how
 long it is with its saved outputs and after every cell was run; a screen is what the notebook's
-panel shows at once.  Status 1 where the longer of the two is over a limit: five screens for 00,
-eight for any, 60 in all.
+panel shows at once; of named ones each cell's share.  Status 1 where the longer of the two is
+over a limit: five screens for 00, eight for any, 60 in all.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from browser.lab import NOTEBOOKS, Lab
+from browser.seen import scroll_through
 from playwright.sync_api import Page, sync_playwright
 
 FIRST, EACH, ALL = 5, 8, 60
@@ -27,32 +28,34 @@ OPEN = """async path => {
   await panel.context.ready;
   await panel.sessionContext.ready;
 }"""
-# Cells out of sight have an estimated height only, so all are laid out first.
+# Cells out of sight have an estimated height only, so all were scrolled through; views and
+# pictures come up when they come up.
 SCREENS = """async () => {
   const panel = window.jupyterapp.shell.currentWidget.content;
   panel.notebookConfig = { ...panel.notebookConfig, windowingMode: "none" };
-  let before = -1, cells = 0, view = 1;
-  for (let tries = 0; tries < 20 && before !== cells; tries++) {
-    await new Promise(done => setTimeout(done, 400));
-    before = cells;
-    cells = panel.widgets.reduce((sum, cell) => sum + cell.node.offsetHeight, 0);
-    view = panel.node.querySelector(".jp-WindowedPanel-outer").clientHeight;
+  let heights = [], same = 0;
+  for (let tries = 0; tries < 30 && same < 3; tries++) {
+    await new Promise(done => setTimeout(done, 1000));
+    const found = panel.widgets.map(cell => cell.node.offsetHeight);
+    same = String(found) === String(heights) ? same + 1 : 0;
+    heights = found;
   }
-  return [cells, view];
+  return [heights, panel.node.querySelector(".jp-WindowedPanel-outer").clientHeight];
 }"""
 
 
-def screens(lab: Lab, page: Page, path: str) -> tuple[float, float]:
-    """A notebook's length as it is opened, and with every cell run."""
+def screens(lab: Lab, page: Page, path: str) -> tuple[list[float], list[float]]:
+    """How long each cell of a notebook is, as it is opened, and with every cell run."""
     page.evaluate(OPEN, path)
-    cells, view = page.evaluate(SCREENS)
-    opened = cells / view
+    scroll_through(page, 60)
+    heights, view = page.evaluate(SCREENS)
+    opened = [height / view for height in heights]
     found = lab.run_all(page, path)
     assert not found["errors"], (path, found["errors"])
-    page.wait_for_timeout(1500)  # views come up after the kernel is idle
-    cells, view = page.evaluate(SCREENS)
+    scroll_through(page, 60)
+    heights, view = page.evaluate(SCREENS)
     lab.close_all(page)
-    return opened, cells / view
+    return opened, [height / view for height in heights]
 
 
 def main(names: list[str]) -> int:
@@ -69,8 +72,11 @@ def main(names: list[str]) -> int:
             print("screens as opened, and run:")
             for path in wanted:
                 opened, run = screens(lab, page, path.name)
-                longest[path.stem] = max(opened, run)
-                print(f"  {path.stem:28} {opened:5.1f} {run:5.1f}", flush=True)
+                longest[path.stem] = max(sum(opened), sum(run))
+                print(f"  {path.stem:28} {sum(opened):5.1f} {sum(run):5.1f}", flush=True)
+                for cell, both in enumerate(zip(opened, run, strict=True)):
+                    if names:
+                        print("    cell {:2} {:24.2f} {:5.2f}".format(cell, *both))
             page.context.close()
     limits = {name: FIRST if name.startswith("00") else EACH for name in longest}
     over = [name for name, count in longest.items() if count > limits[name]]
