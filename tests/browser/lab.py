@@ -130,8 +130,11 @@ class Lab:
 
 
 @contextmanager
-def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
+def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp") -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then.
+
+    With ``app="JupyterNotebookApp"`` it is Notebook 7, which has to be installed.
+    """
     served, own = folder / "notebooks", folder / "own"
     update_copy(NOTEBOOKS, served)
     settings = {
@@ -155,12 +158,13 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     arguments = [
         "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
-        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly", f"--LabApp.extra_labextensions_path={OURS}",
+        f"--IdentityProvider.token={TOKEN}", f"--{app}.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly", f"--{app}.extra_labextensions_path={OURS}",
     ]  # fmt: skip
+    program = "jupyterlab" if app == "LabApp" else "notebook"
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *arguments],
+        [sys.executable, "-m", program, *arguments],
         env=os.environ | mine, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     lab = Lab(served, f"http://127.0.0.1:{port}", process)
@@ -179,7 +183,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
 
 
 def _wait_until_it_answers(lab: Lab, log: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
         try:
