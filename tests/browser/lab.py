@@ -46,6 +46,13 @@ RUN_ALL = """async path => {
     views: outputs.filter(o => "application/vnd.jupyter.widget-view+json" in (o.data || {})).length,
   };
 }"""
+OPEN_WITHOUT_KERNEL = """async path => {
+  const panel = await window.jupyterapp.commands.execute("docmanager:open", {
+    path, factory: "Notebook", kernelPreference: { shouldStart: false, canStart: false },
+  });
+  await panel.context.ready;
+  return panel.sessionContext.session?.kernel?.id ?? "";
+}"""
 SHUT_DOWN = """async () => {
   const app = window.jupyterapp;
   for (const widget of [...app.shell.widgets("main")]) {
@@ -54,10 +61,12 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself, whatever is in a notebook; the last where a kernel ends early.
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last but one where a kernel ends
+# early, the last by ipywidgets where there is none.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
     "Could not restore the debugger state: Canceled future",
+    "Cannot read properties of null (reading 'kernel')",
 )  # fmt: skip
 
 # Said by anywidget of a model whose module took over two seconds, as on a machine that is busy
@@ -113,11 +122,14 @@ class Lab:
         if LATE in str(error):
             self.late += 1
         else:
-            self.complaints.append(f"error: {error}")
+            self._complain(f"error: {error}")
 
     def _heard(self, message: ConsoleMessage) -> None:
-        text = f"console {message.type}: {message.text}"
-        if message.type == "error" and not any(word in text for word in NOT_OURS):
+        if message.type == "error":
+            self._complain(f"console {message.type}: {message.text}")
+
+    def _complain(self, text: str) -> None:
+        if not any(word in text for word in NOT_OURS):
             self.complaints.append(text)
 
     def run_all(self, page: Page, path: str) -> dict[str, Any]:
@@ -136,8 +148,11 @@ class Lab:
 
 
 @contextmanager
-def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
+def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp") -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then.
+
+    With ``app="JupyterNotebookApp"`` it is Notebook 7, which has to be installed.
+    """
     served, own = folder / "notebooks", folder / "own"
     update_copy(NOTEBOOKS, served)
     settings = {
@@ -161,12 +176,13 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     arguments = [
         "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
-        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly", f"--LabApp.extra_labextensions_path={OURS}",
+        f"--IdentityProvider.token={TOKEN}", f"--{app}.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly", f"--{app}.extra_labextensions_path={OURS}",
     ]  # fmt: skip
+    program = "jupyterlab" if app == "LabApp" else "notebook"
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *arguments],
+        [sys.executable, "-m", program, *arguments],
         env=os.environ | mine, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     lab = Lab(served, f"http://127.0.0.1:{port}", process, theme)
@@ -185,7 +201,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
 
 
 def _wait_until_it_answers(lab: Lab, log: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
         try:

@@ -33,5 +33,6 @@ for (const name of names) {
   }
 }
 const version = python.runPython("import platform; platform.python_version()");
-console.log(`${runs} runs of ${names.length} scenarios in Pyodide (Python ${version}): ${different} differ from CPython's`);
+const what = `${runs} runs of ${names.length} scenarios in Pyodide (Python ${version})`;
+console.log(`${what}: ${different} differ from CPython's`);
 process.exit(different || !runs ? 1 : 0);

@@ -25,7 +25,7 @@ from xenexplore.site.runs import more_of
 __all__ = ["SavedView", "saved_view", "view_record"]
 
 _VIEW: Final = re.compile(
-    r'<img alt="([^"]*)" src="[^"]*"><pre><code>(.*?)</code></pre>', re.DOTALL
+    r'<img alt="([^"]*)" src="[^"]*"[^>]*><pre><code>(.*?)</code></pre>', re.DOTALL
 )
 _TITLE: Final = re.compile(r"(?P<name>[\w.-]+)(?: under (?P<label>.+))?: (?P<count>\d+) \w+")
 _RECORDED: Final = re.compile(r"(?P<recording>\w+)-(?P<row>\d+)")

@@ -20,6 +20,7 @@ const imported = (text) => {
 // The model itself: anywidget hands out a few methods of it, and calls listeners with their view.
 const ownModel = (model) => {
   let own = null;
+  /** @this {any} */
   const found = function () {
     own = this?.model ?? null;
   };

@@ -56,6 +56,9 @@ from xenexplore.steps import (
 __all__ = ["trace_view_json"]
 
 _Item = TypeVar("_Item", bound=Hashable)
+#: Of a step's words, how many are always told; and what the others are where they are not.
+_TOLD = 2
+_UNTOLD = ("", "", (), "plain")
 _COUNTERS = {name: place for place, (name, _) in enumerate(COUNTED)}
 
 
@@ -152,7 +155,10 @@ class _View:
 
     def _words(self, step: Step, words: StepLabel) -> int:
         label = " ".join(words.label.replace("[ ", "[").replace("[ ", "[").split())
-        return self.words((label, *row_columns(step, words), words.more, words.tone))
+        found: tuple[object, ...] = (label, *row_columns(step, words), words.more, words.tone)
+        while len(found) > _TOLD and found[-1] == _UNTOLD[len(found) - 1 - _TOLD]:
+            found = found[:-1]  # the page knows what is not said
+        return self.words(found)
 
     def _rows(self, unit: int) -> list[tuple[int, int, int, int]]:
         return [

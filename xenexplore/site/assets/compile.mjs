@@ -37,12 +37,15 @@ for name, module in sorted(sys.modules.items()):
             packages[name.partition(".")[0]] = True
 # A package of the standard library is compiled whole or not at all: a part would hide the rest.
 for name in packages:
-    parts = [one for one in library.namelist() if one == name + ".py" or one.startswith(name + "/") and one.endswith(".py") and one not in NO_NETWORK]
+    parts = [one for one in library.namelist()
+             if one == name + ".py"
+             or one.startswith(name + "/") and one.endswith(".py") and one not in NO_NETWORK]
     if name not in before and sum(library.getinfo(one).file_size for one in parts) < 200_000:
         used |= {one: library.read(one) for one in parts}
 # Docstrings are a fifth of the bytecode.  Those of designs and of records of scenarios are read, and stay.
 def tree(data, name):
-    kinds = (ast.Module, ast.FunctionDef) if any(room in name for room in ("/options/", "/hypervisor/design", "/scenario/model/", "pyodide")) else (ast.Module, ast.FunctionDef, ast.ClassDef)
+    read = any(room in name for room in ("/options/", "/hypervisor/design", "/scenario/model/", "pyodide"))
+    kinds = (ast.Module, ast.FunctionDef, *(() if read else (ast.ClassDef,)))
     found = ast.parse(data, name)
     for node in ast.walk(found):
         if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:

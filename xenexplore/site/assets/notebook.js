@@ -21,7 +21,8 @@ async function view(place) {
   const given = more && (() => Object.fromEntries(Object.entries(more).map(([key, packed]) => [key, textOf(shared, packed)])));
   if (single) {
     const { text, opens } = run(labels[0]);
-    return { more: given ?? (() => moreOf(of, labels[0])), link, text, opens, data: JSON.parse(text), step: step ?? opens };
+    const more = given ?? (() => moreOf(of, labels[0]));
+    return { more, link, text, opens, data: JSON.parse(text), step: step ?? opens };
   }
   const text = joinedRuns(head ? textOf(shared, head) : site.head, labels.map((label) => run(label).text));
   return { more: given ?? (() => moreOf(of, "")), link, text, opens: -1, data: JSON.parse(text), step: step ?? -1 };
@@ -44,7 +45,8 @@ async function alive(place) {
   const box = document.createElement("div");
   place.prepend(box);
   mount(box, shown.data, {
-    step: shown.step, python: `import xenexplore as xe\n\n${python}`, share: shared(shown, () => at), gives: ["link", "html"],
+    step: shown.step, python: `import xenexplore as xe\n\n${python}`,
+    share: shared(shown, () => at), gives: ["link", "html"],
     onStep: (step) => { at = step; },
   });
   still.remove();

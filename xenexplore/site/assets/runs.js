@@ -20,4 +20,7 @@ export async function load(name) {
 }
 
 // As comparison_json() of xenexplore/render/web/page.py joins them.
-export const joinedRuns = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
+export function joinedRuns(head, traces) {
+  const ended = traces.map((trace) => trace.trimEnd());
+  return `${head},\n"traces":[\n${ended.join(",\n")}\n]}\n`;
+}

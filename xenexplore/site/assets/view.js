@@ -9,7 +9,8 @@ import { textOf } from "./texts.js";
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
 const { scenario: chooser, option: optionChooser } = form.elements;
-const said = find("said"), place = find("view"), source = find("source"), wrong = find("wrong"), design = find("design");
+const said = find("said"), place = find("view"), source = find("source");
+const wrong = find("wrong"), design = find("design");
 const LIVE = place.dataset.live === "yes";
 const VERDICTS = { right: "right", wrong: "wrong bytes", error: "error", refused: "refused" };
 
@@ -48,7 +49,9 @@ async function show(wanted) {
   const mine = (turn += 1);
   let made;
   try {
-    made = wanted.text ? await (await live()).made(wanted.text, wanted.option, design?.value ?? "") : await fromSite(wanted.scenario, wanted.option);
+    made = wanted.text
+      ? await (await live()).made(wanted.text, wanted.option, design?.value ?? "")
+      : await fromSite(wanted.scenario, wanted.option);
   } catch (error) {
     if (mine === turn) failed(error, wanted);
     return false;
@@ -167,7 +170,9 @@ async function mailText() {
   const lines = [...wrapped(data.scenario.title)];
   const command = ["xenexplore", data.traces ? "compare" : "run", link.text ? "FILE" : link.scenario];
   if (data.traces) {
-    for (const { option, outcome } of data.options) lines.push(...wrapped(`${option.ident} ${option.label}: ${VERDICTS[outcome.status]}`, "  "));
+    for (const { option, outcome } of data.options) {
+      lines.push(...wrapped(`${option.ident} ${option.label}: ${VERDICTS[outcome.status]}`, "  "));
+    }
   } else {
     const at = Number.isFinite(whole().step) && whole().step >= 0 ? whole().step : data.steps.length - 1;
     const step = data.steps[Math.min(at, data.steps.length - 1)];
@@ -179,7 +184,8 @@ async function mailText() {
   return [...lines, "", await address(), command.join(" "), ""].join("\n");
 }
 async function save() {
-  const name = `${shown.data.scenario.name}${shown.data.traces ? "" : `-${shown.data.option.label.replaceAll(/[^a-z0-9]+/gi, "-")}`}.html`;
+  const { scenario, traces, option } = shown.data;
+  const name = `${scenario.name}${traces ? "" : `-${option.label.replaceAll(/[^a-z0-9]+/gi, "-")}`}.html`;
   const made = URL.createObjectURL(new Blob([await oneFile(shown)], { type: "text/html" }));
   Object.assign(document.createElement("a"), { href: made, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(made), 1000);
@@ -194,7 +200,8 @@ async function picture() {
     const svg = await (await live()).svg(shown.source, data.option.label, at, link.text ? design?.value ?? "" : "");
     return { svg, what: `Picture of step ${at}` };
   }
-  return { svg: (await shown.more()).svg, what: data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}` };
+  const what = data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}`;
+  return { svg: (await shown.more()).svg, what };
 }
 async function copySvg() {
   const { svg, what } = await picture();
@@ -218,7 +225,12 @@ async function copyPng() {
 // ---- editing
 let engine = null;
 async function live() {
-  if (!LIVE) throw new Error("The link carries its own scenario, which is shown here; this site was made without the part that runs it. Save the text as a file, and: xenexplore run FILE");
+  if (!LIVE) {
+    throw new Error(
+      "The link carries its own scenario, which is shown here; this site was made without the part " +
+        "that runs it. Save the text as a file, and: xenexplore run FILE",
+    );
+  }
   if (!engine) engine = await import("./live.js");
   return engine.start(tell);
 }
