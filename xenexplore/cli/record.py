@@ -92,6 +92,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", metavar="SCRIPT", type=Path, help="a shell script, run in dom0 at the end"
     )
     parser.add_argument(
+        "--loop", action="store_true",
+        help="dom0 is a small guest of ours, compiled here, that repeats one hypercall, "
+        "VCPUOP_get_runstate_info: what one call costs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slow-clock", metavar="TIMES", type=int, default=1,
+        help="Xen's and the guests' clock runs so many times slower than this machine's: against "
+        "soft lockups on a busy machine or with several vCPUs (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--counts", choices=("instructions", "loads"), default="instructions",
         help="what to count; loads: also loads and stores (slower)",
     )  # fmt: skip
@@ -134,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         folder=args.folder,
         vcpus=args.vcpus,
-        domu_vcpus=args.domu_vcpus,
+        domu_vcpus=0 if args.loop else args.domu_vcpus,
         backends=_backends(args.backends),
         persistent_grants=not args.no_persistent_grants,
         xen=xen,
@@ -143,6 +153,8 @@ def run(args: argparse.Namespace) -> int:
         kernel=Path(args.kernel) if file else None,
         kernel_version="" if file else args.kernel or "",
         workload=args.workload,
+        loop=args.loop,
+        slow=args.slow_clock,
         loads=args.counts == "loads",
         verify=args.verify,
         keep=args.keep,

@@ -171,7 +171,7 @@ def test_what_was_not_recorded_is_said(options, emulated):
 
 
 def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
-    monkeypatch.setattr(Setup, "command", lambda self: ["qemu"])
+    monkeypatch.setattr(Setup, "command", lambda self, slow: ["qemu"])
     two = replace(
         options, vcpus=2, domu_vcpus=2, backends=("disk", "net"), persistent_grants=False,
         loads=True, verify=True,
@@ -255,3 +255,4 @@ def test_the_plugin_compiles_without_a_warning(tmp_path):
     setup = Setup(tmp_path)
     setup._plugin()
     assert setup.plugin.stat().st_size > 10_000
+    assert setup.slow_clock.exists()

@@ -23,6 +23,7 @@ from xenexplore.recording.matching.matching import match_recording
 from xenexplore.recording.recorder.held import CpuHeld, hold
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image
+from xenexplore.recording.recorder.loop import LOOP_CALLS, build_loop
 from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import find_parts
@@ -75,8 +76,10 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         work = Path(name)
         (work / "hooks").write_text(hooks.text, encoding="ascii")
         (work / "xen").write_bytes(_unpacked(parts.hypervisor))
-        (work / "dom0.img").write_bytes(dom0_image(setup, parts, options))
-        machine = Machine(options, setup, parts.kernel, work)
+        image = b"" if options.loop else dom0_image(setup, parts, options)
+        (work / "dom0.img").write_bytes(image)
+        kernel = build_loop(work) if options.loop else parts.kernel
+        machine = Machine(options, setup, kernel, work)
         run = machine.run(progress)
         if options.keep:
             _keep(work, options.out)
@@ -179,6 +182,9 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
 
 
 def _workload(options: Options) -> str:
+    if options.loop:
+        return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
+                "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
     done = ["boot of dom0"]
     if options.domu_vcpus:
         done.append("xenstored, one domU started")
