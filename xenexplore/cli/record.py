@@ -14,7 +14,7 @@ from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.recorder import Options, Setup, record
 from xenexplore.recording.recorder.from_xentrace import from_xentrace
 from xenexplore.recording.recorder.machine import Ending, Progress
-from xenexplore.recording.recorder.options import BACKENDS, XEN_VERSIONS
+from xenexplore.recording.recorder.options import BACKENDS, SLOW, XEN_VERSIONS
 from xenexplore.recording.recorder.session import Recorded
 from xenexplore.recording.recorder.setup import default_folder
 from xenexplore.render.text.recorded.recorder import held_line, hook_list
@@ -97,9 +97,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "VCPUOP_get_runstate_info: what one call costs",
     )  # fmt: skip
     parser.add_argument(
-        "--slow-clock", metavar="TIMES", type=int, default=1,
-        help="Xen's and the guests' clock runs so many times slower than this machine's: against "
-        "soft lockups on a busy machine or with several vCPUs (default: 1)",
+        "--slow-clock", metavar="TIMES", type=int, default=SLOW,
+        help="Xen's and the guests' clock runs so many times slower than this machine's: more, "
+        f"against soft lockups on a busy machine or with several vCPUs (default: {SLOW})",
     )  # fmt: skip
     parser.add_argument(
         "--counts", choices=("instructions", "loads"), default="instructions",
@@ -163,7 +163,9 @@ def run(args: argparse.Namespace) -> int:
     found = record(options, _progress(), tell)
     _tell_written(args.out, found.recording, found.unexplained)
     if Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts:
-        tell("the guest reported soft lockups: this machine was too slow or too busy")
+        tell(
+            "the guest reported soft lockups: this machine was too slow or too busy: try a larger --slow-clock"
+        )
     for cpu in found.held:
         tell(held_line(cpu))
     if args.json:

@@ -174,7 +174,7 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
     monkeypatch.setattr(Setup, "command", lambda self, slow: ["qemu"])
     two = replace(
         options, vcpus=2, domu_vcpus=2, backends=("disk", "net"), persistent_grants=False,
-        loads=True, verify=True,
+        loads=True, verify=True, slow=1,
     )  # fmt: skip
     setup, kernel = Setup(tmp_path), Path("/guest/vmlinuz")
     line = " ".join(Machine(two, setup, kernel, tmp_path).command())

@@ -9,13 +9,15 @@ from pathlib import Path
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 
-__all__ = ["BACKENDS", "XEN_VERSIONS", "Options"]
+__all__ = ["BACKENDS", "SLOW", "XEN_VERSIONS", "Options"]
 
 BACKENDS = ("disk", "net")
 # Debian release that has it; both are set up the same way.
 XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
 _MOST_VCPUS = 8
 _SLOWEST = 1000
+SLOW = 4
+"""How many times slower than this machine's clock the guests' runs: an emulated CPU is, too."""
 _VERSION = re.compile(r"[0-9][\w.+~-]*")
 
 
@@ -62,7 +64,7 @@ class Options:
     kernel_version: str = ""
     workload: Path | None = None
     loop: bool = False
-    slow: int = 1
+    slow: int = SLOW
     loads: bool = False
     verify: bool = False
     keep: bool = False
@@ -133,7 +135,7 @@ class Options:
             words.append(f"--kernel {self.kernel.name if self.kernel else self.kernel_version}")
         if self.workload:
             words.append(f"--workload {self.workload.name}")
-        if self.slow != 1:
+        if self.slow != SLOW:
             words.append(f"--slow-clock {self.slow}")
         words += ["--counts loads"] if self.loads else []
         return " ".join([*words, "--verify"] if self.verify else words)
