@@ -163,9 +163,8 @@ def run(args: argparse.Namespace) -> int:
     found = record(options, _progress(), tell)
     _tell_written(args.out, found.recording, found.unexplained)
     if Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts:
-        tell(
-            "the guest reported soft lockups: this machine was too slow or too busy: try a larger --slow-clock"
-        )
+        busy = "this machine was too slow or too busy; try a larger --slow-clock"
+        tell(f"the guest reported soft lockups: {busy}")
     for cpu in found.held:
         tell(held_line(cpu))
     if args.json:
