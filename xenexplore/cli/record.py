@@ -167,10 +167,12 @@ def run(args: argparse.Namespace) -> int:
         tell(f"the guest reported soft lockups: {busy}")
     for cpu in found.held:
         tell(held_line(cpu))
+    if found.unheld:
+        tell(f"xenexplore: error: {found.unheld}")
     if args.json:
         print_record("recorded", _written(args.out, found))
     ended = found.ending in (Ending.DONE, Ending.INTERRUPTED)
-    return 0 if ended and all(cpu.holds for cpu in found.held) else 1
+    return 0 if ended and not found.unheld and all(cpu.holds for cpu in found.held) else 1
 
 
 def _is_file(kernel: str | None) -> bool:

@@ -146,9 +146,17 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     found = session.record(words, quietly, quietly)
     assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
     assert "traced by xentrace" in read_header(found.recording.meta).workload
-    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=gzip.compress(b"cut")[:-3])
-    with pytest.raises(RecorderError, match="--verify: expected dom0's trace, sent whole"):
-        session.record(replace(words, out=tmp_path / "other.jsonl"), quietly, quietly)
+    # The recording stays where the trace is cut, was not sent, or holds no hypercall.
+    for at, (trace, why) in enumerate((
+        (gzip.compress(b"cut")[:-3], "--verify: expected dom0's trace, sent whole"),
+        (b"", "it ended before the trace was sent"),
+        (gzip.compress(b""), "expected traced hypercalls"),
+    )):  # fmt: skip
+        emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=trace)
+        other = replace(words, out=tmp_path / f"other{at}.jsonl")
+        found = session.record(other, quietly, quietly)
+        assert (found.held, len(read_recording(other.out).calls)) == ((), 2)
+        assert why in found.unheld
 
 
 def test_a_time_limit_and_a_dead_guest(options, emulated):

@@ -51,6 +51,7 @@ class Recorded:
         seconds: how long it took.
         unexplained: hypercalls that the catalogue does not explain.
         held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
+        unheld: with ``verify``, why there was no trace to hold against, or ``""``.
     """
 
     recording: Recording
@@ -58,6 +59,7 @@ class Recorded:
     seconds: float
     unexplained: int
     held: tuple[CpuHeld, ...] = ()
+    unheld: str = ""
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
@@ -84,7 +86,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         if options.keep:
             _keep(work, options.out)
         _check(run, machine.records)
-        trace = _trace(machine.trace) if options.verify else None
+        trace, unheld = _trace(machine.trace) if options.verify else (None, "")
         meta = header(options, run, hooks, emulator)
         write_recording(meta, _whole_lines(machine.records), options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
@@ -92,20 +94,25 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
     held = hold(trace, recording) if trace is not None else ()
-    return Recorded(recording, run.ending, run.seconds, unexplained, held)
+    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld)
 
 
-def _trace(path: Path) -> XenTrace:
-    """What dom0 sent of its trace, once it had all."""
+def _trace(path: Path) -> tuple[XenTrace | None, str]:
+    """What dom0 sent of its trace, once it had all; or why there is none: the recording stays."""
+    raw = path.read_bytes() if path.exists() else b""
+    why = "it ended before the trace was sent"
     try:
-        raw = gzip.decompress(path.read_bytes())
+        if raw:
+            return read_xentrace(gzip.decompress(raw), "dom0's trace"), ""
     except (OSError, EOFError, zlib.error) as error:
-        raise RecorderError(
-            "--verify", "", expected="dom0's trace, sent whole over its second serial port",
-            got=f"{path.stat().st_size if path.exists() else 0} bytes: {error}",
-            hint="--keep leaves the console's text; a longer --timeout may help",
-        ) from None  # fmt: skip
-    return read_xentrace(raw, "dom0's trace")
+        why = str(error)
+    except RecorderError as error:
+        return None, str(error)
+    return None, str(RecorderError(
+        "--verify", "", expected="dom0's trace, sent whole over its second serial port",
+        got=f"{len(raw)} bytes: {why}",
+        hint="--keep leaves the console's text; a longer --timeout may help",
+    ))  # fmt: skip
 
 
 def _unpacked(hypervisor: Path) -> bytes:
