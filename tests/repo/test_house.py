@@ -173,7 +173,7 @@ def test_ci_runs_the_readmes_own_commands() -> None:
     assert "readme_command.py test" in script
     assert command_of("lab").endswith(".venv/bin/xenexplore lab")
     assert command_of("test").endswith(".venv/bin/python -m pytest -n 2")
-    for what in ("lab", "test"):
+    for what in ("lab", "test", "record"):
         assert command_of(what).count("apt-get install -y --no-install-recommends") == 1
         done = subprocess.run(["sh", "-n", "-c", command_of(what)], check=False)
         assert done.returncode == 0

@@ -146,9 +146,17 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     found = session.record(words, quietly, quietly)
     assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
     assert "traced by xentrace" in read_header(found.recording.meta).workload
-    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=gzip.compress(b"cut")[:-3])
-    with pytest.raises(RecorderError, match="--verify: expected dom0's trace, sent whole"):
-        session.record(replace(words, out=tmp_path / "other.jsonl"), quietly, quietly)
+    # The recording stays where the trace is cut, was not sent, or holds no hypercall.
+    for at, (trace, why) in enumerate((
+        (gzip.compress(b"cut")[:-3], "--verify: expected dom0's trace, sent whole"),
+        (b"", "it ended before the trace was sent"),
+        (gzip.compress(b""), "expected traced hypercalls"),
+    )):  # fmt: skip
+        emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=trace)
+        other = replace(words, out=tmp_path / f"other{at}.jsonl")
+        found = session.record(other, quietly, quietly)
+        assert (found.held, len(read_recording(other.out).calls)) == ((), 2)
+        assert why in found.unheld
 
 
 def test_a_time_limit_and_a_dead_guest(options, emulated):
@@ -171,10 +179,10 @@ def test_what_was_not_recorded_is_said(options, emulated):
 
 
 def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
-    monkeypatch.setattr(RecorderSetup, "command", lambda self: ["qemu"])
+    monkeypatch.setattr(RecorderSetup, "command", lambda self, slow: ["qemu"])
     two = replace(
         options, vcpus=2, domu_vcpus=2, backends=("disk", "net"), persistent_grants=False,
-        loads=True, verify=True,
+        loads=True, verify=True, slow=1,
     )  # fmt: skip
     setup, kernel = RecorderSetup(tmp_path), Path("/guest/vmlinuz")
     line = " ".join(EmulatedMachine(two, setup, kernel, tmp_path).command())
@@ -257,3 +265,4 @@ def test_the_plugin_compiles_without_a_warning(tmp_path):
     setup = RecorderSetup(tmp_path)
     setup._plugin()
     assert setup.plugin.stat().st_size > 10_000
+    assert setup.slow_clock.exists()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -16,19 +15,12 @@ from importlib import resources
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
+from xenexplore.recording.recorder.compiler import FREESTANDING, run_tool
 from xenexplore.recording.recorder.setup import RecorderSetup
 
 __all__ = ["LookupCost", "count_lookup", "lookup_source_hash"]
 
 _SLOTS = 64
-# What xen/Makefile and xen/arch/x86/arch.mk of 4.17 ask of the compiler in a release build, as
-# far as it decides this code.
-_FLAGS = (
-    "-O2", "-std=gnu99", "-ffreestanding", "-fno-strict-aliasing", "-fno-common", "-fno-pie",
-    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fomit-frame-pointer",
-    "-mno-red-zone", "-mno-mmx", "-mno-sse", "-fcf-protection=none",
-)  # fmt: skip
-
 _SPAN = 0x100
 
 
@@ -81,33 +73,23 @@ def _code(name: str) -> bytes:
     return (folder / name).read_bytes()
 
 
-def _call(*words: str, cwd: Path) -> str:
-    if shutil.which(words[0]) is None:
-        hint = "install gcc and binutils"
-        raise RecorderError(words[0], "", expected="a program", got="none", hint=hint)
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        got = repr(done.stderr[:200])
-        raise RecorderError(words[0], "", expected="a program that succeeds", got=got)
-    return done.stdout
-
-
 def _build(work: Path) -> str:
     """``lookup.bin`` and ``lookup.elf``; the compiler's name and version."""
     for name in ("lookup.c", "boot.S"):
         (work / name).write_bytes(_code(name))
-    _call("gcc", *_FLAGS, "-c", "lookup.c", cwd=work)
-    _call("gcc", "-c", "boot.S", cwd=work)
-    _call(
+    run_tool("gcc", *FREESTANDING, "-c", "lookup.c", cwd=work)
+    run_tool("gcc", "-c", "boot.S", cwd=work)
+    run_tool(
         "ld", "-n", "-z", "noexecstack", "-Ttext=0x100000", "-e", "_start", "-o", "lookup.elf",
         "boot.o", "lookup.o", cwd=work,
     )  # fmt: skip
-    _call("objcopy", "-O", "binary", "lookup.elf", "lookup.bin", cwd=work)
-    return _call("gcc", "--version", cwd=work).splitlines()[0]
+    run_tool("objcopy", "-O", "binary", "lookup.elf", "lookup.bin", cwd=work)
+    return run_tool("gcc", "--version", cwd=work).splitlines()[0]
 
 
 def _address(work: Path) -> int:
-    found = re.search(r"^([0-9a-f]+) T lookup$", _call("nm", "lookup.elf", cwd=work), re.MULTILINE)
+    symbols = run_tool("nm", "lookup.elf", cwd=work)
+    found = re.search(r"^([0-9a-f]+) T lookup$", symbols, re.MULTILINE)
     if found is None:
         raise RecorderError("lookup.elf", "", expected="a function lookup", got="none")
     return int(found[1], 16)

@@ -103,7 +103,7 @@ class EmulatedMachine:
         cpu = "max,-smap,-rdtscp" + (",-xsave" if pvh else "")
         thread = "multi" if options.machine_cpus > 1 else "single"
         return [
-            *self.setup.command(),
+            *self.setup.command(options.slow),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", f"tcg,thread={thread}", "-cpu", cpu, "-smp", str(options.machine_cpus),
             "-m", _MEMORY, "-machine", "q35" if pvh else "pc",
@@ -143,9 +143,10 @@ class EmulatedMachine:
         """
         began = time.monotonic()
         said = self.work / "emulator"
+        environment = self.setup.environment(self.options.slow)
         with said.open("w") as stream, _sigterm_interrupts():
             process = subprocess.Popen(
-                self.command(), env=self.setup.environment(), stdin=subprocess.DEVNULL,
+                self.command(), env=environment, stdin=subprocess.DEVNULL,
                 stdout=stream, stderr=stream, start_new_session=True,
             )  # fmt: skip
             try:
