@@ -92,7 +92,7 @@ class TextPool:
         return list(map(list, self._columns))
 
     def shared(self) -> dict[str, Any]:
-        """What all its texts are put together from."""
+        """Pieces that all its texts are put together from."""
         return {"shapes": self.shapes, "columns": self.columns}
 
 

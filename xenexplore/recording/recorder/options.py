@@ -105,7 +105,7 @@ class Options:
                 raise RecorderError(str(path), "", expected="a file", got="none")
 
     def _beside_loop(self) -> str:
-        """What was asked that the loop's guest has no use for."""
+        """Options given that the loop's guest has no use for."""
         asked = {
             "pv": self.kind is not GuestKind.PVH, "--vcpus": self.vcpus != 1,
             "--domu-vcpus": self.domu_vcpus != 0, "--workload": self.workload is not None,

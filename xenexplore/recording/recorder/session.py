@@ -98,7 +98,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
 
 
 def _trace(path: Path) -> tuple[XenTrace | None, str]:
-    """What dom0 sent of its trace, once it had all; or why there is none: the recording stays."""
+    """Trace that dom0 sent, once it had all; or why there is none: the recording stays."""
     raw = path.read_bytes() if path.exists() else b""
     why = "it ended before the trace was sent"
     try:

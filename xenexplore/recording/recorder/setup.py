@@ -81,7 +81,7 @@ class RecorderSetup:
 
     @property
     def slow_clock(self) -> Path:
-        """What slows the emulator's clock, compiled."""
+        """Library that slows the emulator's clock, compiled."""
         return self.folder / "slow_clock.so"
 
     @property
@@ -109,7 +109,7 @@ class RecorderSetup:
         return found[-1]
 
     def command(self, slow: int = 1) -> list[str]:
-        """Command that runs the emulator: its own loader and libraries, so that no chroot is needed.
+        """Command for the emulator: its own loader and libraries, so that no chroot is needed.
 
         Args:
             slow: how many times slower its clock runs than this machine's.
@@ -134,7 +134,7 @@ class RecorderSetup:
         ]  # fmt: skip
 
     def environment(self, slow: int = 1) -> dict[str, str]:
-        """What the emulator finds its modules, and its clock's pace, by."""
+        """Environment by which the emulator finds its modules, and its clock's pace."""
         modules = self.emulator / "usr" / "lib" / "x86_64-linux-gnu" / "qemu"
         return {**os.environ, "QEMU_MODULE_DIR": str(modules), "RECORD_SLOW": str(slow)}
 
