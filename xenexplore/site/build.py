@@ -46,7 +46,7 @@ _LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSize:
-    """What was written.
+    """Size of the files written.
 
     Attributes:
         files: how many.
@@ -130,7 +130,7 @@ def _names(texts: Sequence[tuple[str, str]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What the pages are made from, and the files that are made already."""
+    """Contents that the pages are made from, and the files that are made already."""
 
     scenarios: list[ScenarioFacts]
     recordings: list[tuple[str, str]]

@@ -140,7 +140,7 @@ def _without_packages(lock: bytes) -> bytes:
 
 
 def package_files() -> dict[str, bytes]:
-    """What a run needs of this package: names and bytes, in order."""
+    """Files of this package that a run needs: names and bytes, in order."""
     return dict(sorted(_sources(resources.files("xenexplore"), "xenexplore").items()))
 
 
@@ -166,7 +166,7 @@ def packed_files(files: Mapping[str, bytes]) -> bytes:
 def compiled(
     engine: Mapping[str, bytes], package: Mapping[str, bytes]
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """What the live half imports, as bytecode of Pyodide's Python, so that no browser compiles it.
+    """Modules that the live half imports, as bytecode of Pyodide's Python, so that no browser compiles it.
 
     Pyodide itself compiles it, under the Node.js that the npm client runs on.
 

@@ -78,7 +78,7 @@ def _joined(source: str | list[str]) -> str:
 
 
 class _Notebook:
-    """What the cells of one notebook have made so far."""
+    """State of one notebook's cells so far."""
 
     def __init__(self, name: str, known: frozenset[str], beside: frozenset[str]) -> None:
         self.name, self.known, self.beside = name, known, beside

@@ -1,4 +1,4 @@
-"""Which run a view in a saved notebook shows: by its picture's name and its line of Python."""
+"""Run that a view in a saved notebook shows: by its picture's name and its line of Python."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _scenario(name: str) -> Scenario | None:
 
 
 def view_record(view: SavedView, known: frozenset[str], pool: TextPool) -> dict[str, Any] | None:
-    """What the page draws the view from; None: the run cannot be had again.
+    """Data that the page draws the view from; None: the run cannot be had again.
 
     Args:
         view: which.

@@ -119,7 +119,7 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
 
 
 def more_of(shown: Trace | Comparison, pool: TextPool) -> dict[str, Packed]:
-    """What a view needs only when it is asked for: ``text``, ``svg``, ``python``."""
+    """Data that a view needs only when asked for: ``text``, ``svg``, ``python``."""
     text = trace_text(shown) if isinstance(shown, Trace) else comparison_text(shown)
     found = {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
     return {name: pool.add(value) for name, value in found.items()}

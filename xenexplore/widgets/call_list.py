@@ -11,7 +11,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from xenexplore.recording.contents.call_index import CallIndex
-from xenexplore.recording.contents.call_table import COLUMNS, CallTable
+from xenexplore.recording.contents.call_table import COLUMNS, CallListing
 
 __all__ = ["CallList"]
 
@@ -47,7 +47,7 @@ class CallList(anywidget.AnyWidget):
     found = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, index: CallIndex, **kwargs: Any) -> None:
-        self._table = CallTable(index)
+        self._table = CallListing(index)
         self._all: NDArray[np.int64] = index.find()
         self.rows = self._all
         super().__init__(**kwargs)

@@ -25,7 +25,7 @@ class Options:
     Attributes:
         kind: of dom0: PV or PVH.
         out: where the recording goes.
-        folder: what :class:`~xenexplore.recording.recorder.setup.Setup` made.
+        folder: what :class:`~xenexplore.recording.recorder.setup.RecorderSetup` made.
         vcpus: dom0's virtual CPUs, and Xen's physical ones.
         domu_vcpus: the domU's; 0: none is started.
         backends: what the domU has and uses: ``"disk"``, ``"net"``.

@@ -145,7 +145,7 @@ class _View:
         }
 
     def _line(self, index: int) -> int:
-        """What a line of time calls a step, and the steps inside it."""
+        """Label of a step on a line of time, and the steps inside it."""
         step = self.tree.steps[index].step
         inside = bracket_label(step) if self.tree.children(index) else ""
         return self.lines((short_label(step), inside))
@@ -215,7 +215,7 @@ class _View:
             yield notes
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
-        """What each step adds to the counts; what is done once counts past the last counter."""
+        """Counts that each step adds; what is done once counts past the last counter."""
         once = set_up_steps(self.trace, self.tree)
         walked: set[int] = set()
         for node in self.tree.steps:

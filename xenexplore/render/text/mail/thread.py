@@ -52,7 +52,7 @@ def _says(entry: ThreadEntry) -> str:
 
 
 def _details(ink: Ink, entry: ThreadEntry) -> list[str]:
-    """What does not hold, and who quoted it."""
+    """Details of claims that do not hold, and who quoted them."""
     lead = f"#{entry.posting.number}: "
     found = [entry.error] if entry.error else [*entry.failed]
     for claim in entry.claims:
