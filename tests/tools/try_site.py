@@ -132,7 +132,7 @@ def own_design(page: Page) -> None:
     page.fill("#design", DESIGN)
     page.select_option("[name=option]", "")
     page.click("[data-do=run]")
-    page.wait_for_selector("#view >> text=again", timeout=120_000)
+    page.wait_for_selector("#view >> text=again >> visible=true", timeout=120_000)
 
 
 def browse(browser: Browser, site: Path, scenario: str) -> list[str]:

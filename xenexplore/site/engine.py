@@ -166,7 +166,7 @@ def packed_files(files: Mapping[str, bytes]) -> bytes:
 def compiled(
     engine: Mapping[str, bytes], package: Mapping[str, bytes]
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Modules of the live half, as bytecode of Pyodide's Python, so that no browser compiles it.
+    """Modules that the live half imports, as bytecode: no browser has to compile them.
 
     Pyodide itself compiles it, under the Node.js that the npm client runs on.
 
