@@ -35,7 +35,8 @@ guest.regions
 # ## Walk its page tables
 #
 # `guest.walk` is Xen's software walk (`guest_walk_tables()`, `xen/arch/x86/mm/guest_walk.c`). It changes nothing, and is not part of the
-# session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or says at which level it failed.
+# session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or says at which level it failed
+# (`walk.failed_level`).
 
 # %%
 walk = guest.walk(send)
@@ -59,7 +60,7 @@ broken
 # ## Xen as it is today
 #
 # `xe.Xen(guest)` puts today's Xen under the guest. A hypercall returns its own trace; `send` stands for its linear
-# address.
+# address. What the call cost is in `call.outcome.calls`: `walks`, `tlb_hits`, and more.
 
 # %%
 xen = xe.Xen(guest)
@@ -144,8 +145,9 @@ dom0
 # %% [markdown]
 # ## Exercises
 #
-# Each begins with a session of its own, `e.guest` and `e.xen`, and checks an answer by asking the model: `e.check(answer)`, or `e.check()`
-# where the session itself is the answer. What was shown above is enough for the first four. `e.hint()` helps; `e.reset()` begins again.
+# Each begins with a session of its own, `e.guest` and `e.xen`, with its buffers in `e.guest.buffers`, and checks an answer by asking
+# the model: `e.check(answer)`, or `e.check()` where the session itself is the answer. What was shown above is enough for the first
+# four. `e.hint()` helps; `e.reset()` begins again.
 
 # %%
 xe.exercises()

@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import psutil
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 import xenexplore
 from xenexplore.cli.lab import update_copy
@@ -46,6 +46,13 @@ RUN_ALL = """async path => {
     views: outputs.filter(o => "application/vnd.jupyter.widget-view+json" in (o.data || {})).length,
   };
 }"""
+OPEN_WITHOUT_KERNEL = """async path => {
+  const panel = await window.jupyterapp.commands.execute("docmanager:open", {
+    path, factory: "Notebook", kernelPreference: { shouldStart: false, canStart: false },
+  });
+  await panel.context.ready;
+  return panel.sessionContext.session?.kernel?.id ?? "";
+}"""
 SHUT_DOWN = """async () => {
   const app = window.jupyterapp;
   for (const widget of [...app.shell.widgets("main")]) {
@@ -54,21 +61,32 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself, whatever is in a notebook; the last where a kernel ends early.
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last but one where a kernel ends
+# early, the last by ipywidgets where there is none.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
     "Could not restore the debugger state: Canceled future",
+    "Cannot read properties of null (reading 'kernel')",
 )  # fmt: skip
+
+# Said by anywidget of a model whose module took over two seconds, as on a machine that is busy
+# with something else; xenexplore/widgets/late_module.js mends what comes of it.
+LATE = "[anywidget] Failed to initialize model."
+# To make every model such a one.
+ALL_LATE = """const plain = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = ms => plain(ms === 2000 ? 0 : ms);"""
 
 
 @dataclass
 class Lab:
-    """A running JupyterLab; ``folder`` is what it serves."""
+    """A running JupyterLab; ``folder`` is what it serves; models were ``late`` so many times."""
 
     folder: Path
     url: str
     process: subprocess.Popen[bytes]
+    theme: str
     complaints: list[str] = field(default_factory=list)
+    late: int = 0
 
     def kernels(self) -> list[dict[str, Any]]:
         request = f"{self.url}/api/kernels?token={TOKEN}"
@@ -85,11 +103,14 @@ class Lab:
         nbformat.write(made, self.folder / name)
         return name
 
-    def page(self, browser: Browser, *, width: int = 1200, height: int = 900) -> Page:
-        """The lab in a new window, with nothing open."""
+    def page(
+        self, browser: Browser, *, width: int = 1200, height: int = 900, script: str = ""
+    ) -> Page:
+        """The lab in a new window, with nothing open; the script runs before its own."""
         page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page.add_init_script(script or "0")
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("pageerror", self._failed)
         page.goto(f"{self.url}/lab?token={TOKEN}&reset")
         page.wait_for_function("window.jupyterapp !== undefined")
         page.evaluate("window.jupyterapp.restored")
@@ -97,9 +118,18 @@ class Lab:
             page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
         return page
 
+    def _failed(self, error: Error) -> None:
+        if LATE in str(error):
+            self.late += 1
+        else:
+            self._complain(f"error: {error}")
+
     def _heard(self, message: ConsoleMessage) -> None:
-        text = f"console {message.type}: {message.text}"
-        if message.type == "error" and not any(word in text for word in NOT_OURS):
+        if message.type == "error":
+            self._complain(f"console {message.type}: {message.text}")
+
+    def _complain(self, text: str) -> None:
+        if not any(word in text for word in NOT_OURS):
             self.complaints.append(text)
 
     def run_all(self, page: Page, path: str) -> dict[str, Any]:
@@ -118,8 +148,11 @@ class Lab:
 
 
 @contextmanager
-def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then."""
+def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp") -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, until the block ends; nothing of it is left then.
+
+    With ``app="JupyterNotebookApp"`` it is Notebook 7, which has to be installed.
+    """
     served, own = folder / "notebooks", folder / "own"
     update_copy(NOTEBOOKS, served)
     settings = {
@@ -143,15 +176,16 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     arguments = [
         "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={served}",
-        f"--IdentityProvider.token={TOKEN}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.extension_manager=readonly", f"--LabApp.extra_labextensions_path={OURS}",
+        f"--IdentityProvider.token={TOKEN}", f"--{app}.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly", f"--{app}.extra_labextensions_path={OURS}",
     ]  # fmt: skip
+    program = "jupyterlab" if app == "LabApp" else "notebook"
     log = (folder / "server.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", *arguments],
+        [sys.executable, "-m", program, *arguments],
         env=os.environ | mine, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    lab = Lab(served, f"http://127.0.0.1:{port}", process)
+    lab = Lab(served, f"http://127.0.0.1:{port}", process, theme)
     try:
         _wait_until_it_answers(lab, folder / "server.log")
         yield lab
@@ -167,7 +201,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light") -> Iterator[Lab]:
 
 
 def _wait_until_it_answers(lab: Lab, log: Path) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
         try:

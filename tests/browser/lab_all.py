@@ -1,8 +1,8 @@
 """Run every notebook in a real JupyterLab, in both themes: ``python -m browser.lab_all`` in tests/.
 
 Not part of the suite, which runs two of them there: each takes a kernel and
-some seconds.  Prints a line for each, with its length in screens of 720 px (the notebook in a
-window of 1440 px, side bar closed, all cells laid out); exits with 1 if any failed.
+some seconds.  Prints a line for each; exits with 1 if any failed.  ``tests/tools/screens.py``
+measures how long they are.
 """
 
 from __future__ import annotations
@@ -16,15 +16,6 @@ from browser import lab as jupyter
 from browser.conftest import CHROMIUM, PLACES
 from playwright.sync_api import Browser, sync_playwright
 
-# How tall a notebook is, in px, once every cell is laid out.
-TALL = """async () => {
-  const { content } = window.jupyterapp.shell.currentWidget;
-  content.notebookConfig = { ...content.notebookConfig, windowingMode: "none" };
-  await new Promise(done => setTimeout(done, 1500));
-  return content.widgets.reduce((tall, cell) => tall + cell.node.getBoundingClientRect().height, 0);
-}"""
-SCREEN = 720
-
 
 def run_in(browser: Browser, theme: str, folder: Path) -> int:
     failed = 0
@@ -36,7 +27,6 @@ def run_in(browser: Browser, theme: str, folder: Path) -> int:
             if found["views"]:
                 page.locator(".xe").first.wait_for(timeout=30_000)
             page.wait_for_timeout(500)
-            screens = page.evaluate(TALL) / SCREEN
             shown = page.locator(".xe").count()
             broken = page.get_by_text("Error displaying widget").count()
             lab.shut_down(page)
@@ -46,7 +36,6 @@ def run_in(browser: Browser, theme: str, folder: Path) -> int:
             print(
                 f"{'ok  ' if good else 'FAIL'} {theme[11:]:5} {file.stem:28}",
                 f"{found['ran']:3} cells {found['views']:3} views",
-                f"{screens:5.1f} screens",
                 f"{time.monotonic() - begun:5.1f} s",
                 *found["errors"],
                 *lab.complaints,

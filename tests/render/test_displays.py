@@ -6,6 +6,7 @@ import base64
 import importlib
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ from IPython.lib.pretty import pretty
 
 import xenexplore as xe
 from xenexplore.display import Shown, text_of
-from xenexplore.render.displays import DISPLAYS
+from xenexplore.render.displays import DISPLAYS, svg_of
+from xenexplore.render.drawing.theme import THEMES
 from xenexplore.render.text.table import WIDTH
+from xenexplore.render.web.still import picture_html
 
 SMALL = "synthetic:vcpus=2:tasks=4:calls=200"
 KASLR = Path(__file__).resolve().parents[1] / "data/images/plain-96-kaslr/ptpages.bin.zst"
 MAIL = Path(xe.__file__).parent / "scenario/library/straddle.toml"
-PICTURE = re.compile(r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)">')
+PICTURE = re.compile(
+    r'<img alt="[^"]+" src="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)" style="[^"]*">'
+)
 # Not for a mail's columns: CSV, and a scenario's own text, quoted or not.
 ITS_OWN_COLUMNS = {
     "analysis.sweep:SweepTable",
@@ -48,7 +53,7 @@ def sample(name: str) -> Any:
         "hypercalls.outline.diff:CatalogueDiff": lambda: xe.hypercalls.diff("4.17", "4.18"),
         "teaching.attempt:Exercise": lambda: xe.exercise("find-the-frame"),
         "teaching.attempt:ExerciseList": xe.exercises,
-        "teaching.attempt:Verdict": lambda: xe.exercise("find-the-frame").check(0),
+        "teaching.attempt:AnswerVerdict": lambda: xe.exercise("find-the-frame").check(0),
         "options.registry:OptionList": xe.designs,
         "paging.walk_record:Walk": lambda: xe.walk(KASLR, 0x1000),
         "paging.image_target:ImageTarget": lambda: xe.open_image(KASLR),
@@ -162,6 +167,29 @@ def test_every_shown_class_is_in_the_table() -> None:
 def test_box_characters_where_they_are_asked_for() -> None:
     for name in ("scenario.run.trace:Trace", "recording.contents.summary:Summary"):
         assert not sample(name).text(unicode=True).isascii()
+
+
+def test_a_picture_is_dark_where_the_page_asks_for_it() -> None:
+    light, dark = THEMES["light"], THEMES["dark"]
+    html = picture_html(svg_of(xe.run("straddle")), "straddle")
+    found = re.search(r'base64,([^"]+)" style="color-scheme:light">', html)
+    assert found
+    whole = base64.b64decode(found[1]).decode()
+    rules = whole[whole.index("@media(prefers-color-scheme:dark){") : whole.index("</style>")]
+    painted = set(re.findall(r'(fill|stroke)="(#\w+)"', whole.partition("</style>")[2]))
+    roles = {light.colour(role.name): role.name for role in fields(light) if role.name != "name"}
+    assert len(painted) > 6
+    for paint, colour in painted:
+        assert f'[{paint}="{colour}"]{{{paint}:{dark.colour(roles[colour])}}}' in rules
+    # What is in other colours is turned round.
+    assert (
+        "invert"
+        in base64.b64decode(
+            picture_html("<svg><path style='fill: #ffffff'/></svg>", "")
+            .split('"')[3]
+            .partition(",")[2]
+        ).decode()
+    )
 
 
 def test_what_is_in_no_table_is_refused() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 import xenexplore as xe
 from xenexplore.errors import MachineError
 from xenexplore.teaching import TASKS, Exercise, exercise, exercises
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 def solved(e: Exercise) -> Any:
@@ -30,6 +36,23 @@ def test_the_solution_solves_it_and_nothing_does_not(name: str) -> None:
     assert e.check(answer).ok, "judging changes nothing"
     e.reset()
     assert not e.check(wrong)
+
+
+def test_notebook_12_alone_shows_what_the_first_four_need() -> None:
+    """In cells that a reader sees: claims are folded."""
+    notebook = nbformat.read(NOTEBOOKS / "12_at_the_prompt.ipynb", as_version=4)
+    seen = [cell for cell in notebook.cells if "claims" not in cell.metadata.get("tags", ())]
+    assert len(seen) < len(notebook.cells)
+    texts = [c.source if c.cell_type == "code" else " ".join(re.findall("`([^`]+)`", c.source))
+             for c in seen]  # fmt: skip
+    shown = set(re.findall(r"[a-z_]\w+", "\n".join(texts)))
+    for name in list(TASKS)[:4]:
+        tree = ast.parse(TASKS[name].solution)
+        called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        words = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        assert called | words <= shown, name
+        texts_of = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
+        assert all(f'"{text}"' in "\n".join(texts) for text in texts_of if isinstance(text, str))
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -26,8 +26,8 @@ from xenexplore.errors import RecorderError
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.format.reader import read_recording
-from xenexplore.recording.recorder import Options, Setup, record
-from xenexplore.recording.recorder.machine import Ending
+from xenexplore.recording.recorder import Options, RecorderSetup, record
+from xenexplore.recording.recorder.machine import BootEnding
 from xenexplore.recording.recorder.setup import default_folder
 
 CANNOT = 77
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--slow-clock", type=int, default=8)
     args = parser.parse_args(argv)
-    setup = Setup(args.folder)
+    setup = RecorderSetup(args.folder)
     try:
         if args.setup:
             setup.run(print)
@@ -128,7 +128,7 @@ def _record(folder: Path, out: Path, slow: int) -> Recording:
     print(f"{out.name}: {len(found.recording.calls)} hypercalls, {found.unexplained} unexplained, "
           f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
     assert found.unexplained == 0
-    if found.ending is not Ending.DONE:
+    if found.ending is not BootEnding.DONE:
         print(f"{out.name}: {found.ending.value} before the boot was done; is the machine busy?")
         sys.exit(1)
     return read_recording(out)

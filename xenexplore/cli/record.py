@@ -11,9 +11,9 @@ from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import InputError
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import Artefact, GuestKind, read_header
-from xenexplore.recording.recorder import Options, Setup, record
+from xenexplore.recording.recorder import Options, RecorderSetup, record
 from xenexplore.recording.recorder.from_xentrace import from_xentrace
-from xenexplore.recording.recorder.machine import Ending, Progress
+from xenexplore.recording.recorder.machine import BootEnding, Progress
 from xenexplore.recording.recorder.options import BACKENDS, SLOW, XEN_VERSIONS
 from xenexplore.recording.recorder.session import Recorded
 from xenexplore.recording.recorder.setup import default_folder
@@ -131,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
     own = args.xen not in XEN_VERSIONS
     xen = args.tools if own else args.xen
     if args.setup:
-        return _setup(Setup(args.folder, xen), dry=args.dry_run)
+        return _setup(RecorderSetup(args.folder, xen), dry=args.dry_run)
     if args.lookup:
-        return _lookup(Setup(args.folder, xen), args)
+        return _lookup(RecorderSetup(args.folder, xen), args)
     if args.kind is None or args.out is None:
         got = "no kind" if args.kind is None else "no -o FILE"
         expected = "record pvh|pv -o FILE, --setup, --lookup, --hooks or --from"
@@ -171,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
         tell(f"xenexplore: error: {found.unheld}")
     if args.json:
         print_record("recorded", _written(args.out, found))
-    ended = found.ending in (Ending.DONE, Ending.INTERRUPTED)
+    ended = found.ending in (BootEnding.DONE, BootEnding.INTERRUPTED)
     return 0 if ended and not found.unheld and all(cpu.holds for cpu in found.held) else 1
 
 
@@ -233,7 +233,7 @@ def _backends(text: str) -> tuple[str, ...]:
     return names
 
 
-def _setup(setup: Setup, *, dry: bool) -> int:
+def _setup(setup: RecorderSetup, *, dry: bool) -> int:
     tell(f"in {setup.folder}:")
     for line in setup.plan():
         tell(f"  {line}")
@@ -243,7 +243,7 @@ def _setup(setup: Setup, *, dry: bool) -> int:
     return 0
 
 
-def _lookup(setup: Setup, args: argparse.Namespace) -> int:
+def _lookup(setup: RecorderSetup, args: argparse.Namespace) -> int:
     from xenexplore.recording.recorder.lookup import count_lookup
 
     found = count_lookup(setup)

@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anywidget
 
-__all__ = ["FORM_CLASS", "IN_FORM", "KeepKeys"]
+from xenexplore.render.web.modules import joined
+
+__all__ = ["FORM_CLASS", "KeepKeys"]
 
 #: The class of a box whose keys are kept.
 FORM_CLASS = "xe-form"
-
-#: JavaScript: call back with the form around an element, once it is in one.
-IN_FORM = f"""
-const inForm = (el, signal, found) => {{
-  if (signal.aborted) return;
-  const form = el.closest(".{FORM_CLASS}");
-  if (form) found(form);
-  else requestAnimationFrame(() => inForm(el, signal, found));
-}};
-"""
-_ESM = f"""{IN_FORM}
-const run = event => {{
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  if (event.target.tagName !== "TEXTAREA") return;
-  event.preventDefault();
-  event.stopPropagation();
-  event.target.dispatchEvent(new Event("change", {{ bubbles: true }}));
-}};
-const keep = event => event.target.setAttribute("data-lm-suppress-shortcuts", "true");
-export default {{
-  render({{ el }}) {{
-    const end = new AbortController();
-    el.style.display = "none";
-    inForm(el, end.signal, form => {{
-      form.addEventListener("focusin", keep, {{ signal: end.signal }});
-      // On its way down: ipywidgets' text area lets no key go up.
-      form.addEventListener("keydown", run, {{ signal: end.signal, capture: true }});
-    }});
-    return () => end.abort();
-  }},
-}};
-"""
 
 
 class KeepKeys(anywidget.AnyWidget):
@@ -51,4 +23,4 @@ class KeepKeys(anywidget.AnyWidget):
     text is the form's, too: the text counts as typed, without leaving it.
     """
 
-    _esm = _ESM
+    _esm = joined("keep_keys", Path(__file__).parent)

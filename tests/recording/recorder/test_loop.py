@@ -16,9 +16,9 @@ from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder import session
 from xenexplore.recording.recorder.compiler import run_tool
 from xenexplore.recording.recorder.loop import LOOP_CALLS, build_loop, loop_source_hash
-from xenexplore.recording.recorder.machine import Ending, Machine, Run
+from xenexplore.recording.recorder.machine import BootEnding, EmulatedMachine, Run
 from xenexplore.recording.recorder.options import Options
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
 NOTE, PHYS32_ENTRY = 4, 18  # PT_NOTE; xen/include/public/elfnote.h
 ENTRY = 0x400000
@@ -63,18 +63,21 @@ def test_the_loop_runs_alone(options, tmp_path):
     with pytest.raises(RecorderError, match="--slow-clock: expected 1 to 1000, got 0"):
         replace(options, slow=0)
     assert options.words() == "xenexplore record pvh --xen 4.17 --loop --slow-clock 8"
-    run = Run(Ending.DONE, "(XEN) Xen version 4.17.7 (Debian)\n", "", 1.0)
+    run = Run(BootEnding.DONE, "(XEN) Xen version 4.17.7 (Debian)\n", "", 1.0)
     meta = session.header(options, run, session.Hooks({}, "sha256:" + "0" * 64), "QEMU 11.1.3")
     assert "VCPUOP_get_runstate_info 1000 times into a 4 KiB page" in meta["workload"]
 
 
 def test_a_slower_clock(options, tmp_path, monkeypatch):
-    setup = Setup(tmp_path)
+    setup = RecorderSetup(tmp_path)
     setup._plugin()
-    monkeypatch.setattr(Setup, "ready", lambda self: True)
-    line = Machine(options, setup, Path("/kernel"), tmp_path).command()
+    monkeypatch.setattr(RecorderSetup, "ready", lambda self: True)
+    line = EmulatedMachine(options, setup, Path("/kernel"), tmp_path).command()
     assert line[1:3] == ["--preload", str(setup.slow_clock)]
-    assert "--preload" not in Machine(replace(options, slow=1), setup, Path(), tmp_path).command()
+    assert (
+        "--preload"
+        not in EmulatedMachine(replace(options, slow=1), setup, Path(), tmp_path).command()
+    )
     # CLOCK_REALTIME is not slowed.  The two are read one after the other: a rough ratio.
     script = (
         "import time; a, b = time.monotonic(), time.time()\n"

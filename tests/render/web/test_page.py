@@ -27,6 +27,8 @@ from xenexplore.render.web.page import (
     web_style,
 )
 from xenexplore.render.web.view_data import trace_view_json
+from xenexplore.scenario.library.builtin import load_builtin
+from xenexplore.scenario.run.runner import run
 
 
 class Elements(HTMLParser):
@@ -64,6 +66,11 @@ def test_the_same_path_makes_the_same_bytes() -> None:
     first = trace_html(made.private())
     made.private.cache_clear()
     assert trace_html(made.private()) == first
+
+
+def test_the_page_has_not_grown() -> None:
+    """Of the default option; in November 2026, with half of what it explains now: 197,988."""
+    assert len(trace_html(run(load_builtin("wrong-vcpu"))).encode()) <= 198_000
 
 
 def test_the_policy_allows_exactly_this_script_and_this_style() -> None:

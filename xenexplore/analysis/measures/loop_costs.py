@@ -1,4 +1,4 @@
-"""What one hypercall costs that does nothing but copy: the recorded loop of get_runstate_info.
+"""Cost of a hypercall that does nothing but copy: the recorded loop of get_runstate_info.
 
 Teddy Astie measured about 30% less overhead by physical addresses, in time, in an XTF loop
 of VCPUOP_get_runstate_info on hardware (cover.1744981654.git.teddy.astie@vates.tech).  Here
@@ -51,7 +51,7 @@ class LoopCost:
 
     @property
     def walk_share(self) -> float:
-        """What a copy by physical address leaves out, of ``corrected``."""
+        """Part of ``corrected`` that a copy by physical address leaves out."""
         return self.walk / self.corrected
 
     @property

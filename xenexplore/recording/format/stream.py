@@ -24,7 +24,7 @@ WITH_SYMBOLS = tuple(name for name in BUILT_INS if name not in ("pvh-xen420", "r
 
 
 def built_in_path(name: str) -> Path:
-    """Where a built-in recording (or ``kallsyms.dom0``) is kept.
+    """Path of a built-in recording (or ``kallsyms.dom0``).
 
     Raises:
         RecordingError: there is no such built-in.

@@ -16,16 +16,16 @@ from pathlib import Path
 
 from xenexplore.errors import RecorderError
 from xenexplore.recording.recorder.compiler import FREESTANDING, run_tool
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
-__all__ = ["Lookup", "count_lookup", "lookup_source_hash"]
+__all__ = ["LookupCost", "count_lookup", "lookup_source_hash"]
 
 _SLOTS = 64
 _SPAN = 0x100
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class LookupCost:
     """Instructions of a look-up that compares ``n`` entries and hits the last of them.
 
     ``read + compare * n`` for an access that reads guest memory, ``write + compare * n`` for
@@ -51,7 +51,7 @@ def lookup_source_hash() -> str:
     return f"sha256:{hashlib.sha256(_code('lookup.c')).hexdigest()}"
 
 
-def count_lookup(setup: Setup) -> Lookup:
+def count_lookup(setup: RecorderSetup) -> LookupCost:
     """Compile the look-up, run it on the emulator, and count.
 
     Args:
@@ -95,7 +95,7 @@ def _address(work: Path) -> int:
     return int(found[1], 16)
 
 
-def _log(setup: Setup, work: Path, at: int) -> list[int]:
+def _log(setup: RecorderSetup, work: Path, at: int) -> list[int]:
     """Addresses of the instructions that the look-up executed, in order."""
     done = subprocess.run(
         [
@@ -130,7 +130,7 @@ def _runs(executed: list[int]) -> list[int]:
     return runs
 
 
-def _fitted(runs: list[int], compiler: str) -> Lookup:
+def _fitted(runs: list[int], compiler: str) -> LookupCost:
     """The line through the counts, which has to go through all of them."""
     calls = _SLOTS + 1
     compare = runs[1] - runs[0] if len(runs) == 2 * calls else 0
@@ -145,4 +145,4 @@ def _fitted(runs: list[int], compiler: str) -> Lookup:
             "the look-up", "", expected=f"{2 * calls} calls, as many more instructions for each "
             "entry", got=f"{len(runs)} calls: {runs[:4]}...",
         )  # fmt: skip
-    return Lookup(compare, read, write, miss, compiler, lookup_source_hash())
+    return LookupCost(compare, read, write, miss, compiler, lookup_source_hash())

@@ -28,7 +28,7 @@ class Options:
     Attributes:
         kind: of dom0: PV or PVH.
         out: where the recording goes.
-        folder: what :class:`~xenexplore.recording.recorder.setup.Setup` made.
+        folder: what :class:`~xenexplore.recording.recorder.setup.RecorderSetup` made.
         vcpus: dom0's virtual CPUs, and Xen's physical ones.
         domu_vcpus: the domU's; 0: none is started.
         backends: what the domU has and uses: ``"disk"``, ``"net"``.
@@ -105,7 +105,7 @@ class Options:
                 raise RecorderError(str(path), "", expected="a file", got="none")
 
     def _beside_loop(self) -> str:
-        """What was asked that the loop's guest has no use for."""
+        """Options given that the loop's guest has no use for."""
         asked = {
             "pv": self.kind is not GuestKind.PVH, "--vcpus": self.vcpus != 1,
             "--domu-vcpus": self.domu_vcpus != 0, "--workload": self.workload is not None,

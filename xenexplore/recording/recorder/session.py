@@ -24,10 +24,10 @@ from xenexplore.recording.recorder.held import CpuHeld, hold
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image
 from xenexplore.recording.recorder.loop import LOOP_CALLS, build_loop
-from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
+from xenexplore.recording.recorder.machine import BootEnding, EmulatedMachine, Progress, Run
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import find_parts
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 from xenexplore.recording.recorder.xentrace import XenTrace, read_xentrace
 from xenexplore.steps import Json
 
@@ -55,7 +55,7 @@ class Recorded:
     """
 
     recording: Recording
-    ending: Ending
+    ending: BootEnding
     seconds: float
     unexplained: int
     held: tuple[CpuHeld, ...] = ()
@@ -69,7 +69,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         RecorderError: the folder is not set up, or nothing was recorded.
         OSError: a file cannot be written.
     """
-    setup = Setup(options.folder, options.xen)
+    setup = RecorderSetup(options.folder, options.xen)
     emulator = setup.version()
     parts = find_parts(setup, options, say)
     hooks = read_hooks(parts.symbols)
@@ -81,7 +81,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         image = b"" if options.loop else dom0_image(setup, parts, options)
         (work / "dom0.img").write_bytes(image)
         kernel = build_loop(work) if options.loop else parts.kernel
-        machine = Machine(options, setup, kernel, work)
+        machine = EmulatedMachine(options, setup, kernel, work)
         run = machine.run(progress)
         if options.keep:
             _keep(work, options.out)
@@ -98,7 +98,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
 
 
 def _trace(path: Path) -> tuple[XenTrace | None, str]:
-    """What dom0 sent of its trace, once it had all; or why there is none: the recording stays."""
+    """Trace that dom0 sent, once it had all; or why there is none: the recording stays."""
     raw = path.read_bytes() if path.exists() else b""
     why = "it ended before the trace was sent"
     try:
@@ -137,7 +137,7 @@ def _keep(work: Path, out: Path) -> None:
 def _check(run: Run, records: Path) -> None:
     """Whether there is something to write."""
     counts = run.counts
-    if run.ending is Ending.EXITED and not counts.get("hypercalls"):
+    if run.ending is BootEnding.EXITED and not counts.get("hypercalls"):
         lines = [line for line in run.said.splitlines() if not line.startswith("recorder:")]
         last = (lines or ["no word"])[-1]
         got = repr(last[:200])
@@ -169,7 +169,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
         guests.append({"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel})
     artefacts = [Artefact.EMULATED_CLOCK, Artefact.NO_NRIP]
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
-    artefacts += [] if run.ending is Ending.DONE else [Artefact.INTERRUPTED]
+    artefacts += [] if run.ending is BootEnding.DONE else [Artefact.INTERRUPTED]
     artefacts += [Artefact.SOFT_LOCKUPS] if "soft lockup" in console else []
     members: dict[str, Json] = {
         "format": FORMAT,

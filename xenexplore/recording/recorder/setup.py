@@ -20,7 +20,7 @@ from xenexplore.recording.recorder.apt import Archive
 from xenexplore.recording.recorder.hooks import read_hooks
 from xenexplore.recording.recorder.options import XEN_VERSIONS
 
-__all__ = ["Setup", "default_folder", "unpack"]
+__all__ = ["RecorderSetup", "default_folder", "unpack"]
 
 Say = Callable[[str], None]
 
@@ -48,7 +48,7 @@ def default_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RecorderSetup:
     """The prepared folder.
 
     Attributes:
@@ -81,7 +81,7 @@ class Setup:
 
     @property
     def slow_clock(self) -> Path:
-        """What slows the emulator's clock, compiled."""
+        """Library that slows the emulator's clock, compiled."""
         return self.folder / "slow_clock.so"
 
     @property
@@ -109,7 +109,7 @@ class Setup:
         return found[-1]
 
     def command(self, slow: int = 1) -> list[str]:
-        """What runs the emulator: its own loader and libraries, so that no chroot is needed.
+        """Command for the emulator: its own loader and libraries, so that no chroot is needed.
 
         Args:
             slow: how many times slower its clock runs than this machine's.
@@ -134,7 +134,7 @@ class Setup:
         ]  # fmt: skip
 
     def environment(self, slow: int = 1) -> dict[str, str]:
-        """What the emulator finds its modules, and its clock's pace, by."""
+        """Environment by which the emulator finds its modules, and its clock's pace."""
         modules = self.emulator / "usr" / "lib" / "x86_64-linux-gnu" / "qemu"
         return {**os.environ, "QEMU_MODULE_DIR": str(modules), "RECORD_SLOW": str(slow)}
 
@@ -165,7 +165,7 @@ class Setup:
         return all(self._stamp(part).exists() for part in self._parts())
 
     def plan(self) -> list[str]:
-        """What :meth:`run` will do, in lines, with sizes and times."""
+        """Work that :meth:`run` will do, in lines, with sizes and times."""
         lines = []
         for part in self._parts():
             state = f"download {part.download} MiB, {part.disk} MiB on disk"

@@ -20,6 +20,8 @@ __all__ = ["Canvas", "Circle", "Command", "Line", "Rect", "Shape", "Text"]
 
 SANS = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+#: The class of text in the monospaced face: no page's own, where an SVG is inline.
+MONO_CLASS = "xe-m"
 
 #: ``("M", x, y)``, ``("L", x, y)``, ``("C", x1, y1, x2, y2, x, y)`` or ``("Z",)``.
 Command: TypeAlias = tuple[str, *tuple[float, ...]]
@@ -167,12 +169,15 @@ class Canvas:
         head = (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{ident}" width="{wide}" '
             f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-            f'aria-labelledby="{ident}-title {ident}-desc" font-family="{SANS}">'
+            f'aria-labelledby="{ident}-title {ident}-desc" font-family="{SANS}" '
+            f'fill="{self.theme.ink}">'
         )
         lines = [
             head,
             f'<title id="{ident}-title">{escape(self.title)}</title>',
             f'<desc id="{ident}-desc">{escape(plain(self.desc))}</desc>',
+            # Once, not at every address: notebooks keep their pictures.
+            f"<style>.{MONO_CLASS}{{font-family:{MONO}}}</style>",
             f'<rect width="{wide}" height="{high}" fill="{self.theme.paper}"/>',
             *(self._drawn(shape) for shape in self.shapes),
             "</svg>",
@@ -200,7 +205,9 @@ class Canvas:
         return f"<rect {place} {size}{radius}{paint}/>"
 
     def _text(self, text: Text) -> str:
-        paint = f' font-size="{_number(text.size)}" fill="{self.theme.colour(text.role)}"'
+        paint = f' font-size="{_number(text.size)}"'
+        if text.role != "ink":  # the whole drawing's
+            paint += f' fill="{self.theme.colour(text.role)}"'
         if text.anchor != "start":
             paint += f' text-anchor="{text.anchor}"'
         if text.spaced:
@@ -217,7 +224,7 @@ class Canvas:
         if span.gap:
             given += f' dx="{_number(span.gap * size)}"'
         if span.mono:
-            given += f' font-family="{MONO}" font-size="{_number(size * MONO_SCALE)}"'
+            given += f' class="{MONO_CLASS}" font-size="{_number(size * MONO_SCALE)}"'
         if span.bold:
             given += ' font-weight="600"'
         if span.role:

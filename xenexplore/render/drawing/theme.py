@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from xenexplore.errors import MachineError
 
-__all__ = ["THEMES", "Theme", "theme_of"]
+__all__ = ["THEMES", "Theme", "dark_rules", "theme_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +86,22 @@ def theme_of(name: str) -> Theme:
     if name not in THEMES:
         raise MachineError(f"no theme {name!r}: there are {' and '.join(THEMES)}")
     return THEMES[name]
+
+
+def dark_rules(svg: str) -> str:
+    """Rules of a style sheet that give a light drawing the colours of the dark theme.
+
+    Args:
+        svg: the drawing; only the colours that are in it get a rule.
+
+    >>> dark_rules('<rect fill="#ffffff"/>')
+    '[fill="#ffffff"]{fill:#14171b}'
+    """
+    light, dark = THEMES["light"], THEMES["dark"]
+    rules = (
+        (f'{paint}="{light.colour(role.name)}"', f"{paint}:{dark.colour(role.name)}")
+        for role in fields(Theme)
+        if role.name != "name"
+        for paint in ("fill", "stroke")
+    )
+    return "".join(f"[{painted}]{{{rule}}}" for painted, rule in rules if painted in svg)

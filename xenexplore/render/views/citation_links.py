@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from xenexplore.steps import Cite
 
-__all__ = ["link_of"]
+__all__ = ["SOURCES", "link_of"]
 
 _ARCHIVE = "https://lore.kernel.org/xen-devel/"
-_SOURCE = "https://xenbits.xen.org/gitweb/?p=xen.git;a=blob;f={file};hb=RELEASE-{release}.0"
+#: How the address of a file of Xen begins.
+SOURCES = "https://xenbits.xen.org/gitweb/?p=xen.git;a=blob;f="
 _MAIL = re.compile(r"<([^<>\s]+@[^<>\s]+)>")
 _RELEASE = re.compile(r"Xen (4\.\d+)")
 _FILE = re.compile(r"(?:xen|tools)/[A-Za-z0-9_./-]+\.[chS]")
@@ -30,5 +31,5 @@ def link_of(cite: Cite) -> str:
         return f"{_ARCHIVE}{quote(found[1], safe='@')}/"
     release = _RELEASE.fullmatch(cite.version)
     if release and _FILE.fullmatch(cite.where):
-        return _SOURCE.format(file=cite.where, release=release[1])
+        return f"{SOURCES}{cite.where};hb=RELEASE-{release[1]}.0"
     return ""

@@ -24,10 +24,11 @@ _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 def compact_script(text: str) -> str:
     r"""A script that ends its statements with semicolons, without comments and free space.
 
-    >>> compact_script("const a = 1; // one\nconst b = `${ a } x` + `y`;\n")
-    'let a=1;let b=`${a} xy`;'
+    >>> compact_script("const a = 1; // one\nconst b = (c) => `${ c } x` + `y`;\n")
+    'let a=1,b=c=>`${c} xy`;'
     """
     out: list[str] = []
+    declares = [False]  # of each bracket that is open: whether its last statement is a let
     for _, lexeme in _tokens(text, 0):
         before = out[-1] if out else ""
         if not lexeme:
@@ -42,16 +43,37 @@ def compact_script(text: str) -> str:
         if lexeme in ")]}" and before == "," and out[-2] not in ("[", ","):
             out.pop()  # a list may end with a comma; one that only skips keeps it
             before = out[-1]
+        if lexeme == "let" and before == ";" and declares[-1]:
+            out[-1] = ","  # two declarations side by side are one
+            continue
+        if before in ("", ";", "{") or lexeme == "let":
+            declares[-1] = lexeme == "let" and before in ("", ";", "{", "}")
+        if lexeme in "([{":
+            declares.append(False)
+        elif lexeme in ")]}":
+            declares.pop()
+        elif lexeme == ">" and before == "=" and _is_one_argument(out):
+            out[-4:] = [out[-3], "="]  # (x)=> is x=>
         if before and _would_join(before[-1], lexeme[0]):
             out.append(" ")
         out.append(lexeme)
     return "".join(out)
 
 
+def _is_one_argument(out: list[str]) -> bool:
+    """Whether an arrow's arguments, in brackets, are one plain name."""
+    if len(out) < 5 or out[-2] != ")" or out[-4] != "(" or not _is_word(out[-3][0]):
+        return False
+    return not _is_word(out[-5][-1])  # async (x) => needs its brackets, or a space
+
+
 def _would_join(left: str, right: str) -> bool:
     """Whether two tokens side by side would be read as another one."""
-    word = (left.isalnum() or left in "_$") and (right.isalnum() or right in "_$")
-    return word or (left in "+-" and left == right)
+    return (_is_word(left) and _is_word(right)) or (left in "+-" and left == right)
+
+
+def _is_word(sign: str) -> bool:
+    return sign.isalnum() or sign in "_$"
 
 
 def _tokens(text: str, at: int) -> Iterator[tuple[str, str]]:
@@ -73,7 +95,7 @@ def _tokens(text: str, at: int) -> Iterator[tuple[str, str]]:
 
 
 def _template(text: str, at: int) -> tuple[int, str]:
-    """Where a template literal ends, and its text with the expressions in it compact."""
+    """End of a template literal, and its text with the expressions in it compact."""
     out, at = ["`"], at + 1
     while text[at] != "`":
         if text[at] == "\\":
@@ -90,7 +112,7 @@ def _template(text: str, at: int) -> tuple[int, str]:
 
 
 def _closing(text: str, at: int) -> int:
-    """Where the brace stands that closes an expression of a template."""
+    """Place of the brace that closes an expression of a template."""
     depth = 0
     for lexeme, _ in _tokens(text, at):
         if lexeme == "}" and depth == 0:

@@ -12,8 +12,9 @@ import json
 import re
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
-from xenexplore.render.views.citation_links import link_of
+from xenexplore.render.views.citation_links import SOURCES, link_of
 from xenexplore.render.views.glossary import GLOSSARY, KEYS, TOUR
 from xenexplore.render.views.step_labels import shape_of
 from xenexplore.steps import Cite, step_kinds
@@ -32,34 +33,35 @@ def module_names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".js") for name in files if name.endswith(".js")))
 
 
-def module_text(name: str) -> str:
+def module_text(name: str, folder: Traversable = _FOLDER) -> str:
     """The text of one module."""
     if name == _FROM_PYTHON:
         return from_python()
-    return (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    return (folder / f"{name}.js").read_text(encoding="utf-8")
 
 
 @cache
-def joined(entry: str) -> str:
+def joined(entry: str, folder: Traversable = _FOLDER) -> str:
     """One module of all that an entry reaches; its exports are the entry's.
 
     Args:
         entry: e.g. ``"anywidget"``, or ``"stepper_page"`` for a page with one trace.
+        folder: where the modules are, if not those of the page.
     """
     parts: dict[str, str] = {}
-    _reach(entry, parts, ())
+    _reach(entry, folder, parts, ())
     inner = [_EXPORT.sub("", text) for name, text in parts.items() if name != entry]
     return "\n".join((*inner, parts[entry]))
 
 
-def _reach(name: str, parts: dict[str, str], around: tuple[str, ...]) -> None:
+def _reach(name: str, folder: Traversable, parts: dict[str, str], around: tuple[str, ...]) -> None:
     """Put a module after those that it imports."""
     assert name not in around, f"modules import each other: {' -> '.join((*around, name))}"
     if name in parts:
         return
-    text = module_text(name)
+    text = module_text(name, folder)
     for other in _IMPORT.findall(text):
-        _reach(other, parts, (*around, name))
+        _reach(other, folder, parts, (*around, name))
     parts[name] = _IMPORT.sub("", text)
 
 
@@ -73,7 +75,10 @@ def from_python() -> str:
     }
     texts = {"GLOSSARY": terms, "KEYS": KEYS, "TOUR": TOUR}
     lines = [f"export const SHAPE_OF = new Proxy({json.dumps(shapes)}, {own});"]
-    lines += [f"export const {name} = {_json(value)};" for name, value in texts.items()]
+    lines += [f"const XEN_SOURCE = {_json(SOURCES)};"]  # begins many a link
+    for name, value in texts.items():
+        linked = _json(value).replace(f'"{SOURCES}', 'XEN_SOURCE + "')
+        lines.append(f"export const {name} = {linked};")
     return "\n".join([*lines, ""])
 
 

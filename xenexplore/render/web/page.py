@@ -117,6 +117,8 @@ def html_document(
     style = compact_style(
         _style("stepper", *(["comparison"] if traces else []), "print") + _PAGE_STYLE
     )
+    # The page is all ours: its own properties need no name that tells them from others'.
+    script, style = (text.replace("--xe-", "--") for text in (script, style))
     assert "</script" not in script, "the script would end its own element"
     assert "</style" not in style, "the style would end its own element"
     policy = (
@@ -153,7 +155,7 @@ def _page_script(entry: str) -> str:
 
 
 def opening_step(trace: Trace) -> int:
-    """Where a stepper opens by default: at the step that its still picture shows."""
+    """Step at which a stepper opens by default: the one that its still picture shows."""
     from xenexplore.render.views.step_tree import StepTree
     from xenexplore.render.views.translation_graph import telling_step
 
@@ -229,7 +231,7 @@ def comparison_json(comparison: Comparison) -> bytes:
 
 
 def comparison_head(comparison: Comparison) -> bytes:
-    """What :func:`comparison_json` writes before the traces."""
+    """The part of :func:`comparison_json` before the traces."""
     head = comparison.to_json().rstrip()
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
     more = {
@@ -243,7 +245,7 @@ def comparison_head(comparison: Comparison) -> bytes:
 
 
 def _moments(trace: Trace) -> list[tuple[int, str, str, str]]:
-    """What came of a run so far: from which step on, mark, words, status."""
+    """Moments of a run: from which step on, mark, words, status."""
     last = len(trace.steps) - 1
     found = []
     for index, status in status_changes(trace):
@@ -268,14 +270,14 @@ def _escaped(data: bytes | str) -> str:
 def _fallback(title: str, svg: str, text: str) -> str:
     parts = [_picture(svg, title)] if svg else []
     if text:
-        parts.append(f"<pre>{html.escape(text)}</pre>")
+        parts.append(f"<pre>{html.escape(text, quote=False)}</pre>")
     return "".join(parts)
 
 
 def _picture(svg: str, alt: str) -> str:
     """As :func:`picture_html`, a quarter smaller: a page of ours is not sanitised by anyone."""
-    for sign in "%#'\n":
+    svg = svg.replace("\n", "").replace("&#x27;", "'")
+    for sign in "%#'":
         svg = svg.replace(sign, f"%{ord(sign):02X}")
-    return (
-        f"<img alt=\"{html.escape(alt)}\" src='data:image/svg+xml,{html.escape(svg, quote=False)}'>"
-    )
+    source = svg.replace("&", "&amp;")  # of the other signs, an attribute's value takes all
+    return f"<img alt=\"{html.escape(alt)}\" src='data:image/svg+xml,{source}'>"

@@ -1,11 +1,16 @@
-"""What a notebook keeps of a value: text in columns, folded or not, and pictures, as HTML."""
+"""Static form of a value in a notebook: text in columns, folded or not, and pictures, as HTML."""
 
 from __future__ import annotations
 
 import base64
 import html
 
+from xenexplore.render.drawing.theme import dark_rules
+
 __all__ = ["folded_html", "picture_html", "text_html"]
+
+#: The dark form of a picture that is in no theme's colours: lightness turned round, hues kept.
+_INVERTED = "svg{filter:invert(0.91) hue-rotate(180deg)}"
 
 
 def text_html(text: str) -> str:
@@ -22,7 +27,11 @@ def picture_html(svg: str, alt: str) -> str:
     """A picture that survives everywhere: an ``<img>`` that carries its SVG.
 
     Inline ``<svg>`` is stripped from notebooks that are not trusted, and a page
-    with a policy would refuse its styles.
+    with a policy would refuse its styles.  The picture is light on every page but
+    those that ask for a dark one (``color-scheme``), as our extension of JupyterLab does.
     """
-    encoded = base64.b64encode(svg.encode()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{encoded}">'
+    start = svg.index(">", svg.index("<svg")) + 1
+    rules = f"<style>@media(prefers-color-scheme:dark){{{dark_rules(svg) or _INVERTED}}}</style>"
+    encoded = base64.b64encode(f"{svg[:start]}{rules}{svg[start:]}".encode()).decode()
+    source = f"data:image/svg+xml;base64,{encoded}"
+    return f'<img alt="{html.escape(alt)}" src="{source}" style="color-scheme:light">'

@@ -56,6 +56,9 @@ from xenexplore.steps import (
 __all__ = ["trace_view_json"]
 
 _Item = TypeVar("_Item", bound=Hashable)
+#: Of a step's words, how many are always told; and what the others are where they are not.
+_TOLD = 2
+_UNTOLD = ("", "", (), "plain")
 _COUNTERS = {name: place for place, (name, _) in enumerate(COUNTED)}
 
 
@@ -145,14 +148,17 @@ class _View:
         }
 
     def _line(self, index: int) -> int:
-        """What a line of time calls a step, and the steps inside it."""
+        """Label of a step on a line of time, and the steps inside it."""
         step = self.tree.steps[index].step
         inside = bracket_label(step) if self.tree.children(index) else ""
         return self.lines((short_label(step), inside))
 
     def _words(self, step: Step, words: StepLabel) -> int:
         label = " ".join(words.label.replace("[ ", "[").replace("[ ", "[").split())
-        return self.words((label, *row_columns(step, words), words.more, words.tone))
+        found: tuple[object, ...] = (label, *row_columns(step, words), words.more, words.tone)
+        while len(found) > _TOLD and found[-1] == _UNTOLD[len(found) - 1 - _TOLD]:
+            found = found[:-1]  # the page knows what is not said
+        return self.words(found)
 
     def _rows(self, unit: int) -> list[tuple[int, int, int, int]]:
         return [
@@ -215,7 +221,7 @@ class _View:
             yield notes
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
-        """What each step adds to the counts; what is done once counts past the last counter."""
+        """Counts that each step adds; what is done once counts past the last counter."""
         once = set_up_steps(self.trace, self.tree)
         walked: set[int] = set()
         for node in self.tree.steps:

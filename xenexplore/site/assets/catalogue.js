@@ -11,7 +11,8 @@ const rows = [...document.querySelectorAll(".listed tbody tr")].map((row) => ({
   text: row.textContent.toLowerCase().replaceAll(/[._]/g, " ") + row.textContent.toLowerCase(),
 }));
 const versions = [...document.querySelectorAll("div[data-xen]")];
-const own = [...document.querySelectorAll('main a[href$=".html"], main a[href*=".html#"]')].filter((link) => new URL(link.href).origin === location.origin);
+const links = [...document.querySelectorAll('main a[href$=".html"], main a[href*=".html#"]')];
+const own = links.filter((link) => new URL(link.href).origin === location.origin);
 
 const release = () => chooser?.value ?? "";
 function filter() {

@@ -5,7 +5,8 @@ const LIMIT = 4 << 20; // most bytes of a scenario's text
 
 export class Damaged extends Error {
   constructor(place, expected, got) {
-    super(`link${place ? `: ${place}` : ""}: expected ${expected}, got ${got}; a mail reader may have cut it: copy it again, whole`);
+    const at = `link${place ? `: ${place}` : ""}`;
+    super(`${at}: expected ${expected}, got ${got}; a mail reader may have cut it: copy it again, whole`);
   }
 }
 
@@ -37,10 +38,13 @@ async function packed(text) {
 
 async function unpacked(letters) {
   const expected = "a scenario, packed";
-  if (!/^[A-Za-z0-9_-]+$/.test(letters)) throw new Damaged("z", expected, letters ? "characters that do not belong there" : "nothing");
+  if (!/^[A-Za-z0-9_-]+$/.test(letters)) {
+    throw new Damaged("z", expected, letters ? "characters that do not belong there" : "nothing");
+  }
   let text;
   try {
-    const bytes = Uint8Array.from(atob(letters.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+    const plain = atob(letters.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
     text = await inflated(bytes, LIMIT);
   } catch (error) {
     if (error instanceof Damaged) throw error;
@@ -72,8 +76,12 @@ export async function decodeLink(link) {
     if (key in given) throw new Damaged(key, "each key once", "two of them");
     if (KEYS.includes(key)) given[key] = at < 0 ? "" : part.slice(at + 1);
   }
-  if ("s" in given === "z" in given) throw new Damaged("", "s=NAME or z=TEXT after the #", "s" in given ? "both" : "neither");
-  if ("step" in given && !/^([0-9]{1,9}|end)$/.test(given.step)) throw new Damaged("step", "a number from 0, or end", `'${given.step}'`);
+  if ("s" in given === "z" in given) {
+    throw new Damaged("", "s=NAME or z=TEXT after the #", "s" in given ? "both" : "neither");
+  }
+  if ("step" in given && !/^([0-9]{1,9}|end)$/.test(given.step)) {
+    throw new Damaged("step", "a number from 0, or end", `'${given.step}'`);
+  }
   const words = (key) => {
     let found;
     try {

@@ -19,8 +19,8 @@ export async function load(name) {
   return kept.get(name);
 }
 
-// As site/pool.py takes texts apart.
-export const textOf = (lines, numbers) => numbers.map((at) => lines[at]).join("\n");
-
 // As comparison_json() of xenexplore/render/web/page.py joins them.
-export const joinedRuns = (head, traces) => `${head},\n"traces":[\n${traces.map((trace) => trace.trimEnd()).join(",\n")}\n]}\n`;
+export function joinedRuns(head, traces) {
+  const ended = traces.map((trace) => trace.trimEnd());
+  return `${head},\n"traces":[\n${ended.join(",\n")}\n]}\n`;
+}

@@ -3,12 +3,14 @@
 import { mount } from "./stepper.js";
 import { Damaged, decodeLink, encodeLink } from "./links.js";
 import { moreOf, oneFile, pngOf } from "./share.js";
-import { joinedRuns, load, textOf } from "./runs.js";
+import { joinedRuns, load } from "./runs.js";
+import { textOf } from "./texts.js";
 
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
 const { scenario: chooser, option: optionChooser } = form.elements;
-const said = find("said"), place = find("view"), source = find("source"), wrong = find("wrong"), design = find("design");
+const said = find("said"), place = find("view"), source = find("source");
+const wrong = find("wrong"), design = find("design");
 const LIVE = place.dataset.live === "yes";
 const VERDICTS = { right: "right", wrong: "wrong bytes", error: "error", refused: "refused" };
 
@@ -23,12 +25,12 @@ async function fromSite(name, label) {
   const labels = index.options.map((one) => one.label);
   const result = { source: index.text, labels };
   if (!label) {
-    const traces = index.options.map((one) => textOf(index.lines, one.lines));
+    const traces = index.options.map((one) => textOf(index, one.run));
     return { ...result, text: joinedRuns(index.head, traces), opens: -1, more: () => moreOf(name, "") };
   }
   const one = index.options.find((option) => option.label === label);
   if (!one) throw new Error(`${name} has no design '${label}': it has ${labels.join(", ")}`);
-  return { ...result, text: textOf(index.lines, one.lines), opens: one.opens, more: () => moreOf(name, label) };
+  return { ...result, text: textOf(index, one.run), opens: one.opens, more: () => moreOf(name, label) };
 }
 
 // ---- showing
@@ -47,7 +49,9 @@ async function show(wanted) {
   const mine = (turn += 1);
   let made;
   try {
-    made = wanted.text ? await (await live()).made(wanted.text, wanted.option, design?.value ?? "") : await fromSite(wanted.scenario, wanted.option);
+    made = wanted.text
+      ? await (await live()).made(wanted.text, wanted.option, design?.value ?? "")
+      : await fromSite(wanted.scenario, wanted.option);
   } catch (error) {
     if (mine === turn) failed(error, wanted);
     return false;
@@ -166,7 +170,9 @@ async function mailText() {
   const lines = [...wrapped(data.scenario.title)];
   const command = ["xenexplore", data.traces ? "compare" : "run", link.text ? "FILE" : link.scenario];
   if (data.traces) {
-    for (const { option, outcome } of data.options) lines.push(...wrapped(`${option.ident} ${option.label}: ${VERDICTS[outcome.status]}`, "  "));
+    for (const { option, outcome } of data.options) {
+      lines.push(...wrapped(`${option.ident} ${option.label}: ${VERDICTS[outcome.status]}`, "  "));
+    }
   } else {
     const at = Number.isFinite(whole().step) && whole().step >= 0 ? whole().step : data.steps.length - 1;
     const step = data.steps[Math.min(at, data.steps.length - 1)];
@@ -178,7 +184,8 @@ async function mailText() {
   return [...lines, "", await address(), command.join(" "), ""].join("\n");
 }
 async function save() {
-  const name = `${shown.data.scenario.name}${shown.data.traces ? "" : `-${shown.data.option.label.replaceAll(/[^a-z0-9]+/gi, "-")}`}.html`;
+  const { scenario, traces, option } = shown.data;
+  const name = `${scenario.name}${traces ? "" : `-${option.label.replaceAll(/[^a-z0-9]+/gi, "-")}`}.html`;
   const made = URL.createObjectURL(new Blob([await oneFile(shown)], { type: "text/html" }));
   Object.assign(document.createElement("a"), { href: made, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(made), 1000);
@@ -193,7 +200,8 @@ async function picture() {
     const svg = await (await live()).svg(shown.source, data.option.label, at, link.text ? design?.value ?? "" : "");
     return { svg, what: `Picture of step ${at}` };
   }
-  return { svg: (await shown.more()).svg, what: data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}` };
+  const what = data.traces ? "Picture of all designs" : `Picture of step ${shown.opens}`;
+  return { svg: (await shown.more()).svg, what };
 }
 async function copySvg() {
   const { svg, what } = await picture();
@@ -217,7 +225,12 @@ async function copyPng() {
 // ---- editing
 let engine = null;
 async function live() {
-  if (!LIVE) throw new Error("The link carries its own scenario, which is shown here; this site was made without the part that runs it. Save the text as a file, and: xenexplore run FILE");
+  if (!LIVE) {
+    throw new Error(
+      "The link carries its own scenario, which is shown here; this site was made without the part " +
+        "that runs it. Save the text as a file, and: xenexplore run FILE",
+    );
+  }
   if (!engine) engine = await import("./live.js");
   return engine.start(tell);
 }

@@ -71,7 +71,7 @@ def _opening() -> list[str]:
 
 
 def _held_to(of: Sequence[str], limits: str, command: str, refuted: str) -> list[str]:
-    """What stands under a claim."""
+    """Lines under a claim."""
     return [
         *paragraph(f"Recordings: {', '.join(dict.fromkeys(of))}.", 3, 2),
         *paragraph(f"Limits: {limits}", 3, 2),

@@ -5,8 +5,8 @@ import type { Trace } from "./trace.js";
 
 
 
-/** What a step is called: label, three columns, lines below, tone. */
-export type StepWords = [label: string, main: string, side: string, aside: string, more: string[], tone: string];
+/** What a step is called: label, three columns, lines below, tone ("plain"); from the third on, what is told. */
+export type StepWords = [label: string, main: string, side?: string, aside?: string, more?: string[], tone?: string];
 
 /** Of a drawn path: nodes (role, column, row, reached, told), edges, fields of the address. */
 export type Shape = [

@@ -6,7 +6,7 @@ export const clip = (text, most) => (text.length > most ? `${text.slice(0, most 
 
 export class Words {
   /** @param {import("./types.js").StepWords} words */
-  constructor([label, main, side, aside, more, tone]) {
+  constructor([label, main, side = "", aside = "", more = [], tone = "plain"]) {
     this.label = esc(label);
     this.texts = { main, side, aside, more };
     this.tone = tone;

@@ -28,7 +28,8 @@
   };
 
   const workbench = async (app) => {
-    const panel = await app.commands.execute("notebook:create-new", { kernelName: app.serviceManager.kernelspecs.specs.default });
+    const kernelName = app.serviceManager.kernelspecs.specs.default;
+    const panel = await app.commands.execute("notebook:create-new", { kernelName });
     await panel.context.ready;
     await panel.sessionContext.ready;
     panel.content.activeCell.model.sharedModel.setSource(WORKBENCH);
@@ -54,12 +55,13 @@
     return null;
   };
 
-  // The saved output that a node stands for, and what drew it; null where no picture was saved with it.
+  // The saved output that a node stands for, and what drew it; null where no picture is saved with it.
   const outputOf = (panel, node) => {
     const cell = panel.content.widgets.find((one) => one.outputArea && one.node.contains(node));
     const at = cell ? cell.outputArea.widgets.findIndex((one) => one.node.contains(node)) : -1;
     const model = at < 0 ? null : cell.outputArea.model.get(at);
-    const pictured = /^<img alt="[^"]*" src="data:image\/svg/.test(String(model?.data["text/html"] ?? ""));
+    const html = String(model?.data["text/html"] ?? "");
+    const pictured = /^<img alt="[^"]*" src="data:image\/svg/.test(html);
     return pictured ? { model, renderer: drawer(cell.outputArea.widgets[at], node) } : null;
   };
 
@@ -84,29 +86,78 @@
       if (lost()) await renderer.renderModel(model);
       if (!lost()) return;
     }
+    await instead(panel, node, LOST);
+  };
+
+  // The saved picture in place of a message, if that still stands there.
+  const instead = async (panel, node, message) => {
+    const { model, renderer } = outputOf(panel, node) ?? {};
+    if (!renderer?.addWidget) return;
     const still = panel.content.rendermime.createRenderer("text/html");
     await still.renderModel(model);
-    if (!lost()) return;
+    if (renderer.isDisposed || node.textContent !== message) return;
     node.textContent = "";
     renderer.addWidget(still);
   };
 
+  // A saved picture has the colours that the page asks for, and JupyterLab's themes ask for none.
+  const PICTURE = '.jp-OutputArea-output img[src^="data:image/svg+xml"]';
+  const inTheme = () => {
+    const style = document.createElement("style");
+    const rule = (scheme) =>
+      `[data-jp-theme-light="${scheme === "light"}"] ${PICTURE} { color-scheme: ${scheme} !important; }`;
+    style.textContent = rule("light") + rule("dark");
+    document.head.append(style);
+  };
+
+  // In a notebook that is opened without a kernel ipywidgets waits for one for ever, and takes none that
+  // comes later (its jupyterlab-manager 5.0 asks once, and fails).
+  const WAITING = "Loading widget...";
+  const MANAGER = "@jupyter-widgets/jupyterlab-manager";
+
+  const withoutKernel = async (panel) => {
+    const { sessionContext } = panel;
+    await sessionContext.ready;
+    const none = () => !panel.isDisposed && !sessionContext.session?.kernel;
+    if (!none()) return;
+    const show = () => {
+      for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output")) {
+        if (!node.childElementCount && node.textContent === WAITING) void instead(panel, node, WAITING);
+      }
+    };
+    const end = whenChanged(panel, show);
+    sessionContext.kernelChanged.connect(async function begun() {
+      if (none()) return;
+      sessionContext.kernelChanged.disconnect(begun);
+      end();
+      (await shared(MANAGER))?.registerWidgetManager(panel.context, panel.content.rendermime, []);
+    });
+  };
+
+  // Look now and whenever something is added to a notebook; what is returned ends it.
+  const whenChanged = (panel, look) => {
+    const observer = new MutationObserver(look);
+    observer.observe(panel.content.node, { childList: true, subtree: true });
+    const end = () => observer.disconnect();
+    panel.disposed.connect(end);
+    look();
+    return end;
+  };
+
   const watch = (panel) => {
     const tried = new WeakSet();
-    const look = () => {
+    whenChanged(panel, () => {
       for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
         if (tried.has(node) || node.textContent !== LOST) continue;
         tried.add(node);
         void mend(panel, node);
       }
-    };
-    const observer = new MutationObserver(look);
-    observer.observe(panel.content.node, { childList: true, subtree: true });
-    panel.disposed.connect(() => observer.disconnect());
-    look();
+    });
+    void withoutKernel(panel);
   };
 
   const activate = (app, tracker, palette, launcher) => {
+    inTheme();
     tracker.forEach(watch);
     tracker.widgetAdded.connect((_, panel) => watch(panel));
     const open = `${NAME}:view-in-tab`, begin = `${NAME}:workbench`;
