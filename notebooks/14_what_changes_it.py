@@ -199,7 +199,9 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 #
 # ## What would change this conclusion
 #
-# * **A kernel without `CONFIG_VMAP_STACK`**: its stacks are in the directmap. None was recorded: of Debian's kernels only 686-pae lacks it, and
-#   that made no hypercall as a PVH guest.
+# * **A kernel without `CONFIG_VMAP_STACK`**: its stacks are in the directmap. None was recorded: all of Debian's amd64 kernels have it; 686-pae lacks
+#   it, and made no hypercall as a PVH guest. A kernel that you built is one command: `xenexplore record pvh --kernel bzImage`.
 # * Hardware: instructions are not time.
-# * An HVM guest with firmware, a BSD, a long run of several vCPUs: not recorded.
+# * A long run of several vCPUs: `pvh-smp` ends in soft lockups; `--slow-clock` is made against them, and no longer run was recorded with it yet.
+# * An HVM guest with firmware: it takes a device model, which the recorder's dom0, an initial RAM disk, lacks.
+# * A BSD: Debian's archive has no kernel of one, and the recorder takes its parts from there.
