@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from xenexplore.guest.domain import Domain
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.calls import GuestCall
 from xenexplore.hypervisor.design import Design
@@ -33,7 +33,7 @@ class Where:
     shared: bool = True
     writable: bool = True
 
-    def put(self, domain: Domain, name: str, data: bytes) -> Buffer:
+    def put(self, domain: Domain, name: str, data: bytes) -> PlacedBuffer:
         size = max(len(data), 1)
         offset = self.offset
         process = "xl" if self.kind in ("user", "privcmd") else None

@@ -20,6 +20,7 @@ from xenexplore.recording.format.reader import read_recording
 
 Lines = list[bytes]
 Mutate = Callable[[Lines, random.Random], None]
+_LINES, _LEAST = 24, 4  # of a slice: lines, and hypercalls among them
 _COUNTS = ("i", "ix", "il", "ic", "iw", "ip", "im", "imd", "ld", "st", "ldx", "irq", "ctx")
 
 
@@ -105,8 +106,9 @@ MUTATIONS: Sequence[Mutate] = (
 def check(lines: Lines, mutate: Mutate, seed: int, path: Path) -> str:
     """Damage a recording of one CPU; what is wrong with the answer, or ``""``."""
     chance = random.Random(f"{mutate.__name__} {seed}")
-    start = chance.randrange(max(len(lines) - 60, 1))
-    damaged = list(lines[:1]) + _slice(lines, start)
+    damaged = list(lines[:1])
+    while sum(b'"k"' in line for line in damaged) < _LEAST:
+        damaged[1:] = _slice(lines, chance.randrange(max(len(lines) - _LINES, 1)))
     mutate(damaged, chance)
     path.write_bytes(b"\n".join(damaged) + (b"" if mutate is cut_line else b"\n"))
     try:
@@ -123,7 +125,7 @@ def check(lines: Lines, mutate: Mutate, seed: int, path: Path) -> str:
 
 def _slice(lines: Lines, start: int) -> Lines:
     """Some hypercalls from the middle, numbered from 0 again."""
-    wanted = list(lines[1 + start : 61 + start])
+    wanted = list(lines[1 + start : 1 + start + _LINES])
     while wanted and b'"k"' not in wanted[0]:
         del wanted[0]
     records = [json.loads(line) for line in wanted]

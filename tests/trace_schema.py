@@ -20,7 +20,7 @@ import xenexplore.steps as steps
 from xenexplore.addr import Range, Space
 from xenexplore.guest.kernel_names import kernel_names
 from xenexplore.guest.layout.regions import RegionKind
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.guest.vcpus import Process
 from xenexplore.hypervisor.outcome import Counts, Outcome
@@ -153,7 +153,7 @@ def _machine() -> dict[str, Any]:
         "regions": _list({**_OBJECT, "required": list(region), "properties": region}),
         "gpa_regions": _list({**_OBJECT, "required": list(gpa_region), "properties": gpa_region}),
         "p2m": _list(_record(P2mRun)),
-        "buffers": _list(_record(Buffer)),
+        "buffers": _list(_record(PlacedBuffer)),
         "placed": {"type": "integer"},
         "vcpus": _list(_record(VcpuView)),
         "processes": _list(_record(Process)),

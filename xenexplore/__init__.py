@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from xenexplore.analysis.findings import Findings as Findings
     from xenexplore.analysis.measures.cost import break_even as break_even
     from xenexplore.analysis.measures.cost import read_costs as read_costs
+    from xenexplore.analysis.measures.loop_costs import LoopCost as LoopCost
+    from xenexplore.analysis.measures.loop_costs import loop_costs as loop_costs
     from xenexplore.analysis.replay.replays import Replays as Replays
     from xenexplore.analysis.sweep import SweepTable as SweepTable
     from xenexplore.analysis.workload.find_workload import find_workload as read_workload
@@ -195,6 +197,7 @@ __all__ = [
     "ImageTarget",
     "InputError",
     "Located",
+    "LoopCost",
     "MachineError",
     "Mail",
     "Matching",
@@ -251,6 +254,7 @@ __all__ = [
     "figures",
     "hypercalls",
     "load",
+    "loop_costs",
     "map",
     "matrix",
     "offer",
@@ -315,6 +319,7 @@ _NAMES = {
     "ImageTarget": "paging.image_target:ImageTarget",
     "InputError": "errors:InputError",
     "Located": "hypervisor.calls:Located",
+    "LoopCost": "analysis.measures.loop_costs:LoopCost",
     "MachineError": "errors:MachineError",
     "Mail": "mail.mail:Mail",
     "Matching": "recording.matching.matching:Matching",
@@ -374,6 +379,7 @@ _NAMES = {
     "explain": "api.recordings:explain",
     "figures": "render.plots.figures:figures_of",
     "load": "mail.source:find_scenario",
+    "loop_costs": "analysis.measures.loop_costs:loop_costs",
     "map": "api.images:map_image",
     "matrix": "scenario.run.matrix:matrix",
     "offer": "options.registry:offer",

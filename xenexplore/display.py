@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Displays(Protocol):
-    """What the drawing module offers."""
+    """Interface of the drawing module."""
 
     def text_of(self, shown: object, **how: Any) -> str:
         """A value as 72-column text."""
@@ -32,7 +32,7 @@ class Displays(Protocol):
         """A value as an SVG document."""
 
     def mimebundle_of(self, shown: object) -> dict[str, str]:
-        """What a notebook keeps of a value, by media type."""
+        """Bundle that a notebook keeps of a value, by media type."""
 
 
 _module = ""
@@ -65,7 +65,7 @@ def mimebundle_of(shown: object) -> dict[str, str]:
 
 
 def pretty(shown: object, printer: Any) -> None:
-    """What IPython takes for a tuple's text in place of the bundle's: of a whole value its text.
+    """Text of a tuple for IPython, in place of the bundle's: of a whole value its text.
 
     Within a list or another tuple it is the value's one-line ``repr``.
     """
@@ -86,7 +86,7 @@ class Shown:
         return text_of(self, unicode=unicode)
 
     def _repr_mimebundle_(self, **_kwargs: object) -> dict[str, str]:
-        """What a notebook shows, and keeps where there is no kernel."""
+        """Bundle that a notebook shows, and keeps where there is no kernel."""
         return mimebundle_of(self)
 
     def __init_subclass__(cls) -> None:

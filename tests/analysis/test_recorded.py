@@ -21,7 +21,7 @@ from xenexplore.analysis.measures.register_coverage import fast_coverage
 from xenexplore.analysis.replay.design import DESIGNS, design
 from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.registrations import registrations
-from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict
 from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import NO_FRAME, Workload, read_workload
@@ -297,7 +297,7 @@ def test_a_sample_costs_what_the_machine_counts(name: str, domain: int, order: i
         at = np.searchsorted(load.inside(domain), rows)
         assert got.verdicts.walks[at].sum() == seen.walks
         assert got.verdicts.compares[at].sum() == seen.tlb_compares
-        hits = got.verdicts.verdict[at] == Verdict.HIT
+        hits = got.verdicts.verdict[at] == AccessVerdict.HIT
         assert hits.sum() == seen.tlb_hits
         leaf = PageSizes(p2m_order=order).pte_reads(load.regions)[load.accesses.region[rows]]
         reads = (got.verdicts.walks[at] * leaf).sum()
@@ -343,7 +343,7 @@ def test_every_design_is_replayed_and_adds_up() -> None:
     for got in replay_designs(load, DESIGNS):
         assert len(got.verdicts) == len(load.inside(got.domain))
         assert got.counts.exits == got.hypercalls - got.refused
-        refused = got.share(Verdict.REFUSED)
+        refused = got.share(AccessVerdict.REFUSED)
         assert got.counts.copies == round((1 - refused) * len(got.verdicts))
     today = replay(load, design("linear-walk"), 0).counts
     flat = replay(load, design("domain-mode"), 0).counts

@@ -18,7 +18,7 @@ from xenexplore.addr import Gva
 from xenexplore.analysis.replay.design import DESIGNS, replay_model
 from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.guest_work import columns_of
-from xenexplore.analysis.replay.replayed import Replayed, Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict, Replayed
 from xenexplore.analysis.workload.call_buffers import buffers_of
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.errors import MachineError, RecordingError
@@ -199,7 +199,7 @@ def test_an_encrypted_guests_calls_cost_what_the_machine_counts(what: Variant) -
             continue  # no such table, as for the guest that is not encrypted
         got = recorded.replay(what, encrypted=True)
         if ran.outcome.status == "error":
-            assert got.share(Verdict.FAIL) > 0
+            assert got.share(AccessVerdict.FAIL) > 0
             assert got.setup == ran.outcome.setup
             assert got.counts.walks == 0
             assert got.counts.bytes_from_guest == ran.outcome.calls.bytes_from_guest

@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import psutil
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 import xenexplore
 from xenexplore.cli.lab import update_copy
@@ -69,15 +69,24 @@ NOT_OURS = (
     "Cannot read properties of null (reading 'kernel')",
 )  # fmt: skip
 
+# Said by anywidget of a model whose module took over two seconds, as on a machine that is busy
+# with something else; xenexplore/widgets/late_module.js mends what comes of it.
+LATE = "[anywidget] Failed to initialize model."
+# To make every model such a one.
+ALL_LATE = """const plain = AbortSignal.timeout.bind(AbortSignal);
+AbortSignal.timeout = ms => plain(ms === 2000 ? 0 : ms);"""
+
 
 @dataclass
 class Lab:
-    """A running JupyterLab; ``folder`` is what it serves."""
+    """A running JupyterLab; ``folder`` is what it serves; models were ``late`` so many times."""
 
     folder: Path
     url: str
     process: subprocess.Popen[bytes]
+    theme: str
     complaints: list[str] = field(default_factory=list)
+    late: int = 0
 
     def kernels(self) -> list[dict[str, Any]]:
         request = f"{self.url}/api/kernels?token={TOKEN}"
@@ -94,17 +103,26 @@ class Lab:
         nbformat.write(made, self.folder / name)
         return name
 
-    def page(self, browser: Browser, *, width: int = 1200, height: int = 900) -> Page:
-        """The lab in a new window, with nothing open."""
+    def page(
+        self, browser: Browser, *, width: int = 1200, height: int = 900, script: str = ""
+    ) -> Page:
+        """The lab in a new window, with nothing open; the script runs before its own."""
         page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page.add_init_script(script or "0")
         page.on("console", self._heard)
-        page.on("pageerror", lambda error: self._complain(f"error: {error}"))
+        page.on("pageerror", self._failed)
         page.goto(f"{self.url}/lab?token={TOKEN}&reset")
         page.wait_for_function("window.jupyterapp !== undefined")
         page.evaluate("window.jupyterapp.restored")
         if page.locator(".jp-SideBar .lm-mod-current").count():
             page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
         return page
+
+    def _failed(self, error: Error) -> None:
+        if LATE in str(error):
+            self.late += 1
+        else:
+            self._complain(f"error: {error}")
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -167,7 +185,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp")
         [sys.executable, "-m", program, *arguments],
         env=os.environ | mine, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    lab = Lab(served, f"http://127.0.0.1:{port}", process)
+    lab = Lab(served, f"http://127.0.0.1:{port}", process, theme)
     try:
         _wait_until_it_answers(lab, folder / "server.log")
         yield lab

@@ -11,7 +11,7 @@ from xenexplore.hypercalls.language.parser import parse_plan
 from xenexplore.hypercalls.language.statements import ExitStatement, Let
 from xenexplore.hypercalls.outline.diff import Aspect, CatalogueDiff
 from xenexplore.hypercalls.plan.predict import FAULT, PlanCall, PlanChoice, PlanCopy, PlanOutcome
-from xenexplore.hypercalls.releases import DEFAULT, Span, release_of
+from xenexplore.hypercalls.releases import DEFAULT, Releases, release_of
 from xenexplore.hypercalls.structs import structs_for
 
 
@@ -49,7 +49,7 @@ def test_an_unknown_version_is_refused_with_the_known_ones(unknown: str) -> None
     ],
 )
 def test_spans(text: str, words: str, holds: tuple[str, ...]) -> None:
-    span = Span.parse(text)
+    span = Releases.parse(text)
     assert str(span) == words
     assert tuple(release for release in RELEASES if span.holds(release)) == holds
 
@@ -98,7 +98,7 @@ def test_nothing_of_the_default_release_is_of_another() -> None:
     for one in families():
         for entry in (one, *one.ops.values()):
             assert entry.xen == DEFAULT
-            assert Span(entry.since, entry.until).holds(DEFAULT)
+            assert Releases(entry.since, entry.until).holds(DEFAULT)
 
 
 def test_an_entry_of_another_release_says_which() -> None:

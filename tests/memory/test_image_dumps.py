@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from xenexplore.errors import ImageError
 from xenexplore.memory import image_xen
-from xenexplore.memory.image import Kind, Space, open_image
+from xenexplore.memory.image import ImageSpace, Kind, open_image
 from xenexplore.memory.image_contents import ZEROES, GuestOs, Segment, Skip
 from xenexplore.paging import Manner, Mode, walk
 from xenexplore.paging.access import READ
@@ -128,7 +128,7 @@ def test_a_pv_domain_is_addressed_by_machine_frames(tmp_path):
         control={0: 0x80050033, 1: 0xAA000, 3: 0xFF000, 4: 0x2660},
     )
     image = opened(tmp_path, data)
-    assert (image.kind, image.space, image.has_pfns) == (Kind.XEN, Space.MACHINE, True)
+    assert (image.kind, image.space, image.has_pfns) == (Kind.XEN, ImageSpace.MACHINE, True)
     assert target(image) == 0xF7010
     assert image.read(0xF7010, 4) == b"here"
     assert [image.pfn(mfn) for mfn in (0xF7, 0x100, 0x101, 0xF0, 0)] == [9, 0, None, None, None]

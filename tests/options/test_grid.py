@@ -16,7 +16,7 @@ from variants import shown, text_of
 from workloads import Made, workload_of
 
 from xenexplore.analysis.replay.engine import replay
-from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.calls import GuestCall
@@ -90,7 +90,7 @@ def test_every_cell_is_as_the_model_says_and_as_today(
     if said.refused:
         assert ran.outcome.status == "refused"
         return
-    if said.share(Verdict.FAIL):
+    if said.share(AccessVerdict.FAIL):
         assert ran.outcome.status == "error"
         return
     if "not contiguous" in hazards:

@@ -11,7 +11,7 @@ import pytest
 from xenexplore.cli.main import main
 from xenexplore.errors import MachineError
 from xenexplore.guest.image_machine import image_spec
-from xenexplore.memory.image import Space
+from xenexplore.memory.image import ImageSpace
 from xenexplore.paging.batch.table_arrays import read_tables
 from xenexplore.paging.batch.translate import NOWHERE, translate_batch
 from xenexplore.paging.image_state import rights_aside
@@ -24,7 +24,7 @@ PV = IMAGES / "xen-pv" / "ptpages.bin.zst"
 
 def test_the_frames_of_a_real_pv_guest_are_machine_frames(capsys):
     target = open_target(PV)
-    assert target.space is Space.MACHINE
+    assert target.space is ImageSpace.MACHINE
     assert hold_machine_frames(target.image, target.state)
     linear, place = next(one for one in answers() if one[1] is not None)
     assert main(["walk", str(PV), f"{linear:x}"]) == 0
@@ -36,7 +36,7 @@ def test_the_frames_of_a_real_pv_guest_are_machine_frames(capsys):
 
 @pytest.mark.parametrize("name", ["plain-96-kaslr", "plain-96-nokaslr", "plain-96-la57"])
 def test_no_other_real_guest_s_are(name):
-    assert open_target(IMAGES / name / "ptpages.bin.zst").space is Space.GUEST
+    assert open_target(IMAGES / name / "ptpages.bin.zst").space is ImageSpace.GUEST
 
 
 def answers() -> list[tuple[int, int | None]]:

@@ -48,5 +48,10 @@ def pvh_xen420():
 
 
 @pytest.fixture(scope="session")
+def runstate_loop():
+    return read_recording("runstate-loop")
+
+
+@pytest.fixture(scope="session")
 def kallsyms():
     return read_kallsyms(built_in_path("kallsyms.dom0"))

@@ -53,7 +53,7 @@ def sample(name: str) -> Any:
         "hypercalls.outline.diff:CatalogueDiff": lambda: xe.hypercalls.diff("4.17", "4.18"),
         "teaching.attempt:Exercise": lambda: xe.exercise("find-the-frame"),
         "teaching.attempt:ExerciseList": xe.exercises,
-        "teaching.attempt:Verdict": lambda: xe.exercise("find-the-frame").check(0),
+        "teaching.attempt:AnswerVerdict": lambda: xe.exercise("find-the-frame").check(0),
         "options.registry:OptionList": xe.designs,
         "paging.walk_record:Walk": lambda: xe.walk(KASLR, 0x1000),
         "paging.image_target:ImageTarget": lambda: xe.open_image(KASLR),

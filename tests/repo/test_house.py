@@ -113,6 +113,17 @@ def test_modules_are_documented_and_of_one_noun(path: Path) -> None:
     assert len(text.splitlines()) <= limit, f"{_name(path)} has grown: one noun a module"
 
 
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    """But for Xen: the hypervisor's model, and the object of that name at the prompt."""
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert twice.keys() == {"Xen"}, twice
+
+
 def test_nothing_else_lies_at_the_top() -> None:
     top = {name.split("/")[0] for name in source_files()}
     allowed = {"pyproject.toml", "xenexplore", "notebooks", "examples", "tests", "README.md"}
@@ -162,7 +173,7 @@ def test_ci_runs_the_readmes_own_commands() -> None:
     assert "readme_command.py test" in script
     assert command_of("lab").endswith(".venv/bin/xenexplore lab")
     assert command_of("test").endswith(".venv/bin/python -m pytest -n 2")
-    for what in ("lab", "test"):
+    for what in ("lab", "test", "record"):
         assert command_of(what).count("apt-get install -y --no-install-recommends") == 1
         done = subprocess.run(["sh", "-n", "-c", command_of(what)], check=False)
         assert done.returncode == 0

@@ -4,10 +4,10 @@ import json
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from packed_texts import unpacked
 
 from xenexplore.errors import InputError
 from xenexplore.options.registry import OPTIONS
@@ -120,21 +120,18 @@ def test_runs_are_those_of_the_model(site_folder: Path) -> None:
     comparison = compare(scenario)
     assert index["head"].encode() == comparison_head(comparison)
     assert index["text"] == builtin_text("wrong-vcpu")
-    traces = [_text(index, one["lines"]) for one in index["options"]]
+    texts = unpacked(index, [one["run"] for one in index["options"]])
+    traces = [text.encode() for text in texts]
     assert traces == [trace_view_json(trace) for trace in comparison.traces]
     # As view.js joins them.
     body = ",\n".join(trace.decode().rstrip() for trace in traces)
     joined = f'{index["head"]},\n"traces":[\n{body}\n]}}\n'
     assert joined.encode() == comparison_json(comparison)
     more = json.loads(data("wrong-vcpu/more.trace"))
-    assert _text(more, more["all"]["svg"]).decode() == comparison.svg()
-    texts = [_text(more, more["runs"][trace.option.label]["text"]) for trace in comparison.traces]
-    assert texts == [trace.text().encode() for trace in comparison.traces]
-
-
-def _text(record: dict[str, Any], numbers: list[int]) -> bytes:
-    """As view.js joins a text's lines."""
-    return "\n".join(record["lines"][at] for at in numbers).encode()
+    runs = [more["runs"][trace.option.label]["text"] for trace in comparison.traces]
+    picture, *texts = unpacked(more, [more["all"]["svg"], *runs])
+    assert picture == comparison.svg()
+    assert texts == [trace.text() for trace in comparison.traces]
 
 
 def test_a_scenario_of_ones_own_is_shown(site_folder: Path, pages: dict[str, Seen]) -> None:

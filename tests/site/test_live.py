@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from xenexplore.scenario.library.builtin import builtin_text, load_builtin
 from xenexplore.scenario.run.runner import compare, run
 from xenexplore.site import live
 from xenexplore.site.engine import engine_files, fetch_engine, package_files, packed_files
+from xenexplore.site.library import LEFT_OUT, smaller
 
 
 def test_what_the_page_asks_is_what_the_model_says() -> None:
@@ -100,3 +103,21 @@ def test_without_npm_it_is_said_and_left_out(
     with pytest.raises(pytest.fail.Exception, match="'engine': None"):
         main(["site", "-o", str(tmp_path / "site")])
     assert "THE SITE WILL NOT RUN EDITED SCENARIOS" in capsys.readouterr().err
+
+
+def test_the_standard_library_is_cut_and_holds_bytecode_of_what_is_always_loaded() -> None:
+    kept = {"re/__init__.py": b"1", "typing.py": b"2", "encodings/utf_16.py": b"3", "unit.py": b"4"}
+    away = {f"{name}.py": b"5" for name in LEFT_OUT} | {
+        "encodings/cp437.py": b"6",
+        "tty/a.py": b"7",
+    }
+    given = io.BytesIO()
+    with zipfile.ZipFile(given, "w") as archive:
+        for name, data in (kept | away).items():
+            archive.writestr(name, data)
+    made = smaller(given.getvalue(), {"typing.pyc": b"code", "pdb.pyc": b"code"})
+    assert made == smaller(given.getvalue(), {"typing.pyc": b"code", "pdb.pyc": b"code"})
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    del kept["typing.py"]
+    assert found == kept | {"typing.pyc": b"code"}

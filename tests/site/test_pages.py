@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packed_texts import unpacked
 
 import xenexplore as xe
 from xenexplore.hypercalls.outline.diff import diff
@@ -21,17 +22,13 @@ from xenexplore.site import api_pages
 from xenexplore.site.markdown import markdown_html
 from xenexplore.site.notebook_pages import notebooks
 from xenexplore.site.notebook_views import saved_view, view_record
-from xenexplore.site.pool import LinePool
+from xenexplore.site.pool import TextPool
 
 VIEW = r"xe\.(Stepper|ComparisonView)\(xe\.\w+\(xe\.load"
 
 
 def packed(site: Path, name: str) -> Any:
     return json.loads(zlib.decompress((site / "data" / name).read_bytes()))
-
-
-def joined(record: dict[str, Any], numbers: list[int]) -> str:
-    return "\n".join(record["lines"][at] for at in numbers)
 
 
 def outputs(path: Path) -> list[str]:
@@ -48,7 +45,7 @@ def test_the_views_of_a_notebook_are_the_models_runs(site_folder: Path) -> None:
     assert (stepper["of"], stepper["labels"]) == ("evtchn-send-from-stack", ["linear-walk"])
     assert stepper["step"] is not None
     shown = xe.compare(comparison["of"], comparison["labels"])
-    assert joined(record, comparison["head"]).encode() == comparison_head(shown)
+    assert unpacked(record, [comparison["head"]])[0].encode() == comparison_head(shown)
     labels = [
         one["label"] for one in packed(site_folder, f"{comparison['of']}/index.trace")["options"]
     ]
@@ -56,12 +53,12 @@ def test_the_views_of_a_notebook_are_the_models_runs(site_folder: Path) -> None:
         own = comparison["own"].get(trace.option.label)
         assert (own is None) == (trace.option.label in labels)
         if own:
-            assert joined(record, own["lines"]).encode() == trace_view_json(trace)
+            assert unpacked(record, [own["run"]])[0].encode() == trace_view_json(trace)
 
 
 def test_almost_every_view_of_the_notebooks_is_alive() -> None:
     """What needs a kernel, and a session's own run, stay pictures."""
-    known, pool, still = frozenset(builtin_names()), LinePool(), []
+    known, pool, still = frozenset(builtin_names()), TextPool(), []
     for path in notebooks():
         for html in outputs(path):
             view = saved_view(html)

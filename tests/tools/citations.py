@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from xenexplore.hypercalls.catalogue.at_release import at_release
 from xenexplore.hypercalls.catalogue.entries import numbers
-from xenexplore.hypercalls.releases import READ, RELEASES, Span
+from xenexplore.hypercalls.releases import READ, RELEASES, Releases
 
 ROOT = Path(__file__).resolve().parents[2] / "xenexplore"
 LIST = Path(__file__).resolve().parents[1] / "data" / "citations.txt"
@@ -78,7 +78,7 @@ def _of_calls(tree: ast.Module) -> set[Citation]:
 def _of_sources(value: object, release: str) -> set[Citation]:
     """The catalogue's ``sources = ["path: symbol, symbol"]`` of a release, at any depth."""
     cited: set[Citation] = set()
-    if isinstance(value, dict) and not Span.read(value, "", "").holds(release):
+    if isinstance(value, dict) and not Releases.read(value, "", "").holds(release):
         return cited
     if isinstance(value, dict):
         for key, item in value.items():
@@ -119,7 +119,7 @@ def read_list() -> set[Citation]:
         Citation(release, row[1], row[2])
         for row in rows
         for release in RELEASES
-        if (Span.parse(row[0]).holds(release) if ".." in row[0] else release == row[0])
+        if (Releases.parse(row[0]).holds(release) if ".." in row[0] else release == row[0])
     }
 
 

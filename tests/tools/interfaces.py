@@ -22,7 +22,7 @@ from pathlib import Path
 from generate_structs import ARCH_FLAGS, span, translation_unit
 from layout_probe import probe_of
 
-from xenexplore.hypercalls.releases import READ, RELEASES, Span
+from xenexplore.hypercalls.releases import READ, RELEASES, Releases
 from xenexplore.hypercalls.structs import ARCHES
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -118,11 +118,11 @@ def numbers_of(include: str) -> set[tuple[str, int, str]]:
 
 
 @cache
-def read_numbers() -> tuple[tuple[str, int, str, Span], ...]:
+def read_numbers() -> tuple[tuple[str, int, str, Releases], ...]:
     """The shipped list: name, number, where it is defined, for which releases."""
     lines = NUMBERS.read_text(encoding="ascii").splitlines()
     rows = (line.split() for line in lines if not line.startswith("#"))
-    return tuple((row[0], int(row[1]), row[2], Span.parse("".join(row[3:]))) for row in rows)
+    return tuple((row[0], int(row[1]), row[2], Releases.parse("".join(row[3:]))) for row in rows)
 
 
 def digest(lines: list[str]) -> str:

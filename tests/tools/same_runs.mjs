@@ -11,8 +11,8 @@ import { inflateSync } from "node:zlib";
 
 const site = resolve(process.argv[2]);
 const { loadPyodide } = await import(pathToFileURL(join(site, "engine/pyodide.mjs")).href);
-const unpackText = readFileSync(join(site, "assets/unpack.js"), "utf8");
-const { unpack } = await import(`data:text/javascript,${encodeURIComponent(unpackText)}`);
+const ours = (name) => import(`data:text/javascript,${encodeURIComponent(readFileSync(join(site, "assets", name), "utf8"))}`);
+const [{ unpack }, { textOf }] = await Promise.all([ours("unpack.js"), ours("texts.js")]);
 const python = await loadPyodide({ indexURL: join(site, "engine/"), packages: [] });
 unpack(python, new Uint8Array(inflateSync(readFileSync(join(site, "engine/xenexplore.trace")))), "/packed");
 python.runPython("import sys; sys.path.insert(0, '/packed')");
@@ -23,10 +23,10 @@ const names = process.argv.length > 3 ? process.argv.slice(3)
 let runs = 0, different = 0;
 for (const name of names) {
   const index = JSON.parse(inflateSync(readFileSync(join(site, "data", name, "index.trace"))));
-  for (const { label, lines } of index.options) {
+  for (const { label, run } of index.options) {
     const here = JSON.parse(model.made(index.text, label));
     runs += 1;
-    if (here.error !== undefined || hash(here.text) !== hash(lines.map((at) => index.lines[at]).join("\n"))) {
+    if (here.error !== undefined || hash(here.text) !== hash(textOf(index, run))) {
       different += 1;
       console.log(`${name} under ${label}: ${here.error ?? "another trace"}`);
     }

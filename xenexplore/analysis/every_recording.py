@@ -12,8 +12,9 @@ from xenexplore.recording.contents.library import Shipped, shipped
 
 __all__ = ["findings_of_all"]
 
-# Of the one boot that they are of, "pvh" and "pvh-net" hold all that these hold.
-_PARTS = ("pvh-callers", "pvh-boot")
+# Of the one boot that they are of, "pvh" and "pvh-net" hold all that the first two hold; the
+# third is a loop of one call, whose places and proportions say nothing of a guest's.
+_PARTS = ("pvh-callers", "pvh-boot", "runstate-loop")
 
 
 def findings_of_all(
@@ -22,7 +23,7 @@ def findings_of_all(
     shape: PageSizes | None = None,
     progress: Progress | None = None,
 ) -> list[tuple[Shipped, Findings]]:
-    """Every recording but those that are a part of another, under three designs.
+    """Every recording but those that are a part of another or a loop, under three designs.
 
     Args:
         costs: one table for all; default: each recording's own counts, or its release's.

@@ -11,7 +11,7 @@ import numpy as np
 from xenexplore.analysis.findings import DomainFindings, Findings
 from xenexplore.analysis.measures.cost import CostTable
 from xenexplore.analysis.measures.entries_needed import SHARES
-from xenexplore.analysis.replay.replayed import Replayed, Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict, Replayed
 from xenexplore.analysis.replay.sampled import METHOD, Stepped
 from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.registry import REGISTERS_ONLY
@@ -40,7 +40,7 @@ def plain(value: object) -> Json:
 
 
 def _whose(one: Replayed | Stepped, name: str) -> dict[str, Json]:
-    """Which design and domain, and what was refused."""
+    """The design, the domain, and what was refused."""
     return {
         "design": one.design.label,
         "option": one.design.use,
@@ -54,11 +54,13 @@ def _whose(one: Replayed | Stepped, name: str) -> dict[str, Json]:
 
 def replayed_json(one: Replayed, name: str, costs: CostTable | None = None) -> dict[str, Json]:
     """One design for one domain: verdicts counted, counts summed."""
-    verdicts = np.bincount(one.verdicts.verdict, minlength=len(Verdict))
+    verdicts = np.bincount(one.verdicts.verdict, minlength=len(AccessVerdict))
     record: dict[str, Json] = {
         **_whose(one, name),
         "accesses": {
-            verdict.name.lower(): int(verdicts[verdict]) for verdict in Verdict if verdicts[verdict]
+            verdict.name.lower(): int(verdicts[verdict])
+            for verdict in AccessVerdict
+            if verdicts[verdict]
         },
         "entries": one.entries,
         "setup": one.setup.as_json(),

@@ -67,7 +67,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """What came of a point: counts over all of the domain's recorded hypercalls."""
+    """Result at one point: counts over all of the domain's recorded hypercalls."""
 
     recording: str
     domain: int
@@ -85,7 +85,7 @@ class SweepRow:
 
     @property
     def point(self) -> Point:
-        """What it is the answer to."""
+        """The point that it is the result of."""
         return Point(*(getattr(self, item.name) for item in fields(Point)))
 
 

@@ -104,7 +104,7 @@ def update_copy(source: Path, target: Path) -> tuple[list[str], list[str]]:
 
 
 def _known(manifest: Path) -> dict[str, object]:
-    """What was written where; a damaged manifest only means that nothing counts as untouched."""
+    """The files written, by place; with a damaged manifest, nothing counts as untouched."""
     try:
         known = json.loads(manifest.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -124,7 +124,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _folder(given: Path | None) -> Path:
-    """Where the copy lies.
+    """Directory of the copy.
 
     Raises:
         InputError: there is no home directory to put it in.

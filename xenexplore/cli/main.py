@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _flush() -> int:
-    """What the command printed is out, or it is an error like any other."""
+    """Flush what the command printed; a failure is an error like any other."""
     sys.stdout.flush()
     return 0
 

@@ -97,7 +97,7 @@ def _shown(action: argparse.Action) -> str:
 
 
 def _value(action: argparse.Action) -> str:
-    """What stands for an argument's value; nothing if it takes none."""
+    """Placeholder of an argument's value; nothing if it takes none."""
     if action.nargs == 0:
         return ""
     if action.metavar is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from xenexplore.cli.documents import as_line
 from xenexplore.cli.image_options import add_image_arguments, error_json, target_of
 from xenexplore.cli.printing import print_text
-from xenexplore.memory.image import Space
+from xenexplore.memory.image import ImageSpace
 from xenexplore.paging.batch.address_space import AddressSpace, map_target
 from xenexplore.paging.batch.page_runs import PageRun
 from xenexplore.paging.image_target import MODE_NAMES
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _json(space: AddressSpace) -> Iterator[str]:
-    """Whose page tables they are; an object for each run; one for each thing that is missing."""
+    """Owner of the page tables; an object for each run; one for each thing that is missing."""
     target = space.target
     yield as_line("address-space", space_json(space))
     keys = space.keys_in_question()
@@ -70,7 +70,7 @@ def _json(space: AddressSpace) -> Iterator[str]:
 
 
 def space_json(space: AddressSpace) -> dict[str, object]:
-    """Whose page tables are listed, under which registers, and what of that is assumed."""
+    """Owner of the page tables, the registers, and what of them is assumed."""
     target, known = space.target, space.target.known
     return {
         "image": target.image.name,
@@ -84,7 +84,9 @@ def space_json(space: AddressSpace) -> dict[str, object]:
     }
 
 
-def run_json(one: PageRun, *, physical: bool, space: Space = Space.GUEST) -> dict[str, object]:
+def run_json(
+    one: PageRun, *, physical: bool, space: ImageSpace = ImageSpace.GUEST
+) -> dict[str, object]:
     """A run as JSON: addresses as hex strings, ``end`` exclusive."""
     record: dict[str, object] = {
         "start": f"{one.start:#x}",

@@ -11,10 +11,10 @@ from xenexplore.cli.printing import add_printing, print_record, print_text
 from xenexplore.errors import InputError
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.header import Artefact, GuestKind, read_header
-from xenexplore.recording.recorder import Options, Setup, record
+from xenexplore.recording.recorder import Options, RecorderSetup, record
 from xenexplore.recording.recorder.from_xentrace import from_xentrace
-from xenexplore.recording.recorder.machine import Ending, Progress
-from xenexplore.recording.recorder.options import BACKENDS, XEN_VERSIONS
+from xenexplore.recording.recorder.machine import BootEnding, Progress
+from xenexplore.recording.recorder.options import BACKENDS, SLOW, XEN_VERSIONS
 from xenexplore.recording.recorder.session import Recorded
 from xenexplore.recording.recorder.setup import default_folder
 from xenexplore.render.text.recorded.recorder import held_line, hook_list
@@ -92,6 +92,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", metavar="SCRIPT", type=Path, help="a shell script, run in dom0 at the end"
     )
     parser.add_argument(
+        "--loop", action="store_true",
+        help="dom0 is a small guest of ours, compiled here, that repeats one hypercall, "
+        "VCPUOP_get_runstate_info: what one call costs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--slow-clock", metavar="TIMES", type=int, default=SLOW,
+        help="Xen's and the guests' clock runs so many times slower than this machine's: more, "
+        f"against soft lockups on a busy machine or with several vCPUs (default: {SLOW})",
+    )  # fmt: skip
+    parser.add_argument(
         "--counts", choices=("instructions", "loads"), default="instructions",
         help="what to count; loads: also loads and stores (slower)",
     )  # fmt: skip
@@ -121,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
     own = args.xen not in XEN_VERSIONS
     xen = args.tools if own else args.xen
     if args.setup:
-        return _setup(Setup(args.folder, xen), dry=args.dry_run)
+        return _setup(RecorderSetup(args.folder, xen), dry=args.dry_run)
     if args.lookup:
-        return _lookup(Setup(args.folder, xen), args)
+        return _lookup(RecorderSetup(args.folder, xen), args)
     if args.kind is None or args.out is None:
         got = "no kind" if args.kind is None else "no -o FILE"
         expected = "record pvh|pv -o FILE, --setup, --lookup, --hooks or --from"
@@ -134,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         folder=args.folder,
         vcpus=args.vcpus,
-        domu_vcpus=args.domu_vcpus,
+        domu_vcpus=0 if args.loop else args.domu_vcpus,
         backends=_backends(args.backends),
         persistent_grants=not args.no_persistent_grants,
         xen=xen,
@@ -143,6 +153,8 @@ def run(args: argparse.Namespace) -> int:
         kernel=Path(args.kernel) if file else None,
         kernel_version="" if file else args.kernel or "",
         workload=args.workload,
+        loop=args.loop,
+        slow=args.slow_clock,
         loads=args.counts == "loads",
         verify=args.verify,
         keep=args.keep,
@@ -151,13 +163,16 @@ def run(args: argparse.Namespace) -> int:
     found = record(options, _progress(), tell)
     _tell_written(args.out, found.recording, found.unexplained)
     if Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts:
-        tell("the guest reported soft lockups: this machine was too slow or too busy")
+        busy = "this machine was too slow or too busy; try a larger --slow-clock"
+        tell(f"the guest reported soft lockups: {busy}")
     for cpu in found.held:
         tell(held_line(cpu))
+    if found.unheld:
+        tell(f"xenexplore: error: {found.unheld}")
     if args.json:
         print_record("recorded", _written(args.out, found))
-    ended = found.ending in (Ending.DONE, Ending.INTERRUPTED)
-    return 0 if ended and all(cpu.holds for cpu in found.held) else 1
+    ended = found.ending in (BootEnding.DONE, BootEnding.INTERRUPTED)
+    return 0 if ended and not found.unheld and all(cpu.holds for cpu in found.held) else 1
 
 
 def _is_file(kernel: str | None) -> bool:
@@ -218,7 +233,7 @@ def _backends(text: str) -> tuple[str, ...]:
     return names
 
 
-def _setup(setup: Setup, *, dry: bool) -> int:
+def _setup(setup: RecorderSetup, *, dry: bool) -> int:
     tell(f"in {setup.folder}:")
     for line in setup.plan():
         tell(f"  {line}")
@@ -228,7 +243,7 @@ def _setup(setup: Setup, *, dry: bool) -> int:
     return 0
 
 
-def _lookup(setup: Setup, args: argparse.Namespace) -> int:
+def _lookup(setup: RecorderSetup, args: argparse.Namespace) -> int:
     from xenexplore.recording.recorder.lookup import count_lookup
 
     found = count_lookup(setup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.memory.image import Space
+from xenexplore.memory.image import ImageSpace
 from xenexplore.paging.absent_entries import absent_entry
 from xenexplore.paging.access import WalkEnd
 from xenexplore.paging.image_state import LINUX_PKRU, depends_on_pkru
@@ -40,8 +40,8 @@ def walk_json(one: Walk, target: ImageTarget) -> dict[str, object]:
 
 
 def _place(one: Walk, target: ImageTarget) -> dict[str, object]:
-    """Where the address lies, under the name of its address space."""
-    if target.space is Space.GUEST:
+    """The address, under the name of its address space."""
+    if target.space is ImageSpace.GUEST:
         return {"gpa": None if one.gpa is None else one.gpa.hex()}
     if one.gpa_value is None:
         return {"maddr": None, "mfn": None}

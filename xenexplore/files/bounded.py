@@ -94,7 +94,7 @@ def shown_size(size: int) -> str:
 
 
 class Count:
-    """How much of a file's content has been read, held to the limit."""
+    """Amount of a file's content that has been read, held to the limit."""
 
     def __init__(
         self, source: object, limit: int, error: type[InputError], remedy: str = ""
@@ -150,7 +150,7 @@ def _unfolded(stream: IO[bytes], head: bytes, count: Count) -> Iterator[bytes]:
 
 
 def _announced_size(header: bytes) -> int:
-    """What a frame's header says of the content's size; 0 if it does not say."""
+    """Size of the content by a frame's header; 0 if it does not say."""
     import zstandard
 
     if header[:4] != _MAGIC:
@@ -319,7 +319,7 @@ def read_bytes(
 
 
 def shown_name(source: str | Path) -> str:
-    """What messages call a source: a path, or ``"-"`` by its full name."""
+    """Name of a source in messages: a path, or ``"-"`` by its full name."""
     return "standard input" if str(source) == "-" else str(source)
 
 

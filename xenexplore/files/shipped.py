@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def shipped(wheel: str, checkout: str, file: str = "") -> Path | None:
-    """Where something lies that both a wheel and a checkout have; None if it is missing.
+    """Place of something that both a wheel and a checkout have; None if it is missing.
 
     Args:
         wheel: its path in the package.

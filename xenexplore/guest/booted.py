@@ -141,7 +141,7 @@ class BootedGuest:
                     )
 
     def to_gfn(self, pfn: int) -> Gfn:
-        """What the guest's page tables hold for one of its frames."""
+        """Frame number that the guest's page tables hold for one of its frames."""
         return Gfn(pfn if self._pv is None else self._pv.to_mfn(pfn))
 
     def to_pfn(self, gfn: int) -> int | None:

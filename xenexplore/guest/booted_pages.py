@@ -9,7 +9,7 @@ from xenexplore.errors import MachineError
 from xenexplore.guest.booted_running import BootedRunning
 from xenexplore.guest.page_tables import MappingRights
 from xenexplore.guest.pages import Pages
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.placement.placement import (
     Placement,
     PlacementRequest,
@@ -44,7 +44,7 @@ class BootedPages:
 
     def place(
         self, request: PlacementRequest, frames: tuple[Gfn, ...] | None, *, writable: bool
-    ) -> Buffer:
+    ) -> PlacedBuffer:
         """Put a buffer where buffers of its kind live in this kernel, and map it.
 
         Raises:
@@ -68,8 +68,8 @@ class BootedPages:
 
     def _record(
         self, request: PlacementRequest, place: Placement, frames: tuple[Gfn, ...], writable: bool
-    ) -> Buffer:
-        return Buffer(
+    ) -> PlacedBuffer:
+        return PlacedBuffer(
             name=request.name,
             kind=request.kind,
             va=Gva(place.va),
@@ -83,7 +83,7 @@ class BootedPages:
             shared=not any(map(self._booted.memory.is_private, frames)),
         )
 
-    def remap(self, buffer: Buffer, frames: tuple[Gfn, ...] | None) -> Buffer:
+    def remap(self, buffer: PlacedBuffer, frames: tuple[Gfn, ...] | None) -> PlacedBuffer:
         """Map other frames at a buffer's address.
 
         Raises:
@@ -147,7 +147,7 @@ class BootedPages:
         )
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
         pfn = self._booted.to_pfn(gfn.value)
         va = None if pfn is None else self._booted.kernel.directmap_va(pfn)
         return None if va is None else Gva(va)

@@ -11,7 +11,7 @@ from xenexplore.errors import MachineError
 from xenexplore.guest.booted_pages import booted
 from xenexplore.guest.layout.regions import Region
 from xenexplore.guest.pages import Pages
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.placement.placement import PlacementRequest, validate_buffer
 from xenexplore.guest.running import Running
 from xenexplore.guest.spec import GuestSpec, no_such
@@ -64,7 +64,7 @@ class Domain:
         self.ram = self._running.ram
         self.kinds = self._running.kinds
         self.assumed = self._running.assumed
-        self._buffers: dict[str, Buffer] = {}
+        self._buffers: dict[str, PlacedBuffer] = {}
         self._retyped: set[int] = set()
 
     @property
@@ -141,7 +141,7 @@ class Domain:
     def truth(
         self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
     ) -> tuple[tuple[Gpa | None, int], ...]:
-        """Where the guest's own tables put ``length`` bytes at ``va``: what a caller *means*.
+        """Place of ``length`` bytes at ``va`` by the guest's own tables: what a caller *means*.
 
         No permission checks, tables read as plaintext (as the guest's CPU does),
         C-bit removed; one piece per page touched, None where nothing is mapped or the address is
@@ -180,7 +180,7 @@ class Domain:
         return frozenset(self._retyped)
 
     @property
-    def buffers(self) -> Mapping[str, Buffer]:
+    def buffers(self) -> Mapping[str, PlacedBuffer]:
         """Placed buffers by name, as they were last placed or remapped."""
         return MappingProxyType(self._buffers)
 
@@ -198,7 +198,7 @@ class Domain:
         frames: tuple[Gfn, ...] | None = None,
         shared: bool | None = None,
         writable: bool = True,
-    ) -> Buffer:
+    ) -> PlacedBuffer:
         """Place a buffer where this kernel has buffers of that kind, and map it.
 
         Args:
@@ -246,12 +246,12 @@ class Domain:
             self.write(buffer.va, contents, vcpu=vcpu, process=buffer.process)
         return buffer if writable else self.set_writable(name, False)
 
-    def _buffer(self, name: str) -> Buffer:
+    def _buffer(self, name: str) -> PlacedBuffer:
         if name not in self._buffers:
             raise no_such("buffer", name, self._buffers)
         return self._buffers[name]
 
-    def remap(self, name: str, *, frames: tuple[Gfn, ...] | None = None) -> Buffer:
+    def remap(self, name: str, *, frames: tuple[Gfn, ...] | None = None) -> PlacedBuffer:
         """Map other frames at a buffer's address, without notice.  Old frames keep their bytes.
 
         Raises:
@@ -267,7 +267,7 @@ class Domain:
         for page in buffer.pages:
             self._running.tables.unmap(self._running.root(None, buffer.process), page.value)
 
-    def set_writable(self, name: str, writable: bool) -> Buffer:
+    def set_writable(self, name: str, writable: bool) -> PlacedBuffer:
         """Map a buffer's pages read-only or writable."""
         buffer = self._buffer(name)
         root = self._running.root(None, buffer.process)
@@ -337,7 +337,7 @@ class Domain:
         self._pages.map_kernel(va, frames, writable=writable)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
         return self._pages.directmap_of(gfn)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:

@@ -15,7 +15,7 @@ from xenexplore.guest.layout.regions import Region, RegionKind
 from xenexplore.guest.physical import GpaRegion
 from xenexplore.guest.spec import DUMPED_KERNEL, GuestSpec, GuestType
 from xenexplore.guest.vcpus import Vcpu
-from xenexplore.memory.image import Image, Space
+from xenexplore.memory.image import Image, ImageSpace
 from xenexplore.paging import Mode
 from xenexplore.paging.image_state import ImageState, Told, image_state
 from xenexplore.paging.image_target import MODE_NAMES, ImageTarget, open_target
@@ -87,7 +87,7 @@ def image_spec(
         limit=keywords.get("limit"),
     )
     spec = GuestSpec(
-        type=kind or ("pv" if target.space is Space.MACHINE else "pvh"),
+        type=kind or ("pv" if target.space is ImageSpace.MACHINE else "pvh"),
         kernel=DUMPED_KERNEL,
         vcpus=vcpus or _alike(source, target),
         p2m_order=p2m_order,
@@ -98,7 +98,7 @@ def image_spec(
 
 
 def _alike(source: ImageSource, target: ImageTarget) -> int:
-    """How many vCPUs from the first on are in its paging mode."""
+    """Number of vCPUs from the first on that are in its paging mode."""
     count = max(len(target.image.vcpus) - source.first_vcpu, 1)
     states = vcpu_states(source, target, count)
     return sum(1 for _ in takewhile(lambda one: one.state.mode is target.state.mode, states))
@@ -161,7 +161,7 @@ def validate_guest(spec: GuestSpec, target: ImageTarget) -> None:
             f"{image.name} uses {MODE_NAMES[mode]}: 64-bit hypercalls are made with 4-level or "
             "5-level paging; mode says which, if the image is mistaken"
         )
-    machine = target.space is Space.MACHINE
+    machine = target.space is ImageSpace.MACHINE
     if machine == spec.has_p2m:
         tables = "machine frames, as a PV guest's" if machine else "guest frames"
         wanted = 'type = "pv"' if machine else 'type = "pvh" or "hvm"'
@@ -185,7 +185,7 @@ def frame_range(first: int, end: int) -> Range[Gpa]:
 
 
 def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[GpaRegion]:
-    """What the image holds, as regions; one over all where they are too many to list."""
+    """Contents of the image, as regions; one over all where they are too many to list."""
     what = "memory that the image holds"
     if len(runs) > _MOST_RUNS:
         pieces = sum(end - first for first, end in runs)

@@ -9,7 +9,7 @@ from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE, Gfn, Gva, Mfn
 from xenexplore.errors import MachineError, UnsaidError
 from xenexplore.guest.booted import FRAMELESS
 from xenexplore.guest.image_running import ImageRunning
-from xenexplore.guest.placement.buffers import KINDS, Buffer
+from xenexplore.guest.placement.buffers import KINDS, PlacedBuffer
 from xenexplore.guest.placement.placement import PlacementRequest, consecutive, touched
 from xenexplore.guest.spare_pages import SparePages
 from xenexplore.guest.spec import no_such
@@ -39,7 +39,7 @@ class ImagePages:
 
     def place(
         self, request: PlacementRequest, frames: tuple[Gfn, ...] | None, *, writable: bool
-    ) -> Buffer:
+    ) -> PlacedBuffer:
         """Give a name to memory of the image; without an address, to some of its spare memory.
 
         Pages need not be mapped: the record has the frames up to the first that is not.
@@ -73,7 +73,7 @@ class ImagePages:
 
     def _record(
         self, name: str, at: int, size: int, vcpu: int, owner: Process, *, writable: bool
-    ) -> Buffer:
+    ) -> PlacedBuffer:
         """A buffer's record as the tables are now."""
         root = owner.root.value
         pages = range(at & -PAGE_SIZE, at + size, PAGE_SIZE)
@@ -81,7 +81,7 @@ class ImagePages:
             lambda gfn: gfn is not None, (self._found.frame(root, page) for page in pages)
         )
         frames = tuple(Gfn(gfn) for gfn in found if gfn is not None)
-        return Buffer(
+        return PlacedBuffer(
             name=name,
             kind="fixed",
             va=Gva(at),
@@ -95,7 +95,7 @@ class ImagePages:
             shared=True,
         )
 
-    def remap(self, buffer: Buffer, frames: tuple[Gfn, ...] | None) -> Buffer:
+    def remap(self, buffer: PlacedBuffer, frames: tuple[Gfn, ...] | None) -> PlacedBuffer:
         """Map other frames at a buffer's address, in a copy of the tables.
 
         Raises:
@@ -143,7 +143,7 @@ class ImagePages:
         self.validate_kernel_pages(va, frames)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the directmap maps a frame, if the spec says where it is and the tables agree."""
+        """Address of a frame in the directmap, if the spec has one and the tables agree."""
         if self._running.directmap is None:
             return None
         at = self._running.directmap.start.value + (gfn.value << PAGE_SHIFT)

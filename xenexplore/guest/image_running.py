@@ -32,7 +32,7 @@ _PV_LIFTED = CR4_SMEP | CR4_SMAP | CR4_PKE
 
 
 class ImageRunning(Running):
-    """What an image says of its vCPUs, under the interface of a guest that was built.
+    """State of an image's vCPUs, under the interface of a guest that was built.
 
     Args:
         spec: with an ``image``.
@@ -106,7 +106,7 @@ class ImageRunning(Running):
         return self.directmap if word == "directmap" else None
 
     def lacks_region(self, word: str) -> str:
-        """Why there is no such linear region."""
+        """Reason why there is no such linear region."""
         if word == "directmap":
             return f"{self.name} does not say where its directmap is (directmap = ADDRESS)"
         return f"{self.name} does not say where its {word} is, so none is known"

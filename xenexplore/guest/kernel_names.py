@@ -12,7 +12,7 @@ __all__ = ["KernelFacts", "enter_kernel", "kernel_facts", "kernel_names"]
 
 @dataclass(frozen=True, slots=True)
 class KernelFacts:
-    """What a guest with this kernel may be.
+    """Properties that a guest with this kernel may have.
 
     Attributes:
         pv: it has a layout as a PV guest.
@@ -43,7 +43,7 @@ def enter_kernel(name: str, facts: KernelFacts) -> None:
 
 
 def kernel_facts(name: str) -> KernelFacts | None:
-    """What is known of a kernel; None: there is none of this name."""
+    """Facts about a kernel; None: there is none of this name."""
     return _KNOWN.get(name)
 
 

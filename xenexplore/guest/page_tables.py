@@ -37,7 +37,7 @@ _MIB2 = 1 << 21
 
 
 class MappingRights(NamedTuple):
-    """What a leaf says besides where its page is.
+    """Rights and attributes of a leaf.
 
     Attributes:
         writable: R/W.
@@ -57,7 +57,7 @@ class MappingRights(NamedTuple):
 
 
 class PageMappings(Protocol):
-    """What a running guest asks of its page tables, built or found; roots by address."""
+    """Interface of a running guest's page tables, built or found; roots by address."""
 
     def frame(self, root: int, va: int) -> int | None:
         """The frame that an address is mapped to, or None."""
@@ -324,7 +324,7 @@ class AddressSpaces:
         return value | (_GUEST_KERNEL if self._pv and not rights.user else 0)
 
     def _owner(self, root: int, va: int) -> int:
-        """Whose tables an address belongs to: the upper half is the kernel's."""
+        """Owner of an address's tables: the upper half is the kernel's."""
         return self.kernel if va >> 63 else root
 
     def _top_entry(self, va: int) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from xenexplore.addr import Gfn, Gva
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.placement.placement import PlacementRequest
 from xenexplore.memory import P2mType
 
@@ -20,11 +20,11 @@ class Pages(Protocol):
 
     def place(
         self, request: PlacementRequest, frames: tuple[Gfn, ...] | None, *, writable: bool
-    ) -> Buffer:
+    ) -> PlacedBuffer:
         """Find room for a buffer and map it; ``frames`` are the exact ones, if given."""
         ...
 
-    def remap(self, buffer: Buffer, frames: tuple[Gfn, ...] | None) -> Buffer:
+    def remap(self, buffer: PlacedBuffer, frames: tuple[Gfn, ...] | None) -> PlacedBuffer:
         """Map other frames at a buffer's address, free ones unless given."""
         ...
 
@@ -41,7 +41,7 @@ class Pages(Protocol):
         ...
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Where the kernel's directmap maps a frame, or None."""
+        """Address at which the kernel's directmap maps a frame, or None."""
         ...
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool) -> None:

@@ -68,7 +68,7 @@ class Running(ABC):
 
     @abstractmethod
     def lacks_region(self, word: str) -> str:
-        """Why there is no such linear region, for messages."""
+        """Reason why there is no such linear region, for messages."""
 
     @abstractmethod
     def paging_state(
@@ -123,7 +123,7 @@ class Running(ABC):
     def truth(
         self, va: Gva, length: int, *, vcpu: int | None = None, process: str | None = None
     ) -> tuple[tuple[Gpa | None, int], ...]:
-        """Where the guest's own tables put ``length`` bytes at ``va``: what a caller *means*.
+        """Place of ``length`` bytes at ``va`` by the guest's own tables: what a caller *means*.
 
         No permission checks, tables read as plaintext (as the guest's CPU does),
         C-bit removed; one piece per page touched, None where nothing is mapped or

@@ -13,7 +13,7 @@ from typing import Any
 
 from xenexplore.errors import InputError, ReleaseError
 
-__all__ = ["ALWAYS", "DEFAULT", "READ", "RELEASES", "Span", "release_of"]
+__all__ = ["ALWAYS", "DEFAULT", "READ", "RELEASES", "Releases", "release_of"]
 
 #: Release to the tag or commit of Xen's repository whose headers and handlers were read.
 READ = {
@@ -53,7 +53,7 @@ def release_of(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Releases:
     """The releases for which a fact holds.
 
     Attributes:
@@ -67,7 +67,7 @@ class Span:
     def holds(self, release: str) -> bool:
         """Whether it holds for a release.
 
-        >>> Span(since="4.18", until="4.20").holds("4.21")
+        >>> Releases(since="4.18", until="4.20").holds("4.21")
         False
         """
         at = RELEASES.index(release)
@@ -76,7 +76,7 @@ class Span:
         return first <= at <= last
 
     @classmethod
-    def read(cls, entry: dict[str, Any], source: str, place: str) -> Span:
+    def read(cls, entry: dict[str, Any], source: str, place: str) -> Releases:
         """The ``since`` and ``until`` of a table of the catalogue's data."""
         for key in ("since", "until"):
             if entry.get(key, DEFAULT) not in READ:
@@ -86,7 +86,7 @@ class Span:
         return cls(entry.get("since", ""), entry.get("until", ""))
 
     @classmethod
-    def parse(cls, text: str) -> Span:
+    def parse(cls, text: str) -> Releases:
         """The span that ``"4.18.."``, ``"..4.20"`` or ``"4.18..4.20"`` spells."""
         since, _, until = text.partition("..")
         return cls(since.removesuffix("."), until)
@@ -99,4 +99,4 @@ class Span:
 
 
 #: What every release has.
-ALWAYS = Span()
+ALWAYS = Releases()

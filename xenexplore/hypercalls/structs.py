@@ -3,7 +3,7 @@
 The tables in ``data/structs/<arch>/`` are generated from Xen's public headers
 (tests/tools/generate_structs.py) and read one header at a time, when a
 type of it is first asked for.  Structs, sizes and fields that only some releases have
-say which (:meth:`~xenexplore.hypercalls.releases.Span.parse`).  All sizes and offsets
+say which (:meth:`~xenexplore.hypercalls.releases.Releases.parse`).  All sizes and offsets
 are in bytes.
 """
 
@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any
 
 from xenexplore.errors import CatalogueError
-from xenexplore.hypercalls.releases import DEFAULT, Span
+from xenexplore.hypercalls.releases import DEFAULT, Releases
 
 __all__ = ["ARCHES", "Field", "HandleField", "StructLayout", "Structs", "structs_for"]
 
@@ -140,7 +140,7 @@ class Structs:
 
     def _has(self, span: str) -> bool:
         """Whether this release is in a span as the tables spell it."""
-        return not span or Span.parse(span).holds(self.xen)
+        return not span or Releases.parse(span).holds(self.xen)
 
     def _of(self, value: Any) -> Any:
         """A value of the tables, for this release where releases differ."""

@@ -271,7 +271,7 @@ def out_of_user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
 
 
 def _stored(xen: Xen, area: RegisteredArea, current: int) -> GuestCall | None:
-    """What a stored handle stands for, for the oracle; no call is running.
+    """Meaning of a stored handle, for the oracle; no call is running.
 
     None where the handle is the area's own linear address, or a physical one.
     """

@@ -24,7 +24,7 @@ CALL_FORMS = ("as-option", "linear")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What the guest means by a stretch of an encoded handle.  Known to the oracle, not to Xen.
+    """The guest's meaning of a stretch of an encoded handle.  Known to the oracle, not to Xen.
 
     Attributes:
         start: first value of the encoding (an address in whatever space it is in).

@@ -48,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedent:
-    """What does the like of an option already, in Xen or beside it.
+    """Existing interface that works like an option, in Xen or beside it.
 
     Attributes:
         what: what it is, and by which rules.
@@ -124,7 +124,7 @@ class Design:
     tlb: RegisteredBuffers | None = None
 
     def __init_subclass__(cls) -> None:
-        """What the class does not say of itself is made from its name and its docstring."""
+        """Complete the class: what it does not declare comes from its name and docstring."""
         said = vars(cls)
         words = _WORDS.sub(" ", cls.__name__.strip("_").replace("_", " ")).split() or ["design"]
         told = inspect.cleandoc(said.get("__doc__") or "") or " ".join(words).capitalize()
@@ -174,10 +174,10 @@ class Design:
         return f"{self.name} does not say how a {kind.upper()} guest's handles are resolved"
 
     def setup(self, xen: Xen) -> None:
-        """What the guest does once, before the first call (registrations, a mode switch)."""
+        """Do what the guest does once, before the first call (registrations, a mode switch)."""
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:
-        """What the guest does before a call; returns the call as it is then made."""
+        """Do what the guest does before a call; return the call as it is then made."""
         return call
 
     def registers(self, call: GuestCall) -> tuple[int, ...]:
@@ -189,7 +189,7 @@ class Design:
         return call.number
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
-        """How Xen finds the memory behind a handle, piece by piece.
+        """Find the memory behind a handle, piece by piece, as Xen would.
 
         Pieces come in order, each within one 4 KiB page of guest-physical memory, and make
         up the access; or a Fault ends it, which has been recorded by the time it is yielded.
@@ -209,7 +209,7 @@ class Design:
         return None
 
     def inner(self, xen: Xen, call: GuestCall, op: int) -> tuple[int, int]:
-        """How a multicall's entry is dispatched.
+        """Dispatch a multicall's entry.
 
         Args:
             xen: the domain under this option.
@@ -232,7 +232,7 @@ class Design:
         return replace(call, number=number)
 
     def finish(self, xen: Xen, call: GuestCall) -> None:
-        """What the guest does after a call returned."""
+        """Do what the guest does after a call returned."""
 
     def switched(self, xen: Xen, vcpu: int) -> None:
         """A vCPU has loaded another CR3."""

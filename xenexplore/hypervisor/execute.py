@@ -160,7 +160,7 @@ def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] 
 
 
 def _answer(outcome: PlanOutcome) -> tuple[int, str]:
-    """What a handler returned, and what that number is."""
+    """The value that a handler returned, and its kind."""
     value = settle(outcome.value)
     if isinstance(value, int):
         return value, outcome.what

@@ -148,7 +148,7 @@ def _of_class(
 
 
 def _class_place(kind: type[Design]) -> tuple[str, int]:
-    """Where a class stands, as far as Python knows."""
+    """Place of a class, as far as Python knows."""
     try:
         _, line = inspect.getsourcelines(kind)
         return _source(inspect.getsourcefile(kind) or kind.__module__), line

@@ -26,7 +26,7 @@ _GUEST_WALK = xen("xen/arch/x86/mm/guest_walk.c", "guest_walk_tables")
 def meant(
     xen: Xen, call: GuestCall | None, access: HandleAccess, start: int, size: int
 ) -> tuple[tuple[Gpa | None, int], ...]:
-    """Where ``size`` bytes from encoded address ``start`` belong, piece by piece.
+    """Place where ``size`` bytes from encoded address ``start`` belong, piece by piece.
 
     An area registered by physical address means that address; an encoded
     handle means what the guest's preparation said; any other is a linear
@@ -44,7 +44,7 @@ def meant(
 def unchecked(
     xen: Xen, call: GuestCall | None, access: HandleAccess, start: int, size: int
 ) -> UncheckedAccess | None:
-    """What today's walk would have checked for this piece, had there been one.
+    """Checks of this piece that today's walk would have made.
 
     None where there is no linear address to compare with, or where today's
     walk could not read the tables at all (encrypted guests).

@@ -32,7 +32,7 @@ __all__ = ["GRAVEST", "Counts", "Outcome", "counts_of", "outcome_of", "step_stat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How often what happened; every field is a sum over steps."""
+    """Number of events of each kind; every field is a sum over steps."""
 
     exits: int = 0
     copies: int = 0
@@ -130,7 +130,7 @@ GRAVEST = (Status.REFUSED, Status.WRONG, Status.ERROR, Status.RIGHT)
 
 
 def step_status(step: Step) -> Status:
-    """What one step makes of the run that it is in; right, if it says nothing."""
+    """Status that one step gives the run that it is in; right, if it says nothing."""
     match step:
         case Refusal():
             return Status.REFUSED

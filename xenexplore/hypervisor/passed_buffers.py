@@ -140,7 +140,7 @@ def _joined(one: BufferUse, other: BufferUse) -> BufferUse:
 
 
 def _origin(call: GuestCall, step: PlanCopy, fields: dict[int, int]) -> int | Gva:
-    """Where the handle behind a copy is kept: a register's index, or the field's address.
+    """Origin of the handle behind a copy: a register's index, or the field's address.
 
     The nearest handle at or below the copy's address wins; on a tie, the register.
     """
@@ -191,7 +191,7 @@ def _handles_read(structs: Structs, step: PlanCopy, address: int, data: bytes) -
 
 
 def unmapped(domain: Domain, uses: tuple[BufferUse, ...], vcpu: int) -> str:
-    """Why the guest cannot touch its own buffers, or ``""``: some page is not mapped."""
+    """Reason why the guest cannot touch its own buffers, or ``""``: some page is not mapped."""
     for use in uses:
         for gpa, _ in domain.truth(use.va, use.size, vcpu=vcpu):
             if gpa is None:
@@ -200,7 +200,7 @@ def unmapped(domain: Domain, uses: tuple[BufferUse, ...], vcpu: int) -> str:
 
 
 def meaning_of(domain: Domain, use: BufferUse, start: int, vcpu: int) -> Meaning:
-    """What the guest means when it encodes a buffer as addresses from ``start``."""
+    """The guest's meaning when it encodes a buffer as addresses from ``start``."""
     return Meaning(
         start=start, size=use.size, va=use.va, pieces=domain.truth(use.va, use.size, vcpu=vcpu)
     )

@@ -28,7 +28,7 @@ _STEPS_A_PAGE = 1 << 10
 
 
 def located(xen: Xen, call: GuestCall | None, access: HandleAccess) -> Iterator[Located | Fault]:
-    """What ``locate()`` yields, each checked before anything is moved.
+    """Pieces that ``locate()`` yields, each checked before anything is moved.
 
     Raises:
         DesignError: a piece of another type or outside its page, more or fewer bytes than

@@ -140,7 +140,7 @@ _MAP_GLOBAL = xen("xen/arch/x86/domain_page.c", "map_domain_page_global")
 
 
 def ranges_of(xen: Xen, word: str, vcpu: int) -> tuple[TlbEntry, ...]:
-    """What a word registers, as contiguous pieces: a region, a stack, a buffer.
+    """Ranges that a word registers, as contiguous pieces: a region, a stack, a buffer.
 
     ``directmap``, ``kernel-image``, ``percpu``: the region; ``stack``: the
     kernel stack of the task that runs on the vCPU; ``buffer:NAME``: a placed
@@ -172,13 +172,13 @@ def ranges_of(xen: Xen, word: str, vcpu: int) -> tuple[TlbEntry, ...]:
 
 
 def registrable(buffers: Iterable[str]) -> tuple[str, ...]:
-    """What a scenario with these buffers can register."""
+    """Words that a scenario with these buffers can register."""
     words = (word for word in REGISTRABLE if word not in _RECORDED_ONLY)
     return (*words, *(f"buffer:{name}" for name in buffers))
 
 
 def lacking(xen: Xen, words: Iterable[str]) -> str:
-    """Why this guest cannot register one of these words, or ``""``: its kernel has none."""
+    """Reason why this guest cannot register one of these words, or ``""``: its kernel has none."""
     for word in words:
         region = xen.domain.linear_region(word) if word in _REGIONS else None
         if word in _REGIONS and (region is None or region.physical is None):

@@ -120,5 +120,5 @@ def vtlb_of(paging: str, vcpus: int) -> RememberedWalks | None:
 
 
 def _pfec(write: bool) -> int:
-    """What a copy asks: hvm_copy_{to,from}_guest_linear(), without the bit that both have."""
+    """PFEC bits that a copy gives hvm_copy_{to,from}_guest_linear(), without the common one."""
     return (WRITE if write else READ).pfec

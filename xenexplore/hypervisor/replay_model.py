@@ -49,7 +49,7 @@ _NO_PV = "PV guests: no option but today's interface"
 
 
 class Resolution(enum.Enum):
-    """How Xen finds the memory behind a handle."""
+    """Way in which Xen finds the memory behind a handle."""
 
     WALK = enum.auto()
     """It walks the guest's page tables for each page."""
@@ -128,7 +128,7 @@ class RecordedBuffers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparation:
-    """What the guest does for the buffers of its calls; one flag per buffer.
+    """Work of the guest for the buffers of its calls; one flag per buffer.
 
     Attributes:
         encoded: it translates the address and stores another handle.
@@ -146,7 +146,7 @@ class Preparation:
 
 
 class ReplayModel:
-    """How recorded accesses fare under one option with its parameters.
+    """Model of recorded accesses under one option with its parameters.
 
     A subclass must say how handles are resolved.  Everything else is by default what
     today's interface does: the guest prepares nothing and registers nothing.
@@ -174,11 +174,11 @@ class ReplayModel:
         self.option = option
 
     def refuses(self, guest: RecordedGuest) -> str:
-        """Why no call at all can be made, or ``""``."""
+        """Reason why no call at all can be made, or ``""``."""
         return _NO_PV if guest.pv and not self.carries_pv else ""
 
     def refuses_call(self, number: int, sub_op: int, *, user: bool) -> str:
-        """Why calls of one kind cannot be made, or ``""``.
+        """Reason why calls of one kind cannot be made, or ``""``.
 
         Args:
             number: the hypercall; -1: Xen entered no handler.
@@ -192,11 +192,11 @@ class ReplayModel:
         return "", False
 
     def prepares(self, buffers: RecordedBuffers) -> Preparation:
-        """What the guest does for the buffers of the calls that it makes."""
+        """Work of the guest for the buffers of the calls that it makes."""
         return Preparation()
 
     def resolves(self) -> Resolution:
-        """How Xen finds the memory behind a handle."""
+        """Way in which Xen finds the memory behind a handle."""
         raise NotImplementedError
 
     def linear(self, accesses: RecordedAccesses) -> Mask:
@@ -216,7 +216,7 @@ class ReplayModel:
         return None
 
     def registers(self) -> tuple[str, ...]:
-        """What is registered before the first call."""
+        """Ranges that are registered before the first call."""
         known = any(parameter.name == "register" for parameter in self.option.parameters)
         return self.option.texts("register") if known else ()
 

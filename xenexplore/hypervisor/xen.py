@@ -50,7 +50,7 @@ _SPOILT = {Stored.DAMAGED: Spoilt.GARBAGE, Stored.DISCARDED: Spoilt.DROPPED}
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What came of reading or writing one piece of a frame; ``spoilt`` as in a Move."""
+    """Result of reading or writing one piece of a frame; ``spoilt`` as in a Move."""
 
     mfn: Mfn | None
     data: bytes

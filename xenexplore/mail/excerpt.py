@@ -29,13 +29,13 @@ class Remark:
     text: str
 
     def as_json(self) -> dict[str, object]:
-        """Where it stands, and what it says."""
+        """Place and contents, for JSON."""
         return {"line": self.line, "below": self.below, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a scenario cannot be read; fields as those of a :class:`ScenarioError`."""
+    """Reason why a scenario cannot be read; fields as those of a :class:`ScenarioError`."""
 
     line: int
     expected: str
@@ -82,7 +82,7 @@ class Excerpt:
         return self.numbers[-1] if self.numbers else 1
 
     def scenario(self, source: str) -> Scenario:
-        """What it says.
+        """The scenario that it holds.
 
         Args:
             source: what the mail is called in messages.

@@ -178,7 +178,7 @@ class _Block:
         return True
 
     def _note(self, line: str) -> None:
-        """Which table and which keys there are."""
+        """Note a line's table, or its key."""
         table, key = TABLE.match(line), TOP_KEY.match(line)
         if table:
             self.table, self.named = table[1], set()
@@ -281,7 +281,7 @@ class _Block:
         return len(self.lines)
 
     def excerpt(self) -> Excerpt:
-        """What was read."""
+        """The text that was read."""
         while self.text and not self.text[-1].strip() and not self.state.in_prose:
             self.text.pop()
             self.numbers.pop()

@@ -41,12 +41,12 @@ class Posting:
 
     @property
     def comments(self) -> tuple[Remark, ...]:
-        """What the answering person put between its lines."""
+        """Comments of the answering person between its lines."""
         return self.excerpt.remarks
 
     @property
     def place(self) -> str:
-        """Where it stands: ``line 12, quoted twice``."""
+        """Place in the mail: ``line 12, quoted twice``."""
         depth = self.excerpt.depth
         times = ("", ", quoted", ", quoted twice")
         quoted = times[depth] if depth < len(times) else f", quoted {depth} times"
@@ -54,7 +54,7 @@ class Posting:
         return f"line {self.excerpt.line}{where}"
 
     def scenario(self) -> Scenario:
-        """What it says.
+        """The scenario that it holds.
 
         Raises:
             ScenarioError: it is malformed; names the line of the mail.
@@ -71,7 +71,7 @@ class Posting:
             return False
 
     def as_json(self) -> dict[str, object]:
-        """Where it stands, who sent it, its comments."""
+        """Place, sender and comments, for JSON."""
         return {
             "number": self.number,
             "name": self.name,
@@ -141,7 +141,7 @@ class Mail(Shown):
         )  # fmt: skip
 
     def scenario(self, which: int | str | None = None) -> Scenario:
-        """What one of its scenarios says; arguments and errors as for :meth:`posting`."""
+        """One of its scenarios; arguments and errors as for :meth:`posting`."""
         return self.posting(which).scenario()
 
     def _none(self) -> ScenarioError:

@@ -27,7 +27,7 @@ _CUT: Final = re.compile(
 
 
 def _marks(line: str) -> list[int]:
-    """Where each quote mark at the beginning of a line ends."""
+    """End of each quote mark at the beginning of a line."""
     ends: list[int] = []
     at = 0
     while (found := _MARK.match(line, at)) is not None:
@@ -37,7 +37,7 @@ def _marks(line: str) -> list[int]:
 
 
 def depth_of(line: str) -> int:
-    """How many times a line has been quoted.
+    """Depth at which a line is quoted.
 
     >>> depth_of("> > text"), depth_of(">>text"), depth_of("text > 3"), depth_of("|> x")
     (2, 2, 0, 2)

@@ -39,7 +39,7 @@ class ScenarioSource:
     folder: str = ""
 
     def scenario(self) -> Scenario:
-        """What it says.
+        """The scenario that it holds.
 
         Raises:
             ScenarioError: it is malformed.

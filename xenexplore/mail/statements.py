@@ -46,7 +46,7 @@ class Mangled(Exception):  # noqa: N818 - says what was found; where it was is t
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is open behind a line.
+    """Constructs that are open behind a line.
 
     Attributes:
         quote: the quotes of the string that is open, or ``""``.
@@ -141,7 +141,7 @@ def _inside(letter: str) -> str:
 
 
 def _straight(line: str, at: int) -> str:
-    """What stands in a pair of typographic quotes."""
+    """Text in a pair of typographic quotes, with straight ones."""
     found = _CLOSED.match(line, at)
     if found is None or not found[1]:
         raise Mangled(

@@ -66,7 +66,7 @@ class ThreadEntry:
         return not self.failed and all(claim.holds for claim in self.claims)
 
     def as_json(self) -> dict[str, object]:
-        """Who posted it, what it said and what comes out now."""
+        """Sender, claims, and the results of today, for JSON."""
         return {
             **self.posting.as_json(),
             "quoted_by": list(self.quoted_by),
@@ -86,7 +86,7 @@ class ThreadEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionDifference:
-    """What a later posting of a scenario changed.
+    """Changes that a later posting of a scenario made.
 
     Attributes:
         name: the scenario's.
@@ -131,7 +131,7 @@ class Thread(Shown):
 
 
 def thread_of(mail: Mail) -> Thread:
-    """What a thread says about scenarios, and whether it still is so.
+    """The scenarios of a thread, and whether what it says of them still holds.
 
     Args:
         mail: its messages.
@@ -171,7 +171,7 @@ def _entry(mail: Mail, posting: Posting) -> ThreadEntry:
 
 
 def _claims(mail: Mail, posting: Posting) -> list[Claim]:
-    """What its message says came out, where that can only be about this scenario."""
+    """Results that its message claims, where that can only be about this scenario."""
     others = {one.name for one in mail.postings if one.letter is posting.letter}
     depth = posting.excerpt.depth
     return [

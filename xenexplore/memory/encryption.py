@@ -32,7 +32,7 @@ _ROUNDS = 4  # four rounds of a keyed hash make a strong pseudo-random permutati
 
 
 class Technology(enum.Enum):
-    """How a guest's memory is protected from the hypervisor.
+    """Technology that protects a guest's memory from the hypervisor.
 
     ``SEV``: private pages are encrypted; the hypervisor reads ciphertext and
     its writes damage them.  ``SEV_SNP``: the same on reads; a write to a
@@ -65,7 +65,7 @@ class Cipher:
         return self._over(address, ciphertext, self._decrypt_block)
 
     def encrypted_zeroes(self, frame: int) -> bytes:
-        """What DRAM holds of a private frame that the guest has cleared."""
+        """Contents of DRAM for a private frame that the guest has cleared."""
         return self.encrypt(frame << PAGE_SHIFT, bytes(PAGE_SIZE))
 
     @staticmethod

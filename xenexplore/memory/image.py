@@ -22,10 +22,10 @@ from xenexplore.memory.image_contents import (
     ZEROES,
     Bytes,
     Clues,
+    ImageSpace,
     Kind,
     Segment,
     Skipped,
-    Space,
 )
 from xenexplore.memory.image_pages import read_registers
 from xenexplore.memory.image_reading import (
@@ -37,7 +37,7 @@ from xenexplore.memory.image_reading import (
 from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.image_source import load_bytes
 
-__all__ = ["Image", "Kind", "Registers", "Segment", "Space", "open_image"]
+__all__ = ["Image", "ImageSpace", "Kind", "Registers", "Segment", "open_image"]
 
 _PAGE_WORDS: Final = struct.Struct("<512Q")
 _MOST_DAMAGE: Final = 16
@@ -85,7 +85,7 @@ class Image:
         clues: Clues | None = None,
         gaps: tuple[ImageError, ...] = (),
         skipped: tuple[Skipped, ...] = (),
-        space: Space = Space.GUEST,
+        space: ImageSpace = ImageSpace.GUEST,
         pfns: Callable[[int], int | None] | None = None,
     ) -> None:
         self.name = name
@@ -107,7 +107,7 @@ class Image:
 
     @property
     def ram_bytes(self) -> int:
-        """How many bytes of memory the image holds."""
+        """Number of bytes of memory that the image holds."""
         return sum(segment.size for segment in self.segments)
 
     @property

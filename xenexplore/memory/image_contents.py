@@ -14,13 +14,13 @@ __all__ = [
     "ZEROES",
     "Bytes",
     "Clues",
-    "Contents",
     "GuestOs",
+    "ImageContents",
+    "ImageSpace",
     "Kind",
     "Segment",
     "Skip",
     "Skipped",
-    "Space",
 ]
 
 ZEROES: Final = -1
@@ -28,7 +28,7 @@ ZEROES: Final = -1
 
 
 class Bytes(Protocol):
-    """What segments point into: a mapped file, or one that is unpacked where it is read."""
+    """Bytes that segments point into: a mapped file, or one that is unpacked where it is read."""
 
     def __len__(self) -> int:
         """Bytes."""
@@ -40,7 +40,7 @@ class Bytes(Protocol):
 
 
 class Kind(enum.Enum):
-    """What sort of file an image is."""
+    """Kind of an image file."""
 
     ELF = "ELF core"
     XEN = "xl dump-core"
@@ -53,8 +53,8 @@ class Kind(enum.Enum):
     RAW = "raw memory"
 
 
-class Space(enum.Enum):
-    """Which address space an image's memory is in, and so what its page tables hold.
+class ImageSpace(enum.Enum):
+    """Address space of an image's memory, and so of its page-table entries.
 
     The value is the field's word for an address in it.
     """
@@ -64,7 +64,7 @@ class Space(enum.Enum):
 
 
 class GuestOs(enum.Enum):
-    """Whose conventions the software-defined bits of entries follow."""
+    """Operating system whose conventions the software-defined bits of entries follow."""
 
     LINUX = "linux"
     WINDOWS = "windows"
@@ -86,7 +86,7 @@ class Segment(NamedTuple):
 
 
 class Skip(enum.Enum):
-    """Why something in a file was passed over though nothing is wrong with it."""
+    """Reason why something in a file was passed over though nothing is wrong with it."""
 
     NO_ADDRESS = "no physical address (p_paddr -1)"
     EXCLUDED = "excluded when the dump was written"
@@ -109,7 +109,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clues:
-    """What a file says about its page tables outside of any vCPU's registers.
+    """Statements of a file about its page tables outside of any vCPU's registers.
 
     Attributes:
         source: the note or header that says so, by its own name.
@@ -127,7 +127,7 @@ class Clues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class ImageContents:
     """Everything that a reader found.
 
     Attributes:
@@ -150,5 +150,5 @@ class Contents:
     clues: Clues | None = None
     gaps: tuple[ImageError, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    space: Space = Space.GUEST
+    space: ImageSpace = ImageSpace.GUEST
     pfns: Callable[[int], int | None] | None = None

@@ -20,19 +20,19 @@ from xenexplore.errors import ImageError
 from xenexplore.memory.image_contents import (
     ZEROES,
     Bytes,
-    Contents,
+    ImageContents,
+    ImageSpace,
     Kind,
     Segment,
     Skip,
     Skipped,
-    Space,
 )
 from xenexplore.memory.image_elf import (
     EM_X86_64,
     PT_LOAD,
     PT_NOTE,
     ElfFile,
-    Note,
+    ElfNote,
     Program,
     cut_short,
     open_elf,
@@ -52,7 +52,7 @@ _XEN_CRASH_REGS: Final = 0x1000002  # XEN_ELFNOTE_CRASH_REGS, xen/include/public
 _VBCPU: Final = b"VBCPU"
 
 
-def read_core(source: object, data: Bytes) -> Contents:
+def read_core(source: object, data: Bytes) -> ImageContents:
     """Memory, vCPUs and clues of an ELF core.
 
     Args:
@@ -87,7 +87,7 @@ def read_core(source: object, data: Bytes) -> Contents:
     ]
     vcpus = _vcpus(source, elf, notes, gaps)
     of_xen = any(note.name == b"VMCOREINFO_XEN" for note in notes)
-    return Contents(
+    return ImageContents(
         kind=Kind.ELF,
         data=data,
         segments=segments,
@@ -95,7 +95,7 @@ def read_core(source: object, data: Bytes) -> Contents:
         clues=None if of_xen else clues_from_vmcoreinfo(notes, elf.programs),
         gaps=tuple(gaps),
         skipped=skipped,
-        space=Space.MACHINE if of_xen else Space.GUEST,
+        space=ImageSpace.MACHINE if of_xen else ImageSpace.GUEST,
     )
 
 
@@ -144,7 +144,7 @@ def _pieces(
 
 
 def _vcpus(
-    source: object, elf: ElfFile, notes: list[Note], gaps: list[ImageError]
+    source: object, elf: ElfFile, notes: list[ElfNote], gaps: list[ImageError]
 ) -> tuple[Registers, ...]:
     """A vCPU for each note that carries control registers; a damaged note is a gap."""
     found: list[Registers] = []

@@ -20,7 +20,7 @@ from xenexplore.memory.image_contents import Bytes, Segment
 __all__ = [
     "ELF_MAGIC",
     "ElfFile",
-    "Note",
+    "ElfNote",
     "Program",
     "Segment",
     "cut_short",
@@ -66,7 +66,7 @@ class Program(NamedTuple):
     memsz: int
 
 
-class Note(NamedTuple):
+class ElfNote(NamedTuple):
     """One note.
 
     Attributes:
@@ -177,7 +177,7 @@ def open_elf(source: object, data: Bytes, gaps: list[ImageError]) -> ElfFile:
 
 
 def _class(source: object, data: Bytes) -> _Layout:
-    """Which ELF class the file is of."""
+    """ELF class of the file."""
     ident = bytes(data[:16])
     if len(ident) < 16:
         raise cut_short(source, "ELF header", 0, 52, data)
@@ -245,7 +245,7 @@ def _named(
 
 def read_notes(
     source: object, data: Bytes, start: int, size: int, gaps: list[ImageError]
-) -> Iterator[Note]:
+) -> Iterator[ElfNote]:
     """Every whole note of a PT_NOTE segment or note section; damage is a gap."""
     if start + size > len(data):
         gaps.append(cut_short(source, "notes", start, size, data))
@@ -266,7 +266,7 @@ def read_notes(
                 )
             return
         name = bytes(data[at + 12 : at + 12 + namesz]).rstrip(b"\0")
-        yield Note(at, name, kind, bytes(data[desc_at : desc_at + descsz]))
+        yield ElfNote(at, name, kind, bytes(data[desc_at : desc_at + descsz]))
         at = desc_at + (descsz + 3 & ~3)
 
 

@@ -18,8 +18,16 @@ from typing import Final, NamedTuple
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
 from xenexplore.memory.bitmap import runs_of_bits
-from xenexplore.memory.image_contents import Bytes, Clues, Contents, Kind, Segment, Skip, Skipped
-from xenexplore.memory.image_elf import Note, cut_short, read_notes
+from xenexplore.memory.image_contents import (
+    Bytes,
+    Clues,
+    ImageContents,
+    Kind,
+    Segment,
+    Skip,
+    Skipped,
+)
+from xenexplore.memory.image_elf import ElfNote, cut_short, read_notes
 from xenexplore.memory.image_registers import Registers, registers_from_note
 from xenexplore.memory.image_vmcoreinfo import clues_from_text
 from xenexplore.memory.unpacking import unpack_lzo, unpack_snappy, unpack_zlib, unpack_zstd
@@ -45,7 +53,7 @@ _CACHED_PAGES: Final = 256
 
 
 class _Header(NamedTuple):
-    """What is needed of the header.
+    """The needed part of the header.
 
     Attributes:
         block: bytes of a block, and of a page.
@@ -62,7 +70,7 @@ class _Header(NamedTuple):
     wide: bool
 
 
-def read_kdump(source: object, data: Bytes) -> Contents:
+def read_kdump(source: object, data: Bytes) -> ImageContents:
     """Memory, notes and clues of a kdump-compressed dump.
 
     Raises:
@@ -100,7 +108,7 @@ def read_kdump(source: object, data: Bytes) -> Contents:
             else ImageError(source, "bitmaps", expected="pages in the dump", got="none")
         )
     left_out = int.from_bytes(memory, "little").bit_count() - pages.wanted if half else 0
-    return Contents(
+    return ImageContents(
         kind=Kind.KDUMP,
         data=pages,
         segments=segments,
@@ -152,7 +160,7 @@ def _sub_header(
     return clues, tuple(vcpus), fields[13] if fields[13] < 1 << 40 else 0
 
 
-def _qemu(source: object, note: Note, index: int, gaps: list[ImageError]) -> Iterator[Registers]:
+def _qemu(source: object, note: ElfNote, index: int, gaps: list[ImageError]) -> Iterator[Registers]:
     if note.name != b"QEMU":
         return
     place = f"QEMU note of vCPU {index} at {note.at:#x}"

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_contents import Bytes, Contents, Kind, Segment
+from xenexplore.memory.image_contents import Bytes, ImageContents, Kind, Segment
 from xenexplore.memory.image_elf import cut_short
 
 __all__ = ["AVML_MAGIC", "LIME_MAGIC", "read_avml", "read_lime"]
@@ -35,7 +35,7 @@ _MOST_IN_FRAME: Final = 1 << 16
 _CACHED_FRAMES: Final = 64
 
 
-def read_lime(source: object, data: Bytes) -> Contents:
+def read_lime(source: object, data: Bytes) -> ImageContents:
     """Memory of a LiME dump.
 
     Raises:
@@ -58,7 +58,7 @@ def read_lime(source: object, data: Bytes) -> Contents:
         at += size
     if not segments:
         raise gaps[0]
-    return Contents(kind=Kind.LIME, data=data, segments=tuple(segments), gaps=tuple(gaps))
+    return ImageContents(kind=Kind.LIME, data=data, segments=tuple(segments), gaps=tuple(gaps))
 
 
 def _range(
@@ -102,7 +102,7 @@ class _Frame(NamedTuple):
     compressed: bool
 
 
-def read_avml(source: object, data: Bytes) -> Contents:
+def read_avml(source: object, data: Bytes) -> ImageContents:
     """Memory of a compressed AVML dump; frames are unpacked where they are read.
 
     Raises:
@@ -130,7 +130,7 @@ def read_avml(source: object, data: Bytes) -> Contents:
     if not segments:
         raise gaps[0]
     unpacked = _Unpacked(data, frames, starts, done, unpack)
-    return Contents(kind=Kind.AVML, data=unpacked, segments=tuple(segments), gaps=tuple(gaps))
+    return ImageContents(kind=Kind.AVML, data=unpacked, segments=tuple(segments), gaps=tuple(gaps))
 
 
 def _snappy(source: object) -> Callable[[Any], Any]:

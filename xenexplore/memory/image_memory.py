@@ -51,7 +51,7 @@ class ImageRam(Ram):
         return True
 
     def _part(self, number: int) -> bytes | None:
-        """What the image holds of a frame that it does not hold whole."""
+        """Contents of a frame that the image does not hold whole."""
         low = number << PAGE_SHIFT
         parts = bytearray(PAGE_SIZE)
         found = False

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from xenexplore.addr import PAGE_MASK
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_contents import Bytes, Contents, Kind, Segment
+from xenexplore.memory.image_contents import Bytes, ImageContents, Kind, Segment
 from xenexplore.memory.image_core import read_core
 from xenexplore.memory.image_elf import ELF_MAGIC
 from xenexplore.memory.image_flattened import FLATTENED_MAGIC, unflatten
@@ -43,7 +43,7 @@ def check_start(file: Path, head: bytes) -> None:
     read_pages(file, whole)
 
 
-def read_contents(file: Path, data: Bytes) -> Contents:
+def read_contents(file: Path, data: Bytes) -> ImageContents:
     """By the first bytes, then by name or content."""
     start = bytes(data[:16])
     if start.startswith(FLATTENED_MAGIC):
@@ -58,7 +58,7 @@ def read_contents(file: Path, data: Bytes) -> Contents:
     if state is not None:
         return read_vmware(state, load_bytes(state))
     if file.name.startswith(PAGES_NAME) or looks_like_pages(data):
-        return Contents(kind=Kind.PAGES, data=data, segments=read_pages(file, data))
+        return ImageContents(kind=Kind.PAGES, data=data, segments=read_pages(file, data))
     raise _unknown(file, start)
 
 
@@ -77,11 +77,11 @@ def _unknown(file: Path, start: bytes) -> ImageError:
     )
 
 
-def _nested(file: Path) -> Contents:
+def _nested(file: Path) -> ImageContents:
     raise ImageError(file, "offset 0", expected="a dump in flattened form", got="another such")
 
 
-def read_raw(file: Path, data: Bytes) -> Contents:
+def read_raw(file: Path, data: Bytes) -> ImageContents:
     """Memory from address 0 on; half a page at its end is a sign that something is missing."""
     rest = len(data) & PAGE_MASK
     error = ImageError(
@@ -93,10 +93,10 @@ def read_raw(file: Path, data: Bytes) -> Contents:
     )
     whole = Segment(0, len(data), 0)
     gaps = (error,) if rest else ()
-    return Contents(kind=Kind.RAW, data=data, segments=(whole,), gaps=gaps)
+    return ImageContents(kind=Kind.RAW, data=data, segments=(whole,), gaps=gaps)
 
 
-def with_registers_beside(file: Path, found: Contents) -> Contents:
+def with_registers_beside(file: Path, found: ImageContents) -> ImageContents:
     """Registers from the text beside the image, where it has none itself."""
     try:
         vcpus = registers_beside(file)
@@ -105,7 +105,7 @@ def with_registers_beside(file: Path, found: Contents) -> Contents:
     return replace(found, vcpus=vcpus)
 
 
-_Reader: TypeAlias = "Callable[[Path, Bytes], Contents]"
+_Reader: TypeAlias = "Callable[[Path, Bytes], ImageContents]"
 
 _READERS: Final[tuple[tuple[tuple[bytes, ...], _Reader], ...]] = (
     ((ELF_MAGIC,), read_core),

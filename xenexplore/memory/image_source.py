@@ -17,7 +17,7 @@ __all__ = ["Buffer", "default_limit", "load_bytes"]
 
 
 def default_limit() -> int:
-    """How many bytes a ``.zst`` file may decompress to: half of the machine's memory."""
+    """Limit of a ``.zst`` file's decompressed size, in bytes: half of the machine's memory."""
     return half_of_memory()
 
 

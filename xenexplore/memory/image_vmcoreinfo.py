@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from xenexplore.memory.image_contents import Clues, GuestOs
-from xenexplore.memory.image_elf import PT_LOAD, Note, Program
+from xenexplore.memory.image_elf import PT_LOAD, ElfNote, Program
 
 __all__ = ["clues_from_text", "clues_from_vmcoreinfo", "read_vmcoreinfo"]
 
@@ -20,8 +20,8 @@ _PAGE_OFFSET_32: Final = 0xC0000000  # CONFIG_PAGE_OFFSET's default, arch/x86/Kc
 _TOP_TABLES: Final = ("SYMBOL(init_top_pgt)", "SYMBOL(init_level4_pgt)", "SYMBOL(swapper_pg_dir)")
 
 
-def clues_from_vmcoreinfo(notes: Iterable[Note], programs: Iterable[Program]) -> Clues | None:
-    """What the note called ``VMCOREINFO`` says; None if there is none.
+def clues_from_vmcoreinfo(notes: Iterable[ElfNote], programs: Iterable[Program]) -> Clues | None:
+    """Contents of the note called ``VMCOREINFO``; None if there is none.
 
     Args:
         notes: the core's notes.
@@ -35,7 +35,7 @@ def clues_from_vmcoreinfo(notes: Iterable[Note], programs: Iterable[Program]) ->
 
 
 def _phys_base(programs: Iterable[Program]) -> int | None:
-    """How far the kernel's image lies from where it was linked to lie."""
+    """Distance of the kernel's image from the address that it was linked for."""
     for program in programs:
         in_image = _START_KERNEL_MAP <= program.vaddr < 1 << 64
         if program.kind == PT_LOAD and in_image and program.paddr < 1 << 52:
@@ -55,7 +55,7 @@ def read_vmcoreinfo(desc: bytes) -> dict[str, str]:
 
 
 def clues_from_text(desc: bytes, *, phys_base: int | None = None) -> Clues:
-    """What VMCOREINFO's text says about page tables.
+    """Statements of VMCOREINFO's text about page tables.
 
     Args:
         desc: the text.

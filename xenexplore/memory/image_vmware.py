@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from xenexplore.addr import PAGE_SHIFT
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_contents import Bytes, Contents, Kind, Segment
+from xenexplore.memory.image_contents import Bytes, ImageContents, Kind, Segment
 from xenexplore.memory.image_elf import cut_short
 from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.image_source import load_bytes
@@ -49,7 +49,7 @@ def state_beside(file: Path) -> Path | None:
     return None
 
 
-def read_vmware(file: Path, data: Bytes) -> Contents:
+def read_vmware(file: Path, data: Bytes) -> ImageContents:
     """Memory and registers of a suspended machine or a snapshot.
 
     Args:
@@ -101,7 +101,7 @@ def read_vmware(file: Path, data: Bytes) -> Contents:
             if gaps
             else ImageError(file, "memory", expected="the machine's memory", got="none")
         )
-    return Contents(
+    return ImageContents(
         kind=Kind.VMWARE,
         data=held,
         segments=segments,
@@ -169,7 +169,7 @@ def _value(data: Bytes, tags: Tags, name: str, *indices: int) -> int | None:
 def _regions(
     file: Path, data: Bytes, memory: Tags, base: int, size: int, gaps: list[ImageError]
 ) -> Iterator[Segment]:
-    """Which guest memory lies where; without regions it lies as it is addressed."""
+    """Places of guest memory; without regions it lies as it is addressed."""
     count = _value(data, memory, "regionsCount") or 0
     if not count:
         yield Segment(0, size, base)

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
 from xenexplore.memory.bitmap import runs_of_bits
-from xenexplore.memory.image_contents import Bytes, Clues, Contents, GuestOs, Kind, Segment
+from xenexplore.memory.image_contents import Bytes, Clues, GuestOs, ImageContents, Kind, Segment
 from xenexplore.memory.image_elf import cut_short
 
 __all__ = ["WINDOWS_MAGICS", "read_windows"]
@@ -36,7 +36,7 @@ _SUMMARY_MAGICS: Final = (b"SDMPDUMP", b"FDMPDUMP")
 
 
 class _Shape(NamedTuple):
-    """Where the fields of one width's header lie."""
+    """Offsets of the fields of one width's header."""
 
     size: int
     word: str
@@ -54,7 +54,7 @@ _MOST_RUNS: Final = 86  # what the descriptor's room in the header holds
 _SUMMARY: Final = struct.Struct("<8s24xQQQ")
 
 
-def read_windows(source: object, data: Bytes) -> Contents:
+def read_windows(source: object, data: Bytes) -> ImageContents:
     """Memory and the kernel's page tables of a Windows crash dump.
 
     Raises:
@@ -98,7 +98,7 @@ def read_windows(source: object, data: Bytes) -> Contents:
         )
     (cr3,) = struct.unpack_from("<" + shape.word, raw, shape.cr3)
     levels = 4 if machine == _AMD64 else 3 if raw[shape.pae] else 2
-    return Contents(
+    return ImageContents(
         kind=Kind.WINDOWS,
         data=data,
         segments=segments,
@@ -162,7 +162,7 @@ def _bitmap(
 def _held(
     source: object, data: Bytes, wanted: Iterator[Segment], gaps: list[ImageError]
 ) -> Iterator[Segment]:
-    """What of the runs the file holds."""
+    """The part of the runs that the file holds."""
     short: Segment | None = None
     for segment in wanted:
         if segment.gpa + segment.size > 1 << 52:

@@ -19,7 +19,15 @@ from typing import Final, TypeAlias
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
 from xenexplore.errors import ImageError
-from xenexplore.memory.image_contents import Bytes, Contents, Kind, Segment, Skip, Skipped, Space
+from xenexplore.memory.image_contents import (
+    Bytes,
+    ImageContents,
+    ImageSpace,
+    Kind,
+    Segment,
+    Skip,
+    Skipped,
+)
 from xenexplore.memory.image_elf import EM_386, ElfFile, cut_short, read_notes
 from xenexplore.memory.image_registers import Registers
 from xenexplore.memory.xen_vcpu import context_size, registers_from_context
@@ -76,7 +84,9 @@ def is_dump_core(elf: ElfFile) -> bool:
     return _NOTE in elf.sections or _PAGES in elf.sections
 
 
-def read_dump_core(source: object, data: Bytes, elf: ElfFile, gaps: list[ImageError]) -> Contents:
+def read_dump_core(
+    source: object, data: Bytes, elf: ElfFile, gaps: list[ImageError]
+) -> ImageContents:
     """Memory and vCPUs of a domain.
 
     Args:
@@ -116,20 +126,20 @@ def read_dump_core(source: object, data: Bytes, elf: ElfFile, gaps: list[ImageEr
                 source, _PAGES, expected="the domain's memory", got="no page with a frame number"
             )
         )
-    return Contents(
+    return ImageContents(
         kind=Kind.XEN,
         data=data,
         segments=segments,
         vcpus=_vcpus(source, data, elf, header, gaps, pv=pv),
         gaps=tuple(gaps),
         skipped=(Skipped(Skip.NO_PAGE, invalid, invalid << PAGE_SHIFT),) if invalid else (),
-        space=Space.MACHINE if pv else Space.GUEST,
+        space=ImageSpace.MACHINE if pv else ImageSpace.GUEST,
         pfns=_Pfns(sorted(runs), table[::2]) if pv else None,
     )
 
 
 def _section(source: object, elf: ElfFile, name: str, what: str) -> tuple[int, int]:
-    """Where a section lies."""
+    """Place of a section."""
     if name not in elf.sections:
         have = ", ".join(sorted(elf.sections)) or "none"
         raise ImageError(source, "sections", expected=what, got=have)

@@ -12,7 +12,7 @@ __all__ = ["CopyResult", "PieceOutcome", "Stored"]
 
 
 class CopyResult(enum.Enum):
-    """How a piece ended: Xen's enum hvm_translation_result, and one that Xen has no name for.
+    """Ending of a piece: Xen's enum hvm_translation_result, and one that Xen has no name for.
 
     Source: enum hvm_translation_result, xen/arch/x86/include/asm/hvm/support.h.
     """
@@ -31,7 +31,7 @@ class CopyResult(enum.Enum):
 
 
 class Stored(enum.Enum):
-    """What a write that was reported as done did to memory."""
+    """Effect on memory of a write that was reported as done."""
 
     NOTHING = "nothing"
     DATA = "data"

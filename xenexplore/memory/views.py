@@ -60,7 +60,7 @@ class Mappable(P2mLike, Protocol):
 
 
 class Store:
-    """What the two views share: P2M, RAM, cipher, and which frames are shared."""
+    """The part that the two views share: P2M, RAM, cipher, and which frames are shared."""
 
     __slots__ = ("cipher", "p2m", "pool", "ram", "shared", "technology")
 

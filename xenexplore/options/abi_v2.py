@@ -15,7 +15,7 @@ __all__ = ["AbiV2"]
 
 
 class AbiV2(Design):
-    """What is known: its goals.  Its registers and structs were never published."""
+    """The part that is known: its goals.  Its registers and structs were never published."""
 
     ident: ClassVar[str] = "O5"
     name: ClassVar[str] = "abi-v2"

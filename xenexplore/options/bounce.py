@@ -24,7 +24,7 @@ from xenexplore.steps import Cite, Fault, Flip, GuestCopy, mail
 
 if TYPE_CHECKING:
     from xenexplore.addr import Gfn
-    from xenexplore.guest.placement.buffers import Buffer
+    from xenexplore.guest.placement.buffers import PlacedBuffer
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["Bounce"]
@@ -109,7 +109,7 @@ class Bounce(Design):
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
-        self.pages: dict[int, Buffer] = {}
+        self.pages: dict[int, PlacedBuffer] = {}
         self.bounced: list[_Bounced] = []
         self.flipped: list[Gfn] = []
 
@@ -171,7 +171,7 @@ class Bounce(Design):
             call = self._encode(xen, call, page, item, value)
         return replace(call, number=call.number | PHYSICAL_BIT, meanings=tuple(meanings))
 
-    def _copy_in(self, xen: Xen, call: GuestCall, page: Buffer, item: _Bounced) -> None:
+    def _copy_in(self, xen: Xen, call: GuestCall, page: PlacedBuffer, item: _Bounced) -> None:
         data = bytes(item.use.size)
         if item.use.reads:
             data = xen.domain.read(item.use.va, item.use.size, vcpu=call.vcpu)
@@ -179,7 +179,7 @@ class Bounce(Design):
         xen.domain.write(page.va + item.at, data, vcpu=call.vcpu)
 
     def _encode(
-        self, xen: Xen, call: GuestCall, page: Buffer, item: _Bounced, value: int
+        self, xen: Xen, call: GuestCall, page: PlacedBuffer, item: _Bounced, value: int
     ) -> GuestCall:
         """Handles in registers, and those in structs, which are rewritten in the bounced copy."""
         own = item.use.register if item.use.register is not None else item.use.field

@@ -45,7 +45,7 @@ class _Passed:
 
 
 def fits(family: Family, op: SubOp | None, bits: int = 64) -> str:
-    """Why a call cannot be made with registers alone, or ``""`` if it can.
+    """Reason why a call cannot be made with registers alone, or ``""`` if it can.
 
     Args:
         family: the hypercall.
@@ -221,7 +221,7 @@ class FastAbi(Design):
         return None
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
-        """What no register carries, a registered area, is a linear address as it is today."""
+        """Find what no register carries, a registered area: by linear address, as it is today."""
         return locate_linear(xen, access)
 
     def finish(self, xen: Xen, call: GuestCall) -> None:

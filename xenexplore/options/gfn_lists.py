@@ -24,7 +24,7 @@ from xenexplore.hypervisor.stale_entries import STALE_ENTRIES
 from xenexplore.steps import Cite, Direction, Fault, mail
 
 if TYPE_CHECKING:
-    from xenexplore.guest.placement.buffers import Buffer
+    from xenexplore.guest.placement.buffers import PlacedBuffer
     from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["GfnLists"]
@@ -93,7 +93,7 @@ class GfnLists(Design):
 
     def __init__(self, **values: object) -> None:
         super().__init__(**values)
-        self.pages: dict[int, Buffer] = {}
+        self.pages: dict[int, PlacedBuffer] = {}
         self.lists: list[tuple[int, int, SgList]] = []
 
     def refuses(self, xen: Xen) -> str:

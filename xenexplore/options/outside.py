@@ -73,7 +73,7 @@ def design_in_file(text: str) -> tuple[type[Design], str] | None:
 
 
 def _stamp(path: Path) -> str:
-    """What the file holds: a file that has changed is another module."""
+    """Stamp of the file's contents: a file that has changed is another module."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError as error:
@@ -130,7 +130,7 @@ def _designs(module: ModuleType) -> dict[str, type[Design]]:
 
 @cache
 def installed_designs() -> Mapping[str, type[Design]]:
-    """What installed packages offer, by the designs' names; a broken one is a warning.
+    """Designs of installed packages, by the designs' names; a broken one is a warning.
 
     Warns:
         DesignWarning: an entry point does not load, or is not a design.

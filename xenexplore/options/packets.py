@@ -15,7 +15,7 @@ __all__ = ["Packets"]
 
 
 class Packets(Design):
-    """What is known: type-length-value packets, possibly over a shared ring."""
+    """The part that is known: type-length-value packets, possibly over a shared ring."""
 
     ident: ClassVar[str] = "O6"
     name: ClassVar[str] = "packets"

@@ -101,7 +101,7 @@ class ScatterGatherPolicy(Design):
         return ""
 
     def levels(self, use: BufferUse) -> int:
-        """How many list levels a buffer has under the policy."""
+        """Number of list levels of a buffer under the policy."""
         policy = self.text("policy")
         if policy != "by-size":
             return 0 if policy == "flat" else 1

@@ -54,7 +54,7 @@ class Variant:
 
     @property
     def text(self) -> str:
-        """What the registry parses as this variant: ``"software-tlb: entries=4"``."""
+        """Text that the registry parses as this variant: ``"software-tlb entries=4"``."""
         return variant_text(self.use, self.values)
 
     def make(self) -> Design:

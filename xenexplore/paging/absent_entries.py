@@ -11,7 +11,7 @@ __all__ = ["AbsentEntry", "AbsentKind", "absent_entry"]
 
 
 class AbsentKind(enum.Enum):
-    """What an entry stands for; the value is its kernel's own word."""
+    """Meaning of an entry; the value is its kernel's own word."""
 
     EMPTY = "nothing"
     SWAP = "swap"
@@ -61,7 +61,7 @@ _64 = (1 << 64) - 1
 
 
 def absent_entry(os: GuestOs, entry: int) -> AbsentEntry | None:
-    """What a 64-bit entry whose P bit is clear stands for; None if it is present.
+    """Meaning of a 64-bit entry whose P bit is clear; None if it is present.
 
     >>> absent_entry(GuestOs.LINUX, 0x7FFFFFFFFB72FE00).offset
     149120

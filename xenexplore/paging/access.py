@@ -121,7 +121,7 @@ IMPLICIT_WRITE = Access(implicit=True, write=True)
 
 
 class WalkEnd(enum.Enum):
-    """How a walk ended; the value says it in words."""
+    """Ending of a walk; the value says it in words."""
 
     OK = "translated"
     NOT_CANONICAL = "the linear address is not canonical"

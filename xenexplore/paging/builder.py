@@ -55,7 +55,7 @@ def _state(**registers: object) -> PagingState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFlags:
-    """What leaf entries say besides the address; see :func:`~.entries.make_entry`.
+    """Flags of leaf entries besides the address; see :func:`~.entries.make_entry`.
 
     Attributes:
         writable: R/W.
@@ -134,7 +134,7 @@ class PageTables:
 
     @property
     def cr3(self) -> int:
-        """What CR3 holds: the top table's address, with the C-bit if there is one."""
+        """Value of CR3: the top table's address, with the C-bit if there is one."""
         return self._root | (0 if self._c_bit is None else 1 << self._c_bit)
 
     @property

@@ -92,7 +92,7 @@ class PageTableEntry:
 
     @property
     def address(self) -> Gpa:
-        """What the entry points at: the next table, or the start of its page."""
+        """Address in the entry: the next table, or the start of its page."""
         encryption = 0 if self.c_bit is None else 1 << self.c_bit
         value = self.value & ~encryption
         if not self.large:

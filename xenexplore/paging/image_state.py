@@ -57,7 +57,7 @@ _MODES: Final = {2: Mode.LEGACY, 3: Mode.PAE, 4: Mode.LEVEL4, 5: Mode.LEVEL5}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the caller states about an image that does not state it itself; None where unknown.
+    """Statements of the caller about an image that does not state it itself; None where unknown.
 
     Attributes:
         cr3: physical address of other page tables than the image's own.

@@ -9,7 +9,7 @@ from typing import Final
 from xenexplore.addr import Gpa, Gva, is_canonical, parse_address
 from xenexplore.display import Shown
 from xenexplore.errors import AddressError, ImageError
-from xenexplore.memory.image import Image, Kind, Registers, Space, open_image
+from xenexplore.memory.image import Image, ImageSpace, Kind, Registers, open_image
 from xenexplore.memory.image_contents import GuestOs
 from xenexplore.paging.access import Access, WalkEnd
 from xenexplore.paging.image_state import ImageState, Told, image_state, rights_aside
@@ -47,7 +47,7 @@ class ImageTarget(Shown):
     image: Image
     known: ImageState
     vcpu: int | None
-    space: Space
+    space: ImageSpace
     os: GuestOs | None
 
     def __repr__(self) -> str:
@@ -187,12 +187,14 @@ def open_target(
         mode = Mode.LEVEL5 if la57 else Mode.LEVEL4
     told = Told(cr3=_cr3(cr3), mode=mode, c_bit=c_bit, pkru=_pkru(pkru), maxphyaddr=maxphyaddr)
     known = image_state(image, chosen, told)
-    machine = image.space is Space.MACHINE or hold_machine_frames(image, known.state)
+    machine = image.space is ImageSpace.MACHINE or hold_machine_frames(image, known.state)
     if os is None and image.clues is not None:
         os = image.clues.os
     # A vCPU with paging off has no say in tables that the caller names.
     number = chosen.index if chosen is not None and known.keys_known else None
-    return ImageTarget(image, known, number, Space.MACHINE if machine else Space.GUEST, os)
+    return ImageTarget(
+        image, known, number, ImageSpace.MACHINE if machine else ImageSpace.GUEST, os
+    )
 
 
 def _chosen(image: Image, vcpu: int | None, *, la57: bool | None) -> Registers | None:

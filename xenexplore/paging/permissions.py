@@ -13,7 +13,7 @@ def permissions(writable: bool, executable: bool, user: bool) -> str:
 
 
 def walk_permissions(one: Walk) -> str | None:
-    """What all levels of a walk together permit, as :func:`permissions`; None if it found no page.
+    """Rights of all levels of a walk together, as :func:`permissions`; None: it found no page.
 
     With paging off everything is permitted.
     """

@@ -47,7 +47,7 @@ class Mode(enum.Enum):
 
 
 class LevelPlan(NamedTuple):
-    """What a walk does with one level's entry; plain ints for speed.
+    """Rule for one level's entry in a walk; plain ints for speed.
 
     Attributes:
         shift: how far to shift a linear address so that ``& mask`` leaves the

@@ -29,7 +29,7 @@ CR0_WP = 1 << 16
 
 
 class RightsRules(NamedTuple):
-    """What one kind of access meets under one state: a walk looks its verdict up here.
+    """Verdicts on one kind of access under one state: a walk looks its verdict up here.
 
     Attributes:
         verdicts: how the walk ends, and Xen's PFEC, for each combination of RW, US, NX.

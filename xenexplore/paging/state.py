@@ -45,7 +45,7 @@ EFLAGS_AC = 1 << 18
 
 
 class Manner(enum.Enum):
-    """Whose walk: Xen's software walk, or a CPU's.  They differ in these points only.
+    """Walker: Xen's software walk, or a CPU's.  They differ in these points only.
 
     ================================  ==========================  ==========================
     point                             XEN                         CPU
@@ -129,7 +129,7 @@ class PagingState:
         object.__setattr__(self, "rules", {})
 
     def rules_for(self, access: Access) -> RightsRules:
-        """What this kind of access meets under this state; remembered in ``rules``."""
+        """Rules for this kind of access under this state; remembered in ``rules``."""
         smep = bool(self.cr4 & CR4_SMEP)
         base, verdicts = rights_verdicts(
             access.pfec,

@@ -169,7 +169,7 @@ def _fetcher(
     resolve: Callable[[int], tuple[P2mEntry, int | None]] | None,
     lookups: list[P2mEntry],
 ) -> Callable[[int], int | None]:
-    """How this walk gets the entry at a guest-physical address.
+    """Function by which this walk gets the entry at a guest-physical address.
 
     Through the P2M it is map_domain_gfn() (xen/arch/x86/mm/guest_walk.c), then
     the read, and the look-up is recorded.
@@ -202,7 +202,7 @@ def _stopped(
     at_top: bool,
     lookups: list[P2mEntry],
 ) -> tuple[WalkEnd, int]:
-    """How a walk that found no translation ends, and Xen's PFEC for it."""
+    """Ending of a walk that found no translation, and Xen's PFEC for it."""
     rules = state.rules.get(access.pfec) or state.rules_for(access)
     if end is _NOT_PRESENT:
         return end, rules.base

@@ -256,7 +256,7 @@ class Walk(NamedTuple):
 
     @property
     def fault(self) -> Fault | None:
-        """How the walk failed, as a step; None if it did not."""
+        """Failure of the walk, as a step; None if it did not fail."""
         if self.ok:
             return None
         what = _NOT_PAGE_FAULTS.get(self.end, FaultKind.PAGE_FAULT)

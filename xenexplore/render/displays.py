@@ -79,7 +79,7 @@ DISPLAYS: dict[str, Display] = {
     "steps.tlb:TlbPurge": _SHEET,
     "teaching.attempt:Exercise": Display("text.exercises:exercise_text"),
     "teaching.attempt:ExerciseList": Display("text.exercises:exercises_text"),
-    "teaching.attempt:Verdict": Display("text.exercises:verdict_text"),
+    "teaching.attempt:AnswerVerdict": Display("text.exercises:verdict_text"),
     "session.guest:Guest": _SHEET,
     "session.buffers:Buffers": _SHEET,
     "session.buffer:Buffer": _SHEET,

@@ -55,7 +55,7 @@ class Buffer(Pictured):
         return self._name
 
     @property
-    def placed(self) -> placed.Buffer:
+    def placed(self) -> placed.PlacedBuffer:
         """The record of its place, as it was placed or last remapped.
 
         Raises:

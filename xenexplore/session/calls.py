@@ -18,7 +18,7 @@ from xenexplore.session.tabbed import tabbed
 from xenexplore.session.values import as_value
 from xenexplore.session.xen_state import XenState
 
-__all__ = ["Calls", "calls_of", "named_call"]
+__all__ = ["Hypercalls", "calls_of", "named_call"]
 
 
 def named_call(
@@ -90,7 +90,7 @@ def _about(family: Family, op: SubOp | None) -> str:
     return f"{canonical_name(family, op)}: hypercall {family.number}; arguments: {takes or 'none'}"
 
 
-class Calls:
+class Hypercalls:
     """Makes hypercalls of one guest.
 
     ``xen.hypercall("event_channel_op send", arg=send)``; tab after ``xen.hypercall.`` lists the
@@ -162,19 +162,21 @@ class Calls:
         return '<xen.hypercall("event_channel_op send", arg=..., vcpu=0)>'
 
 
-def calls_of(xen: XenState) -> Calls:
+def calls_of(xen: XenState) -> Hypercalls:
     """The hypercalls of Xen's release, each an attribute: the completer looks at these."""
     return _with_families(xen.guest.release)(xen)
 
 
 @functools.cache
-def _with_families(release: str) -> type[Calls]:
+def _with_families(release: str) -> type[Hypercalls]:
     members = {family.name: _named(family) for family in families(release)}
-    return type("Calls", (Calls,), {"__slots__": (), "__doc__": Calls.__doc__, **members})
+    return type(
+        "Hypercalls", (Hypercalls,), {"__slots__": (), "__doc__": Hypercalls.__doc__, **members}
+    )
 
 
-def _named(family: Family) -> tabbed[Calls, _Named]:
-    def get(calls: Calls) -> _Named:
+def _named(family: Family) -> tabbed[Hypercalls, _Named]:
+    def get(calls: Hypercalls) -> _Named:
         return _Named(calls.__call__, family, None)
 
     return tabbed(get)

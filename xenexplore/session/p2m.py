@@ -17,7 +17,7 @@ __all__ = ["P2mFrame", "P2mRange", "P2mView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class P2mFrame(Pictured):
-    """What the P2M says of one guest frame.
+    """P2M entry of one guest frame.
 
     Attributes:
         gfn: the guest frame.
@@ -89,7 +89,7 @@ class P2mView(Pictured):
 
     @property
     def runs(self) -> tuple[P2mRange, ...]:
-        """What it maps, as runs; what lies between is a hole."""
+        """Contents, as runs; what lies between is a hole."""
         domain = self._guest.domain
         if not domain.spec.has_p2m:
             return ()

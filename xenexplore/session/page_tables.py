@@ -196,7 +196,7 @@ class PageTablesView(Pictured):
 
     @property
     def levels(self) -> int:
-        """How many levels they have: 4, or 5 with LA57."""
+        """Number of levels: 4, or 5 with LA57."""
         return 5 if self._guest.spec.la57 else 4
 
     def entry(

@@ -237,7 +237,7 @@ def _element(struct: str, item: object, names: Mapping[str, object], release: st
 
 
 def _check(spec: BufferSpec, *, image: bool) -> None:
-    """What the scenario language asks of a buffer, besides what the guest does."""
+    """Check what the scenario language asks of a buffer, besides what the guest does."""
     need = spec.contents.size
     fixed = spec.place == "fixed"
     problems = (

@@ -31,7 +31,7 @@ class Regions(Sequence[Region], Pictured):
 
     @property
     def layout(self) -> str:
-        """Which kernel's they are."""
+        """Name of the kernel's layout."""
         return self._layout.name
 
     @property

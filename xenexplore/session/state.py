@@ -20,7 +20,7 @@ __all__ = ["GuestState"]
 
 
 class GuestState:
-    """What a guest's buffers, tables and memory are views of."""
+    """State that a guest's buffers, tables and memory are views of."""
 
     _machine: SessionMachine
 
@@ -31,7 +31,7 @@ class GuestState:
 
     @tabbed
     def spec(self) -> GuestSpec:
-        """What it was built from."""
+        """Specification that it was built from."""
         return self.domain.spec
 
     @property

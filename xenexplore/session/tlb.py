@@ -22,7 +22,7 @@ __all__ = ["RegisteredEntry", "TlbSteps", "VcpuTlb", "VcpuTlbs"]
 
 
 class TlbSteps(tuple[Step, ...], Pictured):
-    """What came of one operation on a table: one step for each piece, in order."""
+    """Result of one operation on a table: one step for each piece, in order."""
 
     __slots__ = ()
 
@@ -115,7 +115,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
 
     @property
     def entries(self) -> tuple[RegisteredEntry, ...]:
-        """What is registered now, by slot."""
+        """Entries registered now, by slot."""
         used = {one.slot: one for one in registered_at(self._xen._nodes).table(self.vcpu).entries}
         slots = self._held.tables.entries(self.vcpu)
         return tuple(self._entry(slot, used[slot.slot]) for slot in slots)
@@ -312,7 +312,7 @@ _PAGES = 64
 
 
 def _looked_at(va: Gva, size: int, xen: XenState) -> Iterator[tuple[Gva, int]]:
-    """Where a range is held against the page tables: each page of it, or those of buffers in it."""
+    """Addresses to hold against the page tables: each page of a range, or of buffers in it."""
     if size <= _PAGES << 12:
         yield from split_pages(va, size)
         return

@@ -22,7 +22,7 @@ from xenexplore.scenario.model.action_records import ActionSpec
 from xenexplore.scenario.model.scenario import Scenario
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.session.buffer import Buffer
-from xenexplore.session.calls import Calls, calls_of, named_call
+from xenexplore.session.calls import Hypercalls, calls_of, named_call
 from xenexplore.session.guest import Guest
 from xenexplore.session.machine import SessionMachine
 from xenexplore.session.on_release import on_release
@@ -91,7 +91,7 @@ class Xen(XenState, Pictured):
         guest._machine = self._machine
 
     @tabbed
-    def hypercall(self) -> Calls:
+    def hypercall(self) -> Hypercalls:
         """Make a hypercall: ``xen.hypercall("event_channel_op send", arg=send)``."""
         return calls_of(self)
 

@@ -26,7 +26,7 @@ _CALLS = (
 
 
 class XenState:
-    """What calls and tables of registered buffers are views of."""
+    """State that calls and tables of registered buffers are views of."""
 
     guest: GuestState
     _machine: SessionMachine
@@ -39,7 +39,7 @@ class XenState:
 
     @property
     def refusal(self) -> str:
-        """Why the design cannot be used with this guest at all, or ``""``."""
+        """Reason why the design cannot be used with this guest at all, or ``""``."""
         return self._machine.run.refusal
 
     @property

@@ -46,7 +46,7 @@ _NOT_LIVE = """<h2>Scenarios of your own</h2>
 
 
 def about_page(*, live: bool) -> str:
-    """How the site is used."""
+    """Page about the use of the site."""
     body = _ABOUT.format(version=escape(__version__), live=_LIVE if live else _NOT_LIVE)
     return page("About", body, here="about.html")
 

@@ -82,7 +82,7 @@ def api_page() -> str:
     body = f"""<h1>API</h1>
 <p class="lead">What <code>import xenexplore as xe</code> gives, from the docstrings.</p>
 <details class="names"><summary>{len(xenexplore.__all__)} names</summary><ul>{names}</ul></details>
-<div class="pdoc">{html}</div>"""
+<div class="pdoc"><h2>xe</h2>{html}</div>"""
     return page("API", body, here=_HERE)
 
 

@@ -39,14 +39,14 @@ __all__ = ["SiteSize", "build_site"]
 Engine = Mapping[str, bytes]
 _ASSETS: Final = (
     "catalogue.js", "front.js", "links.js", "notebook.js", "runs.js", "share.js",
-    "site.css", "site.js", "view.js",
+    "site.css", "site.js", "texts.js", "view.js",
 )  # fmt: skip
 _LIVE_ASSETS: Final = ("live.js", "unpack.js", "worker.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteSize:
-    """What was written.
+    """Size of the files written.
 
     Attributes:
         files: how many.
@@ -130,7 +130,7 @@ def _names(texts: Sequence[tuple[str, str]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What the pages are made from, and the files that are made already."""
+    """Contents that the pages are made from, and the files that are made already."""
 
     scenarios: list[ScenarioFacts]
     recordings: list[tuple[str, str]]

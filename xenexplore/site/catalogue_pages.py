@@ -15,7 +15,7 @@ from typing import Any
 from xenexplore.hypercalls.catalogue.entries import families
 from xenexplore.hypercalls.outline.diff import diff
 from xenexplore.hypercalls.outline.entry_json import entry_json
-from xenexplore.hypercalls.releases import READ, RELEASES, Span
+from xenexplore.hypercalls.releases import READ, RELEASES, Releases
 from xenexplore.render.text.catalogue_diff import diff_text
 from xenexplore.site.catalogue_entry import entry_html
 from xenexplore.site.shell import page, table
@@ -47,7 +47,7 @@ class ReleaseEntry:
 
 
 def catalogue_release(release: str) -> tuple[list[ReleaseEntry], str]:
-    """What one release has, and as text what differs from the one before (``""``: the first)."""
+    """Entries of one release, and as text what differs from the one before (``""``: the first)."""
     found = []
     for one in families(release):
         found.append(_entry(one.name, "", entry_json(one)))
@@ -148,7 +148,7 @@ def _span(releases: Sequence[str]) -> str:
     """``"since 4.18"``, ``"until 4.20"``, ``"4.18 to 4.20"``; ``""`` for every release."""
     first, last = releases[0], releases[-1]
     return str(
-        Span(
+        Releases(
             since="" if first == RELEASES[0] else first, until="" if last == RELEASES[-1] else last
         )
     )

@@ -31,7 +31,7 @@ def design_list() -> str:
 
 
 def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> str:
-    """What it is, its parameters, the guests that it refuses, and its column of the matrix."""
+    """Page of one design: summary, parameters, unsupported guests, its column of the matrix."""
     parts = [f"<h1>{option.ident} {option.name}</h1><p class='lead'>{escape(option.title)}</p>"]
     if not option.specified:
         parts.append("<p>Not specified: it refuses every guest.</p>")

@@ -49,7 +49,9 @@ _LOCK: Final = "pyodide-lock.json"
 _NOTICE: Final = f"""\
 Pyodide {VERSION}, as published on the npm registry (package "pyodide"), unchanged except for two
 files: the list of packages in pyodide-lock.json is empty here, and python_stdlib.zip is without
-modules that need sockets, processes or a terminal (list: xenexplore/site/library.py).
+modules that need sockets, processes or a terminal, debuggers and tables of 8-bit character sets
+(list: xenexplore/site/library.py), and modules that Pyodide loads when it starts are bytecode made
+from the same sources by the same Python.
 
 Pyodide is licensed under the Mozilla Public License 2.0, https://www.mozilla.org/MPL/2.0/.
 Its source code: https://github.com/pyodide/pyodide, tag {VERSION}.
@@ -124,9 +126,10 @@ def engine_files(tarball: bytes) -> dict[str, bytes]:
             assert member is not None, "the hash says that it is there"
             files[name] = member.read(_LIMIT)
     files[_LOCK] = _without_packages(files[_LOCK])
-    files[LIBRARY] = smaller(files[LIBRARY])
+    package, library = compiled(files, package_files())
+    files[LIBRARY] = smaller(files[LIBRARY], library)
     files["NOTICE.txt"] = _NOTICE.encode()
-    files[PACKAGE] = zlib.compress(packed_files(compiled(files, package_files())), 9)
+    files[PACKAGE] = zlib.compress(packed_files(package), 9)
     return files
 
 
@@ -137,7 +140,7 @@ def _without_packages(lock: bytes) -> bytes:
 
 
 def package_files() -> dict[str, bytes]:
-    """What a run needs of this package: names and bytes, in order."""
+    """Files of this package that a run needs: names and bytes, in order."""
     return dict(sorted(_sources(resources.files("xenexplore"), "xenexplore").items()))
 
 
@@ -160,11 +163,16 @@ def packed_files(files: Mapping[str, bytes]) -> bytes:
     return head + b"".join(files.values())
 
 
-def compiled(engine: Mapping[str, bytes], package: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The package with what a run imports as bytecode of Pyodide's Python.
+def compiled(
+    engine: Mapping[str, bytes], package: Mapping[str, bytes]
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Modules of the live half, as bytecode of Pyodide's Python, so that no browser compiles it.
 
-    A run need not compile it then.  Pyodide itself compiles it, under the Node.js that the npm
-    client runs on.
+    Pyodide itself compiles it, under the Node.js that the npm client runs on.
+
+    Returns:
+        The package, with what a run imports as bytecode, and modules of the standard library that
+        Pyodide loads when it starts.  Without the latter half of its start is compiling them.
 
     Raises:
         InputError: Node.js does not run it.
@@ -192,11 +200,14 @@ def compiled(engine: Mapping[str, bytes], package: Mapping[str, bytes]) -> dict[
                 line for line in done.stderr.splitlines() if "Error" in line and len(line) < 300
             ]
             raise _unreachable((lines or [f"status {done.returncode}"])[-1], "another Node.js")
-        made = {
-            path.relative_to(folder / "compiled").as_posix(): path.read_bytes()
-            for path in (folder / "compiled").rglob("*.pyc")
-        }
-    return dict(sorted((_without(package, made) | made).items()))
+        made, library = _below(folder / "compiled"), _below(folder / "library")
+    return dict(sorted((_without(package, made) | made).items())), library
+
+
+def _below(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.pyc")
+    }
 
 
 def _without(package: Mapping[str, bytes], made: Mapping[str, bytes]) -> dict[str, bytes]:

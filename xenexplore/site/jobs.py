@@ -31,7 +31,7 @@ class Job:
 
 
 def done_jobs(jobs: Mapping[Key, Job], progress: Progress | None) -> dict[Key, Any]:
-    """What each call returned.  They begin in order: the long ones should be first.
+    """Results of the calls.  They begin in order: the long ones should be first.
 
     Raises:
         Exception: what the first call that failed raised; calls that wait are not made.

@@ -75,7 +75,7 @@ def _shown(scenario: Scenario, option: str, own: list[type[Design]]) -> Trace | 
 
 
 def more(text: str, option: str = "", design: str = "") -> str:
-    """What a one-file export has besides: ``{"text": ..., "svg": ..., "python": ...}``."""
+    """Extra data of a one-file export: ``{"text": ..., "svg": ..., "python": ...}``."""
     shown = _shown(parse_scenario(text, _SOURCE), option, _own(design))
     said = trace_text(shown) if isinstance(shown, Trace) else comparison_text(shown)
     return json.dumps({"text": said, "svg": svg_of(shown), "python": page_python(shown)})

@@ -19,7 +19,7 @@ from xenexplore.errors import InputError
 from xenexplore.files.shipped import shipped
 from xenexplore.site.markdown import markdown_html
 from xenexplore.site.notebook_views import saved_view, view_record
-from xenexplore.site.pool import LinePool
+from xenexplore.site.pool import TextPool
 from xenexplore.site.runs import packed
 from xenexplore.site.shell import page
 
@@ -68,7 +68,7 @@ here, code runs in JupyterLab (<code>xenexplore lab</code>).</p>'
         title, f'<article class="notebook" data-notebook="{name}">{head}{body}</article>',
         here=here, styles=("stepper.css",), script="notebook.js",
     ).encode()  # fmt: skip
-    record = {"views": made.views, "lines": made.pool.lines}
+    record = {"views": made.views, **made.pool.shared()}
     files[f"data/notebooks/{name}.trace"] = packed(json.dumps(record, separators=(",", ":")))
     return files, (name, title)
 
@@ -78,13 +78,13 @@ def _joined(source: str | list[str]) -> str:
 
 
 class _Notebook:
-    """What the cells of one notebook have made so far."""
+    """State of one notebook's cells so far."""
 
     def __init__(self, name: str, known: frozenset[str], beside: frozenset[str]) -> None:
         self.name, self.known, self.beside = name, known, beside
         self.files: dict[str, bytes] = {}
         self.views: list[dict[str, Any]] = []
-        self.pool = LinePool()
+        self.pool = TextPool()
 
     def cell(self, cell: dict[str, Any]) -> str:
         source = _joined(cell["source"])

@@ -1,4 +1,4 @@
-"""Which run a view in a saved notebook shows: by its picture's name and its line of Python."""
+"""Run that a view in a saved notebook shows: by its picture's name and its line of Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare, options_of, run
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.links import Link, encode_link
-from xenexplore.site.pool import LinePool
+from xenexplore.site.pool import TextPool
 from xenexplore.site.runs import more_of
 
 __all__ = ["SavedView", "saved_view", "view_record"]
@@ -91,13 +91,13 @@ def _scenario(name: str) -> Scenario | None:
         return None
 
 
-def view_record(view: SavedView, known: frozenset[str], pool: LinePool) -> dict[str, Any] | None:
-    """What the page draws the view from; None: the run cannot be had again.
+def view_record(view: SavedView, known: frozenset[str], pool: TextPool) -> dict[str, Any] | None:
+    """Data that the page draws the view from; None: the run cannot be had again.
 
     Args:
         view: which.
         known: scenarios whose runs the site has: those are referred to.
-        pool: takes the lines of others.
+        pool: takes the texts of others.
 
     Returns:
         ``of``, ``labels``, ``step`` and ``link``: of a stepper one label; of a comparison besides
@@ -125,7 +125,7 @@ def view_record(view: SavedView, known: frozenset[str], pool: LinePool) -> dict[
     record["more"] = more_of(shown, pool)
     record["own"] = {
         trace.option.label: {
-            "opens": opening_step(trace), "lines": pool.add(trace_view_json(trace).decode())
+            "opens": opening_step(trace), "run": pool.add(trace_view_json(trace).decode())
         }
         for trace in traces
         if not had or trace.option.label not in labels

@@ -77,7 +77,7 @@ def _cell(question: AnsweredQuestion, answer: Answer) -> str:
 
 
 def question_page(question: AnsweredQuestion) -> str:
-    """Who asked, what ran, and the verdicts side by side; and why other designs have no run."""
+    """Page of one question: who asked, verdicts side by side; why other designs have no run."""
     seen: set[str] = set()
     parts = [f"<h1>{question.name}: {escape(question.title)}</h1>"]
     if not question.scenarios:

@@ -18,7 +18,7 @@ from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.runner import compare
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.scenario.text.loader import parse_scenario
-from xenexplore.site.pool import LinePool
+from xenexplore.site.pool import Packed, TextPool
 from xenexplore.steps import Status
 
 __all__ = ["RunFacts", "ScenarioFacts", "more_of", "packed", "scenario_files"]
@@ -92,25 +92,25 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
     comparison = compare(parse_scenario(text, source))
     folder = comparison.about.name  # a word: the loader takes no slash, no leading dot
     options: list[dict[str, Any]] = []
-    more: dict[str, dict[str, list[int]]] = {}
-    runs, besides = LinePool(), LinePool()
+    more: dict[str, dict[str, Packed]] = {}
+    runs, besides = TextPool(), TextPool()
     for row in comparison.rows:
         trace = row.trace
         label = trace.option.label
         data = trace_view_json(trace).decode()
-        options.append({"label": label, "opens": opening_step(trace), "lines": runs.add(data)})
+        options.append({"label": label, "opens": opening_step(trace), "run": runs.add(data)})
         more[label] = more_of(trace, besides)
     files = {
         "index": {
             "head": comparison_head(comparison).decode(),
             "options": options,
             "text": text,
-            "lines": runs.lines,
+            **runs.shared(),
         },
         "more": {
             "all": more_of(comparison, besides),
             "runs": more,
-            "lines": besides.lines,
+            **besides.shared(),
         },
     }
     return _facts(comparison, [option["opens"] for option in options]), {
@@ -118,8 +118,8 @@ def scenario_files(text: str, source: str) -> tuple[ScenarioFacts, dict[str, byt
     }
 
 
-def more_of(shown: Trace | Comparison, pool: LinePool) -> dict[str, list[int]]:
-    """What a view needs only when it is asked for: ``text``, ``svg``, ``python``."""
+def more_of(shown: Trace | Comparison, pool: TextPool) -> dict[str, Packed]:
+    """Data that a view needs only when asked for: ``text``, ``svg``, ``python``."""
     text = trace_text(shown) if isinstance(shown, Trace) else comparison_text(shown)
     found = {"text": text, "svg": svg_of(shown), "python": page_python(shown)}
     return {name: pool.add(value) for name, value in found.items()}

@@ -31,7 +31,7 @@ Json: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Cite:
-    """Where a rule of the model comes from.
+    """Source of a rule of the model.
 
     Attributes:
         where: a Xen source file (``xen/...``), a manual, or a mail
@@ -107,7 +107,7 @@ class Step:
         _KINDS[cls.kind] = cls
 
     def tally(self) -> Mapping[str, int]:
-        """What the step adds to :class:`~xenexplore.hypervisor.outcome.Counts`, by name."""
+        """Counts that the step adds to :class:`~xenexplore.hypervisor.outcome.Counts`, by name."""
         return {}
 
     def say(self) -> str:

@@ -102,7 +102,7 @@ class P2mLookup(Step):
 
     @property
     def why(self) -> str:
-        """What it is for, in words."""
+        """Purpose, in words."""
         if self.purpose is Purpose.TABLE:
             return f"level-{self.level} table" + (" (CR3)" if self.root else "")
         return "buffer" if self.purpose is Purpose.BUFFER else "frame of the linear address"

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Direction(StrEnum):
-    """Which way an argument travels, seen from Xen."""
+    """Direction of an argument, seen from Xen."""
 
     FROM = "from"
     TO = "to"
@@ -48,7 +48,7 @@ class Status(StrEnum):
 
 
 class Spoilt(StrEnum):
-    """Why bytes that moved are unusable where they lie."""
+    """Reason why bytes that moved are unusable where they lie."""
 
     NOT = ""
     CIPHERTEXT = "ciphertext"
@@ -57,7 +57,7 @@ class Spoilt(StrEnum):
 
 
 class Ending(StrEnum):
-    """How a hypercall, or one leg of it, ended in its copy plan."""
+    """Ending of a hypercall, or of one leg of it, in its copy plan."""
 
     RETURNED = "returned"
     FAILED = "failed"
@@ -80,7 +80,7 @@ class FaultKind(StrEnum):
 
 
 class ListWord(StrEnum):
-    """What one element of a scatter/gather list says."""
+    """Meaning of one element of a scatter/gather list."""
 
     GFN = "gfn"
     OFFSET = "offset"
@@ -113,7 +113,7 @@ class PlanVerdict(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a P2M look-up is for."""
+    """Purpose of a P2M look-up."""
 
     TABLE = "table"
     """A page table of the guest, at the look-up's level."""
@@ -124,7 +124,7 @@ class Purpose(StrEnum):
 
 
 class PurgeScope(StrEnum):
-    """Which registered entries a purge is about."""
+    """Scope of a purge of registered entries."""
 
     RANGE = "range"
     """Those that overlap a linear range."""
@@ -134,14 +134,14 @@ class PurgeScope(StrEnum):
 
 
 class Translation(StrEnum):
-    """How a guest finds the physical address of one of its own buffers."""
+    """Way in which a guest finds the physical address of one of its own buffers."""
 
     ARITHMETIC = "arithmetic"
     TABLE_WALK = "table walk"
 
 
 class WalkCacheKind(StrEnum):
-    """Which cache of walks; the value is what it is called in a sentence."""
+    """Kind of cache of walks; the value is its name in a sentence."""
 
     VTLB = "the vTLB"
     """Shadow paging's."""
@@ -150,7 +150,7 @@ class WalkCacheKind(StrEnum):
 
 
 class FlushCause(StrEnum):
-    """What makes Xen forget remembered walks."""
+    """Cause for which Xen forgets remembered walks."""
 
     CR3_WRITE = "cr3-write"
     INVLPG = "invlpg"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xenexplore.teaching.attempt import Exercise, ExerciseList, Verdict
+from xenexplore.teaching.attempt import AnswerVerdict, Exercise, ExerciseList
 from xenexplore.teaching.registry import TASKS, exercise, exercises
 
-__all__ = ["TASKS", "Exercise", "ExerciseList", "Verdict", "exercise", "exercises"]
+__all__ = ["TASKS", "AnswerVerdict", "Exercise", "ExerciseList", "exercise", "exercises"]

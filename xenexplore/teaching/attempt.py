@@ -9,13 +9,13 @@ from xenexplore.errors import MachineError
 from xenexplore.session.guest import Guest
 from xenexplore.session.tabbed import tabbed
 from xenexplore.session.xen import Xen
-from xenexplore.teaching.task import Judged, Task
+from xenexplore.teaching.task import JudgedAnswer, Task
 
-__all__ = ["Exercise", "ExerciseList", "Verdict"]
+__all__ = ["AnswerVerdict", "Exercise", "ExerciseList"]
 
 
-class Verdict(Shown):
-    """What came of an answer; true if it is right.
+class AnswerVerdict(Shown):
+    """Verdict on an answer; true if it is right.
 
     Attributes:
         judged: whether it is right, and why.
@@ -23,7 +23,7 @@ class Verdict(Shown):
 
     __slots__ = ("judged",)
 
-    def __init__(self, judged: Judged) -> None:
+    def __init__(self, judged: JudgedAnswer) -> None:
         self.judged = judged
 
     @property
@@ -71,7 +71,7 @@ class Exercise(Shown):
         """The guest that :attr:`xen` runs."""
         return self.xen.guest
 
-    def check(self, answer: Any = None) -> Verdict:
+    def check(self, answer: Any = None) -> AnswerVerdict:
         """Judge an answer, or the session as it is now.
 
         Args:
@@ -85,7 +85,7 @@ class Exercise(Shown):
             wanted = self.task.answer or "no value: the session itself is the answer"
             got = f", not the text {answer!r}" if isinstance(answer, str) else ""
             raise MachineError(f"check() of {self.task.name!r} takes {wanted}{got}")
-        return Verdict(self.task.judge(self.xen, answer))
+        return AnswerVerdict(self.task.judge(self.xen, answer))
 
     def hint(self) -> str:
         """The next hint; after the last one, that one again."""

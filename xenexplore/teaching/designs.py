@@ -9,7 +9,7 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Move, Status
-from xenexplore.teaching.task import SEND, Judged, Task, begin_registered, probe
+from xenexplore.teaching.task import SEND, JudgedAnswer, Task, begin_registered, probe
 
 __all__ = ["TASKS"]
 
@@ -20,35 +20,35 @@ def _encrypted() -> Xen:
     return Xen(guest)
 
 
-def _right(xen: Xen, _answer: object) -> Judged:
+def _right(xen: Xen, _answer: object) -> JudgedAnswer:
     if xen.refusal:
-        return Judged(ok=False, says=f"{xen.design} refuses this guest: {xen.refusal}")
+        return JudgedAnswer(ok=False, says=f"{xen.design} refuses this guest: {xen.refusal}")
     try:
         outcome, _ = probe(xen)
     except MachineError as error:
-        return Judged(ok=False, says=str(error))
+        return JudgedAnswer(ok=False, says=str(error))
     if outcome.status is Status.RIGHT:
-        return Judged(ok=True, says=f"under {xen.design} the call moves the right bytes")
+        return JudgedAnswer(ok=True, says=f"under {xen.design} the call moves the right bytes")
     why = {
         Status.ERROR: "Xen cannot read what it needs",
         Status.WRONG: "Xen reads other bytes than the guest wrote",
         Status.REFUSED: "the design refuses",
     }[outcome.status]
-    return Judged(ok=False, says=f"under {xen.design}: {why}")
+    return JudgedAnswer(ok=False, says=f"under {xen.design}: {why}")
 
 
 def _is_proposal(xen: Xen) -> bool:
     return xen.design.startswith(REGISTERED.name)
 
 
-def _loses(xen: Xen, _answer: object) -> Judged:
+def _loses(xen: Xen, _answer: object) -> JudgedAnswer:
     if not _is_proposal(xen):
-        return Judged(ok=False, says=f"this is {xen.design}, not the software TLB")
+        return JudgedAnswer(ok=False, says=f"this is {xen.design}, not the software TLB")
     outcome, _ = probe(xen)
     if outcome.status is Status.WRONG and outcome.result is not None and outcome.result >= 0:
         says = f"it returns {outcome.result}, and {outcome.wrong_bytes} bytes are wrong"
-        return Judged(ok=True, says=says)
-    return Judged(
+        return JudgedAnswer(ok=True, says=says)
+    return JudgedAnswer(
         ok=False, says=f"a call is {outcome.status.value}; it should succeed and be wrong"
     )
 
@@ -59,17 +59,19 @@ def _lost_before(xen: Xen) -> bool:
     return any(not move.right for move in moves)
 
 
-def _cured(xen: Xen, _answer: object) -> Judged:
+def _cured(xen: Xen, _answer: object) -> JudgedAnswer:
     if not _is_proposal(xen):
-        return Judged(ok=False, says=f"this is {xen.design}, not the software TLB")
+        return JudgedAnswer(ok=False, says=f"this is {xen.design}, not the software TLB")
     if not _lost_before(xen):
-        return Judged(ok=False, says="no call of this session has moved wrong bytes yet")
+        return JudgedAnswer(ok=False, says="no call of this session has moved wrong bytes yet")
     outcome, counts = probe(xen)
     if outcome.status is not Status.RIGHT:
-        return Judged(ok=False, says=f"it is not fixed: a call is {outcome.status.value}")
+        return JudgedAnswer(ok=False, says=f"it is not fixed: a call is {outcome.status.value}")
     if counts.walks:
-        return Judged(ok=False, says="a call is right, but by a walk: register the buffer again")
-    return Judged(ok=True, says="it failed, and now a call is right without a walk")
+        return JudgedAnswer(
+            ok=False, says="a call is right, but by a walk: register the buffer again"
+        )
+    return JudgedAnswer(ok=True, says="it failed, and now a call is right without a walk")
 
 
 TASKS: Final = (

@@ -8,25 +8,25 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 from xenexplore.steps import Status
-from xenexplore.teaching.task import SEND, Judged, Task, begin_registered, probe
+from xenexplore.teaching.task import SEND, JudgedAnswer, Task, begin_registered, probe
 
 __all__ = ["TASKS"]
 
 
-def _hits(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> Judged:
+def _hits(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> JudgedAnswer:
     """Whether a call with the buffer is right and needs no walk."""
     outcome, counts = probe(xen, buffer, vcpu=vcpu)
     if outcome.status is not Status.RIGHT:
-        return Judged(ok=False, says=f"a call with {buffer!r} is {outcome.status.value}")
+        return JudgedAnswer(ok=False, says=f"a call with {buffer!r} is {outcome.status.value}")
     if counts.walks:
         walks = f"{counts.walks} walk{'' if counts.walks == 1 else 's'}"
-        return Judged(ok=False, says=f"a call with {buffer!r} still makes {walks}")
+        return JudgedAnswer(ok=False, says=f"a call with {buffer!r} still makes {walks}")
     if not counts.tlb_hits:
-        return Judged(ok=False, says=f"a call with {buffer!r} looks nothing up")
-    return Judged(ok=True, says=f"a call with {buffer!r} hits, and moves the right bytes")
+        return JudgedAnswer(ok=False, says=f"a call with {buffer!r} looks nothing up")
+    return JudgedAnswer(ok=True, says=f"a call with {buffer!r} hits, and moves the right bytes")
 
 
-def _first_hit(xen: Xen, _answer: object) -> Judged:
+def _first_hit(xen: Xen, _answer: object) -> JudgedAnswer:
     return _hits(xen)
 
 
@@ -36,7 +36,7 @@ def _stale() -> Xen:
     return xen
 
 
-def _other_vcpu(xen: Xen, _answer: object) -> Judged:
+def _other_vcpu(xen: Xen, _answer: object) -> JudgedAnswer:
     return _hits(xen, vcpu=1)
 
 
@@ -47,12 +47,12 @@ def _small_table() -> Xen:
     return Xen(guest, design=REGISTERED.name, entries=2)
 
 
-def _all_hit(xen: Xen, _answer: object) -> Judged:
+def _all_hit(xen: Xen, _answer: object) -> JudgedAnswer:
     for name in ("first", "second", "third"):
         judged = _hits(xen, name)
         if not judged.ok:
             return judged
-    return Judged(ok=True, says="calls with all three hit, in a table of two slots")
+    return JudgedAnswer(ok=True, says="calls with all three hit, in a table of two slots")
 
 
 TASKS: Final = (

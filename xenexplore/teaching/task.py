@@ -11,14 +11,14 @@ from xenexplore.options.registry import REGISTERED
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
 
-__all__ = ["SEND", "Judged", "Task", "begin_registered", "probe", "same_number"]
+__all__ = ["SEND", "JudgedAnswer", "Task", "begin_registered", "probe", "same_number"]
 
 SEND = "event_channel_op send"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What came of an answer.
+class JudgedAnswer:
+    """Verdict on an answer, with its reason.
 
     Attributes:
         ok: whether it is right.
@@ -52,7 +52,7 @@ class Task:
     hints: tuple[str, ...]
     solution: str
     begin: Callable[[], Xen]
-    judge: Callable[[Xen, Any], Judged]
+    judge: Callable[[Xen, Any], JudgedAnswer]
     answer: str = ""
 
 
@@ -67,7 +67,7 @@ def begin_registered(*, vcpus: int = 1, register: bool = True) -> Xen:
 
 
 def probe(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> tuple[Outcome, Counts]:
-    """What EVTCHNOP_send with a buffer would come to now; the call is taken back.
+    """Result that EVTCHNOP_send with a buffer would have now; the call is taken back.
 
     Raises:
         MachineError: the design refuses the guest.

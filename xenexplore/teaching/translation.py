@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from xenexplore.session.guest import Guest
 from xenexplore.session.xen import Xen
-from xenexplore.teaching.task import SEND, Judged, Task, probe, same_number
+from xenexplore.teaching.task import SEND, JudgedAnswer, Task, probe, same_number
 
 __all__ = ["TASKS"]
 
@@ -17,16 +17,18 @@ def _stack_buffer(**where: Any) -> Xen:
     return Xen(guest)
 
 
-def _in_frame(xen: Xen, answer: Any) -> Judged:
+def _in_frame(xen: Xen, answer: Any) -> JudgedAnswer:
     gfn = xen.guest.buffers["send"].frames[0]
     assert gfn is not None, "the exercise's buffer is mapped"
     if same_number(answer, gfn.value):
-        return Judged(ok=True, says=f"gfn {gfn.value:#x} is behind the first byte of 'send'")
+        return JudgedAnswer(ok=True, says=f"gfn {gfn.value:#x} is behind the first byte of 'send'")
     value = getattr(answer, "value", answer)
     if isinstance(value, int) and value >> 12 == gfn.value:
-        return Judged(ok=False, says="that is the guest-physical address; the answer is the frame")
+        return JudgedAnswer(
+            ok=False, says="that is the guest-physical address; the answer is the frame"
+        )
     shown = f"{value:#x}" if isinstance(value, int) else repr(answer)
-    return Judged(ok=False, says=f"frame {shown} is not behind the first byte of 'send'")
+    return JudgedAnswer(ok=False, says=f"frame {shown} is not behind the first byte of 'send'")
 
 
 def _unmapped_above() -> Xen:
@@ -35,27 +37,29 @@ def _unmapped_above() -> Xen:
     return xen
 
 
-def _failed_level(xen: Xen, answer: Any) -> Judged:
+def _failed_level(xen: Xen, answer: Any) -> JudgedAnswer:
     walk = xen.guest.walk(xen.guest.buffers["send"])
     if walk.ok:
-        return Judged(ok=False, says="the walk no longer fails: reset() the exercise")
+        return JudgedAnswer(ok=False, says="the walk no longer fails: reset() the exercise")
     assert walk.failed_level is not None
     if same_number(answer, walk.failed_level):
-        return Judged(ok=True, says=f"the entry of level {answer} is not present")
+        return JudgedAnswer(ok=True, says=f"the entry of level {answer} is not present")
     level = getattr(answer, "value", answer)
     further = isinstance(level, int) and level > walk.failed_level
     says = "gets past" if further else "does not get as far as"
-    return Judged(ok=False, says=f"the walk {says} level {answer}")
+    return JudgedAnswer(ok=False, says=f"the walk {says} level {answer}")
 
 
-def _walks(xen: Xen, answer: Any) -> Judged:
+def _walks(xen: Xen, answer: Any) -> JudgedAnswer:
     _, counts = probe(xen)
     if same_number(answer, counts.walks):
         pages = len(xen.guest.buffers["send"].frames)
         says = f"{counts.walks} walks: the copy touches {pages} pages, one walk for each"
-        return Judged(ok=True, says=says)
+        return JudgedAnswer(ok=True, says=says)
     noun = "walk" if same_number(answer, 1) else "walks"
-    return Judged(ok=False, says=f"Xen does not make {answer} {noun}: make the call and count")
+    return JudgedAnswer(
+        ok=False, says=f"Xen does not make {answer} {noun}: make the call and count"
+    )
 
 
 TASKS: Final = (

@@ -13,7 +13,7 @@ __all__ = ["Held", "TlbEntry"]
 
 @dataclass(frozen=True, slots=True)
 class TlbEntry:
-    """What a guest registers: virtual address, physical address, size.
+    """Entry that a guest registers: virtual address, physical address, size.
 
     An ``TlbEntry`` is what the guest *asked for*: it may be empty or wrap, and is
     then refused by :meth:`Rules.validate_entry`, as Xen would have to.

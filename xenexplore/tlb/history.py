@@ -66,7 +66,7 @@ class ShownEntry:
         return self.va.value <= va.value < self.va.value + self.size
 
     def to_physical(self, va: Gva) -> Gpa:
-        """What the entry makes of an address that it covers."""
+        """Physical address that the entry gives an address that it covers."""
         return self.pa + (va.value - self.va.value)
 
     def alias_of(self, gpa: Gpa) -> Gva | None:
@@ -77,7 +77,7 @@ class ShownEntry:
 
 
 class Removal(enum.StrEnum):
-    """Why an entry is no longer there."""
+    """Reason why an entry is no longer there."""
 
     PURGED = "purged"
     REPLACED = "replaced"

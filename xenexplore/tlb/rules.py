@@ -40,7 +40,7 @@ _LINEAR_BITS = (32, 48, 57, 64)
 
 
 class InsertRefusal(NamedTuple):
-    """Why a request was refused.
+    """Reason why a request was refused.
 
     Attributes:
         result: the negative errno.
@@ -53,7 +53,7 @@ class InsertRefusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class InsertRules:
-    """Which ranges may be registered.
+    """Rules for the ranges that may be registered.
 
     Attributes:
         granularity: bytes that va, pa and size must be multiples of, a power

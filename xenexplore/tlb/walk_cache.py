@@ -64,7 +64,7 @@ class WalkCache:
         return page % self.slots
 
     def held(self, slot: int) -> CachedWalk | None:
-        """What a slot holds."""
+        """Contents of a slot."""
         return self._held.get(slot)
 
     def find(self, page: int, pfec: int) -> int | None:

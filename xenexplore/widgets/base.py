@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import anywidget
 import traitlets
 
 from xenexplore.render.web.page import web_module, web_style
 from xenexplore.render.web.still import folded_html, picture_html, text_html
 from xenexplore.scenario.run.comparison import Comparison
 from xenexplore.scenario.run.trace import Trace
+from xenexplore.widgets.late_module import LateModule
 from xenexplore.widgets.share import shared_file, shared_link
 
 __all__ = ["TraceWidget"]
 
 
-class TraceWidget(anywidget.AnyWidget):
+class TraceWidget(LateModule):
     """A view that steps in the browser.
 
     The data goes to the browser once, as text in one trait; after that only
@@ -38,9 +38,9 @@ class TraceWidget(anywidget.AnyWidget):
         TraitError: a step before the first one.
     """
 
-    _esm = web_module()
     _css = web_style()
 
+    module = traitlets.Unicode(web_module()).tag(sync=True)
     data = traitlets.Unicode().tag(sync=True)
     step = traitlets.Int(0)
     position = traitlets.Dict().tag(sync=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-import anywidget
 import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
 from xenexplore.recording.contents.call_index import CallIndex
-from xenexplore.recording.contents.call_table import COLUMNS, CallTable
+from xenexplore.recording.contents.call_table import COLUMNS, CallListing
+from xenexplore.widgets.late_module import LateModule
 
 __all__ = ["CallList"]
 
 _HERE = resources.files("xenexplore.widgets")
 
 
-class CallList(anywidget.AnyWidget):
+class CallList(LateModule):
     """Rows of a recording's calls, as many as there are; lines travel when they come into sight.
 
     Args:
@@ -33,9 +33,9 @@ class CallList(anywidget.AnyWidget):
         found: how often the list has become another one.
     """
 
-    _esm = (_HERE / "call_list.js").read_text(encoding="utf-8")
     _css = (_HERE / "call_list.css").read_text(encoding="utf-8")
 
+    module = traitlets.Unicode((_HERE / "call_list.js").read_text("utf-8")).tag(sync=True)
     columns = traitlets.List(list(COLUMNS)).tag(sync=True)
     value = traitlets.Int(-1).tag(sync=True)
     place = traitlets.Int(-1).tag(sync=True)
@@ -47,7 +47,7 @@ class CallList(anywidget.AnyWidget):
     found = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, index: CallIndex, **kwargs: Any) -> None:
-        self._table = CallTable(index)
+        self._table = CallListing(index)
         self._all: NDArray[np.int64] = index.find()
         self.rows = self._all
         super().__init__(**kwargs)

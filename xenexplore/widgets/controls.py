@@ -71,7 +71,7 @@ class Controls:
         register.value = kept
 
     def choices(self) -> Choices:
-        """What the controls say.
+        """Choices of the controls.
 
         Raises:
             MachineError: the page offset is not an offset in a page.

@@ -52,7 +52,7 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         )
 
     def _made(self) -> Trace | Comparison:
-        """What the controls ask for.
+        """View that the controls ask for.
 
         Raises:
             XenexploreError: it cannot be; says why.
@@ -103,14 +103,14 @@ class Form(ipw.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self._message.value = f"<pre role='status'>{html.escape(message)}</pre>" if message else ""
 
     def _say_or_hide(self, message: str) -> None:
-        """What a button shows; pressed again, it hides it."""
+        """Show the text of a button; pressed again, hide it."""
         before = self._message.value
         self._say(message)
         if self._message.value == before:
             self._say("")
 
     def static_text(self) -> str:
-        """What a reader without a kernel sees instead, at 72 columns."""
+        """Text for a reader without a kernel, at 72 columns."""
         raise NotImplementedError
 
     def scenario_python(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 import anywidget
 
@@ -23,4 +23,4 @@ class KeepKeys(anywidget.AnyWidget):
     text is the form's, too: the text counts as typed, without leaving it.
     """
 
-    _esm = joined("keep_keys", resources.files("xenexplore.widgets"))
+    _esm = joined("keep_keys", Path(__file__).parent)

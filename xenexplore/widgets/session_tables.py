@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
-import anywidget
 import traitlets
 
 from xenexplore.render.web.modules import joined
+from xenexplore.widgets.late_module import LateModule
 
 __all__ = ["SessionTables"]
 
-_HERE = resources.files("xenexplore.widgets")
+_HERE = Path(__file__).parent
 
 
-class SessionTables(anywidget.AnyWidget):
+class SessionTables(LateModule):
     """Tables of a session as it is now.
 
     A row with ``data-k`` is picked by a click, or by the button in its first cell.
@@ -24,8 +24,8 @@ class SessionTables(anywidget.AnyWidget):
         chosen: what is picked, as keys (``"buf:send"``).
     """
 
-    _esm = joined("session_tables", _HERE)
     _css = (_HERE / "session_tables.css").read_text(encoding="utf-8")
 
+    module = traitlets.Unicode(joined("session_tables", _HERE)).tag(sync=True)
     value = traitlets.Unicode().tag(sync=True)
     chosen = traitlets.Unicode().tag(sync=True)

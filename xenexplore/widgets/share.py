@@ -1,4 +1,4 @@
-"""What a view in JupyterLab gives away of what it shows: text, picture, link, file."""
+"""Share buttons of a view in JupyterLab: text, picture, link, file."""
 
 from __future__ import annotations
 

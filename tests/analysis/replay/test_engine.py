@@ -13,7 +13,7 @@ from workloads import Made, workload_of
 from xenexplore.addr import Gpa, Gva
 from xenexplore.analysis.replay.design import DESIGNS, design, replay_model
 from xenexplore.analysis.replay.engine import replay
-from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict
 from xenexplore.analysis.replay.replays import replay_designs
 from xenexplore.analysis.replay.static_table import StaticTable
 from xenexplore.analysis.workload.page_sizes import LINUX_LEAVES, PageSizes
@@ -168,10 +168,10 @@ def test_pv_and_unspecified_designs_refuse() -> None:
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])], kind="pv")
     for got in replay_designs(made, DESIGNS):
         if got.design.design.replay.carries_pv:
-            assert got.share(Verdict.DIRECT) == 1
+            assert got.share(AccessVerdict.DIRECT) == 1
             assert got.counts.walks == got.counts.p2m_lookups == got.counts.unchecked == 0
         else:
-            assert got.share(Verdict.REFUSED) == 1
+            assert got.share(AccessVerdict.REFUSED) == 1
             assert got.refused == got.hypercalls == 1
             assert got.why[0][0]
 
@@ -180,10 +180,10 @@ def test_an_encrypted_guest_fails_where_it_would_be_walked() -> None:
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])])
     walked = replay(made, variant("linear-walk"), 0, encrypted=True)
-    assert walked.share(Verdict.FAIL) == 1
+    assert walked.share(AccessVerdict.FAIL) == 1
     assert walked.counts.bytes_from_guest == walked.counts.walks == 0
     missed = replay(made, variant("software-tlb: register=directmap"), 0, encrypted=True)
-    assert missed.share(Verdict.FAIL) == 1
+    assert missed.share(AccessVerdict.FAIL) == 1
     assert missed.counts.tlb_lookups == 1
 
 

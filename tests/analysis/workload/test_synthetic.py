@@ -7,7 +7,7 @@ from xenexplore.analysis.measures.miss_curve import miss_curve
 from xenexplore.analysis.measures.register_coverage import fast_coverage
 from xenexplore.analysis.replay.design import design
 from xenexplore.analysis.replay.engine import replay
-from xenexplore.analysis.replay.replayed import Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict
 from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.errors import MachineError
 
@@ -76,9 +76,9 @@ def test_per_vcpu_tables_need_more_entries_in_all_than_a_shared_one() -> None:
 
 def test_the_directmap_serves_nothing_there() -> None:
     load = synthetic(SMALL)
-    assert replay(load, design("giant-map+image"), 0).share(Verdict.HIT) == 0
+    assert replay(load, design("giant-map+image"), 0).share(AccessVerdict.HIT) == 0
     got = replay(load, design("linear-walk"), 0)
-    assert got.share(Verdict.WALK) == 1
+    assert got.share(AccessVerdict.WALK) == 1
 
 
 def test_each_vcpu_registers_for_itself() -> None:

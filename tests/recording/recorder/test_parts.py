@@ -12,7 +12,7 @@ from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.apt import Archive
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import find_parts
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
 
 def package(folder, name, *files):
@@ -37,7 +37,7 @@ def setup(tmp_path):
         path = folder / "guest-4.17" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    return Setup(folder)
+    return RecorderSetup(folder)
 
 
 @pytest.fixture

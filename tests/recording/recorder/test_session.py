@@ -19,9 +19,9 @@ from xenexplore.recording.format.header import Artefact, GuestKind, read_header
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.recorder import session
 from xenexplore.recording.recorder.hooks import Hooks
-from xenexplore.recording.recorder.machine import Ending, Machine
+from xenexplore.recording.recorder.machine import BootEnding, EmulatedMachine
 from xenexplore.recording.recorder.options import Options
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
 HOOKS = Hooks({"hvm_hypercall": 0x10, "svm_get_insn_len": 0x20}, "sha256:" + "0" * 64)
 CONSOLE = (
@@ -74,9 +74,9 @@ def emulated(monkeypatch):
                 self.trace.write_bytes(trace)
             return [sys.executable, "-c", STAND_IN, str(self.work), ending, console, records]
 
-        monkeypatch.setattr(Machine, "command", command)
-        monkeypatch.setattr(Setup, "version", lambda self: "QEMU 11.1.3")
-        monkeypatch.setattr(Setup, "_one", lambda self, pattern: Path("/guest") / pattern)
+        monkeypatch.setattr(EmulatedMachine, "command", command)
+        monkeypatch.setattr(RecorderSetup, "version", lambda self: "QEMU 11.1.3")
+        monkeypatch.setattr(RecorderSetup, "_one", lambda self, pattern: Path("/guest") / pattern)
         monkeypatch.setattr(session, "read_hooks", lambda path: HOOKS)
         monkeypatch.setattr(session, "dom0_image", lambda setup, parts, options: b"image")
         monkeypatch.setattr(session, "_unpacked", lambda hypervisor: b"xen")
@@ -92,7 +92,7 @@ def test_a_run_to_its_end(options, emulated):
     emulated(console=CONSOLE + "RECORD-MARK create 1\nRECORD-MARK done 2\n")
     seen, said = [], []
     found = session.record(options, lambda *at: seen.append(at[1]), said.append)
-    assert (found.ending, found.unexplained) == (Ending.DONE, 0)
+    assert (found.ending, found.unexplained) == (BootEnding.DONE, 0)
     assert seen[-1] == "done"
     recording = read_recording(options.out)
     assert recording.same_records(found.recording)
@@ -134,7 +134,7 @@ def test_ctrl_c_leaves_a_whole_recording(options, emulated, number):
     finally:
         signal.signal(signal.SIGINT, before)
     assert signal.getsignal(signal.SIGTERM) is term
-    assert found.ending is Ending.INTERRUPTED
+    assert found.ending is BootEnding.INTERRUPTED
     assert len(read_recording(options.out).calls) == 2
     assert Artefact.INTERRUPTED in read_header(found.recording.meta).artefacts
 
@@ -146,18 +146,26 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     found = session.record(words, quietly, quietly)
     assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
     assert "traced by xentrace" in read_header(found.recording.meta).workload
-    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=gzip.compress(b"cut")[:-3])
-    with pytest.raises(RecorderError, match="--verify: expected dom0's trace, sent whole"):
-        session.record(replace(words, out=tmp_path / "other.jsonl"), quietly, quietly)
+    # The recording stays where the trace is cut, was not sent, or holds no hypercall.
+    for at, (trace, why) in enumerate((
+        (gzip.compress(b"cut")[:-3], "--verify: expected dom0's trace, sent whole"),
+        (b"", "it ended before the trace was sent"),
+        (gzip.compress(b""), "expected traced hypercalls"),
+    )):  # fmt: skip
+        emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=trace)
+        other = replace(words, out=tmp_path / f"other{at}.jsonl")
+        found = session.record(other, quietly, quietly)
+        assert (found.held, len(read_recording(other.out).calls)) == ((), 2)
+        assert why in found.unheld
 
 
 def test_a_time_limit_and_a_dead_guest(options, emulated):
     emulated(console=CONSOLE + "watchdog: BUG: soft lockup - CPU#1 stuck\n")
     found = session.record(replace(options, timeout=0.1), once_up(options), quietly)
-    assert found.ending is Ending.TIMEOUT
+    assert found.ending is BootEnding.TIMEOUT
     assert Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts
     emulated(console=CONSOLE + "Kernel panic - not syncing\n")
-    assert session.record(options, quietly, quietly).ending is Ending.DEAD
+    assert session.record(options, quietly, quietly).ending is BootEnding.DEAD
 
 
 def test_what_was_not_recorded_is_said(options, emulated):
@@ -171,13 +179,13 @@ def test_what_was_not_recorded_is_said(options, emulated):
 
 
 def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
-    monkeypatch.setattr(Setup, "command", lambda self: ["qemu"])
+    monkeypatch.setattr(RecorderSetup, "command", lambda self, slow: ["qemu"])
     two = replace(
         options, vcpus=2, domu_vcpus=2, backends=("disk", "net"), persistent_grants=False,
-        loads=True, verify=True,
+        loads=True, verify=True, slow=1,
     )  # fmt: skip
-    setup, kernel = Setup(tmp_path), Path("/guest/vmlinuz")
-    line = " ".join(Machine(two, setup, kernel, tmp_path).command())
+    setup, kernel = RecorderSetup(tmp_path), Path("/guest/vmlinuz")
+    line = " ".join(EmulatedMachine(two, setup, kernel, tmp_path).command())
     assert f"-initrd {kernel} console=hvc0" in line
     assert f"-serial file:{tmp_path}/trace" in line
     assert "record.verify=0x2a3000" in line
@@ -186,7 +194,9 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
     assert "record.domu=2 record.disk record.net record.nopersistent" in line
     assert "loads=on" in line
     assert "q35 -device intel-iommu" in line
-    line = " ".join(Machine(replace(options, kind=GuestKind.PV), setup, kernel, tmp_path).command())
+    line = " ".join(
+        EmulatedMachine(replace(options, kind=GuestKind.PV), setup, kernel, tmp_path).command()
+    )
     assert "dom0=pvh" not in line
     assert "thread=single" in line
 
@@ -239,7 +249,7 @@ def test_the_plan_of_the_set_up(tmp_path, capsys):
 
 
 def test_no_room_and_no_compiler(tmp_path, monkeypatch):
-    setup = Setup(tmp_path)
+    setup = RecorderSetup(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 1 << 20}))
     with pytest.raises(RecorderError, match="MiB free, got 1 MiB"):
         setup.run(quietly)
@@ -252,6 +262,7 @@ def test_no_room_and_no_compiler(tmp_path, monkeypatch):
 
 
 def test_the_plugin_compiles_without_a_warning(tmp_path):
-    setup = Setup(tmp_path)
+    setup = RecorderSetup(tmp_path)
     setup._plugin()
     assert setup.plugin.stat().st_size > 10_000
+    assert setup.slow_clock.exists()

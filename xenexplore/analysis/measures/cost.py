@@ -35,7 +35,7 @@ GUESSED = "guessed-ns"
 
 
 class CostUnit(Enum):
-    """What a table's numbers are."""
+    """The unit of a table's numbers."""
 
     INSTRUCTIONS = "instructions"
     NS = "ns"
@@ -43,7 +43,7 @@ class CostUnit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one of a count costs.
+    """The cost of one of a count.
 
     Attributes:
         amount: in the table's unit; ``source``: where it is from, or ``""``: a guess.
@@ -77,11 +77,11 @@ class CostTable:
 
     @property
     def guesses(self) -> int:
-        """How many of the numbers are guesses."""
+        """The number of guesses among the numbers."""
         return sum(cost.guess for cost in self.costs.values())
 
     def of(self, name: str) -> float:
-        """What one of a count costs."""
+        """The cost of one of a count."""
         cost = self.costs.get(name)
         return cost.amount if cost is not None else 0.0
 
@@ -90,7 +90,7 @@ class CostTable:
         return math.fsum(getattr(counts, name) * cost.amount for name, cost in self.costs.items())
 
     def saved(self, one: Replayed) -> float:
-        """What a design's calls cost less than today's walk; at most, see :meth:`least`."""
+        """Saving of a design's calls beside today's walk; at most, see :meth:`least`."""
         return self.price(one.today) - self.price(one.by_memory)
 
     def least(self, counts: Counts) -> bool:

@@ -124,7 +124,7 @@ class Coverage:
 
 
 def coverage(workload: Workload, domain: int) -> Coverage:
-    """Where one domain's hypercall buffers lie, by access."""
+    """Place of one domain's hypercall buffers, by access."""
     rows = workload.inside(domain)
     accesses = workload.accesses
     total = max(len(rows), 1)
@@ -175,7 +175,7 @@ def coverage(workload: Workload, domain: int) -> Coverage:
 
 
 def _rates(ranges: Sequence[NDArray[np.bool_]], chosen: NDArray[np.bool_]) -> HitRates:
-    """How many of the chosen accesses lie in each of the cumulative ranges."""
+    """Number of the chosen accesses in each of the cumulative ranges."""
     fewer = max(int(chosen.sum()), 1)
     directmap, image, irq, tasks = (float((inside & chosen).sum() / fewer) for inside in ranges)
     return directmap, image, irq, tasks

@@ -53,7 +53,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What hypercalls are made of.
+    """The parts that a hypercall's instructions are counted by.
 
     Attributes:
         entry: from exit to entry without the handler and without the decoding; None: the
@@ -77,7 +77,7 @@ class Pieces:
 
     @property
     def table_step(self) -> int | None:
-        """What one more level of the guest's tables costs: its look-up in the P2M, its entry."""
+        """Cost of one more level of the guest's tables: its look-up in the P2M, its entry."""
         if not {_FOUR_KIB, _TWO_MIB} <= self.walks.keys():
             return None
         return self.walks[_FOUR_KIB].median - self.walks[_TWO_MIB].median
@@ -115,7 +115,7 @@ class CallInstructions:
         return self.exit_to_entry - self.decode
 
     def share(self, part: str, of: str = "corrected") -> float:
-        """What part of the instructions, e.g. ``share("walks", of="handler")``."""
+        """Part of the instructions, e.g. ``share("walks", of="handler")``."""
         whole = getattr(self, of)
         return float(getattr(self, part) / whole) if whole else 0.0
 
@@ -152,7 +152,7 @@ class Instructions:
 
 
 def instructions(workload: Workload) -> Instructions | None:
-    """What the recording counted; None: it has no counts.
+    """Instructions that the recording counted; None: it has no counts.
 
     Args:
         workload: a recording of format version 2, read.

@@ -40,7 +40,7 @@ class KeptWalks:
 def kept_walks(
     workload: Workload, domain: int, *, until_switch: bool, entries: int = VTLB_ENTRIES
 ) -> KeptWalks:
-    """What one cache per vCPU would serve.
+    """Walks that one cache per vCPU would serve.
 
     Args:
         workload: the recorded accesses.

@@ -12,7 +12,7 @@ __all__ = ["DESIGNS", "design", "has_model", "replay_model"]
 
 
 def replay_model(what: Variant) -> ReplayModel:
-    """How recorded accesses fare under a variant.
+    """The model of recorded accesses under a variant.
 
     Raises:
         MachineError: the design's class declares no replay model of its own, or a
@@ -51,7 +51,7 @@ def _followed(option: Design, model: ReplayModel) -> None:
 
 
 def _every_design() -> tuple[Variant, ...]:
-    """What each option shows of itself, in the order of their ranks."""
+    """Every option, as the variants that it shows, in the order of their ranks."""
     ranked: list[tuple[float, Variant]] = []
     for number, option in enumerate(OPTIONS.values()):
         model = option.replay

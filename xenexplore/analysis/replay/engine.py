@@ -20,7 +20,7 @@ from xenexplore.addr import PAGE_SIZE, Gpa, Gva
 from xenexplore.analysis.replay.design import replay_model
 from xenexplore.analysis.replay.guest_work import Prepared, prepare
 from xenexplore.analysis.replay.registrations import registrations
-from xenexplore.analysis.replay.replayed import Replayed, ReplayVerdicts, Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict, Replayed, ReplayVerdicts
 from xenexplore.analysis.replay.static_table import Lookups, StaticTable
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
@@ -82,10 +82,10 @@ def replay(
     found = _nothing(len(run.rows))
     reason = model.refuses(RecordedGuest(pv=run.pv, encrypted=encrypted))
     if reason:
-        found.verdict[:] = Verdict.REFUSED
+        found.verdict[:] = AccessVerdict.REFUSED
         return _result(run, found, None, reason)
     if run.pv:
-        found.verdict[:] = Verdict.DIRECT
+        found.verdict[:] = AccessVerdict.DIRECT
         return _result(run, found, Prepared.nothing(), "")
     prepared = prepare(workload, model, domain)
     resolution = model.resolves()
@@ -95,7 +95,9 @@ def replay(
     else:
         _plain(run, found, resolution)
     _list(run, found, prepared, table)
-    found.verdict[np.isin(workload.accesses.call[run.rows], prepared.refused)] = Verdict.REFUSED
+    found.verdict[np.isin(workload.accesses.call[run.rows], prepared.refused)] = (
+        AccessVerdict.REFUSED
+    )
     return _result(run, found, prepared, "", table)
 
 
@@ -117,12 +119,12 @@ class _Run:
         self.pv = workload.domains[domain].kind == "pv"
 
     def callers(self) -> int:
-        """How many vCPUs make calls, at least one."""
+        """Number of vCPUs that make calls, at least one."""
         vcpu = self.workload.calls.vcpu[self.workload.calls_of(self.domain)]
         return len(np.unique(vcpu)) if len(vcpu) else 1
 
     def recorded(self) -> RecordedAccesses:
-        """What a replay model may see of the accesses."""
+        """The accesses, as far as a replay model may see them."""
         accesses, rows = self.workload.accesses, self.rows
         return RecordedAccesses(
             address=accesses.address[rows],
@@ -155,10 +157,10 @@ def _nothing(count: int) -> _Found:
 
 
 _VERDICTS = {
-    Resolution.WALK: Verdict.WALK,
-    Resolution.PHYSICAL: Verdict.PHYSICAL,
-    Resolution.REGISTERS: Verdict.REGISTER,
-    Resolution.BOUNCE: Verdict.BOUNCE,
+    Resolution.WALK: AccessVerdict.WALK,
+    Resolution.PHYSICAL: AccessVerdict.PHYSICAL,
+    Resolution.REGISTERS: AccessVerdict.REGISTER,
+    Resolution.BOUNCE: AccessVerdict.BOUNCE,
 }
 
 
@@ -177,7 +179,7 @@ def _plain(run: _Run, found: _Found, resolution: Resolution) -> None:
     walked |= resolution is Resolution.WALK
     walked |= run.model.linear(accesses)
     pages = 0 if run.encrypted else accesses.pages[walked]
-    found.verdict[walked] = Verdict.FAIL if run.encrypted else Verdict.WALK
+    found.verdict[walked] = AccessVerdict.FAIL if run.encrypted else AccessVerdict.WALK
     found.pieces[walked] = pages
     found.walks[walked] = 0 if run.encrypted else run.model.walks(accesses)[walked]
     recalled = None if run.encrypted else run.model.recalls(accesses)
@@ -185,7 +187,7 @@ def _plain(run: _Run, found: _Found, resolution: Resolution) -> None:
         found.recalled[:] = found.hits[:] = recalled
         found.lookups[:] = found.compares[:] = accesses.pages
         found.walks -= recalled
-        found.verdict[found.walks == 0] = Verdict.HIT
+        found.verdict[found.walks == 0] = AccessVerdict.HIT
 
 
 def _table(run: _Run) -> StaticTable:
@@ -248,7 +250,9 @@ def _searched(run: _Run, found: _Found, table: StaticTable) -> None:
     found.entry, found.walks, found.compares = got.slot, got.walks, got.compares
     found.lookups, found.hits, found.pieces = got.lookups, got.hits, got.pieces
     found.verdict[:] = np.where(
-        got.failed, Verdict.FAIL, np.where(got.walks > 0, Verdict.WALK, Verdict.HIT)
+        got.failed,
+        AccessVerdict.FAIL,
+        np.where(got.walks > 0, AccessVerdict.WALK, AccessVerdict.HIT),
     )
 
 
@@ -259,7 +263,7 @@ def _list(run: _Run, found: _Found, prepared: Prepared, table: StaticTable | Non
     if not listed.any():
         return
     pages = accesses.pages()[run.rows][listed]
-    found.verdict[listed] = Verdict.LIST
+    found.verdict[listed] = AccessVerdict.LIST
     found.list_reads[listed] = 1 + pages
     found.pieces[listed] = pages
     if table is None or not run.model.lists_registered:
@@ -271,7 +275,7 @@ def _list(run: _Run, found: _Found, prepared: Prepared, table: StaticTable | Non
         getattr(found, name)[listed] = getattr(got, name)[0]
     found.entry[listed] = got.slot[0]
     if got.failed[0]:
-        found.verdict[listed] = Verdict.FAIL
+        found.verdict[listed] = AccessVerdict.FAIL
         found.list_reads[listed] = found.pieces[listed] = 0
 
 
@@ -279,7 +283,7 @@ def _result(
     run: _Run, found: _Found, prepared: Prepared | None, reason: str,
     table: StaticTable | None = None,
 ) -> Replayed:  # fmt: skip
-    done = found.verdict != Verdict.REFUSED
+    done = found.verdict != AccessVerdict.REFUSED
     verdicts = ReplayVerdicts(found.verdict, found.entry, found.walks, found.compares)
     calls = run.calls
     if prepared is None:
@@ -300,7 +304,7 @@ def _today(run: _Run, done: NDArray[np.bool_], prepared: Prepared) -> Counts:
     """The same calls by today's walk: one walk for each page."""
     found = _nothing(len(run.rows))
     pages = run.recorded().pages
-    found.verdict[:] = Verdict.WALK
+    found.verdict[:] = AccessVerdict.WALK
     found.pieces[:] = found.walks[:] = pages
     return _counts(run, found, done, replace(Prepared.nothing(), refused=prepared.refused))
 
@@ -316,8 +320,8 @@ def _counts(
     p2m = int((reads + walks).sum() + found.pieces[done].sum() + found.list_reads[done].sum())
     size = accesses.size[rows][done].astype(np.int64)
     inward = accesses.way[rows][done] == 0
-    by_memory = found.verdict[done] != Verdict.REGISTER
-    failed = found.verdict[done] == Verdict.FAIL
+    by_memory = found.verdict[done] != AccessVerdict.REGISTER
+    failed = found.verdict[done] == AccessVerdict.FAIL
     moved = by_memory & ~failed
     unchecked = found.pieces[done].sum() - walks.sum() - found.recalled[done].sum()
     return Counts(

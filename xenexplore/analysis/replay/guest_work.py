@@ -49,7 +49,7 @@ class Prepared:
         return cls(None, np.zeros(0, np.int64))
 
     def listed(self, accesses: AccessTable, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which accesses lie in a buffer that is passed as a list."""
+        """Mask of the accesses that lie in a buffer that is passed as a list."""
         found = np.zeros(len(rows), np.bool_)
         if self.buffers is None or self.list_of is None or not self.list_of.any():
             return found
@@ -75,7 +75,7 @@ def _owner(
 
 
 def prepare(workload: Workload, model: ReplayModel, domain: int) -> Prepared:
-    """What the guest does for its calls under a design."""
+    """Prepare the calls as the guest does under a design."""
     refused, reasons = _refused_calls(workload, model, domain)
     inside = workload.inside(domain)
     buffers = buffers_of(workload, inside[~np.isin(workload.accesses.call[inside], refused)])
@@ -129,7 +129,7 @@ def _rows(mask: Mask, buffers: BufferTable) -> NDArray[np.int64]:
 
 
 def columns_of(workload: Workload, buffers: BufferTable) -> RecordedBuffers:
-    """What a replay model may see of the buffers."""
+    """The buffers, as far as a replay model may see them."""
     linear = np.array([region.linear for region in workload.regions], np.bool_)
     return RecordedBuffers(
         address=buffers.address,

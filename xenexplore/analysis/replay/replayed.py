@@ -12,11 +12,11 @@ from xenexplore.hypervisor.outcome import Counts
 from xenexplore.options.variant import Variant
 from xenexplore.recording.format.column_set import Columns
 
-__all__ = ["ReplayVerdicts", "Replayed", "Verdict"]
+__all__ = ["AccessVerdict", "ReplayVerdicts", "Replayed"]
 
 
-class Verdict(enum.IntEnum):
-    """What an option does with an access."""
+class AccessVerdict(enum.IntEnum):
+    """Result of an access under an option."""
 
     DIRECT = 0  # PV: Xen dereferences the address, the CPU walks
     WALK = 1  # the guest's tables are walked for some of it
@@ -34,7 +34,7 @@ class ReplayVerdicts(Columns):
     """One row per access, in the order of ``Workload.inside(domain)``.
 
     Attributes:
-        verdict: uint8: a :class:`Verdict`.
+        verdict: uint8: a :class:`AccessVerdict`.
         entry: int32: slot of the registered buffer that serves the first byte, or -1.
         walks: int64: pages walked.
         compares: int64: entries compared.
@@ -75,12 +75,12 @@ class Replayed:
 
     @property
     def carried(self) -> int:
-        """How many hypercalls it carries."""
+        """Number of hypercalls that it carries."""
         return self.hypercalls - self.refused
 
     @property
     def reads_per_call(self) -> float:
-        """What Xen reads to find the bytes, for each hypercall that the design carries.
+        """Reads by Xen to find the bytes, for each hypercall that the design carries.
 
         Page-table entries, P2M entries and list elements; 0 where it carries none.
         """
@@ -94,10 +94,10 @@ class Replayed:
 
         What takes their place is in ``register_bytes``.
         """
-        registers = int((self.verdicts.verdict == Verdict.REGISTER).sum())
+        registers = int((self.verdicts.verdict == AccessVerdict.REGISTER).sum())
         return replace(self.counts, copies=self.counts.copies - registers)
 
-    def share(self, *wanted: Verdict) -> float:
+    def share(self, *wanted: AccessVerdict) -> float:
         """Share of accesses with one of these verdicts (0 where there are none)."""
         if not len(self.verdicts):
             return 0.0

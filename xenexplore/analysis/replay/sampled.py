@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from xenexplore.analysis.replay.stepwise import Machine, SteppedCall, every
+from xenexplore.analysis.replay.stepwise import ReplayGuest, SteppedCall, every
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.analysis.workload.tables import Workload
 from xenexplore.errors import MachineError
@@ -107,7 +107,7 @@ def replay_stepwise(
         MachineError: the design cannot be replayed call by call, or not by a sample.
         DesignError: a hook's mistake.
     """
-    machine = Machine(workload, what, domain, shape if shape is not None else PageSizes())
+    machine = ReplayGuest(workload, what, domain, shape if shape is not None else PageSizes())
     stratum = strata_of(workload, domain)
     total = len(stratum)
     if machine.refuses:
@@ -134,7 +134,7 @@ def _drawn(stratum: NDArray[np.int64], n: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
 
 
-def _alone(machine: Machine, index: int, what: Variant) -> SteppedCall:
+def _alone(machine: ReplayGuest, index: int, what: Variant) -> SteppedCall:
     """One call of a sample; the call before it must make no difference."""
     machine.restart()
     cold = machine.call(index)

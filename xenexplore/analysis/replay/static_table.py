@@ -27,7 +27,7 @@ _MANY = 64
 
 @dataclass(frozen=True, slots=True)
 class Lookups:
-    """What came of searching a table for accesses; one row per access.
+    """Results of searching a table for accesses; one row per access.
 
     Attributes:
         slot: int32: slot that serves the first byte, or -1.
@@ -89,7 +89,7 @@ class StaticTable:
         return len(self.held)
 
     def find(self, va: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which entry (by address order, -1: none) serves each address; compares made."""
+        """Entry that serves each address (by address order, -1: none), and the compares made."""
         if not len(self.held):
             none = np.full(len(va), -1, np.int64)
             return none, np.full(len(va), int(self._search == "direct"), np.int64)
@@ -173,7 +173,7 @@ class StaticTable:
 def _filled(
     entries: Sequence[TlbEntry], capacity: int | None, policy: Policy, search: SearchKind
 ) -> tuple[Held, ...]:
-    """What a table holds after the insertions, by slot."""
+    """Contents of a table after the insertions, by slot."""
     room = capacity is None or len(entries) <= capacity
     if room and search != "direct" and len(entries) > _MANY:
         # Each insertion looks for overlaps among all entries.  Where there are

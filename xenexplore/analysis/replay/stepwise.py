@@ -29,7 +29,7 @@ from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.variant import Variant
 from xenexplore.steps import Direction, Recorder
 
-__all__ = ["Machine", "SteppedCall"]
+__all__ = ["ReplayGuest", "SteppedCall"]
 
 _WAYS = (Direction.FROM, Direction.TO, Direction.CLEAR)
 _CALL_HOOKS = ("dispatch", "inner", "continued", "register_area")
@@ -53,7 +53,7 @@ class SteppedCall:
     refused: str
 
 
-class Machine:
+class ReplayGuest:
     """A guest with the recorded pages at their recorded frames, under one design.
 
     Args:
@@ -200,7 +200,7 @@ def _no_model(what: Variant, why: str) -> MachineError:
     )
 
 
-def every(machine: Machine, count: int) -> Iterator[SteppedCall]:
+def every(machine: ReplayGuest, count: int) -> Iterator[SteppedCall]:
     """All calls in order, by one design that keeps what it keeps."""
     machine.restart()
     for index in range(count):

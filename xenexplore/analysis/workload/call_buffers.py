@@ -47,7 +47,7 @@ class BufferTable(Columns):
     carried: NDArray[np.int64]
 
     def pages(self) -> NDArray[np.int64]:
-        """How many 4 KiB pages each touches."""
+        """Number of 4 KiB pages that each touches."""
         offset = (self.address & np.uint64(PAGE_SIZE - 1)).astype(np.int64)
         return (offset + self.size - 1 >> PAGE_SHIFT) + 1
 

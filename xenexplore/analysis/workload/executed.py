@@ -58,7 +58,7 @@ class Executed:
 
 
 def executed_of(chunk: Recording) -> Executed | None:
-    """What a chunk of a recording counted, or None."""
+    """Counts of a chunk of a recording, or None."""
     counts = chunk.counts
     if counts is None:
         return None

@@ -37,7 +37,7 @@ _MAP_ELEMENT, _COPY_ELEMENT, _COPY_STATUS = 32, 40, 36
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What is assumed.  The defaults describe no particular system; each may be changed.
+    """Assumptions.  The defaults describe no particular system; each may be changed.
 
     Attributes:
         calls: hypercalls to make.
@@ -145,7 +145,7 @@ def _mix(assumed: Assumptions) -> list[float]:
 def _schedule(
     assumed: Assumptions, random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Who makes each call, on which vCPU: bursts of one task, bursts of all vCPUs mixed."""
+    """Caller of each call and its vCPU: bursts of one task, bursts of all vCPUs mixed."""
     lengths = random.geometric(1 / assumed.stay, size=assumed.calls)
     bursts = int(np.searchsorted(np.cumsum(lengths), assumed.calls)) + 1
     weight = 1 / np.arange(1, assumed.tasks + 1) ** assumed.task_skew

@@ -70,7 +70,7 @@ class AccessTable(Columns):
         return self.address >> np.uint64(PAGE_SHIFT)
 
     def pages(self) -> NDArray[np.int64]:
-        """How many 4 KiB pages each touches: the pieces that __hvm_copy() makes of it."""
+        """Number of 4 KiB pages that each touches: the pieces that __hvm_copy() makes of it."""
         offset = (self.address & np.uint64(PAGE_SIZE - 1)).astype(np.int64)
         return (offset + self.size - 1 >> PAGE_SHIFT) + 1
 
@@ -144,7 +144,7 @@ class Workload:
         return np.flatnonzero(self.calls.domain == domain)
 
     def kind_mask(self, rows: NDArray[np.int64], *kinds: RegionKind) -> NDArray[np.bool_]:
-        """Which of the accesses lie in regions of these kinds."""
+        """Mask of the accesses that lie in regions of these kinds."""
         wanted = np.array([region.kind in kinds for region in self.regions], np.bool_)
         found: NDArray[np.bool_] = wanted[self.accesses.region[rows]]
         return found

@@ -154,7 +154,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def boot_mappings(self) -> Iterator[BootMapping]:
-        """What the kernel half of the page tables maps before any buffer is placed."""
+        """Mappings of the kernel half of the page tables before any buffer is placed."""
 
     @abstractmethod
     def image_data(self) -> tuple[int, int, int]:
@@ -198,7 +198,7 @@ class Kernel(ABC):
         return 0
 
     def percpu_areas(self, vcpu: int) -> tuple[Area, ...]:
-        """Where per-CPU variables of a vCPU may be placed, in order of preference."""
+        """Areas for per-CPU variables of a vCPU, in order of preference."""
         del vcpu
         return ()
 

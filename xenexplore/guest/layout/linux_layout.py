@@ -32,7 +32,7 @@ IRQ_STACK = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class _Fixed:
-    """What the paging depth decides (mm.rst's two tables)."""
+    """Addresses that the paging depth decides (mm.rst's two tables)."""
 
     user: int
     kernel: int

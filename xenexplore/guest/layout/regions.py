@@ -26,7 +26,7 @@ _TOP = 1 << 64
 
 
 class RegionKind(enum.Enum):
-    """What a region is to the question where hypercall buffers live."""
+    """Kind of a region, as it matters to the place of hypercall buffers."""
 
     USER = "user"
     IDENTITY = "identity"  # early boot: linear address equals guest-physical

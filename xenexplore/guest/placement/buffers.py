@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from xenexplore.addr import PAGE_SIZE, Gfn, Gva, Range
 
-__all__ = ["KINDS", "Buffer"]
+__all__ = ["KINDS", "PlacedBuffer"]
 
 #: Kind of place → what it means; each kernel says which it has and where.
 KINDS: dict[str, str] = {
@@ -23,7 +23,7 @@ KINDS: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Buffer:
+class PlacedBuffer:
     """A buffer in the guest: what its owner believes it to be.
 
     A snapshot of the moment it was placed or remapped; what the page tables say

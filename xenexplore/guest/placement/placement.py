@@ -15,7 +15,7 @@ __all__ = ["Placement", "PlacementRequest", "consecutive", "touched", "validate_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacementRequest:
-    """What is asked of the placer, plain ints inside.
+    """Request to the placer, plain ints inside.
 
     Attributes:
         name: the buffer's name, for messages.
@@ -40,7 +40,7 @@ class PlacementRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a buffer goes.
+    """Place of a buffer.
 
     Attributes:
         va: linear address of its first byte.

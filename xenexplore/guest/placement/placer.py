@@ -48,7 +48,7 @@ class Placer:
         self._count = 0
 
     def find(self, request: PlacementRequest) -> Placement:
-        """Where a buffer goes.
+        """Find a place for a buffer.
 
         Raises:
             MachineError: it cannot go anywhere; says why.

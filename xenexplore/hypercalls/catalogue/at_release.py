@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xenexplore.hypercalls.releases import Span
+from xenexplore.hypercalls.releases import Releases
 
 __all__ = ["at_release"]
 
@@ -40,7 +40,7 @@ def at_release(table: dict[str, Any], xen: str, source: str) -> dict[str, Any]:
 def _value(value: Any, xen: str, source: str, key: str) -> Any:
     if isinstance(value, dict):
         if "is" in value:
-            return value["is"] if Span.read(value, source, key).holds(xen) else _ABSENT
+            return value["is"] if Releases.read(value, source, key).holds(xen) else _ABSENT
         return at_release(value, xen, source)
     if not isinstance(value, list):
         return value
@@ -53,5 +53,5 @@ def _value(value: Any, xen: str, source: str, key: str) -> Any:
     return [
         at_release(one, xen, source) if isinstance(one, dict) else one
         for one in value
-        if not isinstance(one, dict) or Span.read(one, source, key).holds(xen)
+        if not isinstance(one, dict) or Releases.read(one, source, key).holds(xen)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from xenexplore.hypercalls.releases import RELEASES, Span, release_of
+from xenexplore.hypercalls.releases import RELEASES, Releases, release_of
 
 __all__ = ["CopyPathChange", "copy_path_changes"]
 
@@ -35,7 +35,7 @@ def _all() -> tuple[CopyPathChange, ...]:
     rows = tomllib.loads(file.read_text(encoding="utf-8"))["change"]
     return tuple(
         CopyPathChange(
-            Span.read(row, "copy_paths.toml", row["what"]).since,
+            Releases.read(row, "copy_paths.toml", row["what"]).since,
             row["what"],
             tuple(row["sources"]),
             row["here"],
@@ -45,7 +45,7 @@ def _all() -> tuple[CopyPathChange, ...]:
 
 
 def copy_path_changes(old: str, new: str) -> tuple[CopyPathChange, ...]:
-    """What a release has of the changes that another does not have yet, oldest first.
+    """Changes that a release has and another does not have yet, oldest first.
 
     Raises:
         ReleaseError: the catalogue does not describe one of them.

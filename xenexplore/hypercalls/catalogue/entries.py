@@ -19,7 +19,7 @@ from xenexplore.errors import CatalogueError, InputError
 from xenexplore.hypercalls.catalogue.at_release import at_release
 from xenexplore.hypercalls.language.parser import parse_plan
 from xenexplore.hypercalls.language.statements import Block
-from xenexplore.hypercalls.releases import DEFAULT, Span, release_of
+from xenexplore.hypercalls.releases import DEFAULT, Releases, release_of
 from xenexplore.hypercalls.structs import StructLayout, Structs, structs_for
 
 __all__ = [
@@ -117,7 +117,7 @@ class SubOp(Shown):
         return structs_for(arch, self.xen).get(self.struct) if self.struct else None
 
     def struct_of(self, guest: str) -> str:
-        """What the handle argument points to, for one kind of guest; ``""``: nothing."""
+        """Struct that the handle argument points to, for one kind of guest; ``""``: nothing."""
         return self.struct_for.get(guest, self.struct)
 
     def __repr__(self) -> str:
@@ -195,7 +195,7 @@ class Family(Shown):
         return parse_plan(self.parts[name], f"{self.name}.toml: part {name}", self.xen)
 
     def struct_of(self, guest: str) -> str:
-        """What the handle argument points to, without sub-ops; the same for every guest."""
+        """Struct that the handle argument points to, without sub-ops; the same for every guest."""
         return self.struct
 
     def registers(self, guest: str) -> tuple[str, ...]:
@@ -319,13 +319,17 @@ def _load(number: int, name: str, xen: str) -> Family:
     )
 
 
-def _span_of(number: int) -> Span:
+def _span_of(number: int) -> Releases:
     """The releases that have a hypercall, as the index says."""
     entry = _table("index")["numbers"][str(number)]
-    return Span.read(entry, "index.toml", str(number)) if isinstance(entry, dict) else Span()
+    return (
+        Releases.read(entry, "index.toml", str(number)) if isinstance(entry, dict) else Releases()
+    )
 
 
-def _op(entry: dict[str, Any], table: dict[str, Any], span: Span, xen: str, source: str) -> SubOp:
+def _op(
+    entry: dict[str, Any], table: dict[str, Any], span: Releases, xen: str, source: str
+) -> SubOp:
     constant = entry.get("constant", "?")
     _known(entry, _OP_KEYS, source, constant)
     if ("plan" in entry) == ("missing" in entry):

@@ -14,7 +14,7 @@ from xenexplore.hypercalls.catalogue.entries import (
     family_of,
     numbers,
 )
-from xenexplore.hypercalls.releases import DEFAULT, RELEASES, Span, release_of
+from xenexplore.hypercalls.releases import DEFAULT, RELEASES, Releases, release_of
 
 __all__ = ["find", "missing_from", "search"]
 
@@ -49,14 +49,14 @@ def find(wanted: str, *, xen: str = DEFAULT) -> Family | SubOp:
 
 
 def missing_from(entry: Family | SubOp, xen: str) -> ReleaseError:
-    """That a release of Xen does not have an entry of another's."""
+    """Message that a release of Xen does not have an entry of another's."""
     return ReleaseError(
-        release_of(xen), wanted=entry.title, when=str(Span(entry.since, entry.until))
+        release_of(xen), wanted=entry.title, when=str(Releases(entry.since, entry.until))
     )
 
 
 def _elsewhere(words: list[str], xen: str) -> ReleaseError | None:
-    """That other releases have the one entry that the words name."""
+    """Message that other releases have the one entry that the words name."""
     found = {
         entry.title: entry
         for release in RELEASES
@@ -132,7 +132,7 @@ def _names(entry: Family | SubOp) -> tuple[set[str], set[str]]:
 
 
 def _score(words: list[str], entry: Family | SubOp) -> int:
-    """How well the words name an entry; 0 where one of them does not fit at all."""
+    """Rank of an entry for the words; 0 where one of them does not fit at all."""
     own, kin = _names(entry)
     whole = {entry.title.lower(), *own}
     total = 0

@@ -73,7 +73,7 @@ from xenexplore.hypercalls.language.statements import (
     Way,
     Where,
 )
-from xenexplore.hypercalls.releases import DEFAULT, Span
+from xenexplore.hypercalls.releases import DEFAULT, Releases
 from xenexplore.steps import ERRNOS, Direction
 
 __all__ = ["parse_plan"]
@@ -180,7 +180,7 @@ class _PlanParser:
                     index += 1
                 done.append(self.branch(arms))
             elif match := _SPAN.match(line.text):
-                span = Span.read({match["key"]: match["release"]}, self.source, line.text)
+                span = Releases.read({match["key"]: match["release"]}, self.source, line.text)
                 body = self.block(line.block)
                 done += body if span.holds(self.xen) else ()
             else:

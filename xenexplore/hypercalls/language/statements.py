@@ -97,7 +97,7 @@ class StateDependent:
 
 
 class Way(StrEnum):
-    """How a call, a scope or a loop is left."""
+    """Way in which a call, a scope or a loop is left."""
 
     FAIL = "fail"
     END = "end"

@@ -108,7 +108,7 @@ def settle(value: Value) -> Value:
 
 
 class StructValue:
-    """What one copy brought into Xen: a struct, a scalar, or an array of either.
+    """Value that one copy brought into Xen: a struct, a scalar, or an array of either.
 
     Attributes:
         name: as the plan calls it.

@@ -19,7 +19,7 @@ __all__ = ["Aspect", "CatalogueDiff", "EntryChange", "PlanChange", "StructChange
 
 
 class Aspect(StrEnum):
-    """What of an entry differs."""
+    """Aspect in which an entry differs."""
 
     ARGUMENTS = "arguments"
     CALLERS = "callers"
@@ -32,7 +32,7 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """How the copy plan differs for the first kind of guest for which it does.
+    """Difference of the copy plan for the first kind of guest that has one.
 
     Attributes:
         guest: ``"hvm"``, ``"pv"`` or ``"arm"``.
@@ -81,7 +81,7 @@ class StructChange:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueDiff(Shown):
-    """What differs between two releases of Xen.
+    """Differences between two releases of Xen.
 
     Attributes:
         old, new: the releases.
@@ -110,7 +110,7 @@ class CatalogueDiff(Shown):
 
 
 def diff(old: str = DEFAULT, new: str = "unstable") -> CatalogueDiff:
-    """What the newer of two releases of Xen has, lacks, or does otherwise.
+    """Compare two releases of Xen: entries that the newer has, lacks, or does otherwise.
 
     Args:
         old: a release, e.g. ``"4.17"``; ``"4.17.7"`` is its series'.

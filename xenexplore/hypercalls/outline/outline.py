@@ -160,7 +160,7 @@ class _Outliner:
                 yield OutlineLine(depth, "call", text, uses=uses)
 
     def exit(self, node: ExitStatement, depth: int) -> Iterator[OutlineLine]:
-        """How the call, a scope or a loop may end; nothing where it cannot end here."""
+        """Ways in which the call, a scope or a loop may end; nothing where it cannot end here."""
         decided = None if node.test is None else self.settled(node.test)
         if decided is False:
             return
@@ -253,13 +253,13 @@ class _Outliner:
         return test.truth(scope)
 
     def forget(self, before: Mapping[str, int], values: Mapping[str, set[int | None]]) -> None:
-        """What is known where a body may have run or not: only what either way is the same."""
+        """Forget what a body may have set: only what is the same either way stays known."""
         self.constants = {
             name: value for name, value in before.items() if values.get(name, {value}) == {value}
         }
 
     def values(self, block: Block) -> dict[str, set[int | None]]:
-        """What a block gives names, anywhere in it; None: no constant."""
+        """Values that a block gives names, anywhere in it; None: no constant."""
         found: dict[str, set[int | None]] = {}
         for node in self.all(block):
             if isinstance(node, Let) and not node.path:

@@ -40,7 +40,7 @@ class OutlineLine:
 
 
 def loop_text(node: Loop) -> str:
-    """How a loop begins, in words."""
+    """Opening of a loop, in words."""
     if node.stop is not None:
         return f"for each {node.name} from {node.start.text} up to {node.stop.text}, exclusive:"
     if node.reason:
@@ -49,7 +49,7 @@ def loop_text(node: Loop) -> str:
 
 
 def exit_text(node: ExitStatement) -> str:
-    """How a call, a scope or a loop may end, in words."""
+    """Ways in which a call, a scope or a loop may end, in words."""
     test = f" if {node.test.text}" if node.test and node.test.text != ALWAYS.text else ""
     why = f": {node.reason}" if node.reason else ""
     if test and node.reason and names_in(node.test) <= FACTS.keys():

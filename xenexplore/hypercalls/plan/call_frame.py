@@ -75,7 +75,7 @@ class CallFrame:
             names[argument.name] = self._narrow(given, argument.type)
 
     def _narrow(self, value: Value, kind: str) -> Value:
-        """What the handler sees of a register: its low bytes, with the type's sign."""
+        """Value of a register as the handler sees it: its low bytes, with the type's sign."""
         if not isinstance(value, int):
             return value
         bits = 8 * self.scope.structs.sizeof(kind)
@@ -206,7 +206,7 @@ class CallFrame:
         return None
 
     def known(self, node: CopyStatement, address: Value, length: Value) -> bytes | None:
-        """What a write carries, where it is a struct that was read from the same place."""
+        """Value that a write carries, where it is a struct that was read from the same place."""
         if not isinstance(address, int) or not isinstance(length, int):
             return None
         for held in self.scope.names.values():

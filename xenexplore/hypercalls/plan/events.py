@@ -138,7 +138,7 @@ class PlanChoice:
 
 @dataclass(frozen=True, slots=True)
 class PlanOutcome:
-    """How a hypercall (one leg of it, if it was preempted) ended.
+    """Ending of a hypercall (one leg of it, if it was preempted).
 
     Attributes:
         how: returned, failed, continued, or unmodelled where the catalogue has no plan.

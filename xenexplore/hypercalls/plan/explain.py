@@ -38,7 +38,7 @@ _LOOPING = ("state", "loop", "branch")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the catalogue says about one recorded hypercall.
+    """Result of holding one recorded hypercall against the catalogue.
 
     Attributes:
         verdict: exact: arguments alone decide every access, whatever Xen's

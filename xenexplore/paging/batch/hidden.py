@@ -20,7 +20,7 @@ __all__ = ["Hidden", "hidden_parts"]
 
 
 class Hidden(NamedTuple):
-    """What one missing table hides.
+    """Memory that one missing table hides.
 
     Attributes:
         missing: the table, and the first entry that points to it.
@@ -36,7 +36,7 @@ class Hidden(NamedTuple):
 
 
 def hidden_parts(tables: TableArrays) -> tuple[Hidden, ...]:
-    """What each missing table hides; empty if none is missing."""
+    """Memory that each missing table hides; empty if none is missing."""
     if not tables.missing:
         return ()
     plan = tables.state.plan

@@ -49,7 +49,7 @@ _RIGHTS_OF_KIND: Final = np.uint64(0xFFFF)
 
 
 class Join(enum.Enum):
-    """Which neighbours become one run: always equal page sizes, rights and protection keys."""
+    """Criterion for joining neighbours: always equal page sizes, rights and protection keys."""
 
     RIGHTS = "rights"
     """Regardless of where their pages lie in memory; ``gpa`` is that of the first page."""

@@ -76,7 +76,7 @@ class Batch:
 
     @property
     def ends(self) -> npt.NDArray[np.uint8]:
-        """How each walk ended, as a position in ``tuple(WalkEnd)``."""
+        """Ending of each walk, as a position in ``tuple(WalkEnd)``."""
         return (self.results >> np.uint32(END_SHIFT)).astype(np.uint8)
 
     @property
@@ -95,7 +95,7 @@ class Batch:
         return found
 
     def end(self, index: int) -> WalkEnd:
-        """How one walk ended."""
+        """Ending of one walk."""
         return ENDS[int(self.ends[index])]
 
 

@@ -16,11 +16,11 @@ from xenexplore.addr import PAGE_SHIFT
 from xenexplore.recording.format.column_set import Columns
 from xenexplore.recording.format.columns import Recording
 
-__all__ = ["Buffers", "find_buffers"]
+__all__ = ["BufferRuns", "find_buffers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Buffers(Columns):
+class BufferRuns(Columns):
     """Runs of accesses in one direction at adjoining addresses: B rows.
 
     Attributes:
@@ -63,7 +63,7 @@ class Buffers(Columns):
         return np.unique(start + step.astype(np.uint64))
 
 
-def find_buffers(recording: Recording) -> Buffers:
+def find_buffers(recording: Recording) -> BufferRuns:
     """The buffers of every hypercall, in recorded order; accesses outside are left out.
 
     An access continues a buffer if the access just before it, in the same
@@ -82,7 +82,7 @@ def find_buffers(recording: Recording) -> Buffers:
     starts = np.flatnonzero(begins)
     total = np.add.reduceat(size, starts) if len(starts) else size
     call = inner.call[starts]
-    return Buffers(
+    return BufferRuns(
         address=inner.address[starts],
         size=total,
         direction=inner.direction[starts],

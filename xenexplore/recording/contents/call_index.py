@@ -94,7 +94,7 @@ class CallIndex:
         return f"{call_name(number, xen)} {sub_op_name(number, sub_op, xen)}".rstrip()
 
     def names(self, domain: str | None = None) -> Mapping[str, int]:
-        """How many calls have each name, most frequent first."""
+        """Number of calls with each name, most frequent first."""
         counts: dict[str, int] = {}
         rows = self._rows(domain)
         _, index, count = np.unique(
@@ -119,7 +119,7 @@ class CallIndex:
         return tuple(", ".join(regions) for regions in places), np.array(of, np.int64)
 
     def regions(self, domain: str | None = None) -> Mapping[str, int]:
-        """How many calls have a buffer in each region, most frequent first."""
+        """Number of calls that have a buffer in each region, most frequent first."""
         counts = Counter(name for row in self._rows(domain).tolist() for name in self._regions[row])
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from xenexplore.recording.contents.call_index import CallIndex
 
-__all__ = ["COLUMNS", "CallTable"]
+__all__ = ["COLUMNS", "CallListing"]
 
 #: What the table can be sorted by, as its heads name it.
 COLUMNS = ("call", "domain", "hypercall", "copies", "buffers in")
 
 
-class CallTable:
+class CallListing:
     """Columns of every call of a recording; a search or a sort looks at no call by itself.
 
     Args:
@@ -76,7 +76,7 @@ class CallTable:
 
     @staticmethod
     def _ranks(texts: Sequence[str]) -> NDArray[np.int64]:
-        """Where each text comes in alphabetical order."""
+        """Rank of each text in alphabetical order."""
         ranks = np.empty(len(texts), np.int64)
         ranks[np.argsort(np.array(texts), kind="stable")] = np.arange(len(texts))
         return ranks

@@ -59,7 +59,7 @@ class GuestSpace:
     def no_stack(
         self, addresses: NDArray[np.uint64], places: NDArray[np.intp]
     ) -> NDArray[np.bool_]:
-        """Which addresses are vmalloc'ed data: on no stack that any hypercall was made from.
+        """Mask of the vmalloc'ed addresses on no stack that any hypercall was made from.
 
         A buffer on another task's stack than the caller's would be on one that makes
         hypercalls itself; where stack pointers were not recorded, no address is.
@@ -76,7 +76,7 @@ class GuestSpace:
         return found
 
     def identity(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which accesses used early boot's identity-mapped tables, where linear = physical.
+        """Mask of the accesses by early boot's identity-mapped tables, where linear = physical.
 
         Such an address is low and looks like a user's.  It is not if Xen's
         own walk gave the frame of that very number, or if the kernel's stack
@@ -98,7 +98,7 @@ class GuestSpace:
         return result
 
     def on_stack(self, recording: Recording, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which accesses lie on the kernel stack that the hypercall was made from.
+        """Mask of the accesses on the kernel stack that the hypercall was made from.
 
         Known where the stack pointer was recorded: the same 16 KiB as RSP
         (THREAD_SIZE, and stacks are aligned to their size).
@@ -312,7 +312,7 @@ def _irq_stack(
 def _slot(
     bases: LinuxBases, recording: Recording, domain: RecordedDomain, physical: int
 ) -> int | None:
-    """Where a hardirq stack's memory is mapped in vmalloc space, or None if no walk tells."""
+    """Address of a hardirq stack's memory in vmalloc space, or None if no walk tells."""
     walks = recording.walks
     page = walks.address >> np.uint64(PAGE_SHIFT)
     ahead = walks.gfn.astype(np.int64) - (physical >> PAGE_SHIFT)

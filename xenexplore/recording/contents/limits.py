@@ -31,7 +31,7 @@ _ARTEFACTS: Mapping[Artefact, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the records themselves show, chunk by chunk.
+    """Facts that the records themselves show, chunk by chunk.
 
     Attributes:
         vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
@@ -61,7 +61,7 @@ class Facts:
 
     @property
     def most_vcpus(self) -> int:
-        """How many vCPUs the domain has that has most of them."""
+        """Number of vCPUs of the domain that has most of them."""
         owners = [domain for domain, _, _ in self.vcpus]
         return max((owners.count(domain) for domain in set(owners)), default=0)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xenexplore.recording.contents.call_buffers import Buffers
+from xenexplore.recording.contents.call_buffers import BufferRuns
 from xenexplore.recording.contents.call_names import call_name, sub_op_name, sub_ops
 from xenexplore.recording.format.columns import Recording
 
@@ -25,8 +25,8 @@ _GRANT_TABLE_OP = 20
 _NETBACKS = (0, 1, 5)
 
 
-def owners(recording: Recording, buffers: Buffers) -> tuple[tuple[str, int], ...]:
-    """Who owns vmalloc'ed buffers that lie on no stack, with counts, most first.
+def owners(recording: Recording, buffers: BufferRuns) -> tuple[tuple[str, int], ...]:
+    """Owners of vmalloc'ed buffers that lie on no stack, with counts, most first.
 
     Args:
         recording: the recording.

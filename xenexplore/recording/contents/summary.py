@@ -14,7 +14,7 @@ from xenexplore.display import Shown
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.layout.symbols import SymbolTable
 from xenexplore.hypercalls.catalogue.entries import family_of
-from xenexplore.recording.contents.call_buffers import Buffers, find_buffers
+from xenexplore.recording.contents.call_buffers import BufferRuns, find_buffers
 from xenexplore.recording.contents.call_names import call_name, sub_op_known, sub_op_name, sub_ops
 from xenexplore.recording.contents.guest_layouts import GuestSpace, guest_spaces
 from xenexplore.recording.contents.owners import owners
@@ -170,7 +170,7 @@ def summarise(recording: Recording, symbols: SymbolTable | None = None) -> Summa
     )
 
 
-def _domain(recording: Recording, space: GuestSpace | None, buffers: Buffers) -> DomainSummary:
+def _domain(recording: Recording, space: GuestSpace | None, buffers: BufferRuns) -> DomainSummary:
     index = space.domain.index if space is not None else -1
     rows = recording.of_domain(index)
     mine = np.zeros(len(recording.calls), np.bool_)
@@ -239,7 +239,7 @@ def _sizes(size: NDArray[np.uint32]) -> tuple[SizeCount, ...]:
     return tuple(SizeCount(low, high, count) for (low, high), count in sorted(buckets.items()))
 
 
-def _regions(recording: Recording, space: GuestSpace, buffers: Buffers) -> tuple[RegionUse, ...]:
+def _regions(recording: Recording, space: GuestSpace, buffers: BufferRuns) -> tuple[RegionUse, ...]:
     mine = buffers.pick(np.flatnonzero(buffers.domain == space.domain.index))
     where = space.layout.classify(mine.address)
     identity = space.identity(recording, mine.first)
@@ -285,8 +285,10 @@ def _regions(recording: Recording, space: GuestSpace, buffers: Buffers) -> tuple
 _NAMED = (RegionKind.IMAGE, RegionKind.PERCPU, RegionKind.IDENTITY, RegionKind.MODULES)
 
 
-def _places(space: GuestSpace, kind: RegionKind, buffers: Buffers) -> tuple[tuple[str, int], ...]:
-    """Which symbols the buffers lie in, most used first."""
+def _places(
+    space: GuestSpace, kind: RegionKind, buffers: BufferRuns
+) -> tuple[tuple[str, int], ...]:
+    """Symbols that the buffers lie in, most used first."""
     if space.symbols is None or kind not in _NAMED:
         return ()
     counts: dict[str, int] = {}

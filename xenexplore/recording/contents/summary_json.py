@@ -9,7 +9,7 @@ __all__ = ["damage_json", "summary_json"]
 
 
 def damage_json(summary: Summary) -> Json:
-    """Where reading stopped early, or None."""
+    """Place where reading stopped early, or None."""
     damage = summary.damage
     if damage is None:
         return None

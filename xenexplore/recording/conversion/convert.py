@@ -31,7 +31,7 @@ _Record = dict[str, Any]
 
 @dataclass(slots=True)
 class _Vcpus:
-    """What the first pass learns.
+    """Results of the first pass.
 
     Attributes:
         ids: (domain id, vCPU id) by address of the ``struct vcpu``.

@@ -123,7 +123,7 @@ def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:
 
 
 def _unexplained(recording: Recording, seen: RecordedCall, found: Explanation) -> RecordingError:
-    """Why a call makes no scenario: it is one leg of several, or nothing explains it."""
+    """Reason why a call makes no scenario: it is one leg of several, or nothing explains it."""
     place = f"hypercall {int(recording.calls.seq[seen.row])}"
     leg = Matcher(list(recorded_calls(recording))).continuation(seen)
     if leg is not None:

@@ -19,7 +19,7 @@ from xenexplore.recording.format.columns import (
     Recording,
     Walks,
 )
-from xenexplore.recording.format.counts import Counts
+from xenexplore.recording.format.counts import RecordCounts
 from xenexplore.recording.format.domains import Domains
 from xenexplore.recording.format.entry_order import EntryOrder
 from xenexplore.recording.format.header import read_header
@@ -64,9 +64,9 @@ class Assembler:
         self._calls = [call_columns([], version)]
         self._accesses = [self._access_columns([], nothing)]
         self._walks = [walk_columns([], version, nothing, nothing)]
-        self._counts: list[Counts] = []
+        self._counts: list[RecordCounts] = []
         if version == 2:
-            self._counts = [Counts(call_counts([]), access_counts([]), walk_counts([]))]
+            self._counts = [RecordCounts(call_counts([]), access_counts([]), walk_counts([]))]
         self.records = 0
 
     @property
@@ -96,7 +96,7 @@ class Assembler:
         at_walk = kinds == _WALK
         new_walks = walk_columns(walks, self._version, call_at[at_walk], access_at[at_walk])
         if self._version == 2:
-            counts = Counts(call_counts(calls), access_counts(accesses), walk_counts(walks))
+            counts = RecordCounts(call_counts(calls), access_counts(accesses), walk_counts(walks))
             order = self._check_pcpus(order, kinds, new_calls, new_accesses, new_walks)
         # Nothing can fail from here on.
         owner = np.array([self._owner(row) for row in rows], np.int32)
@@ -224,9 +224,9 @@ class Assembler:
         self._access_rows -= a
         counts = None
         if self._version == 2:
-            kept = Counts.concatenate(self._counts)
-            counts = Counts(kept.calls[:cut], kept.accesses[:a], kept.walks[:w])
-            self._counts = [Counts(kept.calls[cut:], kept.accesses[a:], kept.walks[w:])]
+            kept = RecordCounts.concatenate(self._counts)
+            counts = RecordCounts(kept.calls[:cut], kept.accesses[:a], kept.walks[:w])
+            self._counts = [RecordCounts(kept.calls[cut:], kept.accesses[a:], kept.walks[w:])]
         return Recording(
             source=self._source,
             meta=MappingProxyType(dict(self._meta)),

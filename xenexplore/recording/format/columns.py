@@ -16,7 +16,7 @@ from xenexplore.display import Shown
 from xenexplore.errors import RecordingError, ReleaseError
 from xenexplore.hypercalls.releases import DEFAULT, RELEASES, release_of
 from xenexplore.recording.format.column_set import Columns
-from xenexplore.recording.format.counts import Counts
+from xenexplore.recording.format.counts import RecordCounts
 from xenexplore.steps import Direction, Json
 
 __all__ = [
@@ -177,7 +177,7 @@ class RecordedDomain:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Where and why reading stopped before the end.
+    """Place and reason where reading stopped before the end.
 
     Attributes:
         line: line that could not be used, from 1.
@@ -216,7 +216,7 @@ class Recording(Shown):
     accesses: Accesses
     walks: Walks
     damage: Damage | None = None
-    counts: Counts | None = None
+    counts: RecordCounts | None = None
     _start: NDArray[np.int64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ __all__ = [
     "WALK_FIELDS",
     "AccessCounts",
     "CallCounts",
-    "Counts",
+    "RecordCounts",
     "WalkCounts",
 ]
 
@@ -42,7 +42,7 @@ WALK_FIELDS: Mapping[str, str] = {"instructions": "i", "loads": "ld", "stores": 
 
 @dataclass(frozen=True, slots=True)
 class CallCounts(Columns):
-    """What Xen executed for each hypercall: N rows, int64; -1 where it was not counted.
+    """Instructions of Xen for each hypercall: N rows, int64; -1 where it was not counted.
 
     Attributes:
         handler: instructions in hvm_hypercall() or pv_hypercall() and below.
@@ -77,7 +77,7 @@ class CallCounts(Columns):
 
 @dataclass(frozen=True, slots=True)
 class AccessCounts(Columns):
-    """What Xen executed for each access: M rows, int64; -1 where it was not counted.
+    """Instructions of Xen for each access: M rows, int64; -1 where it was not counted.
 
     Attributes:
         instructions: in the copy function and below.
@@ -96,7 +96,7 @@ class AccessCounts(Columns):
 
 @dataclass(frozen=True, slots=True)
 class WalkCounts(Columns):
-    """What Xen executed for each walk: W rows, int64; -1 where it was not counted.
+    """Instructions of Xen for each walk: W rows, int64; -1 where it was not counted.
 
     Attributes:
         instructions: in hap_p2m_ga_to_gfn() and below.
@@ -109,7 +109,7 @@ class WalkCounts(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RecordCounts:
     """Counts of every record, row by row."""
 
     calls: CallCounts

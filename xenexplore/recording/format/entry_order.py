@@ -19,7 +19,7 @@ __all__ = ["EntryOrder"]
 
 @dataclass(frozen=True, slots=True)
 class EntryOrder:
-    """What has been seen so far; :meth:`then` checks what comes next.
+    """Entries seen so far; :meth:`then` checks what comes next.
 
     Attributes:
         pcpus: physical CPUs of the machine.

@@ -16,11 +16,11 @@ from xenexplore.errors import RecordingError
 from xenexplore.recording.format.record_lines import BadLine
 from xenexplore.steps import Json
 
-__all__ = ["Artefact", "Guest", "GuestKind", "Header", "need_accesses", "read_header"]
+__all__ = ["Artefact", "GuestEntry", "GuestKind", "Header", "need_accesses", "read_header"]
 
 
 class GuestKind(Enum):
-    """What a domain was started as; Xen tells HVM and PVH apart by the toolstack's word only."""
+    """Kind of a domain at its start; Xen tells HVM and PVH apart by the toolstack's word only."""
 
     PV = "pv"
     PVH = "pvh"
@@ -28,7 +28,7 @@ class GuestKind(Enum):
 
 
 class Artefact(Enum):
-    """What the way of recording put into a recording, or left out."""
+    """Artefact that the way of recording put into a recording, or left out."""
 
     NO_NRIP = "no-nrip"
     """The emulated CPU has no NRIP save: Xen decodes VMMCALL by software."""
@@ -53,7 +53,7 @@ class Artefact(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
+class GuestEntry:
     """One domain that ran.
 
     Attributes:
@@ -93,7 +93,7 @@ class Header:
     symbols: str
     emulator: str
     pcpus: int | None
-    guests: tuple[Guest, ...]
+    guests: tuple[GuestEntry, ...]
     backends: tuple[str, ...] | None
     workload: str
     artefacts: tuple[Artefact, ...]
@@ -185,8 +185,8 @@ class _Members:
         return found
 
 
-def _guests(values: list[Any]) -> tuple[Guest, ...]:
-    guests: list[Guest] = []
+def _guests(values: list[Any]) -> tuple[GuestEntry, ...]:
+    guests: list[GuestEntry] = []
     for index, value in enumerate(values):
         where = f"meta.guests[{index}]"
         if not isinstance(value, dict):
@@ -199,7 +199,9 @@ def _guests(values: list[Any]) -> tuple[Guest, ...]:
         vcpus = at.number("vcpus", 1, _MOST_PCPUS)
         if any(guest.domid == domid for guest in guests):
             raise BadLine(f"{where}.domain", "each domain once", str(domid))
-        guests.append(Guest(domid, GuestKind(kind), vcpus, at.value("kernel", str, "text", "")))
+        guests.append(
+            GuestEntry(domid, GuestKind(kind), vcpus, at.value("kernel", str, "text", ""))
+        )
     return tuple(guests)
 
 

@@ -18,7 +18,7 @@ from xenexplore.errors import RecordingError
 from xenexplore.files import shown_size
 from xenexplore.recording.format.assembler import Assembler
 from xenexplore.recording.format.columns import Accesses, Calls, Damage, Recording, Walks
-from xenexplore.recording.format.counts import Counts
+from xenexplore.recording.format.counts import RecordCounts
 from xenexplore.recording.format.record_lines import BadLine, decoders, read_line, version_of
 from xenexplore.recording.format.stream import Cut, blocks
 
@@ -104,12 +104,12 @@ def _joined(chunks: Sequence[Recording]) -> Recording:
         calls=Calls.concatenate([chunk.calls for chunk in chunks]),
         accesses=Accesses.concatenate(accesses),
         walks=Walks.concatenate(walks),
-        counts=Counts.concatenate(counts) if counts else None,
+        counts=RecordCounts.concatenate(counts) if counts else None,
     )
 
 
 def _endless(rest: bytes) -> BadLine:
-    """What is wrong with a line that does not end."""
+    """Message about a line that does not end."""
     expected = f"one JSON object on a line of at most {shown_size(_LONGEST_LINE)}"
     return BadLine("", expected, f"a longer line that begins {rest[:12]!r}")
 
@@ -183,7 +183,7 @@ class _Lines:
         raise AssertionError("a block of lines is bad and each line is good")
 
     def _feed_rest(self, rest: bytes) -> None:
-        """What stands after the last newline: a last record, or the start of one."""
+        """Read the rest after the last newline: a last record, or the start of one."""
         if not rest:
             return
         self._begin(rest)

@@ -111,7 +111,7 @@ _MSGSPEC = re.compile(r"^Expected `(?P<want>.+?)`, got `(?P<got>.+?)`(?: - at `\
 
 
 class BadLine(Exception):  # noqa: N818
-    """What is wrong with one line; the reader adds where it stands.
+    """Fault of one line; the reader adds its place.
 
     Attributes:
         field: the field at fault, or ``""``.

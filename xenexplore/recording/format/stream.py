@@ -17,13 +17,14 @@ LIMIT = 4 << 30
 # Shipped with the package; see data/PROVENANCE.md.
 BUILT_INS = (
     "pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends", "pvh-net", "pvh-smp", "pvh-xen420",
+    "runstate-loop",
 )  # fmt: skip
 # Those whose guests ran the kernel that ``kallsyms.dom0`` is of.
-WITH_SYMBOLS = tuple(name for name in BUILT_INS if name != "pvh-xen420")
+WITH_SYMBOLS = tuple(name for name in BUILT_INS if name not in ("pvh-xen420", "runstate-loop"))
 
 
 def built_in_path(name: str) -> Path:
-    """Where a built-in recording (or ``kallsyms.dom0``) is kept.
+    """Path of a built-in recording (or ``kallsyms.dom0``).
 
     Raises:
         RecordingError: there is no such built-in.

@@ -217,7 +217,7 @@ class _Rows:
         self._recording = recording
 
     def _counts(self, columns: Columns, fields: Mapping[str, str], row: int) -> dict[str, int]:
-        """What was counted, by the records' names."""
+        """Counts, by the records' names."""
         found = ((fields[name], int(getattr(columns, name)[row])) for name in columns.names())
         return {name: value for name, value in found if value >= 0}
 

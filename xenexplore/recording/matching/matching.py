@@ -168,7 +168,7 @@ def match_recording(recording: Recording) -> Matching:
 
 
 def _repeats(recording: Recording) -> dict[int, int]:
-    """How many accesses of each domain were logged twice."""
+    """Number of accesses of each domain that were logged twice."""
     rows = recording.accesses.call[recording.accesses.inside & logged_twice(recording)]
     values, counts = np.unique(recording.calls.domain[rows], return_counts=True)
     return dict(zip(values.tolist(), counts.tolist(), strict=True))

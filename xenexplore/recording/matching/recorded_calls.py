@@ -66,7 +66,7 @@ class RecordedCall:
 
     @property
     def place(self) -> tuple[object, ...]:
-        """What a continuation has in common with the call that it continues."""
+        """Key that a continuation shares with the call that it continues."""
         return (self.vcpu, self.call.number, self.site)
 
 
@@ -121,7 +121,7 @@ def _between(recording: Recording, first: int, last: int) -> Iterator[RecordedCa
 
 @cache
 def _arity(number: int, xen: str) -> int:
-    """How many argument registers the handler takes: the others hold what was left there."""
+    """Number of argument registers that the handler takes: the others hold what was left there."""
     family = family_of(number, xen) if number != UNHANDLED else None
     return len(family.args) if family is not None else 6
 
@@ -135,7 +135,7 @@ def _explained(seen: RecordedCall, leg: PlanCall | None, attempts: int) -> Expla
 
 
 class Matcher:
-    """What the catalogue says about each call of a recording; equal calls are explained once.
+    """Matcher of a recording's calls with the catalogue; equal calls are explained once.
 
     Args:
         calls: every hypercall of the recording, as :func:`recorded_calls` gives them.
@@ -150,7 +150,7 @@ class Matcher:
         self._known: dict[object, Explanation] = {}
 
     def verdict(self, seen: RecordedCall) -> Explanation:
-        """What explains a call: by itself, or else as a leg that the next call continues."""
+        """Explanation of a call by itself, or else as a leg that the next call continues."""
         found = self._try(seen, None, _ATTEMPTS[0])
         if found.verdict is not PlanVerdict.UNEXPLAINED:
             return found

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.session import record
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
-__all__ = ["Options", "Setup", "record"]
+__all__ = ["Options", "RecorderSetup", "record"]

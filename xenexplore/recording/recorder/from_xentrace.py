@@ -28,7 +28,7 @@ _LIMIT = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What came of a trace.
+    """Result of converting a trace.
 
     Attributes:
         recording: as read back.

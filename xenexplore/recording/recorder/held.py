@@ -82,7 +82,7 @@ def _cpu(pcpu: int, traced: Sequence[Traced], recorded: Sequence[Call]) -> CpuHe
 
 
 def _place(stretch: Sequence[Traced], recorded: Sequence[Call], low: int) -> tuple[int, int]:
-    """Where most of a stretch, from its beginning, stands in the recording; how much."""
+    """Place in the recording of most of a stretch, from its beginning; how much."""
     key = [(call.hvm, call.number) for call in stretch[:_KEY]]
     plain = [call[:2] for call in recorded]
     best = low, 0

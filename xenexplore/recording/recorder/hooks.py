@@ -85,7 +85,7 @@ class Hooks:
 
     @property
     def text(self) -> str:
-        """What the plugin reads: ``ADDRESS KIND`` lines."""
+        """Text that the plugin reads: ``ADDRESS KIND`` lines."""
         return "".join(f"{at:x} {FUNCTIONS[name]}\n" for name, at in sorted(self.at.items()))
 
     @property

@@ -7,7 +7,7 @@ from importlib import resources
 from xenexplore.recording.recorder.initrd import Initrd
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import Parts
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 
 __all__ = ["dom0_image", "domu_image"]
 
@@ -29,7 +29,7 @@ def _script(name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
 
-def _base(setup: Setup, parts: Parts, modules: tuple[str, ...]) -> Initrd:
+def _base(setup: RecorderSetup, parts: Parts, modules: tuple[str, ...]) -> Initrd:
     image = Initrd(setup.guest)
     image.folder(*_FOLDERS)
     busybox = "bin/busybox" if (setup.guest / "bin" / "busybox").exists() else "usr/bin/busybox"
@@ -43,14 +43,14 @@ def _base(setup: Setup, parts: Parts, modules: tuple[str, ...]) -> Initrd:
     return image
 
 
-def domu_image(setup: Setup, parts: Parts) -> bytes:
+def domu_image(setup: RecorderSetup, parts: Parts) -> bytes:
     """The domU's: it uses what it has, says so on its console, and waits."""
     image = _base(setup, parts, _COMMON + _FRONTENDS)
     image.text("init", _script("init.domu"))
     return image.pack()
 
 
-def dom0_image(setup: Setup, parts: Parts, options: Options) -> bytes:
+def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
     """dom0's: Xen's tools, the domU's kernel and image, back-ends, the user's workload."""
     image = _base(setup, parts, _COMMON + _BACKENDS)
     tools = f"usr/lib/xen-{setup.xen}/bin"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -16,24 +15,17 @@ from importlib import resources
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.compiler import FREESTANDING, run_tool
+from xenexplore.recording.recorder.setup import RecorderSetup
 
-__all__ = ["Lookup", "count_lookup", "lookup_source_hash"]
+__all__ = ["LookupCost", "count_lookup", "lookup_source_hash"]
 
 _SLOTS = 64
-# What xen/Makefile and xen/arch/x86/arch.mk of 4.17 ask of the compiler in a release build, as
-# far as it decides this code.
-_FLAGS = (
-    "-O2", "-std=gnu99", "-ffreestanding", "-fno-strict-aliasing", "-fno-common", "-fno-pie",
-    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fomit-frame-pointer",
-    "-mno-red-zone", "-mno-mmx", "-mno-sse", "-fcf-protection=none",
-)  # fmt: skip
-
 _SPAN = 0x100
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class LookupCost:
     """Instructions of a look-up that compares ``n`` entries and hits the last of them.
 
     ``read + compare * n`` for an access that reads guest memory, ``write + compare * n`` for
@@ -59,7 +51,7 @@ def lookup_source_hash() -> str:
     return f"sha256:{hashlib.sha256(_code('lookup.c')).hexdigest()}"
 
 
-def count_lookup(setup: Setup) -> Lookup:
+def count_lookup(setup: RecorderSetup) -> LookupCost:
     """Compile the look-up, run it on the emulator, and count.
 
     Args:
@@ -81,39 +73,29 @@ def _code(name: str) -> bytes:
     return (folder / name).read_bytes()
 
 
-def _call(*words: str, cwd: Path) -> str:
-    if shutil.which(words[0]) is None:
-        hint = "install gcc and binutils"
-        raise RecorderError(words[0], "", expected="a program", got="none", hint=hint)
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        got = repr(done.stderr[:200])
-        raise RecorderError(words[0], "", expected="a program that succeeds", got=got)
-    return done.stdout
-
-
 def _build(work: Path) -> str:
     """``lookup.bin`` and ``lookup.elf``; the compiler's name and version."""
     for name in ("lookup.c", "boot.S"):
         (work / name).write_bytes(_code(name))
-    _call("gcc", *_FLAGS, "-c", "lookup.c", cwd=work)
-    _call("gcc", "-c", "boot.S", cwd=work)
-    _call(
+    run_tool("gcc", *FREESTANDING, "-c", "lookup.c", cwd=work)
+    run_tool("gcc", "-c", "boot.S", cwd=work)
+    run_tool(
         "ld", "-n", "-z", "noexecstack", "-Ttext=0x100000", "-e", "_start", "-o", "lookup.elf",
         "boot.o", "lookup.o", cwd=work,
     )  # fmt: skip
-    _call("objcopy", "-O", "binary", "lookup.elf", "lookup.bin", cwd=work)
-    return _call("gcc", "--version", cwd=work).splitlines()[0]
+    run_tool("objcopy", "-O", "binary", "lookup.elf", "lookup.bin", cwd=work)
+    return run_tool("gcc", "--version", cwd=work).splitlines()[0]
 
 
 def _address(work: Path) -> int:
-    found = re.search(r"^([0-9a-f]+) T lookup$", _call("nm", "lookup.elf", cwd=work), re.MULTILINE)
+    symbols = run_tool("nm", "lookup.elf", cwd=work)
+    found = re.search(r"^([0-9a-f]+) T lookup$", symbols, re.MULTILINE)
     if found is None:
         raise RecorderError("lookup.elf", "", expected="a function lookup", got="none")
     return int(found[1], 16)
 
 
-def _log(setup: Setup, work: Path, at: int) -> list[int]:
+def _log(setup: RecorderSetup, work: Path, at: int) -> list[int]:
     """Addresses of the instructions that the look-up executed, in order."""
     done = subprocess.run(
         [
@@ -148,7 +130,7 @@ def _runs(executed: list[int]) -> list[int]:
     return runs
 
 
-def _fitted(runs: list[int], compiler: str) -> Lookup:
+def _fitted(runs: list[int], compiler: str) -> LookupCost:
     """The line through the counts, which has to go through all of them."""
     calls = _SLOTS + 1
     compare = runs[1] - runs[0] if len(runs) == 2 * calls else 0
@@ -163,4 +145,4 @@ def _fitted(runs: list[int], compiler: str) -> Lookup:
             "the look-up", "", expected=f"{2 * calls} calls, as many more instructions for each "
             "entry", got=f"{len(runs)} calls: {runs[:4]}...",
         )  # fmt: skip
-    return Lookup(compare, read, write, miss, compiler, lookup_source_hash())
+    return LookupCost(compare, read, write, miss, compiler, lookup_source_hash())

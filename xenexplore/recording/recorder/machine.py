@@ -18,10 +18,10 @@ from pathlib import Path
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 from xenexplore.recording.recorder.options import Options
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 from xenexplore.recording.recorder.xentrace import MASK
 
-__all__ = ["Ending", "Machine", "Run"]
+__all__ = ["BootEnding", "EmulatedMachine", "Run"]
 
 Progress = Callable[[float, str, int], None]
 """Called with (seconds, the last mark on the console, bytes recorded)."""
@@ -34,8 +34,8 @@ _POLL = 0.5
 _LAST_WORDS = 30.0
 
 
-class Ending(Enum):
-    """How a run came to its end."""
+class BootEnding(Enum):
+    """Ending of a run."""
 
     DONE = "done"
     INTERRUPTED = "interrupted"
@@ -46,7 +46,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run left.
+    """Files and facts that a run left.
 
     Attributes:
         ending: how it ended.
@@ -55,20 +55,20 @@ class Run:
         seconds: from start to end.
     """
 
-    ending: Ending
+    ending: BootEnding
     console: str
     said: str
     seconds: float
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the plugin counted, or nothing where it did not come to that."""
+        """Counts by the plugin, or nothing where it did not come to that."""
         found = re.search(r"^recorder: (\{.*\})$", self.said, re.MULTILINE)
         return dict(json.loads(found[1])) if found else {}
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class EmulatedMachine:
     """An emulated machine that boots Xen.
 
     Attributes:
@@ -80,18 +80,18 @@ class Machine:
     """
 
     options: Options
-    setup: Setup
+    setup: RecorderSetup
     kernel: Path
     work: Path
 
     @property
     def records(self) -> Path:
-        """Where the plugin writes."""
+        """File that the plugin writes."""
         return self.work / "records.jsonl"
 
     @property
     def trace(self) -> Path:
-        """What comes out of dom0's second serial port: xentrace's file, compressed."""
+        """Contents of dom0's second serial port: xentrace's file, compressed."""
         return self.work / "trace"
 
     def command(self) -> list[str]:
@@ -103,7 +103,7 @@ class Machine:
         cpu = "max,-smap,-rdtscp" + (",-xsave" if pvh else "")
         thread = "multi" if options.machine_cpus > 1 else "single"
         return [
-            *self.setup.command(),
+            *self.setup.command(options.slow),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-accel", f"tcg,thread={thread}", "-cpu", cpu, "-smp", str(options.machine_cpus),
             "-m", _MEMORY, "-machine", "q35" if pvh else "pc",
@@ -143,15 +143,16 @@ class Machine:
         """
         began = time.monotonic()
         said = self.work / "emulator"
+        environment = self.setup.environment(self.options.slow)
         with said.open("w") as stream, _sigterm_interrupts():
             process = subprocess.Popen(
-                self.command(), env=self.setup.environment(), stdin=subprocess.DEVNULL,
+                self.command(), env=environment, stdin=subprocess.DEVNULL,
                 stdout=stream, stderr=stream, start_new_session=True,
             )  # fmt: skip
             try:
                 ending = self._watch(process, began, progress)
             except KeyboardInterrupt:
-                ending = Ending.INTERRUPTED
+                ending = BootEnding.INTERRUPTED
             finally:
                 self._quit(process)
         return Run(
@@ -165,7 +166,9 @@ class Machine:
         path = self.work / "console"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def _watch(self, process: subprocess.Popen[bytes], began: float, progress: Progress) -> Ending:
+    def _watch(
+        self, process: subprocess.Popen[bytes], began: float, progress: Progress
+    ) -> BootEnding:
         while True:
             time.sleep(_POLL)
             text = self._console()
@@ -174,13 +177,13 @@ class Machine:
             seconds = time.monotonic() - began
             progress(seconds, marks[-1] if marks else "Xen boots", size)
             if "done" in marks:
-                return Ending.DONE
+                return BootEnding.DONE
             if process.poll() is not None:
-                return Ending.EXITED
+                return BootEnding.EXITED
             if any(word in text for word in _DEAD):
-                return Ending.DEAD
+                return BootEnding.DEAD
             if seconds > self.options.timeout:
-                return Ending.TIMEOUT
+                return BootEnding.TIMEOUT
 
     def _quit(self, process: subprocess.Popen[bytes]) -> None:
         """Ask the emulator to end, so that the plugin writes its last records."""

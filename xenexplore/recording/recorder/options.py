@@ -9,12 +9,15 @@ from pathlib import Path
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.header import GuestKind
 
-__all__ = ["BACKENDS", "XEN_VERSIONS", "Options"]
+__all__ = ["BACKENDS", "SLOW", "XEN_VERSIONS", "Options"]
 
 BACKENDS = ("disk", "net")
 # Debian release that has it; both are set up the same way.
 XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
 _MOST_VCPUS = 8
+_SLOWEST = 1000
+SLOW = 4
+"""How many times slower than this machine's clock the guests' runs: an emulated CPU is, too."""
 _VERSION = re.compile(r"[0-9][\w.+~-]*")
 
 
@@ -25,7 +28,7 @@ class Options:
     Attributes:
         kind: of dom0: PV or PVH.
         out: where the recording goes.
-        folder: what :class:`~xenexplore.recording.recorder.setup.Setup` made.
+        folder: what :class:`~xenexplore.recording.recorder.setup.RecorderSetup` made.
         vcpus: dom0's virtual CPUs, and Xen's physical ones.
         domu_vcpus: the domU's; 0: none is started.
         backends: what the domU has and uses: ``"disk"``, ``"net"``.
@@ -38,6 +41,9 @@ class Options:
             or a bzImage with what it needs built in; or None.
         kernel_version: Debian's kernel of that version instead, as ``"6.12"``, or ``""``.
         workload: a shell script for dom0, run after the domU's work.
+        loop: dom0 is the guest of :mod:`~xenexplore.recording.recorder.loop`, and nothing else
+            runs.
+        slow: how many times slower than this machine's clock Xen's and the guests' runs.
         loads: count loads and stores, too (slower).
         verify: trace the run with xentrace, too, and hold the recording against that.
         keep: leave the console's text and the raw records beside ``out``.
@@ -57,6 +63,8 @@ class Options:
     kernel: Path | None = None
     kernel_version: str = ""
     workload: Path | None = None
+    loop: bool = False
+    slow: int = SLOW
     loads: bool = False
     verify: bool = False
     keep: bool = False
@@ -69,6 +77,11 @@ class Options:
             if not low <= count <= _MOST_VCPUS:
                 expected = f"{low} to {_MOST_VCPUS}"
                 raise RecorderError("record", f"--{name}", expected=expected, got=str(count))
+        if not 1 <= self.slow <= _SLOWEST:
+            expected = f"1 to {_SLOWEST}"
+            raise RecorderError("record", "--slow-clock", expected=expected, got=str(self.slow))
+        if self.loop and (said := self._beside_loop()):
+            raise RecorderError("record", "--loop", expected="a PVH dom0 alone", got=said)
         if self.backends and not self.domu_vcpus:
             raise RecorderError(
                 "record", "--backends", expected="a domU to serve", got="--domu-vcpus 0"
@@ -91,6 +104,15 @@ class Options:
             if path is not None and not path.is_file():
                 raise RecorderError(str(path), "", expected="a file", got="none")
 
+    def _beside_loop(self) -> str:
+        """Options given that the loop's guest has no use for."""
+        asked = {
+            "pv": self.kind is not GuestKind.PVH, "--vcpus": self.vcpus != 1,
+            "--domu-vcpus": self.domu_vcpus != 0, "--workload": self.workload is not None,
+            "--kernel": bool(self.kernel or self.kernel_version), "--verify": self.verify,
+        }  # fmt: skip
+        return ", ".join(word for word, given in asked.items() if given)
+
     @property
     def machine_cpus(self) -> int:
         """Xen's physical CPUs: dom0 has a virtual one for each."""
@@ -101,7 +123,9 @@ class Options:
         words = ["xenexplore record", self.kind.value, f"--xen {self.xen_file or self.xen}"]
         if self.vcpus != 1:
             words.append(f"--vcpus {self.vcpus}")
-        if self.domu_vcpus != 1:
+        if self.loop:
+            words.append("--loop")
+        elif self.domu_vcpus != 1:
             words.append(f"--domu-vcpus {self.domu_vcpus}")
         if self.backends:
             words.append(f"--backends {','.join(self.backends)}")
@@ -111,5 +135,7 @@ class Options:
             words.append(f"--kernel {self.kernel.name if self.kernel else self.kernel_version}")
         if self.workload:
             words.append(f"--workload {self.workload.name}")
+        if self.slow != SLOW:
+            words.append(f"--slow-clock {self.slow}")
         words += ["--counts loads"] if self.loads else []
         return " ".join([*words, "--verify"] if self.verify else words)

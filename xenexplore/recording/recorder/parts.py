@@ -1,4 +1,4 @@
-"""What boots: Xen, its symbols, a kernel and its modules; the set-up's, or the user's own."""
+"""Parts of a boot: Xen, its symbols, a kernel and its modules; the set-up's, or the user's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from xenexplore.errors import RecorderError
 from xenexplore.recording.recorder.apt import Archive
 from xenexplore.recording.recorder.options import XEN_VERSIONS, Options
-from xenexplore.recording.recorder.setup import Setup, unpack
+from xenexplore.recording.recorder.setup import RecorderSetup, unpack
 
 __all__ = ["Parts", "find_parts"]
 
@@ -42,7 +42,7 @@ class Parts:
         return None
 
 
-def find_parts(setup: Setup, options: Options, say: Callable[[str], None]) -> Parts:
+def find_parts(setup: RecorderSetup, options: Options, say: Callable[[str], None]) -> Parts:
     """The files of a run; packages are unpacked, and Debian's kernels fetched, once.
 
     Raises:
@@ -88,7 +88,7 @@ def _stamp(package: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
-def _fetched(setup: Setup, version: str, say: Callable[[str], None]) -> Path:
+def _fetched(setup: RecorderSetup, version: str, say: Callable[[str], None]) -> Path:
     """Debian's own kernel of a version: the newest ``linux-image-VERSION...-amd64``."""
     kept = sorted((setup.folder / "kernels").glob(f"linux-image-{version}[.+-]*.deb"))
     if kept:

@@ -23,10 +23,11 @@ from xenexplore.recording.matching.matching import match_recording
 from xenexplore.recording.recorder.held import CpuHeld, hold
 from xenexplore.recording.recorder.hooks import Hooks, read_hooks
 from xenexplore.recording.recorder.images import dom0_image
-from xenexplore.recording.recorder.machine import Ending, Machine, Progress, Run
+from xenexplore.recording.recorder.loop import LOOP_CALLS, build_loop
+from xenexplore.recording.recorder.machine import BootEnding, EmulatedMachine, Progress, Run
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import find_parts
-from xenexplore.recording.recorder.setup import Setup
+from xenexplore.recording.recorder.setup import RecorderSetup
 from xenexplore.recording.recorder.xentrace import XenTrace, read_xentrace
 from xenexplore.steps import Json
 
@@ -50,13 +51,15 @@ class Recorded:
         seconds: how long it took.
         unexplained: hypercalls that the catalogue does not explain.
         held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
+        unheld: with ``verify``, why there was no trace to hold against, or ``""``.
     """
 
     recording: Recording
-    ending: Ending
+    ending: BootEnding
     seconds: float
     unexplained: int
     held: tuple[CpuHeld, ...] = ()
+    unheld: str = ""
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
@@ -66,7 +69,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         RecorderError: the folder is not set up, or nothing was recorded.
         OSError: a file cannot be written.
     """
-    setup = Setup(options.folder, options.xen)
+    setup = RecorderSetup(options.folder, options.xen)
     emulator = setup.version()
     parts = find_parts(setup, options, say)
     hooks = read_hooks(parts.symbols)
@@ -75,13 +78,15 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         work = Path(name)
         (work / "hooks").write_text(hooks.text, encoding="ascii")
         (work / "xen").write_bytes(_unpacked(parts.hypervisor))
-        (work / "dom0.img").write_bytes(dom0_image(setup, parts, options))
-        machine = Machine(options, setup, parts.kernel, work)
+        image = b"" if options.loop else dom0_image(setup, parts, options)
+        (work / "dom0.img").write_bytes(image)
+        kernel = build_loop(work) if options.loop else parts.kernel
+        machine = EmulatedMachine(options, setup, kernel, work)
         run = machine.run(progress)
         if options.keep:
             _keep(work, options.out)
         _check(run, machine.records)
-        trace = _trace(machine.trace) if options.verify else None
+        trace, unheld = _trace(machine.trace) if options.verify else (None, "")
         meta = header(options, run, hooks, emulator)
         write_recording(meta, _whole_lines(machine.records), options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
@@ -89,20 +94,25 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
     held = hold(trace, recording) if trace is not None else ()
-    return Recorded(recording, run.ending, run.seconds, unexplained, held)
+    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld)
 
 
-def _trace(path: Path) -> XenTrace:
-    """What dom0 sent of its trace, once it had all."""
+def _trace(path: Path) -> tuple[XenTrace | None, str]:
+    """Trace that dom0 sent, once it had all; or why there is none: the recording stays."""
+    raw = path.read_bytes() if path.exists() else b""
+    why = "it ended before the trace was sent"
     try:
-        raw = gzip.decompress(path.read_bytes())
+        if raw:
+            return read_xentrace(gzip.decompress(raw), "dom0's trace"), ""
     except (OSError, EOFError, zlib.error) as error:
-        raise RecorderError(
-            "--verify", "", expected="dom0's trace, sent whole over its second serial port",
-            got=f"{path.stat().st_size if path.exists() else 0} bytes: {error}",
-            hint="--keep leaves the console's text; a longer --timeout may help",
-        ) from None  # fmt: skip
-    return read_xentrace(raw, "dom0's trace")
+        why = str(error)
+    except RecorderError as error:
+        return None, str(error)
+    return None, str(RecorderError(
+        "--verify", "", expected="dom0's trace, sent whole over its second serial port",
+        got=f"{len(raw)} bytes: {why}",
+        hint="--keep leaves the console's text; a longer --timeout may help",
+    ))  # fmt: skip
 
 
 def _unpacked(hypervisor: Path) -> bytes:
@@ -127,7 +137,7 @@ def _keep(work: Path, out: Path) -> None:
 def _check(run: Run, records: Path) -> None:
     """Whether there is something to write."""
     counts = run.counts
-    if run.ending is Ending.EXITED and not counts.get("hypercalls"):
+    if run.ending is BootEnding.EXITED and not counts.get("hypercalls"):
         lines = [line for line in run.said.splitlines() if not line.startswith("recorder:")]
         last = (lines or ["no word"])[-1]
         got = repr(last[:200])
@@ -159,7 +169,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
         guests.append({"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel})
     artefacts = [Artefact.EMULATED_CLOCK, Artefact.NO_NRIP]
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
-    artefacts += [] if run.ending is Ending.DONE else [Artefact.INTERRUPTED]
+    artefacts += [] if run.ending is BootEnding.DONE else [Artefact.INTERRUPTED]
     artefacts += [Artefact.SOFT_LOCKUPS] if "soft lockup" in console else []
     members: dict[str, Json] = {
         "format": FORMAT,
@@ -179,6 +189,9 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
 
 
 def _workload(options: Options) -> str:
+    if options.loop:
+        return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
+                "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
     done = ["boot of dom0"]
     if options.domu_vcpus:
         done.append("xenstored, one domU started")

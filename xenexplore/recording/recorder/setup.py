@@ -20,12 +20,13 @@ from xenexplore.recording.recorder.apt import Archive
 from xenexplore.recording.recorder.hooks import read_hooks
 from xenexplore.recording.recorder.options import XEN_VERSIONS
 
-__all__ = ["Setup", "default_folder", "unpack"]
+__all__ = ["RecorderSetup", "default_folder", "unpack"]
 
 Say = Callable[[str], None]
 
 _EMULATOR_RELEASE = "trixie"
 _PLUGIN_FLAGS = ("-O2", "-fvisibility=hidden", "-shared", "-fPIC")
+_COMPILED = ("plugin.c", "slow_clock.c")
 _MIB = 1 << 20
 
 
@@ -47,7 +48,7 @@ def default_folder() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class RecorderSetup:
     """The prepared folder.
 
     Attributes:
@@ -79,6 +80,11 @@ class Setup:
         return self.folder / "plugin.so"
 
     @property
+    def slow_clock(self) -> Path:
+        """Library that slows the emulator's clock, compiled."""
+        return self.folder / "slow_clock.so"
+
+    @property
     def hypervisor(self) -> Path:
         """Xen's own file."""
         return self.guest / "boot" / f"xen-{self.xen}-amd64.gz"
@@ -102,8 +108,11 @@ class Setup:
             )  # fmt: skip
         return found[-1]
 
-    def command(self) -> list[str]:
-        """What runs the emulator: its own loader and libraries, so that no chroot is needed.
+    def command(self, slow: int = 1) -> list[str]:
+        """Command for the emulator: its own loader and libraries, so that no chroot is needed.
+
+        Args:
+            slow: how many times slower its clock runs than this machine's.
 
         Raises:
             RecorderError: it is not there or does not run.
@@ -117,16 +126,17 @@ class Setup:
             )  # fmt: skip
         return [
             str(lib / "x86_64-linux-gnu" / "ld-linux-x86-64.so.2"),
+            *(["--preload", str(self.slow_clock)] if slow != 1 else []),
             "--library-path", str(lib / "x86_64-linux-gnu"),
             str(self.emulator / "usr" / "bin" / "qemu-system-x86_64"),
             "-L", str(self.emulator / "usr" / "share" / "qemu"),
             "-L", str(self.emulator / "usr" / "share" / "seabios"),
         ]  # fmt: skip
 
-    def environment(self) -> dict[str, str]:
-        """What the emulator finds its modules by."""
+    def environment(self, slow: int = 1) -> dict[str, str]:
+        """Environment by which the emulator finds its modules, and its clock's pace."""
         modules = self.emulator / "usr" / "lib" / "x86_64-linux-gnu" / "qemu"
-        return {**os.environ, "QEMU_MODULE_DIR": str(modules)}
+        return {**os.environ, "QEMU_MODULE_DIR": str(modules), "RECORD_SLOW": str(slow)}
 
     def version(self) -> str:
         """The emulator's own words for its version, e.g. ``"QEMU 11.1.3"``."""
@@ -155,7 +165,7 @@ class Setup:
         return all(self._stamp(part).exists() for part in self._parts())
 
     def plan(self) -> list[str]:
-        """What :meth:`run` will do, in lines, with sizes and times."""
+        """Work that :meth:`run` will do, in lines, with sizes and times."""
         lines = []
         for part in self._parts():
             state = f"download {part.download} MiB, {part.disk} MiB on disk"
@@ -193,7 +203,8 @@ class Setup:
         yield _Part("plugin", "the plugin, compiled", 0, 1, 0)
 
     def _stamp(self, part: _Part) -> Path:
-        made_of = _plugin_source() if part.name == "plugin" else repr(part).encode()
+        sources = b"".join(map(_source, _COMPILED)) if part.name == "plugin" else b""
+        made_of = sources or repr(part).encode()
         return self.folder / f"{part.name}.{hashlib.sha256(made_of).hexdigest()[:12]}.done"
 
     def _emulator(self) -> None:
@@ -216,21 +227,23 @@ class Setup:
             raise RecorderError(
                 "gcc", "", expected="a C compiler", got="none", hint="install gcc and libc6-dev"
             )
-        source = self.folder / "plugin.c"
-        source.write_bytes(_plugin_source())
-        done = subprocess.run(
-            [compiler, *_PLUGIN_FLAGS, str(source), "-o", str(self.plugin), "-lpthread"],
-            capture_output=True, text=True, check=False, timeout=300,
-        )  # fmt: skip
-        if done.returncode:
-            raise RecorderError(
-                str(source), "", expected="a file that compiles", got=repr(done.stderr[:200]),
-                hint="is libc6-dev installed?",
+        for name in _COMPILED:
+            source = self.folder / name
+            source.write_bytes(_source(name))
+            library = source.with_suffix(".so")
+            done = subprocess.run(
+                [compiler, *_PLUGIN_FLAGS, str(source), "-o", str(library), "-lpthread"],
+                capture_output=True, text=True, check=False, timeout=300,
             )  # fmt: skip
+            if done.returncode:
+                raise RecorderError(
+                    str(source), "", expected="a file that compiles", got=repr(done.stderr[:200]),
+                    hint="is libc6-dev installed?",
+                )  # fmt: skip
 
 
-def _plugin_source() -> bytes:
-    return (resources.files("xenexplore.recording.recorder") / "plugin.c").read_bytes()
+def _source(name: str) -> bytes:
+    return (resources.files("xenexplore.recording.recorder") / name).read_bytes()
 
 
 def unpack(packages: tuple[Path, ...], into: Path) -> None:

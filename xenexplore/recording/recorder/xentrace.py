@@ -1,4 +1,4 @@
-"""What Xen itself traced: hypercalls in an xentrace file, per physical CPU and in order.
+"""Reader of Xen's own trace: hypercalls in an xentrace file, per physical CPU and in order.
 
 Record layout and event numbers: xen/include/public/trace.h (struct t_rec, TRC_*).
 A traced hypercall has its number, but no registers beyond the sub-op of three PV hypercalls
@@ -113,7 +113,7 @@ def _records(raw: bytes, name: str | Path) -> Iterator[tuple[int, int, tuple[int
 
 
 class _Reader:
-    """Which vCPU runs where, while records are read."""
+    """vCPU of each physical CPU, while records are read."""
 
     def __init__(self) -> None:
         self.calls: list[Traced] = []

@@ -65,7 +65,7 @@ class PlotFigure:
         return self.drawn_svg
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, str]:
-        """What a notebook shows: the picture, and the text beside it."""
+        """Bundle that a notebook shows: the picture, and the text beside it."""
         picture = picture_html(self.drawn_svg[self.drawn_svg.index("<svg") :], self.title)
         text = folded_html(self.drawn_text)
         return {

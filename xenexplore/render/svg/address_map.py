@@ -96,7 +96,7 @@ def _buffers(canvas: Canvas, trace: Trace, space: SpaceMap, place: tuple[float, 
 def _legend(
     canvas: Canvas, trace: Trace, space: SpaceMap, focus: Focus, place: tuple[float, float]
 ) -> float:
-    """What is drawn how; only what there is."""
+    """Legend of the drawing; only what there is."""
     x, y = place
     canvas.heading(x, y, "How to read it")
     entries: list[tuple[Callable[[float, float], None], str]] = []

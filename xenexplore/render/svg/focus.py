@@ -38,7 +38,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """What a picture of one step looks at.
+    """Focus of a picture of one step.
 
     Attributes:
         copy: the step that is the copy around it, or None.
@@ -57,7 +57,7 @@ class Focus:
 
 
 def focus_at(tree: StepTree, index: int) -> Focus:
-    """What a picture of step ``index`` looks at."""
+    """Focus of a picture of step ``index``."""
     copy = next((at for at in tree.around(index) if isinstance(tree.steps[at].step, Copy)), None)
     step = tree.steps[index].step
     table = Gfn(step.table.value >> 12) if isinstance(step, PteRead) else None

@@ -65,7 +65,7 @@ def draw_status(canvas: Canvas, status: str, right: float, y: float, size: float
 
 
 def given_of(trace: Trace) -> str:
-    """What the scenario sets of the option: label and parameters."""
+    """The scenario's settings of the option: label and parameters."""
     option = trace.option
     parts = [] if option.label == option.name else [option.label]
     parts += [f"{key} = {_value(value)}" for key, value in option.given]

@@ -235,7 +235,7 @@ def _on_physical(
 
 
 def _types(trace: Trace) -> Iterator[Mark]:
-    """Where the P2M has something else than plain RAM, and where it has nothing for RAM."""
+    """Marks where the P2M has something else than plain RAM, and where it has nothing for RAM."""
     runs = trace.machine.p2m
     for run in runs:
         if run.p2m_type != "p2m_ram_rw":

@@ -108,7 +108,7 @@ def _card(
 def _roles(
     canvas: Canvas, state: Registered, table: ShownTable, place: tuple[float, float]
 ) -> None:
-    """Which table was asked, and which should have been."""
+    """The table that was asked, and the one that should have been."""
     search = state.search
     if search is None or table.vcpu is None:
         return

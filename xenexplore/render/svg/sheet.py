@@ -19,7 +19,7 @@ _NARROWEST = 520.0
 
 
 def sheet_svg(shown: object, *, theme: str = "light") -> str:
-    """What :func:`sheet_of` says of an object, as an SVG document.
+    """An object's :func:`sheet_of`, as an SVG document.
 
     Args:
         shown: the object.

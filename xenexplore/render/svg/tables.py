@@ -21,12 +21,12 @@ def tables_of(trace: Trace, state: Registered) -> tuple[ShownTable, ...]:
 
 
 def owner_of(table: ShownTable) -> str:
-    """Whose table it is."""
+    """Owner of the table."""
     return "the domain, one for all vCPUs" if table.vcpu is None else f"vCPU {table.vcpu}"
 
 
 def extent_of(entry: ShownEntry) -> str:
-    """How long an entry is, and where it is valid."""
+    """Length of an entry, and where it is valid."""
     where = "" if entry.is_global else " · not global"
     if not entry.is_global and entry.space is not None:
         where = f" · CR3 {spell.physical(entry.space)}"

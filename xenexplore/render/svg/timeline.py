@@ -129,7 +129,7 @@ def _brackets(
     canvas: Canvas, tree: StepTree, shown: Sequence[int], at: dict[int, float],
     place: tuple[float, float],
 ) -> float:  # fmt: skip
-    """What spans which steps, one line a level; returns the lower end."""
+    """Brackets over the steps that they span, one line a level; returns the lower end."""
     y, slot = place
     levels: dict[int, list[int]] = {}
     for step in shown:

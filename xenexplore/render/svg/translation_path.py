@@ -196,7 +196,7 @@ def _place(
 def _finish(
     canvas: Canvas, trace: Trace, tree: StepTree, copy: int, index: int, place: tuple[int, float]
 ) -> Canvas:
-    """What the way means: pieces left out, the step's sentence, notes."""
+    """Foot of the picture: pieces left out, the step's sentence, notes."""
     left_out, y = place
     if left_out:
         y += 16

@@ -28,7 +28,7 @@ def in_boxes(text: str) -> str:
 
 
 class Ink:
-    """How lines are drawn.
+    """Style of lines.
 
     Args:
         unicode: box characters and arrows; otherwise ASCII only, as mail wants it.
@@ -61,7 +61,7 @@ class Ink:
         return "!" if bad else " "
 
     def guides(self, depths: Sequence[int]) -> list[str]:
-        """What stands before each row of a tree, two columns for each level of depth."""
+        """Guides before each row of a tree, two columns for each level of depth."""
         if not self.unicode:
             return ["  " * depth for depth in depths]
         found: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from xenexplore.teaching.attempt import Exercise, ExerciseList, Verdict
+from xenexplore.teaching.attempt import AnswerVerdict, Exercise, ExerciseList
 
 __all__ = ["exercise_text", "exercises_text", "verdict_text"]
 
@@ -27,7 +27,7 @@ def exercises_text(found: ExerciseList) -> str:
     return "".join(f"{task.name:{width}}  {task.title}\n" for task in found)
 
 
-def verdict_text(verdict: Verdict) -> str:
+def verdict_text(verdict: AnswerVerdict) -> str:
     """Right or not yet, and why."""
     says = f"{'Right' if verdict.ok else 'Not yet'}: {verdict.judged.says}."
     return "".join(f"{line}\n" for line in textwrap.wrap(says, _WIDTH))

@@ -10,7 +10,7 @@ from xenexplore.hypercalls.outline.describe import GUEST_NAMES, registers
 from xenexplore.hypercalls.outline.entry_facts import facts_of
 from xenexplore.hypercalls.outline.outline import outline
 from xenexplore.hypercalls.outline.outline_line import OutlineLine
-from xenexplore.hypercalls.releases import Span
+from xenexplore.hypercalls.releases import Releases
 from xenexplore.hypercalls.structs import StructLayout, Structs
 from xenexplore.render.text.table import heading, paragraph, table
 
@@ -68,7 +68,7 @@ def _facts(entry: Family | SubOp, one: Family) -> list[str]:
     rows.append(("Guests", guests or "none"))
     if entry.who:
         rows.append(("Caller", entry.who))
-    if span := str(Span(entry.since, entry.until)):
+    if span := str(Releases(entry.since, entry.until)):
         rows.append(("Releases", span))
     rows.append(("Header", f"xen/include/public/{one.header}"))
     rows += [("Source", f"{source} (Xen {entry.xen})") for source in entry.sources]

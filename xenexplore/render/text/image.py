@@ -28,7 +28,7 @@ def amount_text(size: int) -> str:
 
 
 def target_text(target: ImageTarget) -> str:
-    """What was opened, which page tables are looked at, and what is assumed; ends in a newline.
+    """Target of the walk: file, page tables, assumptions; ends in a newline.
 
     Then what was passed over in the file, and what is missing from it.
     """
@@ -61,7 +61,7 @@ def target_text(target: ImageTarget) -> str:
 
 
 def _assumed(one: Assumption, known: ImageState) -> str:
-    """What was taken for granted, with the value that was taken."""
+    """Assumptions, with the value that was taken."""
     if one is Assumption.MODE:
         return MODE_NAMES[known.state.mode]
     if one is Assumption.C_BIT:

@@ -18,12 +18,12 @@ _NAME = 20
 
 
 def trace_legend(trace: Trace) -> str:
-    """What the terms of a run's text mean, 72 columns wide."""
+    """Legend of the terms of a run's text, 72 columns wide."""
     return _page((term.name, _said(term)) for term in terms_in(trace))
 
 
 def comparison_legend(comparison: Comparison) -> str:
-    """What the columns and outcomes of a comparison's text mean, 72 columns wide."""
+    """Legend of the columns and outcomes of a comparison's text, 72 columns wide."""
     statuses = {f"status:{row.trace.outcome.status}" for row in comparison.rows}
     rows = [(" ".join(m.head).replace("- ", ""), f"{m.what}.") for m in measures_of(comparison)]
     return _page([*((term.name, _said(term)) for term in terms_of(statuses)), *rows])

@@ -81,7 +81,7 @@ def runs_text(
 
 
 def _keyed(space: AddressSpace) -> Iterator[str]:
-    """What protection keys take from the rights that are listed."""
+    """Rights that protection keys take away from those listed."""
     open_keys, denied = space.keys_in_question(), space.denied_keys()
     if open_keys:
         text = (
@@ -100,7 +100,7 @@ def _keys(keys: Sequence[int]) -> str:
 
 
 def _hidden(errors: Sequence[tuple[ImageError, Hidden]]) -> Iterator[str]:
-    """What is missing from the tables: the first of each, and how much they hide together."""
+    """Memory missing from the tables: the first of each, and how much they hide together."""
     if not errors:
         return
     size = amount_text(sum(part.size for _, part in errors))
@@ -125,7 +125,7 @@ def _line(one: PageRun, *, physical: bool, keys: bool) -> str:
 
 
 def _places(distance: int, space: str) -> str:
-    """How the places in memory of folded runs follow each other."""
+    """Distance between the places in memory of folded runs."""
     if not distance:
         return f", same {space}"
     return f", {space} {'-' if distance < 0 else '+'}{size_text(abs(distance))} each"

@@ -34,7 +34,7 @@ def scenarios_text(scenarios: Sequence[About]) -> str:
 
 
 def check_text(name: str, runs: int, failed: Sequence[str]) -> str:
-    """What came of one scenario's expectations."""
+    """Result of one scenario's expectations."""
     if not failed:
         return f"holds  {name} ({runs} {'expectation' if runs == 1 else 'expectations'})\n"
     lines = [f"FAILS  {name}"]

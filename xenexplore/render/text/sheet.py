@@ -15,7 +15,7 @@ _MOST_ROWS = 40
 
 
 def sheet_text(shown: object) -> str:
-    """What :func:`sheet_of` says of an object, ASCII, ending in a newline."""
+    """An object's :func:`sheet_of`, ASCII, ending in a newline."""
     return lines_text(sheet_of(shown))
 
 

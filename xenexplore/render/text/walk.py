@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenexplore.addr import PAGE_SHIFT
-from xenexplore.memory.image import Space
+from xenexplore.memory.image import ImageSpace
 from xenexplore.paging.absent_entries import absent_entry
 from xenexplore.paging.access import (
     PFEC_FETCH,
@@ -51,7 +51,7 @@ def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
         target: the image that it went through, if it did: what is known of it decides
             the words for frames, absent entries and protection keys.
     """
-    space = Space.GUEST if target is None else target.space
+    space = ImageSpace.GUEST if target is None else target.space
     lines = [f"linear {one.linear}"]
     levels = one.levels
     if levels:
@@ -68,7 +68,7 @@ def walk_text(one: Walk, target: ImageTarget | None = None) -> str:
         where = f"  {space.value:<5}  {one.gpa}"
         page = f", {size_text(one.page_size)} page, {walk_permissions(one)}"
         lines.append(where + (page if levels else ""))
-        if target is not None and space is Space.MACHINE:
+        if target is not None and space is ImageSpace.MACHINE:
             lines.append(_frame(one.gpa.value >> PAGE_SHIFT, target))
         lookup = end_lookup(one)
         if lookup is not None:
@@ -98,7 +98,7 @@ def _level(level: Level, places: int, digits: int) -> list[str]:
 
 
 def _kept(level: Level, one: Walk, target: ImageTarget | None) -> list[str]:
-    """What the kernel keeps in an entry that is not present."""
+    """Contents that the kernel keeps in an entry that is not present."""
     if target is None or target.os is None or one.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
         return []
     kept = absent_entry(target.os, level.entry)
@@ -112,7 +112,7 @@ def _frame(mfn: int, target: ImageTarget) -> str:
 
 
 def _open_verdict(one: Walk, known: ImageState) -> list[str]:
-    """What PKRU decides while its value is not known."""
+    """Verdict that depends on PKRU while its value is not known."""
     key = one.entries[-1] >> 59 & 15
     denies = key_denies(LINUX_PKRU, key, one.access.pfec, known.state.cr0)
     text = f"protection key {key}: data accesses depend on PKRU (Linux's default"
@@ -120,7 +120,7 @@ def _open_verdict(one: Walk, known: ImageState) -> list[str]:
 
 
 def _failure(one: Walk) -> list[str]:
-    """Which fault, where and why; and the page that was found but may not be used so."""
+    """Fault, place and reason; and the page that was found but may not be used so."""
     fault = one.fault
     assert fault is not None
     lines = []

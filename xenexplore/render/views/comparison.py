@@ -179,7 +179,7 @@ _VERDICTS = {
 
 
 def verdict_of(comparison: Comparison) -> str:
-    """Who is right, who reads the fewest table entries, and whose checks are lost."""
+    """Verdict: right runs, fewest table entries read, lost checks."""
     runs = [row.trace for row in comparison.rows]
     said = []
     for status, word in _VERDICTS.items():
@@ -215,7 +215,7 @@ def _named(labels: list[str], whole: int) -> str:
 
 
 def way_of(trace: Trace) -> str:
-    """How a copy finds its memory, in few words.
+    """Way in which a copy finds its memory, in few words.
 
     The copy is the first one after the set-up that goes wrong or fails, or
     else the first one.
@@ -268,7 +268,7 @@ def _copies(tree: StepTree) -> list[int]:
 
 
 def _before(tree: StepTree, copy: int) -> list[str]:
-    """What the guest does before a copy, in the same action."""
+    """Steps of the guest before a copy, in the same action."""
     action = tree.around(copy)[-1]
     kinds = {
         GuestTranslate: "guest translates",
@@ -289,7 +289,7 @@ _FAULTS = {FaultKind.P2M: "the P2M gives no page"}
 
 
 def _inside(tree: StepTree, copy: int) -> list[str]:
-    """What Xen does in a copy, up to where it goes wrong or ends."""
+    """Steps of Xen in a copy, up to where it goes wrong or ends."""
     found: dict[str, int] = {}
     frames: dict[str, None] = {}
     missed = False

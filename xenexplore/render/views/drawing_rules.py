@@ -36,7 +36,7 @@ class StepLabel:
 
 @dataclass(frozen=True, slots=True)
 class DrawingRule:
-    """How one kind of step is drawn, by every view.
+    """Rule by which one kind of step is drawn, in every view.
 
     Attributes:
         label: makes its label.

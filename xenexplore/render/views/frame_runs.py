@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from xenexplore.addr import PAGE_SHIFT, Gva
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 
 __all__ = ["FrameRun", "runs_of"]
 
@@ -35,7 +35,7 @@ class FrameRun:
     alias: Gva | None
 
 
-def runs_of(buffers: Sequence[Buffer]) -> Iterator[FrameRun]:
+def runs_of(buffers: Sequence[PlacedBuffer]) -> Iterator[FrameRun]:
     """The frames behind buffers, as runs; the same frames have the same letter."""
     letters: dict[tuple[int, int], str] = {}
     for buffer in buffers:
@@ -60,7 +60,7 @@ def runs_of(buffers: Sequence[Buffer]) -> Iterator[FrameRun]:
             )
 
 
-def _consecutive(buffer: Buffer) -> Iterator[tuple[int, int]]:
+def _consecutive(buffer: PlacedBuffer) -> Iterator[tuple[int, int]]:
     """Runs of pages whose frames follow each other: first page and count."""
     first = 0
     for page in range(1, len(buffer.frames) + 1):

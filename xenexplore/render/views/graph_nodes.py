@@ -10,7 +10,7 @@ __all__ = ["GraphNode", "NodeKey", "NodePosition", "NodeRole"]
 
 
 class NodeRole(enum.Enum):
-    """What a node of the graph stands for."""
+    """Role of a node of the graph."""
 
     CALL = enum.auto()
     HANDLE = enum.auto()
@@ -79,7 +79,7 @@ class GraphNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodePosition:
-    """Where a node goes: column, from 0, and row, from 0, maybe between two rows."""
+    """Position of a node: column, from 0, and row, from 0, maybe between two rows."""
 
     layer: int
     row: float

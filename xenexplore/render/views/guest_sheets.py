@@ -190,7 +190,7 @@ def regions_sheet(regions: Regions) -> Sheet:
 
 
 def p2m_sheet(p2m: P2mView) -> Sheet:
-    """What the P2M maps, as runs."""
+    """Contents of the P2M, as runs."""
     runs = p2m.runs
     if not runs:
         note = "A PV guest has no P2M to look anything up in: its tables hold machine frames."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenexplore.addr import Gpa, Gva
 from xenexplore.guest.layout.regions import RegionKind
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.render.views.step_tree import StepTree
 from xenexplore.scenario.run.guest_snapshot import GuestSnapshot
 from xenexplore.steps import ListRead, Piece, RegisterPass, TlbLookup
@@ -40,7 +40,7 @@ _IN_VMALLOC = (
 )
 
 
-def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> Buffer | None:
+def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> PlacedBuffer | None:
     """The buffer that holds a linear address, as the run began.
 
     Where several processes have one there, that of the process that runs on
@@ -52,7 +52,7 @@ def buffer_at(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> Buffe
     return found[0] if found else None
 
 
-def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[Buffer, ...]:
+def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[PlacedBuffer, ...]:
     """The buffers that had a page in that frame as the run began."""
     return tuple(
         buffer
@@ -62,7 +62,7 @@ def holders(machine: GuestSnapshot, gpa: Gpa) -> tuple[Buffer, ...]:
 
 
 def describe(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
-    """Where a linear address lies: ``"vmalloc (kernel stack)"``."""
+    """Place of a linear address: ``"vmalloc (kernel stack)"``."""
     region = machine.region_of(va)
     buffer = buffer_at(machine, va, vcpu)
     hole = region is None or region.kind is RegionKind.HOLE
@@ -72,7 +72,7 @@ def describe(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
 
 
 def second_mapping(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> str:
-    """Why the frame at a linear address has another address too; ``""`` where we cannot say."""
+    """Reason why the frame at a linear address has another too; ``""`` where we cannot say."""
     if machine.spec.kernel != "linux":
         return ""
     buffer, region = buffer_at(machine, va, vcpu), machine.region_of(va)
@@ -84,7 +84,7 @@ def second_mapping(machine: GuestSnapshot, va: Gva, vcpu: int | None = None) -> 
 
 
 def handles(tree: StepTree, copy: int) -> str:
-    """What kind of address a copy's handle is, judged by what was done with it.
+    """Kind of address of a copy's handle, judged by what was done with it.
 
     ``"linear"``, ``"physical"``, ``"list"`` or ``"registers"``.
     """

@@ -22,7 +22,7 @@ CALLS = 2
 
 
 def waits_of(trace: Trace) -> tuple[tuple[int, WaitKey], ...]:
-    """Where runs of one scenario wait for each other: a step, and a key that ascends.
+    """Points where runs of one scenario wait for each other: a step, and a key that ascends.
 
     Actions, preparations, calls, copies and returns: keys are comparable between designs that
     do different things in between.

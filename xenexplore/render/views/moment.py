@@ -92,7 +92,7 @@ def counted(counts: Counts) -> tuple[str, ...]:
 
 
 def moment_at(trace: Trace, index: int, tree: StepTree | None = None) -> Moment:
-    """What a view of one step shows.
+    """Contents of a view of one step.
 
     Raises:
         MachineError: the trace has no such step.

@@ -33,7 +33,7 @@ TELLING = (Copy, Fault, Move, Piece, TlbLookup)
 
 
 def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:
-    """What is worth noticing at a step, most important first; at most three notes."""
+    """Notes on a step, most important first; at most three."""
     copy = next((at for at in tree.around(index) if isinstance(tree.steps[at].step, Copy)), None)
     if copy is None:
         return ()
@@ -44,7 +44,7 @@ def notes_at(trace: Trace, tree: StepTree, index: int) -> tuple[str, ...]:
 
 
 class CopyNotes:
-    """What is worth noticing in one copy, as its steps are gone through.
+    """Notes on one copy, as its steps are gone through.
 
     Each step is looked at once, and each note is made once.
 
@@ -87,7 +87,7 @@ class CopyNotes:
             self._remembered = True
 
     def told(self) -> tuple[str, ...]:
-        """What is worth noticing after the steps taken; at most three notes."""
+        """Notes after the steps taken; at most three."""
         trace, tree, copy = self._trace, self._tree, self._copy
         found: list[str] = []
         found += self._once(_wrong, self._wrong, trace, self._silent)
@@ -112,7 +112,7 @@ class CopyNotes:
     def _once(
         self, make: Callable[..., Iterator[str]], node: Node | None, *rest: object
     ) -> tuple[str, ...]:
-        """What is to be said of a node, made when it is first asked for."""
+        """Notes on a node, made when they are first asked for."""
         if node is None:
             return ()
         key = (make, node.index)
@@ -158,7 +158,7 @@ def _overrun(node: Node, trace: Trace) -> Iterator[str]:
 
 
 def overrun_note(found: Overrun) -> str:
-    """How far a copy reaches past its buffer, and what it hits there."""
+    """Extent of a copy past its buffer, and what it hits there."""
     copy, name = found.copy, found.buffer.name
     verb = "reads" if copy.direction == "from" else "writes"
     hit = f": into {', '.join(found.hit)}" if found.hit else ", where no buffer of the scenario is"
@@ -254,7 +254,7 @@ def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]
 
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
-    """Where the bytes of a look-up turned out to be: the first move after it."""
+    """Place where the bytes of a look-up turned out to be: the first move after it."""
     for at in range(lookup + 1, tree.end(copy) + 1):
         step = tree.steps[at].step
         if isinstance(step, TlbLookup):

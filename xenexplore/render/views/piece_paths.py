@@ -250,7 +250,7 @@ class _PathBuilder:
         self.path.nodes[self.frame] = replace(place, side=side, tone=tone, told=index)
 
     def _meant(self, index: int, step: Move) -> None:
-        """Where the bytes should have gone to, or come from."""
+        """Place where the bytes should have gone to, or come from."""
         frame = None if step.meant is None else step.meant.value >> 12
         main = "nothing" if frame is None else f"gfn {spell.frame(frame)}"
         key = NodeKey(NodeRole.MEANT, frame)

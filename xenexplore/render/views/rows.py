@@ -135,7 +135,7 @@ def siblings(tree: StepTree, children: Sequence[int], depth: int) -> Iterator[St
 
 
 def _joined(tree: StepTree, children: Sequence[int], at: int) -> int:
-    """How many of the steps from here on are one row."""
+    """Number of the steps from here on that are one row."""
     first = tree.steps[children[at]].step
     until = at + 1
     while until < len(children) and not tree.children(children[until]):

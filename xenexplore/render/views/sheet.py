@@ -31,7 +31,7 @@ class SheetTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """What an object shows.
+    """Contents of an object's display.
 
     Attributes:
         title: one line.

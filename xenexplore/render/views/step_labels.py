@@ -36,7 +36,7 @@ def short_label(step: s.Step) -> str:
 
 
 def bracket_label(step: s.Step) -> str:
-    """What stands over the steps inside a step on a line of time."""
+    """Label over the steps inside a step on a line of time."""
     words = step_label(step)
     if isinstance(step, s.Action):
         return words.main

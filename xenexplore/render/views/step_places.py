@@ -13,7 +13,7 @@ _WORDS = {part: word for word, part in _NUMBERS.items()}
 
 
 def place_of(trace: Trace, index: int) -> str:
-    """What a step belongs to, and how many steps after its beginning it comes.
+    """Node that a step belongs to, and how many steps after its beginning it comes.
 
     >>> import xenexplore as xe
     >>> place_of(xe.run(xe.load("straddle"), "linear-walk"), 5)

@@ -77,7 +77,7 @@ class StepTree:
         return None
 
     def walked_before(self, piece: int) -> int:
-        """How many earlier pieces are in the page of this one, walked from the same table."""
+        """Number of earlier pieces in the page of this one, walked from the same table."""
         return self._repeated.get(piece, 0)
 
     @cached_property

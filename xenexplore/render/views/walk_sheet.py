@@ -1,4 +1,4 @@
-"""What one walk shows at the prompt: its levels with their bits, the P2M, rights, why it failed."""
+"""Display of one walk at the prompt: its levels with their bits, the P2M, rights, why it failed."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _MOST_ACTIONS = 20
 
 
 def _done(xen: Xen) -> list[str]:
-    """What each action's own step says."""
+    """Sentence of each action's own step."""
     said = (n.step.detail for n in xen.trace.steps if isinstance(n.step, Action) and not n.depth)
     return ["The design is set up" if one.do == "setup" else next(said) for one in xen.actions]
 
@@ -111,7 +111,7 @@ def entry_sheet(one: RegisteredEntry) -> Sheet:
 
 
 def steps_sheet(steps: TlbSteps) -> Sheet:
-    """What came of one operation on a table."""
+    """Result of one operation on a table."""
     if not steps:
         return Sheet(title="Nothing happened")
     rows = tuple((str(n), spell.regroup(step.say())) for n, step in enumerate(steps))

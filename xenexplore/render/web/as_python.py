@@ -25,7 +25,7 @@ def trace_python(trace: Trace, step: int | None = None) -> str:
 
 
 def comparison_python(comparison: Comparison, step: int = -1) -> str:
-    """What shows a comparison: one line if it fits.
+    """Code that shows a comparison: one line if it fits.
 
     Its options are named unless they are a built-in scenario's own.
     """

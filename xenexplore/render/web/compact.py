@@ -95,7 +95,7 @@ def _tokens(text: str, at: int) -> Iterator[tuple[str, str]]:
 
 
 def _template(text: str, at: int) -> tuple[int, str]:
-    """Where a template literal ends, and its text with the expressions in it compact."""
+    """End of a template literal, and its text with the expressions in it compact."""
     out, at = ["`"], at + 1
     while text[at] != "`":
         if text[at] == "\\":
@@ -112,7 +112,7 @@ def _template(text: str, at: int) -> tuple[int, str]:
 
 
 def _closing(text: str, at: int) -> int:
-    """Where the brace stands that closes an expression of a template."""
+    """Place of the brace that closes an expression of a template."""
     depth = 0
     for lexeme, _ in _tokens(text, at):
         if lexeme == "}" and depth == 0:

@@ -155,7 +155,7 @@ def _page_script(entry: str) -> str:
 
 
 def opening_step(trace: Trace) -> int:
-    """Where a stepper opens by default: at the step that its still picture shows."""
+    """Step at which a stepper opens by default: the one that its still picture shows."""
     from xenexplore.render.views.step_tree import StepTree
     from xenexplore.render.views.translation_graph import telling_step
 
@@ -231,7 +231,7 @@ def comparison_json(comparison: Comparison) -> bytes:
 
 
 def comparison_head(comparison: Comparison) -> bytes:
-    """What :func:`comparison_json` writes before the traces."""
+    """The part of :func:`comparison_json` before the traces."""
     head = comparison.to_json().rstrip()
     assert head.endswith(b"]}"), "Comparison.to_json() ends with its list of options"
     more = {
@@ -245,7 +245,7 @@ def comparison_head(comparison: Comparison) -> bytes:
 
 
 def _moments(trace: Trace) -> list[tuple[int, str, str, str]]:
-    """What came of a run so far: from which step on, mark, words, status."""
+    """Moments of a run: from which step on, mark, words, status."""
     last = len(trace.steps) - 1
     found = []
     for index, status in status_changes(trace):

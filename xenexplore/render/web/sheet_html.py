@@ -19,7 +19,7 @@ _MONO = "font-family:var(--jp-code-font-family,monospace)"
 
 
 def sheet_html(shown: object) -> str:
-    """What :func:`sheet_of` says of an object: its facts and tables, its text folded away."""
+    """An object's :func:`sheet_of`: its facts and tables, its text folded away."""
     return tables_html(sheet_of(shown)) + folded_html(text_of(shown))
 
 

@@ -1,4 +1,4 @@
-"""What a notebook keeps of a value: text in columns, folded or not, and pictures, as HTML."""
+"""Static form of a value in a notebook: text in columns, folded or not, and pictures, as HTML."""
 
 from __future__ import annotations
 

@@ -148,14 +148,14 @@ class _View:
         }
 
     def _line(self, index: int) -> int:
-        """What a line of time calls a step, and the steps inside it."""
+        """Label of a step on a line of time, and the steps inside it."""
         step = self.tree.steps[index].step
         inside = bracket_label(step) if self.tree.children(index) else ""
         return self.lines((short_label(step), inside))
 
     def _words(self, step: Step, words: StepLabel) -> int:
         label = " ".join(words.label.replace("[ ", "[").replace("[ ", "[").split())
-        found = (label, *row_columns(step, words), words.more, words.tone)
+        found: tuple[object, ...] = (label, *row_columns(step, words), words.more, words.tone)
         while len(found) > _TOLD and found[-1] == _UNTOLD[len(found) - 1 - _TOLD]:
             found = found[:-1]  # the page knows what is not said
         return self.words(found)
@@ -221,7 +221,7 @@ class _View:
             yield notes
 
     def _deltas(self) -> Iterator[tuple[tuple[int, int], ...]]:
-        """What each step adds to the counts; what is done once counts past the last counter."""
+        """Counts that each step adds; what is done once counts past the last counter."""
         once = set_up_steps(self.trace, self.tree)
         walked: set[int] = set()
         for node in self.tree.steps:

@@ -1,4 +1,4 @@
-"""What a scenario says about itself."""
+"""A scenario's description of itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["About"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a scenario says about itself.
+    """A scenario's description of itself.
 
     Attributes:
         name: short, as the command line takes it: ``"evtchn-send-from-stack"``.

@@ -27,7 +27,7 @@ __all__ = ["BufferSpec", "Contents", "Expectation", "Scenario"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What lies in a buffer before the first action; one of the four, the rest is zero.
+    """Contents of a buffer before the first action; one of the four, the rest is zero.
 
     Attributes:
         struct: a struct of the public interface, or a scalar type of it
@@ -100,7 +100,7 @@ class BufferSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """What must come out; every field that is not None (or empty) is checked.
+    """Expected result; every field that is not None (or empty) is checked.
 
     Attributes:
         options: labels that it is about; empty: all of them.

@@ -90,7 +90,7 @@ def address_of(link: Link) -> str:
 
 
 def link_to(shown: Trace | Comparison, step: int | None = None, column: str = "") -> Link:
-    """What a link to a view says.
+    """Link to a view.
 
     A built-in scenario is named where its own designs are shown; otherwise its text, with the
     designs that are, stands in the link.

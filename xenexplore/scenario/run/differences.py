@@ -69,7 +69,7 @@ def _compared(trace: Trace, skip: tuple[str, ...]) -> list[Node]:
 
 
 def _key(step: Step) -> tuple[object, ...]:
-    """What makes a step another: where it leads, not its wording."""
+    """Key of a step, by which it equals another: where it leads, not its wording."""
     match step:
         case Action():
             return step.kind, step.name, step.vcpu, step.detail

@@ -15,7 +15,7 @@ _FIELDS = ("status", "result", "right_bytes", "wrong_bytes", "lost_checks", "haz
 
 
 def unmet(scenario: Scenario, trace: Trace) -> Iterator[str]:
-    """What a scenario expects of a run and is not so, one sentence each."""
+    """Expectations of a scenario that a run does not meet, one sentence each."""
     for expect in scenario.expects:
         if expect.options and trace.option.label not in expect.options:
             continue
@@ -25,7 +25,7 @@ def unmet(scenario: Scenario, trace: Trace) -> Iterator[str]:
 
 
 def unmet_by(expect: Expectation, outcome: Outcome) -> Iterator[str]:
-    """What one expectation says and a verdict does not, one clause each."""
+    """Statements of one expectation that a verdict does not meet, one clause each."""
     for name in _FIELDS:
         wanted = getattr(expect, name)
         got = getattr(outcome, name)

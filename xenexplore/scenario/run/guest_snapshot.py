@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from xenexplore.addr import Gfn, Gpa, Gva
 from xenexplore.guest.layout.regions import Region
 from xenexplore.guest.physical import GpaRegion
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.guest.vcpus import Process
 from xenexplore.paging.assumption import Assumption
@@ -54,7 +54,7 @@ class P2mRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestSnapshot:
-    """What a picture of the machine needs.
+    """State that a picture of the machine needs.
 
     Attributes:
         spec: what the guest was built from.
@@ -78,14 +78,14 @@ class GuestSnapshot:
     regions: tuple[Region, ...]
     gpa_regions: tuple[GpaRegion, ...]
     p2m: tuple[P2mRun, ...]
-    buffers: tuple[Buffer, ...]
+    buffers: tuple[PlacedBuffer, ...]
     placed: int
     vcpus: tuple[VcpuView, ...]
     processes: tuple[Process, ...]
     table_frames: tuple[Gfn, ...]
     assumed: tuple[Assumption, ...] = ()
 
-    def buffer(self, name: str) -> Buffer | None:
+    def buffer(self, name: str) -> PlacedBuffer | None:
         """The buffer of that name, or None."""
         return next((buffer for buffer in self.buffers if buffer.name == name), None)
 

@@ -28,7 +28,7 @@ __all__ = ["LiveRun"]
 
 
 class _NoDesign(Design):
-    """What stands in before a design's set-up: it takes no part in what the guest does."""
+    """Stand-in before a design's set-up: it takes no part in what the guest does."""
 
     def refuses(self, xen: Xen) -> str:
         return ""
@@ -164,7 +164,7 @@ class LiveRun:
         )
 
     def trace_since(self, first: int, before: GuestSnapshot, about: About) -> Trace:
-        """What was recorded from step ``first`` on, an outermost one, as a trace of its own."""
+        """Record from step ``first`` on, an outermost one, as a trace of its own."""
         nodes = tuple(
             Node(node.index - first, max(node.parent - first, -1), node.depth, node.step)
             for node in self.xen.nodes[first:]

@@ -159,7 +159,7 @@ def _question(
 
 
 def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[Design]) -> str:
-    """Why no scenario answers; what holds "else" was written for the options listed only."""
+    """Reason why no scenario answers; what holds "else" was written for the options listed only."""
     own = _own_reasons(option)
     found = tables["never"].get(option.name) or table.get(option.name) or own.get(table["name"])
     rest = table.get("else") if option.name in tables["else_holds_for"] else own.get("else")
@@ -167,7 +167,7 @@ def _reason(table: Mapping[str, Any], tables: Mapping[str, Any], option: type[De
 
 
 def _own_reasons(option: type[Design]) -> Mapping[str, str]:
-    """Why no scenario answers, as the class says; of its own, not of a registered base."""
+    """Reason why no scenario answers, as the class says; of its own, not of a registered base."""
     for kind in option.__mro__:
         if "unanswered" in vars(kind):
             ours = kind is Design or kind in OPTIONS.values()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
-from xenexplore.guest.placement.buffers import Buffer
+from xenexplore.guest.placement.buffers import PlacedBuffer
 from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Copy, Move, Node
 
@@ -31,7 +31,7 @@ class Overrun:
 
     step: int
     copy: Copy
-    buffer: Buffer
+    buffer: PlacedBuffer
     left: int
     hit: tuple[str, ...]
 
@@ -67,8 +67,8 @@ def overrun_of(trace: Trace, node: Node) -> Overrun | None:
 
 
 def _begin(
-    own: tuple[Buffer, ...], trace: Trace, node: Node, copy: Copy
-) -> tuple[Buffer, int] | None:
+    own: tuple[PlacedBuffer, ...], trace: Trace, node: Node, copy: Copy
+) -> tuple[PlacedBuffer, int] | None:
     """The buffer that a copy begins in, and where: by its handle, or by where it moves bytes."""
     for buffer in own:
         offset = copy.handle - buffer.va.value
@@ -88,7 +88,7 @@ def _begin(
 
 
 def _moves(trace: Trace, node: Node) -> Iterator[Move]:
-    """What moved in a copy: steps after it that are deeper."""
+    """Moves in a copy: steps after it that are deeper."""
     for at in range(node.index + 1, len(trace.steps)):
         later = trace.steps[at]
         if later.depth <= node.depth:
@@ -97,7 +97,9 @@ def _moves(trace: Trace, node: Node) -> Iterator[Move]:
             yield later.step
 
 
-def _behind(own: tuple[Buffer, ...], buffer: Buffer, offset: int, copy: Copy) -> tuple[str, ...]:
+def _behind(
+    own: tuple[PlacedBuffer, ...], buffer: PlacedBuffer, offset: int, copy: Copy
+) -> tuple[str, ...]:
     """Buffers that the overrunning bytes reach, in order of address."""
     start = buffer.va.value + buffer.size
     end = buffer.va.value + offset + copy.size

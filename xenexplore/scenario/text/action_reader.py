@@ -18,7 +18,7 @@ __all__ = ["ActionReader"]
 
 
 class ActionReader:
-    """What the functions below read from and check against."""
+    """Source that the functions below read from and check against."""
 
     def __init__(self, fields: Fields, guest: GuestSpec, names: tuple[str, ...], xen: str) -> None:
         self.fields = fields

@@ -71,7 +71,7 @@ class KeyLines:
         return self.called(1)
 
     def called(self, line: int) -> int:
-        """What a line of this text, from 1, is called in messages."""
+        """Name of a line of this text, from 1, in messages."""
         if not self._numbers:
             return line
         return self._numbers[min(line, len(self._numbers)) - 1]
@@ -80,7 +80,7 @@ class KeyLines:
         return self.called(self._text.count("\n", 0, offset) + 1)
 
     def _inner(self, start: int, steps: Sequence[object]) -> int:
-        """Where the innermost of ``steps`` that can be found begins."""
+        """Start of the innermost of ``steps`` that can be found."""
         place = start
         while steps:
             parts = list(_parts(self._masked, place))
@@ -119,7 +119,7 @@ def _steps(key: str) -> tuple[str, ...]:
 
 
 def _end(masked: str, start: int) -> int:
-    """Where the value that begins at an offset ends: its line, or the line of its last bracket."""
+    """End of the value that begins at an offset: its line, or the line of its last bracket."""
     depth = 0
     for at in range(start, len(masked)):
         letter = masked[at]
@@ -133,7 +133,7 @@ def _end(masked: str, start: int) -> int:
 
 
 def _parts(masked: str, start: int) -> Iterator[int]:
-    """Where each part of the first list or inline table from an offset on begins."""
+    """Start of each part of the first list or inline table from an offset on."""
     opened = re.compile(r"[\[{]").search(masked, start)
     depth, fresh = 0, False
     for at in range(opened.start() if opened else len(masked), len(masked)):

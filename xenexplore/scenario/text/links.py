@@ -38,7 +38,7 @@ _UNRESERVED = "-_.!~*'()"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Where a link leads.
+    """Target of a link.
 
     Attributes:
         scenario: name of a scenario that the site has, or ``""``.
@@ -74,7 +74,7 @@ def encode_link(link: Link) -> str:
 
 
 def decode_link(link: str) -> Link:
-    """Where a link leads: a whole address, or the part of it from the ``#`` on.
+    """Decode a link: a whole address, or the part of it from the ``#`` on.
 
     Raises:
         InputError: it names no scenario, or is damaged.

@@ -65,7 +65,7 @@ def read_buffer(
 
 
 def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> Contents:
-    """What lies in a buffer, or is written into one: ``struct``, ``text`` or ``bytes``, ``at``."""
+    """Contents of a buffer, or of a write to one: ``struct``, ``text`` or ``bytes``, ``at``."""
     given = [way for way in CONTENT_KEYS if way in fields]
     if len(given) > 1:
         fields.fail(given[1], expected=f"one of {', '.join(CONTENT_KEYS)}", got=" and ".join(given))

@@ -136,7 +136,7 @@ def parse_scenario(
 
 
 def _toml_error(reading: SourceText, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
-    """What tomllib complains of, with its line, in our form."""
+    """The error of tomllib, with its line, in our form."""
     what, _, rest = str(error).partition(" (at ")
     line = re.match(r"line (\d+)", rest)
     number = int(line[1]) if line else text.count("\n") + 1

@@ -51,7 +51,7 @@ COUNTED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a scenario is made from.
+    """Choices that a scenario is made from.
 
     Attributes:
         guest: guest type, as in a scenario's ``[guest]``.
@@ -116,7 +116,7 @@ def nearest_choices(text: str) -> Choices | None:
 
 
 def registration_of(option: str, buffers: Sequence[str]) -> tuple[str, ...]:
-    """What an option has to be told to register so that it finds these buffers; often nothing."""
+    """Words that an option has to register so that it finds these buffers; often none."""
     needs = any(
         p.name == "register" and p.default == () for p in known_designs()[option].parameters
     )

@@ -17,7 +17,7 @@ __all__ = ["admission"]
 
 
 def admission(what: Variant, name: str, scenario: Scenario, found: Judged) -> str:
-    """Who says that a fault can happen, in words; ``""`` if none does: it counts.
+    """Reason, in words, why a fault is admitted; ``""`` if there is none: it counts.
 
     Only bytes that go astray can be admitted.  A check that is lost, another result and a
     mistake in a hook are faults in any case.

@@ -32,7 +32,7 @@ _PRESENT = 1
 
 
 class Ruling(enum.StrEnum):
-    """What came of a design, beside today's interface."""
+    """Ruling on a design, beside today's interface."""
 
     AGREES = "agrees"
     """The same bytes in the same places, the same results; or as wrong as today."""
@@ -189,7 +189,7 @@ def _same(own: Ran, base: Ran, *, encrypted: bool) -> Judged:
 
 
 def _given(one: Ran) -> set[tuple[Gpa, int]]:
-    """Where the guest writes a call's arguments itself: address and bytes."""
+    """Arguments of a call that the guest writes itself: address and bytes."""
     steps = (node.step for node in one.steps)
     return {(step.gpa, step.size) for step in steps if isinstance(step, GuestWrite)}
 

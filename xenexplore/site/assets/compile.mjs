@@ -1,7 +1,8 @@
 // Run by node when a site is made: node compile.mjs FOLDER
 //
 // FOLDER holds Pyodide's files and packed.bin, the package as worker.js gets it.  Runs a scenario, and
-// writes compiled/ besides: what that imported, as the bytecode of Pyodide's own Python.
+// writes besides, as the bytecode of Pyodide's own Python: compiled/, what that imported, and
+// library/, what Pyodide itself imports from its standard library before it answers.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -19,14 +20,14 @@ sys.dont_write_bytecode = True
 before = set(sys.modules)
 from xenexplore.site import live
 from xenexplore.scenario.library.builtin import builtin_text
+archive = next(path for path in sys.path if path.endswith(".zip"))
+library = zipfile.ZipFile(archive)
 for name in ("straddle", "multicall-bits", "encryption-flips"):
     assert "error" not in live.made(builtin_text(name))[:20], name
 live.more(builtin_text("straddle"), "linear-walk")
 NO_NETWORK = ("html/parser.py", "urllib/request.py", "urllib/robotparser.py")  # pages and sockets
 used = {}
 packages = {}
-archive = next(path for path in sys.path if path.endswith(".zip"))
-library = zipfile.ZipFile(archive)
 for name, module in sorted(sys.modules.items()):
     source = getattr(module, "__file__", None) or ""
     if name not in before and source.endswith(".py"):
@@ -43,7 +44,7 @@ for name in packages:
         used |= {one: library.read(one) for one in parts}
 # Docstrings are a fifth of the bytecode.  Those of designs and of records of scenarios are read, and stay.
 def tree(data, name):
-    read = any(room in name for room in ("/options/", "/hypervisor/design", "/scenario/model/"))
+    read = any(room in name for room in ("/options/", "/hypervisor/design", "/scenario/model/", "pyodide"))
     kinds = (ast.Module, ast.FunctionDef, *(() if read else (ast.ClassDef,)))
     found = ast.parse(data, name)
     for node in ast.walk(found):
@@ -51,10 +52,19 @@ def tree(data, name):
             node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
     return found
 head = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)  # PEP 552: never checked
-{one: head + marshal.dumps(compile(tree(data, one), one, "exec", dont_inherit=True)) for one, data in used.items()}
+def bytecode(name, data):
+    return head + marshal.dumps(compile(tree(data, name), name, "exec", dont_inherit=True))
+# Pyodide copies docstrings of its own: those stay.
+loaded = {
+    module.__file__.removeprefix(archive + "/")
+    for name in before if (module := sys.modules[name])
+    if type(getattr(module, "__loader__", None)).__name__ == "zipimporter"
+}
+found = {f"compiled/{one}": bytecode(one, data) for one, data in used.items()}
+found | {f"library/{one}": bytecode(one, library.read(one)) for one in sorted(loaded)}
 `).toJs({ dict_converter: Array.from });
 for (const [name, data] of made) {
-  const place = join(folder, "compiled", `${name}c`);
+  const place = join(folder, `${name}c`);
   mkdirSync(dirname(place), { recursive: true });
   writeFileSync(place, data);
 }

@@ -3,27 +3,28 @@
 import { mount } from "./stepper.js";
 import { decodeLink, encodeLink } from "./links.js";
 import { moreOf, oneFile } from "./share.js";
-import { joinedRuns, load, textOf } from "./runs.js";
+import { joinedRuns, load } from "./runs.js";
+import { textOf } from "./texts.js";
 
 const article = document.querySelector("[data-notebook]");
 
 async function view(place) {
-  const { views, lines } = JSON.parse(await load(`notebooks/${article.dataset.notebook}.trace`));
+  const { views, ...shared } = JSON.parse(await load(`notebooks/${article.dataset.notebook}.trace`));
   const { of, single, labels, step, head, own, link, more } = views[Number(place.dataset.view)];
   const away = labels.some((label) => !own[label]) || (!single && !head);
   const site = away ? JSON.parse(await load(`${of}/index.trace`)) : null;
   const run = (label) => {
-    if (own[label]) return { ...own[label], text: textOf(lines, own[label].lines) };
+    if (own[label]) return { ...own[label], text: textOf(shared, own[label].run) };
     const found = site.options.find((option) => option.label === label);
-    return { ...found, text: textOf(site.lines, found.lines) };
+    return { ...found, text: textOf(site, found.run) };
   };
-  const given = more && (() => Object.fromEntries(Object.entries(more).map(([key, numbers]) => [key, textOf(lines, numbers)])));
+  const given = more && (() => Object.fromEntries(Object.entries(more).map(([key, packed]) => [key, textOf(shared, packed)])));
   if (single) {
     const { text, opens } = run(labels[0]);
     const more = given ?? (() => moreOf(of, labels[0]));
     return { more, link, text, opens, data: JSON.parse(text), step: step ?? opens };
   }
-  const text = joinedRuns(head ? textOf(lines, head) : site.head, labels.map((label) => run(label).text));
+  const text = joinedRuns(head ? textOf(shared, head) : site.head, labels.map((label) => run(label).text));
   return { more: given ?? (() => moreOf(of, "")), link, text, opens: -1, data: JSON.parse(text), step: step ?? -1 };
 }
 

@@ -19,9 +19,6 @@ export async function load(name) {
   return kept.get(name);
 }
 
-// As site/pool.py takes texts apart.
-export const textOf = (lines, numbers) => numbers.map((at) => lines[at]).join("\n");
-
 // As comparison_json() of xenexplore/render/web/page.py joins them.
 export function joinedRuns(head, traces) {
   const ended = traces.map((trace) => trace.trimEnd());

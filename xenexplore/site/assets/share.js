@@ -1,12 +1,13 @@
 // What a view of the site is given away as, besides its link.
 
-import { load, textOf } from "./runs.js";
+import { load } from "./runs.js";
 import { canvasOf } from "./stepper.js";
+import { textOf } from "./texts.js";
 
 // Text, picture and Python of a scenario's run, or of all (label ""): as site/runs.py packs them.
 export async function moreOf(name, label) {
-  const { lines, all, runs } = JSON.parse(await load(`${name}/more.trace`));
-  return Object.fromEntries(Object.entries(label ? runs[label] : all).map(([key, numbers]) => [key, textOf(lines, numbers)]));
+  const { all, runs, ...shared } = JSON.parse(await load(`${name}/more.trace`));
+  return Object.fromEntries(Object.entries(label ? runs[label] : all).map(([key, packed]) => [key, textOf(shared, packed)]));
 }
 
 export async function pngOf(svg) {

@@ -3,7 +3,8 @@
 import { mount } from "./stepper.js";
 import { Damaged, decodeLink, encodeLink } from "./links.js";
 import { moreOf, oneFile, pngOf } from "./share.js";
-import { joinedRuns, load, textOf } from "./runs.js";
+import { joinedRuns, load } from "./runs.js";
+import { textOf } from "./texts.js";
 
 const find = (id) => document.getElementById(id);
 const form = document.querySelector(".bar");
@@ -24,12 +25,12 @@ async function fromSite(name, label) {
   const labels = index.options.map((one) => one.label);
   const result = { source: index.text, labels };
   if (!label) {
-    const traces = index.options.map((one) => textOf(index.lines, one.lines));
+    const traces = index.options.map((one) => textOf(index, one.run));
     return { ...result, text: joinedRuns(index.head, traces), opens: -1, more: () => moreOf(name, "") };
   }
   const one = index.options.find((option) => option.label === label);
   if (!one) throw new Error(`${name} has no design '${label}': it has ${labels.join(", ")}`);
-  return { ...result, text: textOf(index.lines, one.lines), opens: one.opens, more: () => moreOf(name, label) };
+  return { ...result, text: textOf(index, one.run), opens: one.opens, more: () => moreOf(name, label) };
 }
 
 // ---- showing

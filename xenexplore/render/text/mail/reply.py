@@ -13,7 +13,7 @@ __all__ = ["reply_text"]
 
 
 def reply_text(reply: Reply, *, width: int = 72) -> str:
-    """Who wrote what, what was changed, both outcomes, and the step where the runs part.
+    """Author, quoted text, changes, both outcomes, and the step where the runs part.
 
     Args:
         reply: the answer.
@@ -31,7 +31,7 @@ def reply_text(reply: Reply, *, width: int = 72) -> str:
 
 
 def _quote(reply: Reply) -> Iterator[str]:
-    """What is answered; its lines are not wrapped: they have to stay TOML."""
+    """The text answered; its lines are not wrapped: they have to stay TOML."""
     letter = reply.letter
     if letter.sender:
         when = f"On {letter.date}, " if letter.date else ""

@@ -52,7 +52,7 @@ def _says(entry: ThreadEntry) -> str:
 
 
 def _details(ink: Ink, entry: ThreadEntry) -> list[str]:
-    """What does not hold, and who quoted it."""
+    """Details of claims that do not hold, and who quoted them."""
     lead = f"#{entry.posting.number}: "
     found = [entry.error] if entry.error else [*entry.failed]
     for claim in entry.claims:
@@ -61,7 +61,7 @@ def _details(ink: Ink, entry: ThreadEntry) -> list[str]:
             said = claim.said
             found.append(f"line {said.line}: {said.label} said to be {said.status}: {now}")
     if entry.quoted_by:
-        found.append(f"quoted unchanged by {', '.join(entry.quoted_by)}")
+        found.append(f"repeated unchanged by {', '.join(entry.quoted_by)}")
     return ["", *(line for text in found for line in ink.paragraph(text, lead))] if found else []
 
 

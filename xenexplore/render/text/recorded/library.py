@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xenexplore.recording.contents.library import Shipped
-from xenexplore.recording.format.header import Guest, Header
+from xenexplore.recording.format.header import GuestEntry, Header
 from xenexplore.render.text.table import grouped, heading, paragraph, table
 
 __all__ = ["library_text", "machine_words"]
@@ -44,6 +44,6 @@ def machine_words(header: Header) -> str:
     return ", ".join([f"Xen {header.xen or '?'}", *kernels, header.emulator or "hardware"])
 
 
-def _guest(guest: Guest) -> str:
+def _guest(guest: GuestEntry) -> str:
     kind = guest.kind.name
     return f"dom{guest.domid} {kind}" + (f" x{guest.vcpus}" if guest.vcpus > 1 else "")

@@ -55,7 +55,7 @@ def _domain(judged: DomainMatching) -> list[str]:
 
 
 def _turns(ops: tuple[OpMatching, ...]) -> list[str]:
-    """Where Xen's own state, not the guest, decided what was copied."""
+    """Points where Xen's own state, not the guest, decided what was copied."""
     lines: list[str] = []
     for op in ops:
         if op.unusual:

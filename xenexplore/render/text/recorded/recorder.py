@@ -1,4 +1,4 @@
-"""What the recorder says of itself: hooked functions, and a recording held against a trace."""
+"""Text of the recorder: hooked functions, and a recording held against a trace."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def hook_list() -> str:
 
 
 def held_line(cpu: CpuHeld) -> str:
-    """How one CPU's hypercalls compare with xentrace's."""
+    """Comparison of one CPU's hypercalls with xentrace's."""
     text = (
         f"CPU {cpu.pcpu}: {cpu.equal} of {cpu.traced} traced hypercalls recorded in order, "
         f"of {cpu.recorded} recorded"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xenexplore.analysis.replay.replayed import Replayed, Verdict
+from xenexplore.analysis.replay.replayed import AccessVerdict, Replayed
 from xenexplore.analysis.replay.replays import Replays
 from xenexplore.analysis.replay.sampled import METHOD, Stepped
 from xenexplore.analysis.sweep import SweepTable, table_text
@@ -94,10 +94,10 @@ def _one(workload: Workload, one: Replayed) -> list[str]:
         lines.append(f"  refused: {grouped(one.refused)}")
         for reason, count in one.why[:_REASONS]:
             lines += paragraph(f"{grouped(count)}: {reason}", 4, 2)
-    verdicts = [int((one.verdicts.verdict == verdict).sum()) for verdict in Verdict]
+    verdicts = [int((one.verdicts.verdict == verdict).sum()) for verdict in AccessVerdict]
     rows = [
         [f"accesses: {verdict.name.lower()}", grouped(count)]
-        for verdict, count in zip(Verdict, verdicts, strict=True)
+        for verdict, count in zip(AccessVerdict, verdicts, strict=True)
         if count
     ]
     if one.entries:

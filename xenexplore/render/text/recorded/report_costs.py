@@ -49,7 +49,7 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
 
 
 def _priced(findings: Findings) -> list[str]:
-    """What the last column is, and what a scan may cost by it."""
+    """Lines about the last column's unit, and the cost of a scan by it."""
     costs, even = findings.costs, findings.break_even
     lines = []
     if costs.unit is CostUnit.INSTRUCTIONS:

@@ -125,7 +125,7 @@ def _line(name: str, width: int, words: Sequence[str], columns: Sequence[_Column
 
 
 def _ways(ink: Ink, sides: Sequence[Side]) -> list[str]:
-    """How a copy finds its memory under each option."""
+    """Way in which a copy finds its memory under each option."""
     lines = ["how memory is found (the first copy, or the first wrong one)"]
     for text, labels in _grouped((side, side.way) for side in sides):
         lines += ink.paragraph(f"{labels}: {text}", "  ", "    ")

@@ -82,7 +82,7 @@ def guest_line(trace: Trace) -> str:
 
 
 def assumed_line(trace: Trace) -> str:
-    """What is taken for granted of a guest that is a memory image."""
+    """Assumptions about a guest that is a memory image."""
     spec = trace.machine.spec
     known = [one.value for one in trace.machine.assumed]
     if spec.has_p2m:
@@ -123,7 +123,7 @@ _SPOILT = {
 
 
 def _how(trace: Trace) -> dict[str, None]:
-    """What became of bytes that are wrong, in words, in the order in which it first happened."""
+    """Fate of bytes that are wrong, in words, in the order in which it first happened."""
     moves = [node.step for node in trace.steps if isinstance(node.step, Move)]
     elsewhere = "moved elsewhere"
     return dict.fromkeys(

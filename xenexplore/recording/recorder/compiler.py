@@ -1,0 +1,41 @@
+"""This machine's C compiler, for code that runs on the emulator with nothing below it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from xenexplore.errors import RecorderError
+
+__all__ = ["FREESTANDING", "run_tool"]
+
+# What xen/Makefile and xen/arch/x86/arch.mk of 4.17 ask of the compiler in a release build, as
+# far as it decides this code.
+FREESTANDING = (
+    "-O2", "-std=gnu99", "-ffreestanding", "-fno-strict-aliasing", "-fno-common", "-fno-pie",
+    "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fomit-frame-pointer",
+    "-mno-red-zone", "-mno-mmx", "-mno-sse", "-fcf-protection=none",
+)  # fmt: skip
+"""Options of the compiler."""
+
+_LIMIT = 120
+
+
+def run_tool(*words: str, cwd: Path) -> str:
+    """Run a compiler, linker or the like; what it printed.
+
+    Raises:
+        RecorderError: it is not installed, or it failed.
+    """
+    if shutil.which(words[0]) is None:
+        raise RecorderError(
+            words[0], "", expected="a program", got="none", hint="install gcc and binutils"
+        )
+    done = subprocess.run(
+        words, cwd=cwd, capture_output=True, text=True, check=False, timeout=_LIMIT
+    )
+    if done.returncode:
+        got = repr(done.stderr[:200])
+        raise RecorderError(words[0], "", expected="a program that succeeds", got=got)
+    return done.stdout
