@@ -6,7 +6,8 @@
 #
 # **Question:** what does Xen do to find these four bytes, and what would it do under another design?
 #
-# *Run → Run All Cells* makes the pictures live: → and ← step, `?` explains every term and symbol, `f` fills the tab.
+# *Run → Run All Cells* makes the pictures live: → and ← step, `?` explains every term and symbol, `f` fills the tab. A section that is
+# folded (an arrow beside its heading) goes deeper than its notebook needs.
 
 # %%
 import xenexplore as xe

@@ -84,7 +84,7 @@ assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (2
 walked, by_gpa = giant["linear-walk"].calls, giant["number-bit"].calls
 assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (65 * 10, 65 * 2)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## A buffer that crosses a page
 #
 # It is two pieces and so two walks, and they may end at unrelated frames. That is legal today.

@@ -44,7 +44,7 @@ assert ranges.outcomes["two ranges"].calls.tlb_lookups == 6
 assert (hits["one range"], hits["two ranges"], hits["and the module"]) == (4, 5, 6)
 print("hits of 6 look-ups:", hits["one range"], "by one range,", hits["two ranges"], "by two")
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Which buffers of a Linux guest are covered?
 
 # %%
@@ -90,7 +90,7 @@ one = identity.outcomes["giant-map"]
 assert (one.setup.tlb_inserts, one.calls.tlb_lookups, one.calls.tlb_hits) == (1, 5, 5)
 print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.tlb_lookups} look-ups")
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## What would I have to change?
 #
 # In a kernel without a directmap, for each design:

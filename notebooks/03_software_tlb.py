@@ -73,7 +73,7 @@ for label, outcome in outcomes.items():
     print(f"{label:13} {outcome.status:6} returns {outcome.result},", end=" ")
     print(f"{outcome.wrong_bytes} bytes in the wrong frame")
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Without registration: a cache that Xen fills (ours)
 #
 # Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees neither:
@@ -104,7 +104,8 @@ for label, outcome in lost.outcomes.items():
 
 # %% [markdown]
 # *Right* is about the frame only: the bytes went where the caller said. Today both calls fail.
-#
+
+# %% [markdown] tags=["more"]
 # ## How many entries, and how are they searched?
 #
 # A scan compares each entry; a sorted table at most 9 of 256, here 8; a table that is indexed by page number just one. *256 direct* and

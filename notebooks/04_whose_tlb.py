@@ -50,7 +50,8 @@ xe.ComparisonView(everything)
 
 # %% [markdown]
 # "Only global ranges" refuses both registrations and leaves today's walk, which is as wrong as before: the rule fixes the table, not the walk.
-#
+
+# %% [markdown] tags=["more"]
 # ## A handle that is stored, and used later
 #
 # A registered area is written outside of any hypercall. The **flavour bit** of a hypercall's number, which says that its handles are

@@ -72,7 +72,7 @@ for label in ("flip", "static", "fastabi"):
     assert flips.outcomes[label].status == "right"
     print(f"{label:8} {per_call[label]} flips in three calls, {once[label]} before")
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The hypercall page
 #
 # When a guest asks for it, Xen writes its stubs into a page of the guest. In a private page they are garbage. (Andrew Cooper, 28 Sep

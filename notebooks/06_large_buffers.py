@@ -99,7 +99,7 @@ assert found["software-tlb"].setup.tlb_inserts == 512 + 4 == 516
 assert (found["number-bit"].status, found["number-bit"].result) == ("wrong", 0)
 xe.ComparisonView(large, folded=True)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Bounce pages
 #
 # A static bounce page has to hold all arguments of a call at once. 507 extents fit in the page, 512 do not. Flipping the buffers' own pages has

@@ -57,7 +57,8 @@ xe.ComparisonView(nested, folded=True)
 # %% [markdown]
 # The kernel must find the handle in the struct and rewrite it (8 bytes), and translate three pages. Even then a flat address is wrong: the
 # blob's two frames are not contiguous.
-#
+
+# %% [markdown] tags=["more"]
 # ## User pages move
 #
 # The kernel moves the heap page and does not tell Xen. The entry still names the old frame, and the call returns 0.

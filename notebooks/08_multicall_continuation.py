@@ -54,7 +54,7 @@ assert wrong == ["bit, lost"]
 assert (both.outcomes["bit, kept"].calls.exits, both.outcomes["bit, kept"].result) == (3, 5)
 xe.ComparisonView(both)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Purged between two legs
 #
 # Linear handles have no bit to lose. Registered buffers have a race of their own: between two legs another vCPU may purge the entry.

@@ -65,7 +65,7 @@ walked = xe.run(send, "linear-walk")
 assert walked.outcome.calls.walks == 1
 xe.Stepper(walked)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The same call, with its stack page registered
 
 # %%
@@ -74,7 +74,7 @@ assert (registered.outcome.calls.walks, registered.outcome.calls.tlb_hits) == (0
 assert registered.outcome.status == walked.outcome.status == "right"
 xe.Stepper(registered, step=7)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The most frequent calls
 #
 # One recorded call of each kind: walks today, and hits once what it uses is registered.

@@ -143,7 +143,7 @@ assert [(one.served, one.checked, one.stale) for one in kept] == [
     (83_306, 83_306, 7), (1_652, 1_652, 0),
 ]
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Where the one registration does work
 #
 # Accesses outside of hypercalls are Xen's updates of the runstate area. All of them lie in the directmap.
@@ -156,7 +156,7 @@ assert (dom0.outside, dom1.outside) == (4875, 4266)
 assert dom0.outside_directmap == dom1.outside_directmap == 1.0
 assert sum(seen.accesses + seen.outside for seen in (dom0, dom1)) + findings.repeats == 97_089
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## What that is in instructions
 #
 # This recording has no counts of its own; those of another with the same Xen are used (`pvh-backends`). A scan of the table has

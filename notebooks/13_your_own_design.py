@@ -114,7 +114,8 @@ print({label: outcome.calls.walks for label, outcome in grants.outcomes.items()}
 
 # %% [markdown]
 # Here the fix cancels the gain: reads and writes alternate, and only one walk is remembered.
-#
+
+# %% [markdown] tags=["more"]
 # ## As shadow paging does it
 #
 # Xen has such a cache, for guests with shadow paging: the vTLB, direct-mapped, 13 walks for each vCPU. Its rule for directions is better than
@@ -170,7 +171,7 @@ low, high = recorded[0].intervals["walks"]
 assert low <= listed[0].counts.walks <= high < 0.7 * today[0].counts.walks
 print(recorded.text())
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Mistakes in a class
 #
 # A piece that leaves its page, bytes that are missing, a step without a citation: each is one error, with the line.

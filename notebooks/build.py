@@ -9,6 +9,8 @@ bytes of plots are left out of that, since each matplotlib draws its own.
 A cell's claims (its ``assert``s, but those about a name that it sets again) become a
 cell of their own after it, tagged ``claims`` and folded: they are run like the
 others, and a reader is spared them.
+A section whose heading has the tag ``more`` is folded in JupyterLab until its heading is clicked,
+and an output of more than 24 lines scrolls in its own box: the others do without both.
 Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows
 is beneath it, claims are left out.
 """
@@ -43,6 +45,8 @@ METADATA = {
     },
 }
 CLAIMS = "claims"
+MORE = "more"
+LONG = 24
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
 # A plot's bytes are those of one matplotlib; its numbers stand in the text beside it.
 PLOT = re.compile(r'(<div class=\\"xe-plot\\"><img alt=\\"[^"]*\\" src=\\"data:)[^"]*"')
@@ -106,7 +110,18 @@ def _metadata(cell: NotebookNode) -> dict[str, Any]:
     kept["slideshow"] = {"slide_type": slide}
     if CLAIMS in tags:
         kept["jupyter"] = {"source_hidden": True}
+    if MORE in tags:
+        kept["jp-MarkdownHeadingCollapsed"] = True
+    if any(_is_long(output) for output in cell.get("outputs", ())):
+        kept["scrolled"] = True
     return kept
+
+
+def _is_long(output: NotebookNode) -> bool:
+    """Whether a text has too many lines to stand among others; pictures and views are none."""
+    data = output.get("data", {})
+    text = output.get("text", data.get("text/plain", ""))
+    return text.count("\n") > LONG and "<img" not in data.get("text/html", "")
 
 
 def canonical(notebook: NotebookNode) -> str:

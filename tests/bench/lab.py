@@ -7,6 +7,7 @@ Milliseconds, as median and 95th percentile:
 
 key     an arrow key that repeats every 33 ms, from the event's own time stamp to the first
         task after the frame in which it is painted; "over nothing" is what the view adds
+cpu     of the page's main thread for each of these keys: what no other work on the machine adds to
 play    between two steps shown at 20 a second: 50 is what is asked for; and steps backwards
 call    from a click on a recorded call to the view that has it painted; beside it a click on
         the widget that draws nothing, to the kernel and back
@@ -104,11 +105,16 @@ def _p95(times: list[float]) -> float:
     return sorted(times)[int(0.95 * (len(times) - 1))]
 
 
-def held(page: Page, root: Locator) -> list[float]:
-    """A key that is held down: it repeats every 33 ms, and goes back before the end."""
+def held(page: Page, root: Locator) -> tuple[list[float], float]:
+    """A key that is held down: it repeats every 33 ms, and goes back before the end.
+
+    Returns:
+        The times to paint; and the main thread's CPU time for a key.
+    """
     root.scroll_into_view_if_needed()
     root.focus()
     page.evaluate(WATCH, [root.element_handle(), "keydown"])
+    before = _used(page)
     for number in range(PRESSED):
         key = "ArrowRight" if number // 12 % 2 == 0 else "ArrowLeft"
         until = time.monotonic() + 0.033
@@ -116,8 +122,16 @@ def held(page: Page, root: Locator) -> list[float]:
         page.wait_for_timeout(max(0.0, 1000 * (until - time.monotonic())))
     for key in ("ArrowRight", "ArrowLeft"):
         page.keyboard.up(key)
-    page.wait_for_timeout(500)
-    return list(page.evaluate("times"))
+    page.wait_for_function(f"times.length >= {PRESSED}")
+    return list(page.evaluate("times")), (_used(page) - before) / PRESSED
+
+
+def _used(page: Page) -> float:
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    session.detach()
+    return 1000 * float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
 def clicked(page: Page, root: Locator, targets: list[Locator]) -> list[float]:
@@ -143,11 +157,13 @@ def main() -> None:
             assert told["errors"] == [], told
             nothing, views = page.locator(".nothing"), page.locator(".xe")
             views.nth(2).wait_for()
-            least = held(page, nothing)
+            least, least_used = held(page, nothing)
             say("key, nothing drawn", least)
             for name, root in (("short", views.nth(0)), ("long", views.nth(1))):
                 last = root.get_by_role("slider").get_attribute("max")
-                say(f"key, {name} run, 0 to {last}", held(page, root), least)
+                times, used = held(page, root)
+                say(f"key, {name} run, 0 to {last}", times, least)
+                print(f"    cpu {used:.1f} ms a key, {least_used:.1f} with nothing drawn")
             root = views.nth(1)
             root.get_by_label("Speed").select_option("20")
             root.get_by_role("button", name="Play").click()
