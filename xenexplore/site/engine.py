@@ -107,6 +107,13 @@ def _unreachable(got: str, remedy: str) -> InputError:
     )  # fmt: skip
 
 
+def _not_compiled(got: str, remedy: str) -> InputError:
+    return InputError(
+        "Node.js", f"pyodide@{VERSION}", expected="the package as bytecode for a browser", got=got,
+        hint=f"{remedy}, or leave the live half out with --no-live",
+    )  # fmt: skip
+
+
 def engine_files(tarball: bytes) -> dict[str, bytes]:
     """The files of a site's ``engine/``, out of Pyodide's tarball.
 
@@ -179,7 +186,7 @@ def compiled(
     """
     node = shutil.which("node")
     if node is None:
-        raise _unreachable("npm without node", "install Node.js")
+        raise _not_compiled("npm without node", "install Node.js")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for name, data in engine.items():
@@ -192,14 +199,14 @@ def compiled(
         (folder / "work" / "package.json").write_text('{"type": "module"}')
         words = [node, str(folder / "work" / _COMPILER[0]), place]
         try:
-            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
         except subprocess.TimeoutExpired:
-            raise _unreachable("no end in 300 seconds", "try again") from None
+            raise _not_compiled("no end in 900 seconds", "try again") from None
         if done.returncode:
             lines = [
                 line for line in done.stderr.splitlines() if "Error" in line and len(line) < 300
             ]
-            raise _unreachable((lines or [f"status {done.returncode}"])[-1], "another Node.js")
+            raise _not_compiled((lines or [f"status {done.returncode}"])[-1], "use another Node.js")
         made, library = _below(folder / "compiled"), _below(folder / "library")
     return dict(sorted((_without(package, made) | made).items())), library
 
