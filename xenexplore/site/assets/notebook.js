@@ -18,7 +18,8 @@ async function view(place) {
     const found = site.options.find((option) => option.label === label);
     return { ...found, text: textOf(site, found.run) };
   };
-  const given = more && (() => Object.fromEntries(Object.entries(more).map(([key, packed]) => [key, textOf(shared, packed)])));
+  const told = () => Object.entries(more).map(([key, packed]) => [key, textOf(shared, packed)]);
+  const given = more && (() => Object.fromEntries(told()));
   if (single) {
     const { text, opens } = run(labels[0]);
     const more = given ?? (() => moreOf(of, labels[0]));

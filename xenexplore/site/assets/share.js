@@ -7,7 +7,8 @@ import { textOf } from "./texts.js";
 // Text, picture and Python of a scenario's run, or of all (label ""): as site/runs.py packs them.
 export async function moreOf(name, label) {
   const { all, runs, ...shared } = JSON.parse(await load(`${name}/more.trace`));
-  return Object.fromEntries(Object.entries(label ? runs[label] : all).map(([key, packed]) => [key, textOf(shared, packed)]));
+  const of = Object.entries(label ? runs[label] : all);
+  return Object.fromEntries(of.map(([key, packed]) => [key, textOf(shared, packed)]));
 }
 
 export async function pngOf(svg) {
