@@ -84,8 +84,7 @@ assert not found["pvh-xen420"].executed.decoding
 #
 # Time and instructions differ: a VM exit and entry are one instruction each, and hundreds of cycles; a walk is loads that hit the cache and
 # branches that are predicted, several of them in a cycle. So its share of time is smaller. The two numbers do not contradict each other; cycles were not measured
-# here, and the explanation is ours. Where the P2M has 4 KiB entries (below 2 MiB, where a test may lie), a walk takes one more step for each table:
-# another run had 3,989 instructions of 5,929.
+# here, and the explanation is ours. The P2M of this guest has 2 MiB entries; with 4 KiB ones a walk takes one more step for each table.
 #
 # Limits: one guest, one CPU, Xen 4.17.7's release build. Command: `xenexplore record pvh --loop -o FILE`. This would refute it: other counts for the same package;
 # or a loop on hardware whose walks take as large a share of the cycles as of the instructions.
@@ -93,9 +92,9 @@ assert not found["pvh-xen420"].executed.decoding
 # %%
 loop = xe.loop_costs()
 for one in loop:
-    print(f"{ {1: '4 KiB', 2: '2 MiB'}[one.level] } page: {one.calls} calls counted,", end=" ")
-    print(f"{one.exit_to_entry:,} - {one.decode:,} = {one.corrected:,} instructions;", end=" ")
-    print(f"walk {one.walk:,} ({one.walk_share:.1%}), copy {one.copy:,} ({one.copy_share:.1%})")
+    print(f"{ {1: '4 KiB', 2: '2 MiB'}[one.level] } page, {one.calls} calls counted:")
+    print(f"  {one.exit_to_entry:,} - {one.decode:,} = {one.corrected:,} instructions,")
+    print(f"  walk {one.walk:,} ({one.walk_share:.1%}), copy {one.copy:,} ({one.copy_share:.1%})")
 assert [(one.corrected, one.handler, one.copy, one.walk) for one in loop] == [
     (5527, 4986, 4737, 3654),
     (4801, 4260, 4011, 2928),

@@ -145,12 +145,14 @@
   };
 
   const watch = (panel) => {
-    const tried = new WeakSet();
+    const tried = new WeakSet(); // but for those that came back: they may be lost again
     whenChanged(panel, () => {
       for (const node of panel.content.node.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")) {
         if (tried.has(node) || node.textContent !== LOST) continue;
         tried.add(node);
-        void mend(panel, node);
+        void mend(panel, node).finally(() => {
+          if (node.textContent !== LOST) tried.delete(node);
+        });
       }
     });
     void withoutKernel(panel);
