@@ -247,7 +247,7 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     # What is not laid out is missing, though its text is in the document.
     page.evaluate("document.querySelectorAll('.xe-pathbox')[1].style.contentVisibility = 'hidden'")
     assert missing(page) == ["view 2: .is-drawn .xe-box, .xe:not(.is-drawn) .xe-row"]
-    # ipywidgets gives up where a model is restored too late: the view is asked for again, each time.
+    # ipywidgets gives up where a model is restored too late: each time the view is asked for again.
     for _ in range(2):
         page.evaluate(LOSE)
         assert page.get_by_text("Error displaying widget").count() == 1
