@@ -60,19 +60,20 @@ guest""",
     'xe.exercise("stale-entry").check()',
     EXPLORER,
 )
-# What each cell shows: its words, and whether it is wider than its place.
+# What each cell shows once it is in sight: its words, and whether it is wider than its place.
 SHOWN = """async () => {
-  const panel = window.jupyterapp.shell.currentWidget.content;
-  panel.notebookConfig = { ...panel.notebookConfig, windowingMode: "none" };
-  await new Promise(done => setTimeout(done, 500));
-  return panel.widgets.map(cell => {
+  const panel = window.jupyterapp.shell.currentWidget.content, told = [];
+  for (const cell of panel.widgets) {
+    await panel.scrollToCell(cell);
+    await new Promise(done => setTimeout(done, 60));
     const at = cell.outputArea.node, areas = [...at.querySelectorAll(".jp-OutputArea-output")];
-    return {
+    told.push({
       words: at.innerText.trim().length + at.querySelectorAll("img").length * 40,
       wide: areas.some(area => area.scrollWidth > area.clientWidth + 1),
       failed: at.innerText.match(/Error displaying widget|Loading widget/)?.[0] ?? "",
-    };
-  });
+    });
+  }
+  return told;
 }"""
 
 

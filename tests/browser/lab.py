@@ -65,7 +65,7 @@ SHUT_DOWN = """async () => {
 # early, the last by ipywidgets where there is none.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
-    "Could not restore the debugger state: Canceled future",
+    "Canceled future for",
     "Cannot read properties of null (reading 'kernel')",
 )  # fmt: skip
 
