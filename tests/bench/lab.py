@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
-from playwright.sync_api import Locator, Page, sync_playwright
+from browser.conftest import chromium
+from playwright.sync_api import Locator, Page
 
 PRESSED = 200
 NOTHING = '''import anywidget, traitlets
@@ -145,40 +145,41 @@ def clicked(page: Page, root: Locator, targets: list[Locator]) -> list[float]:
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        found = CHROMIUM or next(place for place in PLACES if Path(place).exists())
-        browser = playwright.chromium.launch(executable_path=found)
-        with jupyter.serve(Path(folder)) as lab:
-            tests = str(Path(__file__).resolve().parents[1])
-            lab.write("bench.ipynb", *(cell.replace("{tests!r}", repr(tests)) for cell in CELLS))
-            page = lab.page(browser, width=1440, height=900)
-            page.set_default_timeout(300_000)
-            told = lab.run_all(page, "bench.ipynb")
-            assert told["errors"] == [], told
-            nothing, views = page.locator(".nothing"), page.locator(".xe")
-            views.nth(2).wait_for()
-            least, least_used = held(page, nothing)
-            say("key, nothing drawn", least)
-            for name, root in (("short", views.nth(0)), ("long", views.nth(1))):
-                last = root.get_by_role("slider").get_attribute("max")
-                times, used = held(page, root)
-                say(f"key, {name} run, 0 to {last}", times, least)
-                print(f"    cpu {used:.1f} ms a key, {least_used:.1f} with nothing drawn")
-            root = views.nth(1)
-            root.get_by_label("Speed").select_option("20")
-            root.get_by_role("button", name="Play").click()
-            times, back = page.evaluate(PLAY, root.element_handle())
-            root.get_by_role("button", name="Pause").click()
-            say(f"play at 20/s, {back} backwards", times)
-            answers = clicked(page, nothing, [nothing] * 30)
-            say("click, nothing drawn", answers)
-            calls = page.get_by_role("listbox", name="Recorded calls")
-            calls.scroll_into_view_if_needed()
-            lines = calls.get_by_role("option")
-            lines.nth(9).wait_for()
-            targets = [lines.nth(1 + number % 8) for number in range(30)]
-            say("call, to its view", clicked(page, calls, targets), answers)
-            page.context.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+        jupyter.serve(Path(folder)) as lab,
+    ):
+        tests = str(Path(__file__).resolve().parents[1])
+        lab.write("bench.ipynb", *(cell.replace("{tests!r}", repr(tests)) for cell in CELLS))
+        page = lab.page(browser, width=1440, height=900)
+        page.set_default_timeout(300_000)
+        told = lab.run_all(page, "bench.ipynb")
+        assert told["errors"] == [], told
+        nothing, views = page.locator(".nothing"), page.locator(".xe")
+        views.nth(2).wait_for()
+        least, least_used = held(page, nothing)
+        say("key, nothing drawn", least)
+        for name, root in (("short", views.nth(0)), ("long", views.nth(1))):
+            last = root.get_by_role("slider").get_attribute("max")
+            times, used = held(page, root)
+            say(f"key, {name} run, 0 to {last}", times, least)
+            print(f"    cpu {used:.1f} ms a key, {least_used:.1f} with nothing drawn")
+        root = views.nth(1)
+        root.get_by_label("Speed").select_option("20")
+        root.get_by_role("button", name="Play").click()
+        times, back = page.evaluate(PLAY, root.element_handle())
+        root.get_by_role("button", name="Pause").click()
+        say(f"play at 20/s, {back} backwards", times)
+        answers = clicked(page, nothing, [nothing] * 30)
+        say("click, nothing drawn", answers)
+        calls = page.get_by_role("listbox", name="Recorded calls")
+        calls.scroll_into_view_if_needed()
+        lines = calls.get_by_role("option")
+        lines.nth(9).wait_for()
+        targets = [lines.nth(1 + number % 8) for number in range(30)]
+        say("call, to its view", clicked(page, calls, targets), answers)
+        page.context.close()
 
 
 if __name__ == "__main__":

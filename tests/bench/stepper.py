@@ -32,8 +32,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import made
-from browser.conftest import PLACES
-from playwright.sync_api import Browser, Page, sync_playwright
+from browser.conftest import chromium
+from playwright.sync_api import Browser, Page
 
 from xenexplore.render.web.page import trace_html
 
@@ -154,9 +154,7 @@ def drawn(reuse: bool) -> Callable[[], None]:
 
 def main() -> None:
     """Measure and print."""
-    found = next(place for place in PLACES if Path(place).exists())
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         for name, trace in (
             (f"{len(made.stack_send())} steps", made.stack_send()),
             (f"{len(made.longest())} steps", made.longest()),
@@ -191,7 +189,6 @@ def main() -> None:
             say("held down, to paint", [entry["paint"] for entry in held])
             page.close()
         least(browser, Path(folder) / "least.html")
-        browser.close()
     print("beside it: matplotlib to PNG, in the kernel, nothing sent yet")
     for name, reuse in (("a new figure", False), ("a figure reused", True)):
         draw = drawn(reuse)

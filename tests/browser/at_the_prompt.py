@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
+from browser.conftest import chromium
 from browser.lab import OPEN_WITHOUT_KERNEL, Lab
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 __all__ = ["by_hand", "run_objects", "unclipped", "without_a_kernel"]
 
@@ -166,9 +166,7 @@ def without_a_kernel(lab: Lab, page: Page) -> None:
 
 def main() -> None:
     expect.set_options(timeout=30_000)
-    with sync_playwright() as playwright:
-        found = CHROMIUM or next(place for place in PLACES if Path(place).exists())
-        browser = playwright.chromium.launch(executable_path=found)
+    with chromium() as browser:
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             with (
                 tempfile.TemporaryDirectory() as folder,

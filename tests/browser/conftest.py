@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,21 @@ CHROMIUM = os.environ.get("XENEXPLORE_CHROMIUM", "")
 PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, until the block ends: the tests' own, and that of tools run by hand."""
     found = CHROMIUM or next((place for place in PLACES if Path(place).exists()), None)
     assert found, "these tests drive Chromium: apt-get install chromium, or XENEXPLORE_CHROMIUM=…"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
 
 
 Open = Callable[..., Page]

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
-from playwright.sync_api import Browser, sync_playwright
+from browser.conftest import chromium
+from playwright.sync_api import Browser
 
 
 def run_in(browser: Browser, theme: str, folder: Path) -> int:
@@ -47,14 +47,11 @@ def run_in(browser: Browser, theme: str, folder: Path) -> int:
 
 def main() -> int:
     """Both themes, every notebook."""
-    chromium = CHROMIUM or next(place for place in PLACES if Path(place).exists())
     failed = 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium)
+    with chromium() as browser:
         for theme in sys.argv[1:] or ("JupyterLab Light", "JupyterLab Dark"):
             with tempfile.TemporaryDirectory() as folder:
                 failed += run_in(browser, theme, Path(folder))
-        browser.close()
     return 1 if failed else 0
 
 

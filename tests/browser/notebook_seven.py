@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
+from browser.conftest import chromium
 from browser.lab import TOKEN, Lab
 from browser.seen import missing, wait_for_views
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 NAME = "00_start_here.ipynb"
 # As lab.py's RUN_ALL; here the notebook is what the page is.
@@ -69,9 +69,7 @@ def by_hand(lab: Lab, browser: Browser) -> Page:
 
 
 def main() -> None:
-    with sync_playwright() as playwright:
-        found = CHROMIUM or next(place for place in PLACES if Path(place).exists())
-        browser = playwright.chromium.launch(executable_path=found)
+    with chromium() as browser:
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             with (
                 tempfile.TemporaryDirectory() as folder,

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
+from browser.conftest import chromium
 from browser.lab import TOKEN, Lab
 from browser.seen import missing, scroll_through, wait_for_views
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright  # noqa: A004
+from playwright.sync_api import Browser, Page, TimeoutError  # noqa: A004
 
 SIZES = ("1440x900", "1280x720", "1024x768", "800x600")
 PAUSES = (40, 120, 300)  # ms at each stop of the wheel: in haste, as one reads, slowly
@@ -112,15 +112,15 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, help="a folder for what blank loads looked like")
     parser.add_argument("--notebook", default="00_start_here.ipynb")
     args = parser.parse_args()
-    chromium = CHROMIUM or next(place for place in PLACES if Path(place).exists())
     loads = blank = 0
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=chromium)
-        with jupyter.serve(Path(folder)) as lab:
-            for size in args.size or SIZES:
-                made, bad = at_size(lab, browser, size, args)
-                loads, blank = loads + made, blank + bad
-        browser.close()
+    with (
+        chromium() as browser,
+        tempfile.TemporaryDirectory() as folder,
+        jupyter.serve(Path(folder)) as lab,
+    ):
+        for size in args.size or SIZES:
+            made, bad = at_size(lab, browser, size, args)
+            loads, blank = loads + made, blank + bad
     print(f"{loads} loads, {blank} with a blank view")
     return 1 if blank else 0
 

@@ -15,10 +15,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import lab as jupyter
-from browser.conftest import CHROMIUM, PLACES
+from browser.conftest import chromium
 from browser.lab import NOTEBOOKS, Lab
 from browser.seen import scroll_through
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 FIRST, EACH, ALL = 5, 8, 60
 OPEN = """async path => {
@@ -63,21 +63,22 @@ def main(names: list[str]) -> int:
     paths = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     wanted = [path for path in paths if not names or path.stem in names]
     longest: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        found = CHROMIUM or next(place for place in PLACES if Path(place).exists())
-        browser = playwright.chromium.launch(executable_path=found)
-        with jupyter.serve(Path(folder)) as lab:
-            page = lab.page(browser, width=1440, height=900)
-            page.set_default_timeout(180_000)
-            print("screens as opened, and run:")
-            for path in wanted:
-                opened, run = screens(lab, page, path.name)
-                longest[path.stem] = max(sum(opened), sum(run))
-                print(f"  {path.stem:28} {sum(opened):5.1f} {sum(run):5.1f}", flush=True)
-                for cell, both in enumerate(zip(opened, run, strict=True)):
-                    if names:
-                        print("    cell {:2} {:24.2f} {:5.2f}".format(cell, *both))
-            page.context.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        chromium() as browser,
+        jupyter.serve(Path(folder)) as lab,
+    ):
+        page = lab.page(browser, width=1440, height=900)
+        page.set_default_timeout(180_000)
+        print("screens as opened, and run:")
+        for path in wanted:
+            opened, run = screens(lab, page, path.name)
+            longest[path.stem] = max(sum(opened), sum(run))
+            print(f"  {path.stem:28} {sum(opened):5.1f} {sum(run):5.1f}", flush=True)
+            for cell, both in enumerate(zip(opened, run, strict=True)):
+                if names:
+                    print("    cell {:2} {:24.2f} {:5.2f}".format(cell, *both))
+        page.context.close()
     limits = {name: FIRST if name.startswith("00") else EACH for name in longest}
     over = [name for name, count in longest.items() if count > limits[name]]
     total = sum(longest.values())
