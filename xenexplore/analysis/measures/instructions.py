@@ -27,6 +27,7 @@ __all__ = [
     "Pieces",
     "Spread",
     "instructions",
+    "spread_of",
 ]
 
 _FOUR_KIB, _TWO_MIB = 1, 2
@@ -161,8 +162,7 @@ def instructions(workload: Workload) -> Instructions | None:
     if executed is None or not len(executed.walks) or not len(executed.copies):
         return None
     calls = executed.calls
-    quiet = (calls.exit_to_entry >= 0) & (calls.interrupts <= 0) & (calls.switches <= 0)
-    rows = np.flatnonzero(quiet)
+    rows = np.flatnonzero(calls.undisturbed)
     domains = tuple(
         _domain(workload, calls, domain.index, rows)
         for domain in workload.domains
@@ -215,28 +215,32 @@ def _pieces(executed: Executed, calls: CallCounts) -> Pieces:
     mapped = copies.mappings[copies.mappings >= 0]
     rest = copies.instructions - np.maximum(copies.walks, 0) - np.maximum(copies.p2m, 0)
     by_level = {
-        level: _spread(walks.instructions[executed.level == level],
-                       walks.loads[executed.level == level])
+        level: spread_of(walks.instructions[executed.level == level],
+                         walks.loads[executed.level == level])
         for level in (_FOUR_KIB, _TWO_MIB)
         if (executed.level == level).any()
     }  # fmt: skip
     return Pieces(
-        entry=_spread(entry) if executed.decoding and counted.any() else None,
-        decode=_spread(calls.decode[counted]) if counted.any() else None,
+        entry=spread_of(entry) if executed.decoding and counted.any() else None,
+        decode=spread_of(calls.decode[counted]) if counted.any() else None,
         walks=by_level,
         around_walk=int(np.median(copies.walks - executed.walked)),
-        p2m=_spread(copies.p2m),
+        p2m=spread_of(copies.p2m),
         copies={
-            name: _spread(rest[executed.way == way])
+            name: spread_of(rest[executed.way == way])
             for way, name in enumerate(_WAYS)
             if (executed.way == way).any()
         },
-        mappings=_spread(mapped) if len(mapped) else None,
+        mappings=spread_of(mapped) if len(mapped) else None,
     )
 
 
-def _spread(taken: NDArray[np.int64], loads: NDArray[np.int64] | None = None) -> Spread:
-    """The median is one of the values; its loads are the most frequent with it."""
+def spread_of(taken: NDArray[np.int64], loads: NDArray[np.int64] | None = None) -> Spread:
+    """Spread of at least one value; the median is one of them, its loads the most frequent.
+
+    >>> print(spread_of(np.array([3, 1, 2])))
+    1/2/3
+    """
     ordered = np.sort(taken)
     median = int(ordered[len(ordered) // 2])
     reads = None

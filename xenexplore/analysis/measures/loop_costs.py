@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xenexplore.analysis.measures.instructions import spread_of
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.reader import read_recording
 
@@ -74,7 +75,7 @@ def loop_costs(recording: Recording | None = None) -> tuple[LoopCost, ...]:
         return ()
     calls, counts = found.calls, found.counts.calls
     mine = (calls.number == _VCPU_OP) & (calls.args[:, 0] == _GET_RUNSTATE_INFO)
-    mine &= (counts.interrupts <= 0) & (counts.switches <= 0) & (counts.exit_to_entry >= 0)
+    mine &= counts.undisturbed
     served = found.walks.access >= 0
     call_of_walk = found.accesses.call[found.walks.access[served]]
     level_of = np.zeros(len(calls), np.uint8)
@@ -89,7 +90,7 @@ def _cost(recording: Recording, level: int, rows: NDArray[np.int64]) -> LoopCost
     counts = recording.counts.calls.pick(rows)
 
     def middle(column: NDArray[np.int64]) -> int:
-        return int(np.sort(column)[len(column) // 2])
+        return spread_of(column).median
 
     return LoopCost(
         level=level, calls=len(rows), exit_to_entry=middle(counts.exit_to_entry),

@@ -74,6 +74,12 @@ class CallCounts(Columns):
     interrupts: NDArray[np.int64]
     switches: NDArray[np.int64]
 
+    @property
+    def undisturbed(self) -> NDArray[np.bool_]:
+        """N bools: counted from exit to entry, without an interrupt or a switch of vCPUs."""
+        quiet: NDArray[np.bool_] = (self.interrupts <= 0) & (self.switches <= 0)
+        return quiet & (self.exit_to_entry >= 0)
+
 
 @dataclass(frozen=True, slots=True)
 class AccessCounts(Columns):
