@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
 
-__all__ = ["FREESTANDING", "run_tool"]
+__all__ = ["FREESTANDING", "read_source", "run_tool"]
 
 # What xen/Makefile and xen/arch/x86/arch.mk of 4.17 ask of the compiler in a release build, as
 # far as it decides this code.
@@ -20,6 +21,11 @@ FREESTANDING = (
 """Options of the compiler."""
 
 _LIMIT = 120
+
+
+def read_source(*path: str) -> bytes:
+    """A source file of the package's recorder, by folders and name."""
+    return resources.files("xenexplore.recording.recorder").joinpath(*path).read_bytes()
 
 
 def run_tool(*words: str, cwd: Path) -> str:

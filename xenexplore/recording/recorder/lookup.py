@@ -11,11 +11,10 @@ import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
-from xenexplore.recording.recorder.compiler import FREESTANDING, run_tool
+from xenexplore.recording.recorder.compiler import FREESTANDING, read_source, run_tool
 from xenexplore.recording.recorder.setup import RecorderSetup
 
 __all__ = ["LookupCost", "count_lookup", "lookup_source_hash"]
@@ -69,8 +68,7 @@ def count_lookup(setup: RecorderSetup) -> LookupCost:
 
 
 def _code(name: str) -> bytes:
-    folder = resources.files("xenexplore.recording.recorder") / "lookup_code"
-    return (folder / name).read_bytes()
+    return read_source("lookup_code", name)
 
 
 def _build(work: Path) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from importlib import resources
 from pathlib import Path
 
-from xenexplore.recording.recorder.compiler import FREESTANDING, run_tool
+from xenexplore.recording.recorder.compiler import FREESTANDING, read_source, run_tool
 
 __all__ = ["LOOP_CALLS", "build_loop", "loop_source_hash"]
 
@@ -20,7 +19,7 @@ _FILES = ("entry.S", "loop.c", "loop.ld")
 
 
 def _code(name: str) -> bytes:
-    return (resources.files("xenexplore.recording.recorder") / "loop_code" / name).read_bytes()
+    return read_source("loop_code", name)
 
 
 LOOP_CALLS = int(re.search(rb"CALLS = (\d+)", _code("loop.c"))[1])  # type: ignore[index]

@@ -86,7 +86,12 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         if options.keep:
             _keep(work, options.out)
         _check(run, machine.records)
-        trace, unheld = _trace(machine.trace) if options.verify else (None, "")
+        trace, unheld = None, ""
+        if options.verify:
+            try:
+                trace = _trace(machine.trace)
+            except RecorderError as error:  # the recording stays
+                unheld = str(error)
         meta = header(options, run, hooks, emulator)
         write_recording(meta, _whole_lines(machine.records), options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
@@ -97,22 +102,20 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld)
 
 
-def _trace(path: Path) -> tuple[XenTrace | None, str]:
-    """Trace that dom0 sent, once it had all; or why there is none: the recording stays."""
+def _trace(path: Path) -> XenTrace:
+    """Trace that dom0 sent, once it had all."""
     raw = path.read_bytes() if path.exists() else b""
     why = "it ended before the trace was sent"
-    try:
-        if raw:
-            return read_xentrace(gzip.decompress(raw), "dom0's trace"), ""
-    except (OSError, EOFError, zlib.error) as error:
-        why = str(error)
-    except RecorderError as error:
-        return None, str(error)
-    return None, str(RecorderError(
+    if raw:
+        try:
+            return read_xentrace(gzip.decompress(raw), "dom0's trace")
+        except (OSError, EOFError, zlib.error) as error:
+            why = str(error)
+    raise RecorderError(
         "--verify", "", expected="dom0's trace, sent whole over its second serial port",
         got=f"{len(raw)} bytes: {why}",
         hint="--keep leaves the console's text; a longer --timeout may help",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _unpacked(hypervisor: Path) -> bytes:

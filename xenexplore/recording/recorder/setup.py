@@ -12,11 +12,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from xenexplore.errors import RecorderError
 from xenexplore.recording.recorder.apt import Archive
+from xenexplore.recording.recorder.compiler import read_source
 from xenexplore.recording.recorder.hooks import read_hooks
 from xenexplore.recording.recorder.options import XEN_VERSIONS
 
@@ -203,7 +203,7 @@ class RecorderSetup:
         yield _Part("plugin", "the plugin, compiled", 0, 1, 0)
 
     def _stamp(self, part: _Part) -> Path:
-        sources = b"".join(map(_source, _COMPILED)) if part.name == "plugin" else b""
+        sources = b"".join(map(read_source, _COMPILED)) if part.name == "plugin" else b""
         made_of = sources or repr(part).encode()
         return self.folder / f"{part.name}.{hashlib.sha256(made_of).hexdigest()[:12]}.done"
 
@@ -229,7 +229,7 @@ class RecorderSetup:
             )
         for name in _COMPILED:
             source = self.folder / name
-            source.write_bytes(_source(name))
+            source.write_bytes(read_source(name))
             library = source.with_suffix(".so")
             done = subprocess.run(
                 [compiler, *_PLUGIN_FLAGS, str(source), "-o", str(library), "-lpthread"],
@@ -240,10 +240,6 @@ class RecorderSetup:
                     str(source), "", expected="a file that compiles", got=repr(done.stderr[:200]),
                     hint="is libc6-dev installed?",
                 )  # fmt: skip
-
-
-def _source(name: str) -> bytes:
-    return (resources.files("xenexplore.recording.recorder") / name).read_bytes()
 
 
 def unpack(packages: tuple[Path, ...], into: Path) -> None:
