@@ -245,6 +245,13 @@ def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
         assert outcome_of(xen.nodes).status == status
 
 
+def test_each_vcpu_has_a_translation_area_of_its_own() -> None:
+    """PML4 slot 4, per-domain slot 2, ARG_XLAT_VA_SHIFT = 2 + PAGE_SHIFT (asm/config.h)."""
+    assert [xlat_base(vcpu).value for vcpu in (0, 1, 3)] == [
+        0x200_8000_0000, 0x200_8000_4000, 0x200_8000_C000,
+    ]  # fmt: skip
+
+
 def test_stubs_have_equal_lengths_and_survive_a_migration() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     assert len(stub_for("intel", 32).code) == len(stub_for("amd", 32).code) == 9
