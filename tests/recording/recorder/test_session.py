@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import sys
@@ -166,6 +167,20 @@ def test_a_time_limit_and_a_dead_guest(options, emulated):
     assert Artefact.SOFT_LOCKUPS in read_header(found.recording.meta).artefacts
     emulated(console=CONSOLE + "Kernel panic - not syncing\n")
     assert session.record(options, quietly, quietly).ending is BootEnding.DEAD
+
+
+def test_a_part_of_the_workload_that_failed_is_told(options, emulated, capsys):
+    # The lines of a real boot whose domU got no console.
+    fault = "RECORD-FAULT xl create: exit status 134\r\n"
+    emulated(console=f"{CONSOLE}RECORD-MARK create 7.43\r\n{fault}\r\nRECORD-MARK done 35.1\r\n")
+    words = ["record", "pvh", "-o", str(options.out), "--folder", str(options.folder), "--json"]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert "xenexplore: error: xl create: exit status 134; --keep leaves" in err
+    assert json.loads(out)["faults"] == ["xl create: exit status 134"]
+    recording = read_recording(options.out)
+    assert len(recording.calls) == 2
+    assert Artefact.WORKLOAD_FAILED in read_header(recording.meta).artefacts
 
 
 def test_what_was_not_recorded_is_said(options, emulated):

@@ -27,6 +27,7 @@ Progress = Callable[[float, str, int], None]
 """Called with (seconds, the last mark on the console, bytes recorded)."""
 
 _MARK = re.compile(r"RECORD-MARK (\S+)")
+_FAULT = re.compile(r"^RECORD-FAULT (.+?)\s*$", re.MULTILINE)
 _DEAD = ("Panic on CPU", "Kernel panic", "Attempted to kill init")
 _MEMORY = "768M"
 _DOM0_MEMORY = "384M"
@@ -65,6 +66,11 @@ class Run:
         """Counts by the plugin, or nothing where it did not come to that."""
         found = re.search(r"^recorder: (\{.*\})$", self.said, re.MULTILINE)
         return dict(json.loads(found[1])) if found else {}
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Parts of the workload that dom0's scripts say have failed."""
+        return tuple(_FAULT.findall(self.console))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Recorded:
         unexplained: hypercalls that the catalogue does not explain.
         held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
         unheld: with ``verify``, why there was no trace to hold against, or ``""``.
+        faults: what failed of the workload.
     """
 
     recording: Recording
@@ -60,6 +61,7 @@ class Recorded:
     unexplained: int
     held: tuple[CpuHeld, ...] = ()
     unheld: str = ""
+    faults: tuple[str, ...] = ()
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
@@ -99,7 +101,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
     held = hold(trace, recording) if trace is not None else ()
-    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld)
+    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld, run.faults)
 
 
 def _trace(path: Path) -> XenTrace:
@@ -174,6 +176,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
     artefacts += [] if run.ending is BootEnding.DONE else [Artefact.INTERRUPTED]
     artefacts += [Artefact.SOFT_LOCKUPS] if "soft lockup" in console else []
+    artefacts += [Artefact.WORKLOAD_FAILED] if run.faults else []
     members: dict[str, Json] = {
         "format": FORMAT,
         "version": 2,
