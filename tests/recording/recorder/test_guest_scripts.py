@@ -29,7 +29,7 @@ def run(tmp_path):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / "proc/cmdline").write_text(f"console=hvc0 record.domu=2 {words}\n")
         (tmp_path / "proc/uptime").write_text("7.5 1\n")
-        for name in STANDS + ("xl",):
+        for name in (*STANDS, "xl"):
             text = texts.get(name.replace("-", "_"), "")
             (programs / name).write_text(f"#!{shutil.which('sh')}\n{text}\n")
             (programs / name).chmod(0o755)
