@@ -1,4 +1,4 @@
-"""dom0's script for the domU, run by a shell with stand-ins for Xen's programs."""
+"""dom0's scripts for the domU, run by a shell with stand-ins for Xen's programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from importlib import resources
 import pytest
 
 GUEST = resources.files("xenexplore.recording.recorder") / "guest"
-INIT, DOMU = ((GUEST / name).read_text() for name in ("init.dom0", "domu.sh"))
+INIT, DAEMONS, DOMU = (
+    (GUEST / name).read_text() for name in ("init.dom0", "daemons.sh", "domu.sh")
+)
 OWN = ("cat", "grep", "sed", "mkdir", "touch", "tail", "dd", "mkfifo", "cut", "echo")
 STANDS = ("xenstored", "xenconsoled", "xen-init-dom0", "insmod", "mount", "losetup", "sleep", "nc",
           "xenstore-read", "timeout")  # fmt: skip
@@ -35,7 +37,7 @@ def run(tmp_path):
             (programs / name).chmod(0o755)
         defined = [line for line in INIT.splitlines() if re.match(r"(mark|has|fault)\(\)", line)]
         assert len(defined) == 3
-        text = "\n".join(defined) + "\n" + DOMU
+        text = "\n".join([*defined, DAEMONS, DOMU])
         moved = re.sub(r"(?<![\w.])/(?=(proc|etc|var|run|ram|lib|fifo)\b)", f"{tmp_path}/", text)
         done = subprocess.run(
             [shutil.which("sh"), "-c", moved.replace("/dev/loop0", f"{tmp_path}/dev/loop0")],

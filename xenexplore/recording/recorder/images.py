@@ -66,7 +66,8 @@ def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
     for name in ("block", "vif-bridge"):
         image.text(f"etc/xen/scripts/{name}", _script(f"hotplug.{name}"))
     image.text("init", _script("init.dom0"))
-    image.text("domu.sh", _script("domu.sh"))
+    for name in ("daemons.sh", "domu.sh"):
+        image.text(name, _script(name))
     if options.domu_vcpus:
         image.file("boot/vmlinuz", parts.kernel.read_bytes())
         image.file("boot/domu.img", domu_image(setup, parts))

@@ -199,8 +199,10 @@ def _workload(options: Options) -> str:
         return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
                 "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
     done = ["boot of dom0"]
+    if options.domu_vcpus or options.workload:
+        done.append("xenstored")
     if options.domu_vcpus:
-        done.append("xenstored, one domU started")
+        done.append("one domU started")
         done.append(f"its {' and '.join(options.backends)} used" if options.backends
                     else "left to run for 5 s")  # fmt: skip
     if options.workload:
