@@ -111,10 +111,10 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
             "this mix of calls; calls during which Xen handled an interrupt or switched vCPUs are "
             "left out; the CPU's own work at exit and entry is not in these counts. With two "
             "vCPUs (pvh-smp) handlers may also wait for locks that the other one holds (not "
-            "measured).",
+            "measured). Another boot of the same kind moves a share by up to a point.",
             'xenexplore report NAME, under "What Xen executed"',
-            "shares outside these ranges, counted with performance counters on hardware, for a "
-            "similar mix of calls.",
+            "shares some points outside these ranges, counted with performance counters on "
+            "hardware, for a similar mix of calls.",
         ),
     ]  # fmt: skip
 
@@ -224,10 +224,10 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *_held_to(
             [row.recording for row in rows],
-            "Linux with CONFIG_VMAP_STACK; one domU; 2 MiB each way over the back-ends. Entries "
+            "Linux with CONFIG_VMAP_STACK; one domU; over the back-ends some MiB each way. Entries "
             "for tasks' stacks are chosen in hindsight.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy back-ends whose directmap share is far from a twentieth. A kernel "
+            "a dom0 with busy back-ends whose directmap share is far above a twentieth. A kernel "
             "without CONFIG_VMAP_STACK has the same stacks in the directmap: none was recorded.",
         ),
     ]  # fmt: skip
