@@ -202,7 +202,7 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
     setup, kernel = RecorderSetup(tmp_path), Path("/guest/vmlinuz")
     line = " ".join(EmulatedMachine(two, setup, kernel, tmp_path).command())
     assert f"-initrd {kernel} console=hvc0" in line
-    assert f"-serial file:{tmp_path}/trace" in line
+    assert f"-serial file:{tmp_path}/trace -global serial.baudbase=29491200" in line
     assert "record.verify=0x2a3000" in line
     assert "dom0=pvh" in line
     assert "thread=multi" in line
