@@ -4,8 +4,10 @@ import { SHAPE_OF } from "./from_python.js";
 
 // Drawn in a 14 × 14 box: where each line of a shape begins, and how it goes on from there.  So a
 // shape can stand anywhere without a transform; in SVG each of these is painted as a layer.
+/** @typedef {[x: number, y: number, way: string, more?: string]} Line */
+/** @type {Line} */
 const ROUND = [2.4, 7, "a4.6 4.6 0 0 1 9.2 0a4.6 4.6 0 0 1 -9.2 0z"];
-/** @type {Record<string, [x: number, y: number, way: string, more?: string][]>} */
+/** @type {Record<string, Line[]>} */
 const SHAPES = {
   square: [[2.5, 2.5, "h9v9h-9z"]],
   small: [[4, 4, "h6v6h-6z"]],
@@ -20,7 +22,7 @@ const SHAPES = {
   arrow: [[1.5, 7, "h10m-3.5 -3.5l3.5 3.5l-3.5 3.5"]],
   half: [
     [7, 2.4, "a4.6 4.6 0 0 1 0 9.2z"],
-    [...ROUND, ' fill="none"'],
+    [ROUND[0], ROUND[1], ROUND[2], ' fill="none"'],
   ],
   house: [[2.5, 12, "v-6l4.5 -4l4.5 4v6z"]],
 };
