@@ -274,14 +274,18 @@ def split_pages(start: B, size: int, page_size: int = PAGE_SIZE) -> Iterator[tup
 def parse_address(text: str, space: type[A]) -> A:
     """Read an address as people write it: ``0x`` or bare hex, with ``_``, ``'`` or ````` groups.
 
-    Decimal needs an explicit ``0d``: in this field a bare ``1000`` is hexadecimal.
+    Decimal needs an explicit ``0t``, as in FreeBSD's ddb(4): in this field a bare ``1000`` is
+    hexadecimal, and so is ``0d001000``.
 
     Raises:
         AddressError: the text is not a number, or lies outside the space.
+
+    >>> parse_address("0d00'008a", Gpa), parse_address("0t4096", Gpa)
+    (Gpa(0xd00008a), Gpa(0x1000))
     """
     digits = text.strip().lower()
     base = 16
-    if digits.startswith("0d"):
+    if digits.startswith("0t"):
         digits, base = digits[2:], 10
     elif digits.startswith("0x"):
         digits = digits[2:]

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from xenexplore.cli.server_process import _descendants
+
 FAKE = """
 import http.server, os, signal, subprocess, sys
 
@@ -72,7 +74,9 @@ def launch(tmp_path: Path):
         return started[-1]
 
     yield start
-    for process in started:
+    for process in started:  # where a test failed, a server may not listen to its launcher's end
+        for pid in _descendants(process.pid):
+            os.kill(pid, signal.SIGKILL)
         process.kill()
         process.communicate()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,8 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def install(place: Path) -> Path:
     """An environment at the lower bounds; returns its Python."""
     python, tool = place / "lowest/bin/python", place / "tool/bin/python"
-    if python.exists():
+    asked, made_of = (ROOT / "pyproject.toml").read_bytes(), place / "pyproject.toml"
+    if made_of.exists() and made_of.read_bytes() == asked:
         return python
+    shutil.rmtree(place / "lowest", ignore_errors=True)
     for folder in ("tool", "lowest"):
         subprocess.run([sys.executable, "-m", "venv", place / folder], check=True)
     # uv resolves to lower bounds; pip cannot.
@@ -37,6 +40,7 @@ def install(place: Path) -> Path:
     )  # fmt: skip
     subprocess.run([python, "-m", "pip", "install", "-q", "-r", versions], check=True)
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "-e", ROOT], check=True)
+    made_of.write_bytes(asked)
     return python
 
 

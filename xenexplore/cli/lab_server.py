@@ -42,6 +42,8 @@ def trust(notebooks: Sequence[str]) -> None:
     from nbformat.sign import NotebookNotary
 
     notary = NotebookNotary()
+    # Its key and its database go there; before nbformat 5.11 it has to be there.
+    os.makedirs(notary.data_dir, mode=0o700, exist_ok=True)
     # Closes its database; before nbformat 5.11 there was nothing to be entered.
     with notary if hasattr(notary, "__enter__") else nullcontext():
         for path in notebooks:

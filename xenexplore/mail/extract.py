@@ -15,14 +15,14 @@ from typing import Final
 from xenexplore.mail.body import BodyLine
 from xenexplore.mail.excerpt import Excerpt, Remark, Trouble
 from xenexplore.mail.quoting import depth_of, is_cut, is_end, unquoted
-from xenexplore.mail.statements import START, TABLE, TOP_KEY, Mangled, State, read_line
+from xenexplore.mail.statements import NOTHING, START, TABLE, TOP_KEY, Mangled, State, read_line
 
 __all__ = ["excerpts_in"]
 
 # No mail program wraps lines that are shorter than this.
 _WRAPPED: Final = 56
 _LONGEST: Final = 1000
-_MARKED: Final = re.compile("([ >|]*)\ufeff")
+_MARKED: Final = re.compile(f"([ >|]*)[{NOTHING}]+")
 _NAME: Final = re.compile(r"\s*name\s*=\s*[\"\u201c\u201d\u201e']([^\"\u201c\u201d']*)")
 
 
@@ -55,7 +55,7 @@ def excerpts_in(lines: Sequence[BodyLine]) -> list[Excerpt]:
 
 
 def _unmarked(line: BodyLine) -> BodyLine:
-    """A first line without the byte order mark that iOS Mail puts before what it quotes."""
+    """A line without what is not seen: iOS Mail puts a byte order mark before what it quotes."""
     marked = _MARKED.match(line.text)
     return replace(line, text=marked[1] + line.text[marked.end() :]) if marked else line
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from xenexplore.scenario.text.vocabulary import LISTS
 
-__all__ = ["START", "TABLE", "TOP_KEY", "Mangled", "State", "read_line"]
+__all__ = ["NOTHING", "START", "TABLE", "TOP_KEY", "Mangled", "State", "read_line"]
 
 START: Final = re.compile(
     r"\s*(?:#|\[\[?\s*[A-Za-z_][\w.-]*\s*\]\]?\s*(?:#|$)"
@@ -25,7 +25,8 @@ TOP_KEY: Final = re.compile(r"\s*(name|title|question|asked|ours|text)\s*=")
 """A key of the scenario itself."""
 
 _SPACES: Final = "\u00a0\u2007\u202f\u3000"
-_NOTHING: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+NOTHING: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+"""Characters that are not seen, which mail programs put between others."""
 _CURLY: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _CLOSED: Final = re.compile(rf'[{_CURLY}"]([ !#-\[\]-~]*)[{_CURLY}"]')
 
@@ -119,7 +120,7 @@ def read_line(line: str, state: State) -> tuple[str, State]:
             brackets += letter
         elif letter in "]}":
             brackets = brackets[:-1]
-        letter = " " if letter in _SPACES else "" if letter in _NOTHING else letter
+        letter = " " if letter in _SPACES else "" if letter in NOTHING else letter
         if letter == "=" and not brackets:
             waits = True
         elif letter.strip():
@@ -131,7 +132,7 @@ def read_line(line: str, state: State) -> tuple[str, State]:
 
 def _inside(letter: str) -> str:
     """A letter of a string, unless a mail program may have put it there."""
-    if letter in _SPACES or letter in _NOTHING:
+    if letter in _SPACES or letter in NOTHING:
         raise Mangled(
             f"U+{ord(letter):04X} inside a string",
             "a mail program may have put it there; type a space, or the character as "

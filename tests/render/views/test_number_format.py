@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import errno
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import gpas, gvas, u64
 
@@ -16,6 +16,8 @@ def test_a_linear_address_reads_back(va):
     assert len(spell.linear(va.value)) == 17
 
 
+@example(Gpa(0x0D00_008A))
+@example(Gpa(0x0B00_0000))
 @given(gpas(52))
 def test_a_physical_address_reads_back(gpa):
     assert parse_address(spell.physical(gpa.value), Gpa) == gpa
