@@ -111,15 +111,18 @@ def _trace(path: Path) -> tuple[XenTrace | None, str]:
     raw = path.read_bytes() if path.exists() else b""
     stream = zlib.decompressobj(wbits=_GZIP)
     why = "the run ended first" if raw else "it ended before the trace was sent"
+    sent, trace = b"", None
     try:
         sent = stream.decompress(raw)
-        if stream.eof:
-            return read_xentrace(sent, "dom0's trace"), ""
-        trace = read_xentrace(whole_records(sent), "dom0's trace") if sent else None
     except zlib.error as error:
-        trace, why = None, str(error)
+        why = str(error)
+    try:
+        trace = read_xentrace(sent if stream.eof else whole_records(sent), "dom0's trace")
     except RecorderError as error:
-        return None, str(error)
+        if stream.eof:
+            return None, str(error)
+    if stream.eof:
+        return trace, ""
     missing = RecorderError(
         "--verify", "", expected="dom0's trace, sent whole over its second serial port",
         got=f"{len(raw)} bytes: {why}",
