@@ -98,7 +98,7 @@ def whole_records(raw: bytes) -> bytes:
 
 
 def _end(raw: bytes, at: int) -> int:
-    (head,) = struct.unpack_from("<I", raw, at)
+    head: int = struct.unpack_from("<I", raw, at)[0]
     return at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
 
 
