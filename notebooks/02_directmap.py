@@ -64,7 +64,7 @@ for label in labels:
 # %%
 scattered = xe.load("no-directmap")
 none = xe.compare(scattered)
-xe.ComparisonView(none)
+xe.ComparisonView(none, folded=True)
 
 # %%
 outcome = none.outcomes

@@ -26,7 +26,7 @@ for form, once in (("table", table), ("calls", calls)):
     print(f"{form}: {once.exits} exits for {once.tlb_inserts} entries;", end=" ")
     print(f"Xen reads {once.list_reads} list elements")
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## What may be registered?
 #
 # The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no look-up has two answers; an entry too

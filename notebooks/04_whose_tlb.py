@@ -46,7 +46,7 @@ everything = xe.compare(scenario)
 status = {label: outcome.status for label, outcome in everything.outcomes.items()}
 assert status["tlb, subject"] == status["tlb, deferred"] == status["phys-twins"] == "right"
 assert status["tlb, global only"] == status["linear-walk"] == "wrong"
-xe.ComparisonView(everything)
+xe.ComparisonView(everything, folded=True)
 
 # %% [markdown]
 # "Only global ranges" refuses both registrations and leaves today's walk, which is as wrong as before: the rule fixes the table, not the walk.

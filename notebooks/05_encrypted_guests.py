@@ -38,7 +38,7 @@ print(f"{fault.reason}: error code {fault.error_code:#x}, and -EFAULT")
 
 # %%
 comparison = xe.compare(scenario)
-xe.ComparisonView(comparison)
+xe.ComparisonView(comparison, folded=True)
 
 # %%
 for label, outcome in comparison.outcomes.items():
@@ -89,7 +89,8 @@ xe.ComparisonView(page, folded=True)
 # %% [markdown]
 # The nine wrong bytes are the stub, which is written before the call. The call by physical address then moves its own four bytes
 # right.
-#
+
+# %% [markdown]
 # ## Conclusion
 #
 # Xen cannot walk: it reads ciphertext. A registration or a physical address removes the walk, but the buffer must still be shared. Only

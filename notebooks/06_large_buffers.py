@@ -24,7 +24,7 @@ assert status["flat"] == status["domain-mode"] == status["sg, flat"] == "wrong"
 assert (flat.outcomes["flat"].result, flat.outcomes["flat"].wrong_bytes) == (0, 32)
 assert flat.outcomes["flat"].hazards == ("not contiguous",)
 assert status["flat, checked"] == "refused"
-xe.ComparisonView(flat)
+xe.ComparisonView(flat, folded=True)
 
 # %% [markdown]
 # The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that checks first, and does not make

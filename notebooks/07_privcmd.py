@@ -35,7 +35,7 @@ assert [label for label in status if status[label] == "error"] == ["tlb, global 
 assert comparison.outcomes["tlb, global only"].right_bytes == 8
 assert comparison.outcomes["tlb, purged"].calls.walks == 1
 assert comparison.outcomes["tlb, tagged"].calls.walks == 1
-xe.ComparisonView(comparison)
+xe.ComparisonView(comparison, folded=True)
 
 # %% [markdown]
 # ## A handle inside a struct
@@ -73,7 +73,8 @@ xe.ComparisonView(moves, folded=True)
 
 # %% [markdown]
 # Right are the 48 bytes that went to the page of `/dev/xen/hypercall`: it did not move.
-#
+
+# %% [markdown]
 # ## Conclusion
 #
 # Linear addresses require nothing new of the kernel. A registered user range must be purged or tagged at each switch, and its page

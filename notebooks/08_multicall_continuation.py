@@ -52,7 +52,7 @@ both = xe.compare(restart, [
 wrong = [label for label, outcome in both.outcomes.items() if outcome.status != "right"]
 assert wrong == ["bit, lost"]
 assert (both.outcomes["bit, kept"].calls.exits, both.outcomes["bit, kept"].result) == (3, 5)
-xe.ComparisonView(both)
+xe.ComparisonView(both, folded=True)
 
 # %% [markdown] tags=["more"]
 # ## Purged between two legs

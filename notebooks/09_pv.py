@@ -28,10 +28,10 @@ assert (today.walks, today.pte_reads, today.p2m_lookups) == (0, 0, 0)
 xe.ComparisonView(xe.compare(scenario, [
     "linear-walk", "phys-twins", "domain-mode", "number-bit", "software-tlb", "giant-map",
     "fastabi",
-]))
+]), folded=True)
 
-# %% [markdown]
-# All eleven:
+# %% [markdown] tags=["more"]
+# ## All eleven, and why they are refused
 
 # %%
 for label, outcome in everything.outcomes.items():

@@ -57,7 +57,7 @@ assert (dom0.busiest, dom1.busiest) == ("memory_op", "vcpu_op")
 assert [f"{share:.1%}" for share in dom0.without_busiest] == ["1.7%", "18.6%", "46.9%", "91.9%"]
 assert [f"{share:.1%}" for share in dom1.without_busiest] == ["0.4%", "13.0%", "13.0%", "100.0%"]
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## A handful of entries is enough, if one knows which
 #
 # Chosen in hindsight, page by page: seven pages cover 99% in either guest, if one knows which; all of them are 43 and 13.
@@ -98,7 +98,7 @@ assert [reads[0][label] for label in labels] == [61.9, 61.8, 31.0, 9.3, 8.9, 9.3
 assert [reads[1][label] for label in labels] == [26.1, 26.1, 13.6, 3.9, 3.9, 3.9]
 figures["reads"]
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Buffers are small, and hardly ever cross a page
 #
 # A call may have several buffers. FastABI's rule here is ours: what fits in registers, of calls that do not come from user space.

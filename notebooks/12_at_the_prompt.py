@@ -21,12 +21,14 @@ guest = xe.Guest("linux", vcpus=2)
 send = guest.buffer("stack", struct="evtchn_send", port=5, name="send")
 guest
 
-# %%
+# %% tags=["now"]
 assert send.port == 5
 send
 
-# %% [markdown]
-# The buffer is on a kernel stack, in the vmalloc area. Where the areas of this kernel are:
+# %% [markdown] tags=["more"]
+# ## Where the areas of this kernel are
+#
+# The buffer is on a kernel stack, in the vmalloc area.
 
 # %%
 guest.regions
@@ -38,7 +40,7 @@ guest.regions
 # session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or says at which level it failed
 # (`walk.failed_level`).
 
-# %%
+# %% tags=["now"]
 walk = guest.walk(send)
 assert walk.ok
 assert walk.gpa == send.gpa
@@ -54,19 +56,20 @@ broken = guest.walk(send)
 assert broken.failed_level == 2
 entry.present = True
 assert guest.walk(send).ok
-broken
+print(f"not present at level {broken.failed_level}")
 
 # %% [markdown]
 # ## Xen as it is today
 #
 # `xe.Xen(guest)` puts today's Xen under the guest. A hypercall returns its own trace; `send` stands for its linear
-# address. What the call cost is in `call.outcome.calls`: `walks`, `tlb_hits`, and more.
+# address. What the call cost is in `call.outcome.calls`: `walks`, `tlb_hits`, and more. As a cell's last line `call` is its
+# picture.
 
 # %%
 xen = xe.Xen(guest)
 call = xen.hypercall("event_channel_op send", arg=send)
 assert (call.outcome.status, call.outcome.calls.walks) == ("right", 1)
-call
+print(f"{call.outcome.status}, {call.outcome.calls.walks} walk")
 
 # %% [markdown]
 # ## A design with registered buffers
@@ -92,7 +95,7 @@ xen.tlb[0]
 # The guest maps another frame at the same address: a stack that was freed and allocated again. Xen is not told. The
 # entry is stale, the call succeeds, and Xen has read the frame that was there before.
 
-# %%
+# %% tags=["now"]
 guest.remap(send)
 send.port = 7
 wrong = xen.hypercall("event_channel_op send", arg=send)
@@ -132,7 +135,9 @@ text = xen.scenario(name="stale-stack", title="A stack buffer, remapped").text()
 assert xe.run(xe.parse(text), xen.design).to_json() == xen.trace.to_json()
 print(text)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
+# ## A guest from a recording
+#
 # Conversely, any scenario is a guest to continue with, and so is any recorded hypercall:
 
 # %%

@@ -60,7 +60,7 @@ assert [outcome.status for outcome in both.outcomes.values()] == ["right", "righ
 grants = xe.compare(xe.load("grant-map-batch"), ["linear-walk", "software-tlb", LastWalk])
 walks = {label: outcome.calls.walks for label, outcome in grants.outcomes.items()}
 assert walks == {"linear-walk": 256, "software-tlb": 0, "last-walk": 1}
-grants
+xe.ComparisonView(grants, folded=True)
 
 # %% [markdown]
 # 256 walks become one. Too good: each grant is read and then written, and a read's walk does not say whether a write is allowed.
@@ -158,7 +158,8 @@ print(walks)
 # %% [markdown]
 # Two walks for 128 grants, one for each direction. The listed design `hap-cache` (O13, ours) is this one, with words for its steps, a replay
 # model, and the rule for a preempted call; its module, `xenexplore/options/hap_cache.py`, argues why such a walk cannot be stale.
-#
+
+# %% [markdown] tags=["more"]
 # ## The recording
 #
 # The class has no replay model, so its recorded hypercalls go through the step-by-step machine: a sample, with intervals. `all=True` replays

@@ -132,7 +132,7 @@ assert {group.name: f"{group.share:.1%}" for group in busy.groups}[
     "vmalloc'ed data, no stack"
 ] == "11.1%"
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## With and without the calls that set timers
 #
 # An emulated machine is slow, and a guest sets timers by the clock that it sees: their number says little. Without them, in the same order:
@@ -145,7 +145,7 @@ for name, seen in cover.items():
 assert f"{busy.timers:.1%}" == "14.4%"
 assert [f"{rate:.1%}" for rate in busy.without_timers] == ["6.5%", "7.0%", "7.5%", "86.4%"]
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## A second vCPU
 #
 # Each CPU has a hardirq stack of its own: one more entry. Tasks move between CPUs, and their stacks with them. The recording is of a PVH dom0
@@ -157,7 +157,7 @@ smp = cover["pvh-smp dom0"]
 print(f"hardirq stacks: {smp.stacks.irq_stacks}; with everything registered {smp.with_stacks:.1%}")
 assert smp.stacks.irq_stacks == 2
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## What a table would save
 #
 # Instructions of Xen per hypercall against today's walk, by each recording's own counts. The compare is our own C, compiled as Xen is and run on the
@@ -173,7 +173,7 @@ even = found["pvh-backends"].break_even
 print(f"as long as a walk: {even[0].compares} compares (4 KiB), {even[1].compares} (2 MiB)")
 assert [pair.compares for pair in even[:2]] == [363, 290]
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## arm64: the CPU translates, and did not fail
 #
 # Xen on arm64 has the CPU translate (`gva_to_par()`, an AT instruction), and walks in software where that fails

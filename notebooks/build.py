@@ -6,9 +6,11 @@ outputs.  An .ipynb is never edited by hand.  ``--check`` builds in memory and
 exits with 1 where a saved notebook differs from what its source gives; the
 bytes of plots are left out of that, since each matplotlib draws its own.
 
-A cell's claims (its ``assert``s, but those about a name that it sets again) become a
-cell of their own after it, tagged ``claims`` and folded: they are run like the
-others, and a reader is spared them.
+Claims (``assert``s, but those about a name that their cell sets again) are taken out of their
+cells into others, tagged ``claims`` and folded, that are run like the rest, and a reader is spared
+them.  A notebook has few of these: one stands at the end, and one before each cell that sets a
+name anew that a claim is about.  Where something else changes what claims are about, the cell that
+has them carries the tag ``now``, and theirs follow it at once.
 A section whose heading has the tag ``more`` is folded in JupyterLab until its heading is clicked,
 and an output of more than 24 lines scrolls in its own box: the others do without both.
 Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows
@@ -45,6 +47,7 @@ METADATA = {
     },
 }
 CLAIMS = "claims"
+NOW = "now"
 MORE = "more"
 LONG = 24
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
@@ -60,7 +63,7 @@ def sources() -> list[Path]:
 def build(source: Path) -> str:
     """Execute one source and return the canonical notebook as text."""
     notebook = jupytext.read(source)
-    notebook.cells = [part for cell in notebook.cells for part in _apart(cell)]
+    notebook.cells = _gathered(notebook.cells)
     notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,
@@ -72,31 +75,74 @@ def build(source: Path) -> str:
     return canonical(notebook)
 
 
-def _apart(cell: NotebookNode) -> list[NotebookNode]:
-    """A cell without its claims, and a folded cell with them; one, where there are none."""
+def _gathered(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """The cells without their claims, and few folded cells with them."""
+    kept: list[NotebookNode] = []
+    waiting: list[str] = []
+    about: set[str] = set()
+
+    def let_them_follow() -> None:
+        if waiting:
+            claims = nbformat.v4.new_code_cell("\n".join(waiting))
+            claims.metadata.tags = [CLAIMS]
+            kept.append(claims)
+        waiting.clear()
+        about.clear()
+
+    for cell in cells:
+        now = NOW in cell.metadata.get("tags", ())
+        rest, claims, names, bound = _apart(cell)
+        if about & bound:
+            let_them_follow()
+        kept.append(rest)
+        waiting += claims
+        about |= names
+        if now:
+            rest.metadata.pop("tags")
+            let_them_follow()
+    let_them_follow()
+    return kept
+
+
+def _apart(cell: NotebookNode) -> tuple[NotebookNode, list[str], set[str], set[str]]:
+    """A cell without its claims; their lines, the names they are about, those that it sets."""
     if cell.cell_type != "code":
-        return [cell]
+        return cell, [], set(), set()
     body = ast.parse(cell.source).body
     held = [
         node
         for at, node in enumerate(body)
-        if isinstance(node, ast.Assert)
-        and not _names(node) & {name for after in body[at:] for name in _names(after, ast.Store)}
+        if isinstance(node, ast.Assert) and not _read(node) & set().union(*map(_bound, body[at:]))
     ]
     lines = cell.source.splitlines()
     claimed = {at for node in held for at in range(node.lineno - 1, node.end_lineno or 0)}
     rest = "\n".join(line for at, line in enumerate(lines) if at not in claimed).strip()
+    bound = set().union(*map(_bound, body))
     if not held or not rest:
-        return [cell]
-    claims = nbformat.v4.new_code_cell("\n".join(lines[at] for at in sorted(claimed)))
-    claims.metadata.tags = [CLAIMS]
-    return [nbformat.from_dict({**cell, "source": rest}), claims]
+        return cell, [], set(), bound
+    claims = [lines[at] for at in sorted(claimed)]
+    names = set().union(*map(_read, held))
+    return nbformat.from_dict({**cell, "source": rest}), claims, names, bound
 
 
-def _names(tree: ast.AST, how: type[ast.expr_context] = ast.Load) -> set[str]:
-    """The names that a statement reads, or sets."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return {node.id for node in found if isinstance(node.ctx, how)}
+def _read(tree: ast.AST) -> set[str]:
+    """The names that a statement reads, but a comprehension's own."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    own = {node.id for node in found if isinstance(node.ctx, ast.Store)}
+    return {node.id for node in found} - own
+
+
+def _bound(tree: ast.AST) -> set[str]:
+    """The names that a statement sets, but a comprehension's or a function's own."""
+    if isinstance(tree, ast.ClassDef | ast.FunctionDef):
+        return {tree.name}
+    if isinstance(tree, ast.comprehension | ast.Lambda):
+        return set()
+    if isinstance(tree, ast.Name):
+        return {tree.id} if isinstance(tree.ctx, ast.Store) else set()
+    if isinstance(tree, ast.alias):
+        return {tree.asname or tree.name}
+    return set().union(*map(_bound, ast.iter_child_nodes(tree)))
 
 
 def _metadata(cell: NotebookNode) -> dict[str, Any]:

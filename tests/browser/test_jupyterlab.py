@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import lab as jupyter
+from browser.at_the_prompt import EXPLORER
+from browser.folded import views_come_up_when_unfolded
 from browser.lab import ALL_LATE, OPEN_WITHOUT_KERNEL, TOKEN, Lab
+from browser.lab_looks import NAMES, hold_their_looks
 from browser.seen import missing, scroll_through, wait_for_views
 from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -22,6 +25,7 @@ WIDGETS = (
     f"xe.ComparisonView(xe.compare({SEND}))",
     "xe.Workbench()",
     'xe.RecordingBrowser("pvh")',
+    EXPLORER,
 )
 
 
@@ -53,6 +57,8 @@ def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
     found = lab.run_all(page, "widgets.ipynb")
     assert (found["errors"], found["ran"], found["views"]) == ([], len(WIDGETS), len(WIDGETS))
     in_the_theme(lab, page)
+    view(page, 3).get_by_role("option").nth(12).wait_for()
+    hold_their_looks(lab, page, {name: view(page, at) for at, name in enumerate(NAMES, 2)})
     the_stepper(page)
     the_comparison(page)
     the_workbench(page)
@@ -358,5 +364,7 @@ def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser)
     lab.shut_down(page)
 
 
-def test_the_server_serves_a_copy(lab: Lab) -> None:
+def test_a_copy_is_served_and_what_a_notebook_folds_comes_up(lab: Lab, browser: Browser) -> None:
     assert Path(lab.folder).resolve() != jupyter.NOTEBOOKS
+    if lab.theme == "JupyterLab Light":
+        views_come_up_when_unfolded(lab, browser)

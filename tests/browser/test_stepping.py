@@ -51,11 +51,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in paths}
 
 
+def painted(page: Page) -> None:
+    """Wait for a frame: of the steps within one, a stepper draws the last."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => done()))")
+
+
 def shown(page: Page) -> int:
+    painted(page)
     return int(page.locator(".xe").get_attribute("data-step") or -1)
 
 
 def said(page: Page) -> str:
+    painted(page)
     return page.get_by_role("slider").get_attribute("aria-valuetext") or ""
 
 
@@ -64,19 +71,22 @@ def saying(trace: Trace, index: int) -> str:
 
 
 # What a reader sees after moving the slider to each of some steps, in one go.
-VISIT = """steps => {
+VISIT = """async steps => {
   const root = document.querySelector(".xe"), slider = root.querySelector("input");
-  return steps.map(step => {
+  const found = [];
+  for (const step of steps) {
     slider.value = step;
     slider.dispatchEvent(new Event("input"));
+    await new Promise(done => requestAnimationFrame(done));
     const rows = [...root.querySelectorAll(".xe-sofar tbody tr")];
-    return {
+    found.push({
       said: slider.getAttribute("aria-valuetext"),
       cite: root.querySelector(".xe-cite").textContent,
       counts: Object.fromEntries(rows.map(row => [row.cells[0].textContent,
         [...row.cells].slice(1).map(cell => Number(cell.textContent.replace(/,/g, "")))])),
-    };
-  });
+    });
+  }
+  return found;
 }"""
 
 

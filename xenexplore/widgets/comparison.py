@@ -8,8 +8,10 @@ import traitlets
 
 from xenexplore.render.svg.views import svg_of
 from xenexplore.render.text.run.comparison import comparison_text
+from xenexplore.render.views.comparison import verdict_of
 from xenexplore.render.web.as_python import comparison_python, page_python
 from xenexplore.render.web.page import comparison_json, save_html
+from xenexplore.render.web.still import behind_html
 from xenexplore.widgets.base import TraceWidget
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ class ComparisonView(TraceWidget):
     def svg(self) -> str:
         """The comparison as a still picture."""
         return svg_of(self.comparison)
+
+    def still(self, before: str = "") -> str:
+        still = super().still(before)
+        return behind_html(verdict_of(self.comparison), still) if self.folded else still
 
     def python(self) -> str:
         """The line that shows this comparison."""

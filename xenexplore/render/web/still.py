@@ -7,7 +7,7 @@ import html
 
 from xenexplore.render.drawing.theme import dark_rules
 
-__all__ = ["folded_html", "picture_html", "text_html"]
+__all__ = ["behind_html", "folded_html", "picture_html", "text_html"]
 
 #: The dark form of a picture that is in no theme's colours: lightness turned round, hues kept.
 _INVERTED = "svg{filter:invert(0.91) hue-rotate(180deg)}"
@@ -21,6 +21,11 @@ def text_html(text: str) -> str:
 def folded_html(text: str) -> str:
     """The same, folded away under "as text"."""
     return f"<details><summary>as text</summary>{text_html(text)}</details>"
+
+
+def behind_html(said: str, rest: str) -> str:
+    """One sentence, the rest folded away behind it."""
+    return f"<details><summary>{html.escape(said)}</summary>{rest}</details>"
 
 
 def picture_html(svg: str, alt: str) -> str:

@@ -60,8 +60,10 @@ export class Marks {
   draw() {
     const { index, root } = this.stepper;
     const on = this.texts.has(index);
-    root.querySelector('[data-act="mark"]')?.setAttribute("aria-pressed", String(on));
-    this.box.hidden = !on;
+    if (this.box.hidden === on) {
+      root.querySelector('[data-act="mark"]')?.setAttribute("aria-pressed", String(on));
+      this.box.hidden = !on;
+    }
     const text = this.texts.get(index) ?? "";
     if (this.input.value !== text) this.input.value = text;
     root.classList.toggle("has-marks", this.texts.size > 0);

@@ -2,7 +2,6 @@
 // What stands where, and what it says, comes from Python (piece_paths.py, path_layout.py).
 
 import { term } from "./explain.js";
-import { SHAPES } from "./glyphs.js";
 import { big, esc, frameOf, hex } from "./numbers.js";
 import { View } from "./view.js";
 import { clip } from "./words.js";
@@ -71,28 +70,28 @@ export class PathView extends View {
       const held = parts.drawn.contains(document.activeElement) && document.activeElement.dataset.box;
       parts.drawn.innerHTML = this.html(path[0], path[1], width);
       if (held) parts.drawn.querySelector(`[data-box="${held}"]`)?.focus({ preventScroll: true });
-      this.marks = [...parts.drawn.querySelectorAll("[data-first]")];
-      this.told = [...parts.drawn.querySelectorAll("[data-told]")];
+      this.marks = [...parts.drawn.querySelectorAll("[data-first]")].map((mark) => ({
+        mark,
+        turns: [mark.dataset.first, mark.dataset.told].filter(Boolean).map(Number),
+        box: mark.matches(".xe-box:not(.is-meant)"),
+        lookUp: mark.matches(".xe-lookedup"),
+        shown: "",
+      }));
     }
-    let now = -1;
-    const reached = (mark) =>
-      [mark.dataset.first, mark.dataset.told].filter((at) => at && Number(at) <= index).map(Number);
-    for (const mark of this.marks)
-      if (mark.matches(".xe-box:not(.is-meant)")) now = Math.max(now, ...reached(mark));
-    const lookedUp = this.marks.find(
-      (mark) => mark.matches(".xe-lookedup") && Number(mark.dataset.first) === index,
-    );
-    if (lookedUp) now = -1;
-    for (const mark of this.marks) {
-      const first = Number(mark.dataset.first);
-      mark.classList.toggle("is-ahead", first > index);
-      mark.classList.toggle(
-        "is-now",
-        (mark.matches(".xe-box:not(.is-meant)") && reached(mark).includes(now)) || mark === lookedUp,
-      );
+    const reached = ({ turns }) => turns.filter((at) => at <= index);
+    const lookedUp = this.marks.find(({ lookUp, turns }) => lookUp && turns[0] === index);
+    const now = lookedUp ? -1 : Math.max(-1, ...this.marks.filter(({ box }) => box).flatMap(reached));
+    for (const one of this.marks) {
+      const { mark, turns, box } = one;
+      const isNow = one === lookedUp || (box && reached(one).includes(now));
+      const shown = `${isNow}${turns.map((at) => at > index)}`;
+      if (shown === one.shown) continue;
+      one.shown = shown;
+      mark.classList.toggle("is-ahead", turns[0] > index);
+      mark.classList.toggle("is-now", isNow);
+      mark.classList.toggle("is-untold", turns[1] > index);
     }
     this.keepInSight();
-    for (const mark of this.told) mark.classList.toggle("is-untold", Number(mark.dataset.told) > index);
   }
   // Where the path is taller than its box, the present node is scrolled to.
   keepInSight() {
@@ -246,8 +245,8 @@ export class PathView extends View {
     const mark =
       p2m < 0
         ? ""
-        : `<g class="xe-lookedup" data-first="${p2m}" data-go="${p2m}"${term("step:p2m-lookup")}` +
-          ` transform="translate(${x1 - 14} ${y(to) - 5.3}) scale(0.76)">${SHAPES.diamond}</g>`;
+        : `<g class="xe-lookedup" data-first="${p2m}" data-go="${p2m}"${term("step:p2m-lookup")}>` +
+          `<path d="M${x1 - 8.7} ${y(to) - 4.3}l4.3 4.3l-4.3 4.3l-4.3 -4.3z"/></g>`;
     return (
       `<g class="${cls}" data-first="${first}"${told}><path d="${way_}"/>` +
       `<path class="xe-arrowhead" d="${head}"/></g>${mark}`

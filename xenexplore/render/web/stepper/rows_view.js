@@ -91,6 +91,9 @@ export class Rows extends View {
   keepInSight() {
     const { rows } = this.parts,
       item = this.nowRow;
+    // Whether they do is not asked of the browser: it would lay the page out to say it.
+    const is = (name) => this.stepper.root.classList.contains(name);
+    if (is("is-narrow") || (is("is-drawn") && !is("is-full"))) return;
     if (!item || rows.scrollHeight <= rows.clientHeight + 2) return;
     const above = item.offsetTop,
       room = rows.clientHeight;

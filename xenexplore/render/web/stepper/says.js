@@ -30,7 +30,9 @@ export class Says extends View {
   draw() {
     const { run, index, state, parts } = this;
     const step = run.steps[index];
-    parts.count.innerHTML = `step <b>${index.toLocaleString("en")}</b> / ${(run.length - 1).toLocaleString("en")}`;
+    if (!parts.count.lastChild)
+      parts.count.innerHTML = `step <b> </b> / ${(run.length - 1).toLocaleString("en")}`;
+    parts.count.children[0].firstChild.data = index.toLocaleString("en");
     parts.say.innerHTML = marked(step.say);
     const cite = run.cite(index);
     const link = run.link(index);

@@ -45,6 +45,8 @@ export class Stepper extends Linked {
     this.index = -1;
     this.folds = new Map(); // step -> folded by hand (true) or unfolded (false)
     this.timer = 0;
+    this.frame = 0; // the next frame, once something was drawn for it
+    this.behind = false; // something was not drawn, because it has a frame to wait for
     this.rate = 2;
     this.width = 0; // of its content, in px; 0: not laid out yet
     this.tall = 0;
@@ -174,6 +176,7 @@ export class Stepper extends Linked {
     else this.tab.set(false);
   }
   destroy() {
+    cancelAnimationFrame(this.frame);
     this.play(false);
     this.tab.set(false);
     this.abort.abort();
@@ -199,7 +202,7 @@ export class Stepper extends Linked {
     if (to === this.index) return;
     this.index = to;
     for (const at of this.run.ancestors(to)) if (this.folds.get(at) === true) this.folds.delete(at);
-    this.render();
+    this.draw();
     if (!first) this.options.onStep?.(to);
   }
   play(on) {
@@ -254,8 +257,20 @@ export class Stepper extends Linked {
       line: Math.max(280, line.clientWidth || 900),
     };
   }
+  // At once, and of all further steps before the next frame only the last: what a page that is
+  // behind its keys would never show costs it nothing.
+  draw() {
+    this.behind = this.frame !== 0;
+    if (this.behind) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.behind) this.draw();
+    });
+    this.render();
+  }
   render() {
     if (this.index < 0) return;
+    this.behind = false;
     const { run, index } = this;
     this.state = run.foldAt(index);
     this.focus = focusOf(run, index);

@@ -1,7 +1,7 @@
 // The timeline: the steps around this one, everything else folded.
 
 import { SHAPE_OF } from "./from_python.js";
-import { SHAPES } from "./glyphs.js";
+import { shapeAt } from "./glyphs.js";
 import { esc } from "./numbers.js";
 import { View } from "./view.js";
 import { clip } from "./words.js";
@@ -133,7 +133,7 @@ export class Timeline extends View {
       out.push(
         `<g class="xe-stop ${state(item.at)}${bad}" data-go="${item.at}" data-k="i:${item.at}">` +
           `<rect class="xe-stophit" x="${x(k) - pitch / 2}" y="0" width="${pitch}" height="42"/>` +
-          `<g transform="translate(${x(k) - 7} 9)">${SHAPES[SHAPE_OF[step.kind]]}</g>` +
+          `<g>${shapeAt(SHAPE_OF[step.kind], x(k) - 7, 9)}</g>` +
           `<text x="${x(k)}" y="39" text-anchor="middle">${esc(label)}</text></g>`,
       );
       if (run.hasChildren(item.at) && !folded) brackets.push({ item, k });
