@@ -149,7 +149,8 @@ assert [f"{rate:.1%}" for rate in busy.without_timers] == ["6.5%", "7.0%", "7.5%
 # ## A second vCPU
 #
 # Each CPU has a hardirq stack of its own: one more entry. Tasks move between CPUs, and their stacks with them. The recording is of a PVH dom0
-# whose guest did not start (soft lockups under the emulator's threads), so it says where buffers are, and not how often.
+# that served a guest's disk and network to the end, its clock slowed 16 times. A call that waits for the other CPU executes its waiting, which the
+# emulator's threads make long: the shares of instructions above are of one CPU.
 # Command: `xenexplore report pvh-smp`. This would refute it: a second vCPU whose hypercalls come from elsewhere than stacks.
 
 # %%
@@ -201,6 +202,8 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 # * **A kernel without `CONFIG_VMAP_STACK`**: its stacks are in the directmap. None was recorded: all of Debian's amd64 kernels have it; 686-pae lacks
 #   it, and made no hypercall as a PVH guest. A kernel that you built is one command: `xenexplore record pvh --kernel bzImage`.
 # * Hardware: instructions are not time.
-# * A long run of several vCPUs: `pvh-smp` ends in soft lockups; `--slow-clock` is made against them, and no longer run was recorded with it yet.
-# * An HVM guest with firmware: it takes a device model, which the recorder's dom0, an initial RAM disk, lacks.
+# * A long run of several vCPUs: `pvh-smp` is 64,000 hypercalls.
+# * An HVM guest with firmware: it takes a device model, which the recorder's dom0, an initial RAM disk, lacks. Tried with a stand-in that answers
+#   libxl (QMP: `query-chardev`, `cont`) in its place: hvmloader and SeaBIOS run, find no disk, and make 106 hypercalls, all by the 32-bit ABI without
+#   paging, which the catalogue does not have. A 64-bit kernel behind them would make the calls of a PVH guest.
 # * A BSD: Debian's archive has no kernel of one, and the recorder takes its parts from there.

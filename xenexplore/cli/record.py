@@ -110,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true",
         help="trace the run with xentrace in dom0, too, and hold the recording against that, per "
-        "CPU and in order",
+        "CPU and in order; the trace leaves a PV dom0 by a serial line at 2 KB/s: for short runs",
     )  # fmt: skip
     parser.add_argument(
         "--keep",

@@ -147,7 +147,14 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     found = session.record(words, quietly, quietly)
     assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
     assert "traced by xentrace" in read_header(found.recording.meta).workload
-    # The recording stays where the trace is cut, was not sent, or holds no hypercall.
+    # A trace that is cut is held as far as it came.
+    calls = [("hvm", number) for number in (32, 29, 32)]
+    sent = gzip.compress(trace_of([("cpu", 0), ("run", 0, 0), *calls])[:-3], 0)
+    emulated(console=CONSOLE + "RECORD-MARK done 2\n", trace=sent[:-8])
+    found = session.record(replace(words, out=tmp_path / "cut.jsonl"), quietly, quietly)
+    assert [(cpu.traced, cpu.equal) for cpu in found.held] == [(2, 2)]
+    assert f"got {len(sent) - 8} bytes: the run ended first" in found.unheld
+    # The recording stays where the trace is cut early, was not sent, or holds no hypercall.
     for at, (trace, why) in enumerate((
         (gzip.compress(b"cut")[:-3], "--verify: expected dom0's trace, sent whole"),
         (b"", "it ended before the trace was sent"),

@@ -28,12 +28,13 @@ from xenexplore.recording.recorder.machine import BootEnding, EmulatedMachine, P
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import find_parts
 from xenexplore.recording.recorder.setup import RecorderSetup
-from xenexplore.recording.recorder.xentrace import XenTrace, read_xentrace
+from xenexplore.recording.recorder.xentrace import XenTrace, read_xentrace, whole_records
 from xenexplore.steps import Json
 
 __all__ = ["Recorded", "header", "record", "write_recording"]
 
 _LEVEL = 12
+_GZIP = 31  # zlib's wbits: a gzip header, the largest window
 _BLOCK = 1 << 20
 _XEN = re.compile(r"Xen version (\d+\.\d+(?:\.\d+)?)")
 _LINUX = re.compile(r"Linux version (\S+)")
@@ -56,7 +57,8 @@ class Recorded:
         seconds: how long it took.
         unexplained: hypercalls that the catalogue does not explain.
         held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
-        unheld: with ``verify``, why there was no trace to hold against, or ``""``.
+        unheld: with ``verify``, why the trace is missing or cut (``held`` is then of what came),
+            or ``""``.
         faults: what failed of the workload.
     """
 
@@ -93,12 +95,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
         if options.keep:
             _keep(work, options.out)
         _check(run, machine.records)
-        trace, unheld = None, ""
-        if options.verify:
-            try:
-                trace = _trace(machine.trace)
-            except RecorderError as error:  # the recording stays
-                unheld = str(error)
+        trace, unheld = _trace(machine.trace) if options.verify else (None, "")
         meta = header(options, run, hooks, emulator)
         write_recording(meta, _whole_lines(machine.records), options.out)
     say(f"{run.ending.value} after {run.seconds:.0f} s; checking")
@@ -109,20 +106,29 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld, run.faults)
 
 
-def _trace(path: Path) -> XenTrace:
-    """Trace that dom0 sent, once it had all."""
+def _trace(path: Path) -> tuple[XenTrace | None, str]:
+    """Trace that dom0 sent, or its beginning; why it is not whole, or ``""``."""
     raw = path.read_bytes() if path.exists() else b""
-    why = "it ended before the trace was sent"
-    if raw:
-        try:
-            return read_xentrace(gzip.decompress(raw), "dom0's trace")
-        except (OSError, EOFError, zlib.error) as error:
-            why = str(error)
-    raise RecorderError(
+    stream = zlib.decompressobj(wbits=_GZIP)
+    why = "the run ended first" if raw else "it ended before the trace was sent"
+    sent, trace = b"", None
+    try:
+        sent = stream.decompress(raw)
+    except zlib.error as error:
+        why = str(error)
+    try:
+        trace = read_xentrace(sent if stream.eof else whole_records(sent), "dom0's trace")
+    except RecorderError as error:
+        if stream.eof:
+            return None, str(error)
+    if stream.eof:
+        return trace, ""
+    missing = RecorderError(
         "--verify", "", expected="dom0's trace, sent whole over its second serial port",
         got=f"{len(raw)} bytes: {why}",
         hint="--keep leaves the console's text; a longer --timeout may help",
     )  # fmt: skip
+    return trace, str(missing)
 
 
 def _unpacked(hypervisor: Path) -> bytes:

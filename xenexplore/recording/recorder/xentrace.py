@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xenexplore.errors import RecorderError
 
-__all__ = ["MASK", "Traced", "XenTrace", "read_xentrace"]
+__all__ = ["MASK", "Traced", "XenTrace", "read_xentrace", "whole_records"]
 
 MASK = 0x2A3000
 """``xentrace -e``: classes TRC_SCHED, TRC_HVM and TRC_PV, sub-classes 1 and 2."""
@@ -87,6 +87,19 @@ def read_xentrace(raw: bytes, name: str | Path) -> XenTrace:
             hint=f"trace with: xentrace -D -e {MASK:#x} FILE",
         )  # fmt: skip
     return XenTrace(tuple(reader.calls), reader.lost, reader.events)
+
+
+def whole_records(raw: bytes) -> bytes:
+    """A trace that is cut anywhere, up to its last whole record."""
+    at = 0
+    while at + 4 <= len(raw) and (end := _end(raw, at)) <= len(raw):
+        at = end
+    return raw[:at]
+
+
+def _end(raw: bytes, at: int) -> int:
+    head: int = struct.unpack_from("<I", raw, at)[0]
+    return at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
 
 
 def _records(raw: bytes, name: str | Path) -> Iterator[tuple[int, int, tuple[int, ...]]]:

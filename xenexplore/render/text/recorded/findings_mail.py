@@ -26,6 +26,8 @@ class _Row:
     recording: str
     findings: Findings
     domain: DomainFindings
+    alone: bool
+    """The machine had one CPU: no call waited for another."""
 
     @property
     def name(self) -> str:
@@ -39,7 +41,7 @@ def findings_mail(of: Sequence[tuple[Shipped, Findings]]) -> str:
         of: recordings of the package, each with what it says.
     """
     rows = [
-        _Row(one.name, findings, domain)
+        _Row(one.name, findings, domain, one.header.pcpus == 1)
         for one, findings in of
         for domain in findings.domains
         if domain.coverage.accesses
@@ -87,7 +89,7 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
             for part in ("walks", "copies"):
                 share = total.share(part, of)
                 line.append(percent(share) if known or of == "handler" else "?")
-                if known:
+                if known and row.alone:
                     ranges.setdefault((of, part), []).append(share)
         cells.append(line)
     if not ranges:
@@ -110,8 +112,9 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
             counted,
             "this mix of calls; calls during which Xen handled an interrupt or switched vCPUs are "
             "left out; the CPU's own work at exit and entry is not in these counts. With two "
-            "vCPUs (pvh-smp) handlers may also wait for locks that the other one holds (not "
-            "measured). Another boot of the same kind moves a share by up to a point.",
+            "CPUs (pvh-smp) a handler that waits for the other CPU executes its waiting, which "
+            "the emulator's threads make long: its shares say little. Another boot of the same "
+            "kind moves a share by up to a point.",
             'xenexplore report NAME, under "What Xen executed"',
             "shares some points outside these ranges, counted with performance counters on "
             "hardware, for a similar mix of calls.",
