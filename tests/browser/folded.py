@@ -33,9 +33,7 @@ def views_come_up_when_unfolded(lab: Lab, browser: Browser) -> None:
     assert (found["errors"], found["ran"], found["views"]) == ([], 3, 2)
     page.evaluate(PUT_AWAY)
     expect(page.locator(".xe:visible")).to_have_count(0)
-    page.get_by_role("button", name="Expand Heading").or_(
-        page.locator(".jp-collapseHeadingButton")
-    ).first.click()
+    page.locator(".jp-showHiddenCellsButton").click()
     stepper = page.locator(".xe").first
     expect(stepper).to_be_visible(timeout=30_000)
     page.locator(".jp-Placeholder:visible").first.click()
