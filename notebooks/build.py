@@ -80,7 +80,9 @@ def _by_headings(cell: NotebookNode) -> list[NotebookNode]:
     if cell.cell_type != "markdown":
         return [cell]
     texts = re.split(r"\n+(?=## )", cell.source)
-    rest = [nbformat.v4.new_markdown_cell(text) for text in texts[1:]]
+    if MORE in cell.metadata.get("tags", ()):  # what is folded is below the heading's cell
+        texts[:1] = texts[0].split("\n", 1)
+    rest = [nbformat.v4.new_markdown_cell(text.strip()) for text in texts[1:]]
     return [nbformat.from_dict({**cell, "source": texts[0]}), *rest]
 
 
