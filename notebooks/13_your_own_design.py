@@ -21,6 +21,7 @@ from textwrap import fill
 
 import xenexplore as xe
 
+
 # %%
 class LastWalk(xe.Design):
     """Xen remembers the last walk of a hypercall."""
