@@ -109,8 +109,8 @@ assert [f"{one.walk_share:.0%} {one.copy_share:.0%}" for one in loop] == ["66% 8
 # for good. blkback maps from its thread's stack; its unmap requests are `kmalloc`ed, in the directmap. By default
 # blkback keeps grants mapped (persistent grants), which removes nearly all of its grant calls: in `pvh-xen420`, whose disk was used too, 0.2% again.
 #
-# Limits: 2 MiB each way, one guest. Command: `xenexplore report pvh-backends`. This would refute it: a dom0 with busy back-ends
-# whose directmap share is far from a twentieth.
+# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. This would refute it: a dom0 with busy back-ends
+# whose directmap share is far above a twentieth.
 
 # %%
 cover = {

@@ -121,6 +121,46 @@ def apple_mail_flowed(text: str) -> str:
     return _message("X-Mailer: Apple Mail (2.3696)", kind, "quoted-printable", body)
 
 
+def ios_mail(text: str) -> str:
+    """Two bodies; a byte order mark before the quoted message, behind the quote mark."""
+    body = "Right?\n\nSent from my iPhone\n\n> On Sep 28, 2022, at 10:05 AM, Jan Beulich <jbeulich@"
+    body += f"example.org> wrote:\n> \n> \ufeff{mailers.quoted(text)[2:]}"
+    return _both("X-Mailer: iPhone Mail (18D61)", body, mailers.as_html(text))
+
+
+def k9_mail(text: str) -> str:
+    """Quoted-printable with every dot encoded; no space behind a quote mark."""
+    who = "On 28 September 2022 10:05:11 GMT+03:00, Jan Beulich <jbeulich@example.org> wrote:\n"
+    body = mailers.as_quoted_printable(f"\n\n{who}{mailers.quoted(text, '>')}\nRight?\n")
+    return _message(
+        "User-Agent: K-9 Mail for Android", "text/plain;\n charset=utf-8", "quoted-printable",
+        body.replace(".", "=2E"),
+    )  # fmt: skip
+
+
+def proton_mail(text: str) -> str:
+    """The answer above a rule; two spaces behind a quote mark."""
+    who = "-------- Original Message --------\nOn Wednesday, September 28th, 2022 at 10:05, Jan "
+    who += f"Beulich <jbeulich@example.org> wrote:\n\n{mailers.quoted(text, '>  ')}"
+    body = mailers.as_quoted_printable(f"Right?\n\nSent with Proton Mail secure email.\n\n{who}")
+    return _message("X-Pm-Message-ID: 1", "text/plain; charset=utf-8", "quoted-printable", body)
+
+
+def outlook_quoted(text: str) -> str:
+    """Outlook made to quote: the message's head is quoted, too, and its long lines wrapped."""
+    head = "-----Original Message-----\nFrom: Jan Beulich <jbeulich@example.org>\nSent: Wednesday, "
+    head += "September 28, 2022 10:05 AM\nTo: xen-devel@example.org; Jan\n<jan@example.org>\n\n"
+    body = mailers.as_quoted_printable(f"[Jan]\n\n{mailers.quoted(head + text)}\nRight?\n")
+    kind = 'text/plain; charset="us-ascii"'
+    return _message("X-MS-Has-Attach:", kind, "quoted-printable", body)
+
+
+def public_inbox(text: str) -> str:
+    """A list archive's mbox: every "From " at a line's beginning is escaped."""
+    body = thunderbird_own(f"From here on:\n\n{text}").replace("\nFrom ", "\n>From ")
+    return f"From mboxrd@z Thu Jan  1 00:00:00 1970\n{body}"
+
+
 def mailman(text: str) -> str:
     """A list that adds its foot as a part."""
     foot = f"--=_m\nContent-Type: text/plain; charset=us-ascii\n\n{mailers.FOOTER}--=_m--\n"
@@ -135,7 +175,8 @@ Program = Callable[[str], str]
 EXACT: dict[str, Program] = {
     one.__name__: one
     for one in (
-        apple_mail, apple_mail_flowed, mailman, mutt, mutt_flowed, outlook_top_post, thunderbird,
+        apple_mail, apple_mail_flowed, ios_mail, k9_mail, mailman, mutt, mutt_flowed,
+        outlook_quoted, outlook_top_post, proton_mail, public_inbox, thunderbird,
         thunderbird_own,
     )
 }  # fmt: skip

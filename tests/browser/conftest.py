@@ -12,10 +12,15 @@ CHROMIUM = os.environ.get("XENEXPLORE_CHROMIUM", "")
 PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
 
 
+def found_chromium() -> str:
+    """Where Chromium is: ``XENEXPLORE_CHROMIUM``, or its usual places; ``""``: nowhere."""
+    return CHROMIUM or next((place for place in PLACES if Path(place).exists()), "")
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium, until the block ends: the tests' own, and that of tools run by hand."""
-    found = CHROMIUM or next((place for place in PLACES if Path(place).exists()), None)
+    found = found_chromium()
     assert found, "these tests drive Chromium: apt-get install chromium, or XENEXPLORE_CHROMIUM=…"
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found)

@@ -11,7 +11,7 @@ from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import make_option
-from xenexplore.steps import Fault, Flip, ListRead, Move
+from xenexplore.steps import Fault, Flip, Hazard, ListRead, Move
 
 SEV = GuestSpec(encryption="sev")
 SNP = GuestSpec(encryption="snp")
@@ -64,6 +64,15 @@ def test_flipping_costs_two_changes_a_page(spec: GuestSpec) -> None:
     assert ran.outcome.status == "right"
     flips = [n.step for n in ran.xen.nodes if isinstance(n.step, Flip)]
     assert [flip.shared for flip in flips] == [True, False]
+
+
+def test_flipping_does_not_make_frames_contiguous() -> None:
+    """A flat address of two frames goes astray, whatever state their pages are in."""
+    across = Where("vmalloc", offset=4092, shared=False)
+    ran = run_call("bounce", MAKERS["runstate"], across, spec=SEV, params={"mode": "flip"})
+    assert [n.step.name for n in ran.xen.nodes if isinstance(n.step, Hazard)] == ["not contiguous"]
+    assert ran.outcome.status == "wrong"
+    assert len([n for n in ran.xen.nodes if isinstance(n.step, Flip)]) == 4
 
 
 def test_a_hit_works_and_a_miss_fails() -> None:

@@ -30,8 +30,8 @@ def taken() -> object:
     ("ask", "says"),
     [
         (
-            lambda: variant("walk"),
-            f"no option 'walk': expected one of {EVERY}; did you mean 'linear-walk'?",
+            lambda: variant("linear-wak"),
+            f"no option 'linear-wak': expected one of {EVERY}; did you mean 'linear-walk'?",
         ),
         (
             lambda: variant("bunce"),

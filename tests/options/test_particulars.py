@@ -16,6 +16,7 @@ from xenexplore.hypervisor.compat import compat_populate, xlat_base
 from xenexplore.hypervisor.execute import hypercall
 from xenexplore.hypervisor.lists import capacity
 from xenexplore.hypervisor.outcome import outcome_of
+from xenexplore.hypervisor.passed_buffers import BufferUse
 from xenexplore.hypervisor.physical import PHYSICAL_BIT
 from xenexplore.hypervisor.stubs import migrate, stub_for, write_hypercall_page
 from xenexplore.hypervisor.xen import Xen
@@ -244,6 +245,13 @@ def test_compat_area_is_tested_before_the_handle_is_interpreted() -> None:
         assert outcome_of(xen.nodes).status == status
 
 
+def test_each_vcpu_has_a_translation_area_of_its_own() -> None:
+    """PML4 slot 4, per-domain slot 2, ARG_XLAT_VA_SHIFT = 2 + PAGE_SHIFT (asm/config.h)."""
+    assert [xlat_base(vcpu).value for vcpu in (0, 1, 3)] == [
+        0x200_8000_0000, 0x200_8000_4000, 0x200_8000_C000,
+    ]  # fmt: skip
+
+
 def test_stubs_have_equal_lengths_and_survive_a_migration() -> None:
     xen = Xen(Domain(GuestSpec()), make_option("linear-walk"))
     assert len(stub_for("intel", 32).code) == len(stub_for("amd", 32).code) == 9
@@ -302,3 +310,28 @@ def test_multicall_entries_are_encoded_with_their_list(option: str, maker: str, 
     assert ran.outcome.status == "right", ran.outcome
     today = run_call("linear-walk", MAKERS[maker], Where(kind))
     assert ran.contents() == today.contents()
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "levels"),
+    [(0, 4096, 0), (4000, 96, 0), (4000, 97, 1), (16, 4096, 1), (0, 4097, 1)],
+)
+def test_a_buffer_within_a_page_needs_no_list(offset: int, size: int, levels: int) -> None:
+    use = BufferUse(
+        va=Gva(0x7000 + offset), size=size, reads=True, writes=False, register=1, field=None,
+        role="",
+    )  # fmt: skip
+    assert make_option("sg-policy", {"policy": "by-size"}).levels(use) == levels
+
+
+def test_each_policy_has_bits_of_its_own() -> None:
+    """What prepare() puts on, dispatch() takes off; Xen can tell the policies apart."""
+    seen = {}
+    (policies,) = (p.choices for p in option_class("sg-policy").parameters if p.name == "policy")
+    for policy in policies:
+        ran = run_call("sg-policy", MAKERS["send"], params={"policy": policy})
+        seen[policy] = next(n.step.number for n in ran.xen.nodes if isinstance(n.step, Hypercall))
+    plain = run_call("linear-walk", MAKERS["send"]).xen.nodes
+    called = next(n.step.number for n in plain if isinstance(n.step, Hypercall))
+    assert len(set(seen.values())) == len(seen)
+    assert {number & 0xFF for number in seen.values()} == {called}

@@ -25,7 +25,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from browser.conftest import chromium, found_chromium
 
 from xenexplore.errors import InputError
 from xenexplore.recording.format.stream import BUILT_INS
@@ -33,7 +37,6 @@ from xenexplore.site.build import build_site
 from xenexplore.site.engine import engine_files, fetch_engine
 
 SOME = ("evtchn-send-from-stack", "straddle", "wrong-vcpu")
-CHROMIUM = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
 PRECOMPUTED, LIVE = 3_000_000, 7_500_000
 DESIGN = """import xenexplore as xe
 
@@ -187,14 +190,11 @@ def main() -> int:
             tool = Path(__file__).with_name("same_runs.mjs")
             same = subprocess.run(["node", str(tool), str(site)], check=False, timeout=900)
             wrong += ["runs in Pyodide differ from CPython's"] if same.returncode else []
-            found = next((place for place in CHROMIUM if Path(place).exists()), None)
-            if found is None:
+            if not found_chromium():
                 print("THE LIVE HALF IS NOT TRIED IN A BROWSER: no Chromium")
             else:
-                with sync_playwright() as playwright:
-                    browser = playwright.chromium.launch(executable_path=found)
+                with chromium() as browser:
                     wrong += browse(browser, site, args.scenarios[0])
-                    browser.close()
     print("\n".join(wrong) or "the site holds")
     return 1 if wrong else 0
 

@@ -23,7 +23,13 @@ _EXAMPLES: Final = (
 )
 _STATUS: Final = (
     ("0", "Success. A guest's page fault is a result, not an error."),
-    ("1", "A requested check failed, or part of the input could not be read."),
+    (
+        "1",
+        (
+            "A requested check failed, part of the input could not be read, or what was recorded "
+            "did not come to its end (a recording that Ctrl-C ended is a success)."
+        ),
+    ),
     ("2", "Bad input or bad usage: one line on standard error."),
     ("128+N", "Ended by signal N."),
 )

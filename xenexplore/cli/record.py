@@ -89,8 +89,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="blkback maps grants for each request",
     )
     parser.add_argument(
-        "--workload", metavar="SCRIPT", type=Path, help="a shell script, run in dom0 at the end"
-    )
+        "--workload", metavar="SCRIPT", type=Path,
+        help="a shell script, run in dom0 at the end, with BusyBox's and Xen's programs (xl, "
+        "xenstore-ls, ...)",
+    )  # fmt: skip
     parser.add_argument(
         "--loop", action="store_true",
         help="dom0 is a small guest of ours, compiled here, that repeats one hypercall, "
@@ -167,12 +169,15 @@ def run(args: argparse.Namespace) -> int:
         tell(f"the guest reported soft lockups: {busy}")
     for cpu in found.held:
         tell(held_line(cpu))
+    for fault in found.faults:
+        tell(f"xenexplore: error: {fault}; --keep leaves the console's text")
     if found.unheld:
         tell(f"xenexplore: error: {found.unheld}")
     if args.json:
         print_record("recorded", _written(args.out, found))
     ended = found.ending in (BootEnding.DONE, BootEnding.INTERRUPTED)
-    return 0 if ended and not found.unheld and all(cpu.holds for cpu in found.held) else 1
+    failed = found.faults or found.unheld or not all(cpu.holds for cpu in found.held)
+    return 0 if ended and not failed else 1
 
 
 def _is_file(kernel: str | None) -> bool:
@@ -202,6 +207,7 @@ def _written(out: Path, found: Recorded) -> dict[str, Json]:
         "walks": len(found.recording.walks),
         "unexplained": found.unexplained,
         "held": held,
+        "faults": list(found.faults),
     }
 
 

@@ -67,7 +67,7 @@ def walk_piece(
     """
     cache = xen.vtlb if remembered is None else remembered
     with xen.record.under(Piece(cite=_HVM_COPY, handle=va.value, size=size)):
-        found = None if cache is None else cache.find(xen, vcpu, va, write=write)
+        found = None if cache is None else cache.find(xen.record, vcpu, va, write=write)
         if found is None:
             result = xen.walk(vcpu, va, write=write)
             if result.fault is not None:
@@ -75,5 +75,5 @@ def walk_piece(
             assert result.gpa is not None
             found = result.gpa
             if cache is not None:
-                cache.keep(xen, vcpu, va, found, write=write)
+                cache.keep(xen.record, vcpu, va, found, write=write)
     return Located(found, size, checked=True)

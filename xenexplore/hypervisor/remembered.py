@@ -13,13 +13,12 @@ guest's own accesses, so that more is remembered in fact than copies alone would
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xenexplore.addr import PAGE_SHIFT, Gfn, Gpa, Gva, gfn_to_gpa, gpa_to_gfn
 from xenexplore.paging import READ, WRITE
 from xenexplore.steps import (
     Cite,
     FlushCause,
+    Recorder,
     WalkCacheFlush,
     WalkCacheInsert,
     WalkCacheKind,
@@ -27,9 +26,6 @@ from xenexplore.steps import (
     xen,
 )
 from xenexplore.tlb.walk_cache import WalkCache
-
-if TYPE_CHECKING:
-    from xenexplore.hypervisor.xen import Xen
 
 __all__ = ["RememberedWalks", "vtlb_of"]
 
@@ -58,13 +54,13 @@ class RememberedWalks:
         self._cite = cite
         self._caches = [WalkCache(slots) if slots else WalkCache() for _ in range(vcpus)]
 
-    def find(self, xen: Xen, vcpu: int, va: Gva, *, write: bool) -> Gpa | None:
+    def find(self, record: Recorder, vcpu: int, va: Gva, *, write: bool) -> Gpa | None:
         """The guest-physical address of a linear one, if its page's walk is remembered."""
         cache, page = self._caches[vcpu], va.value >> PAGE_SHIFT
         slot = cache.slot(page)
         held = cache.held(slot)
         frame = cache.find(page, _pfec(write))
-        xen.emit(
+        record.add(
             WalkCacheLookup(
                 cite=self._cite or _LOOKUP,
                 cache=self.kind,
@@ -80,13 +76,13 @@ class RememberedWalks:
         )
         return None if frame is None else gfn_to_gpa(Gfn(frame)) + va.offset
 
-    def keep(self, xen: Xen, vcpu: int, va: Gva, gpa: Gpa, *, write: bool) -> None:
+    def keep(self, record: Recorder, vcpu: int, va: Gva, gpa: Gpa, *, write: bool) -> None:
         """Remember a walk that found ``gpa``."""
         cache, page = self._caches[vcpu], va.value >> PAGE_SHIFT
         gfn = gpa_to_gfn(gpa)
         before = cache.insert(page, gfn.value, _pfec(write))
         other = before is not None and before.page != page
-        xen.emit(
+        record.add(
             WalkCacheInsert(
                 cite=self._cite or _INSERT,
                 cache=self.kind,
@@ -99,11 +95,11 @@ class RememberedWalks:
             )
         )
 
-    def flush(self, xen: Xen, vcpu: int, cause: FlushCause) -> None:
+    def flush(self, record: Recorder, vcpu: int, cause: FlushCause) -> None:
         """Forget a vCPU's walks; no step where there are none."""
         gone = self._caches[vcpu].flush()
         if gone:
-            xen.emit(
+            record.add(
                 WalkCacheFlush(
                     cite=self._cite or _FLUSHES[cause],
                     cache=self.kind,

@@ -130,7 +130,7 @@ class Xen:
         xen/arch/x86/hvm/svm/vmcb.c.
         """
         if self.vtlb is not None:
-            self.vtlb.flush(self, vcpu, FlushCause.CR3_WRITE)
+            self.vtlb.flush(self.record, vcpu, FlushCause.CR3_WRITE)
 
     def invalidated(self) -> None:
         """The guest has changed a mapping: each vCPU executes INVLPG, which HAP does not intercept.
@@ -140,7 +140,7 @@ class Xen:
         """
         if self.vtlb is not None:
             for vcpu in range(self.domain.spec.vcpus):
-                self.vtlb.flush(self, vcpu, FlushCause.INVLPG)
+                self.vtlb.flush(self.record, vcpu, FlushCause.INVLPG)
 
     def touch(
         self, gpa: Gpa, size: int, data: bytes | None, *, mapped: bool = False

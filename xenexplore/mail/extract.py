@@ -22,6 +22,7 @@ __all__ = ["excerpts_in"]
 # No mail program wraps lines that are shorter than this.
 _WRAPPED: Final = 56
 _LONGEST: Final = 1000
+_MARKED: Final = re.compile("([ >|]*)\ufeff")
 _NAME: Final = re.compile(r"\s*name\s*=\s*[\"\u201c\u201d\u201e']([^\"\u201c\u201d']*)")
 
 
@@ -32,8 +33,10 @@ def excerpts_in(lines: Sequence[BodyLine]) -> list[Excerpt]:
         lines: of one part of a message, decoded.
     """
     found: list[Excerpt] = []
+    lines = list(lines)
     at = 0
     while at < len(lines):
+        lines[at] = _unmarked(lines[at])
         depth = depth_of(lines[at].text)
         text = unquoted(lines[at].text, depth)
         if not TOP_KEY.match(text):
@@ -49,6 +52,12 @@ def excerpts_in(lines: Sequence[BodyLine]) -> list[Excerpt]:
         passed = excerpt.is_scenario or block.at - at > _LONGEST
         at = max(block.at, at + 1) if passed else at + 1
     return found
+
+
+def _unmarked(line: BodyLine) -> BodyLine:
+    """A first line without the byte order mark that iOS Mail puts before what it quotes."""
+    marked = _MARKED.match(line.text)
+    return replace(line, text=marked[1] + line.text[marked.end() :]) if marked else line
 
 
 def _add_stray(found: list[Excerpt], line: BodyLine, depth: int) -> None:

@@ -186,16 +186,16 @@ class HapCache(Design):
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
         if self.text("lifetime") == "call":
-            self.cache.flush(xen, call.vcpu, FlushCause.ENTRY)
+            self.cache.flush(xen.record, call.vcpu, FlushCause.ENTRY)
         return super().dispatch(xen, call)
 
     def continued(self, xen: Xen, call: GuestCall, number: int) -> GuestCall:
         if self.text("lifetime") == "call":
-            self.cache.flush(xen, call.vcpu, FlushCause.PREEMPTED)
+            self.cache.flush(xen.record, call.vcpu, FlushCause.PREEMPTED)
         return super().continued(xen, call, number)
 
     def descheduled(self, xen: Xen, vcpu: int) -> None:
-        self.cache.flush(xen, vcpu, FlushCause.SWITCHED_OUT)
+        self.cache.flush(xen.record, vcpu, FlushCause.SWITCHED_OUT)
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:
         if access.number is None:  # an area's update at a context switch: no call is running

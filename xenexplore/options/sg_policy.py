@@ -105,7 +105,7 @@ class ScatterGatherPolicy(Design):
         policy = self.text("policy")
         if policy != "by-size":
             return 0 if policy == "flat" else 1
-        if use.size <= PAGE_SIZE and use.va.offset + use.size <= PAGE_SIZE:
+        if use.va.offset + use.size <= PAGE_SIZE:
             return 0
         layout = self.text("layout")
         return 1 if use.size + use.va.offset <= capacity(layout, 1) else 2  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import signal
 import sys
@@ -168,6 +169,20 @@ def test_a_time_limit_and_a_dead_guest(options, emulated):
     assert session.record(options, quietly, quietly).ending is BootEnding.DEAD
 
 
+def test_a_part_of_the_workload_that_failed_is_told(options, emulated, capsys):
+    # The lines of a real boot whose domU got no console.
+    fault = "RECORD-FAULT xl create: exit status 134\r\n"
+    emulated(console=f"{CONSOLE}RECORD-MARK create 7.43\r\n{fault}\r\nRECORD-MARK done 35.1\r\n")
+    words = ["record", "pvh", "-o", str(options.out), "--folder", str(options.folder), "--json"]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert "xenexplore: error: xl create: exit status 134; --keep leaves" in err
+    assert json.loads(out)["faults"] == ["xl create: exit status 134"]
+    recording = read_recording(options.out)
+    assert len(recording.calls) == 2
+    assert Artefact.WORKLOAD_FAILED in read_header(recording.meta).artefacts
+
+
 def test_what_was_not_recorded_is_said(options, emulated):
     emulated(ending="exit", records="")
     with pytest.raises(RecorderError, match="no such thing"):
@@ -187,7 +202,7 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
     setup, kernel = RecorderSetup(tmp_path), Path("/guest/vmlinuz")
     line = " ".join(EmulatedMachine(two, setup, kernel, tmp_path).command())
     assert f"-initrd {kernel} console=hvc0" in line
-    assert f"-serial file:{tmp_path}/trace" in line
+    assert f"-serial file:{tmp_path}/trace -global serial.baudbase=29491200" in line
     assert "record.verify=0x2a3000" in line
     assert "dom0=pvh" in line
     assert "thread=multi" in line

@@ -24,6 +24,7 @@ _ARTEFACTS: Mapping[Artefact, str] = {
     Artefact.EMULATED_CLOCK: "how often timers are set depends on the emulator's speed",
     Artefact.INTERRUPTED: "stopped before the workload's end",
     Artefact.SOFT_LOCKUPS: "the guest reported soft lockups",
+    Artefact.WORKLOAD_FAILED: "a part of the workload failed",
     Artefact.DOMAINS_BY_APPEARANCE: "domain ids are given in order of appearance",
     Artefact.HYPERCALLS_ONLY: "neither guest accesses nor registers were recorded",
 }

@@ -45,6 +45,9 @@ class Artefact(Enum):
     SOFT_LOCKUPS = "soft-lockups"
     """The guest reported soft lockups: the emulator starved a virtual CPU."""
 
+    WORKLOAD_FAILED = "workload-failed"
+    """A part of the workload failed: its domU did not come to its end, or the user's script."""
+
     DOMAINS_BY_APPEARANCE = "domains-by-appearance"
     """Domain ids were not recorded but given in the order in which vCPUs appear."""
 

@@ -60,12 +60,14 @@ def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
         )
         image.program(f"{tools}/{name}", f"{where}/{name}")
         image.link(f"bin/{name}", f"/{tools}/{name}")
-    for name in ("xenstore-read", "xenstore-write"):
+    image.library("libgcc_s.so.1")  # opened by pthread_cancel(), which xl calls
+    for name in ("xenstore-read", "xenstore-write", "xenstore-list", "xenstore-ls"):
         image.program(f"bin/{name}", f"usr/bin/{name}")
     for name in ("block", "vif-bridge"):
         image.text(f"etc/xen/scripts/{name}", _script(f"hotplug.{name}"))
     image.text("init", _script("init.dom0"))
-    image.text("domu.sh", _script("domu.sh"))
+    for name in ("daemons.sh", "domu.sh"):
+        image.text(name, _script(name))
     if options.domu_vcpus:
         image.file("boot/vmlinuz", parts.kernel.read_bytes())
         image.file("boot/domu.img", domu_image(setup, parts))

@@ -55,7 +55,25 @@ class Initrd:
         raw = self._read(path)
         self._add(name, stat.S_IFREG | 0o755, raw)
         for library in needed(raw):
-            self._library(library)
+            self.library(library)
+
+    def library(self, name: str) -> None:
+        """Add a shared library of the root with every library that it needs.
+
+        Raises:
+            RecorderError: the root lacks one.
+        """
+        loader = name.startswith("ld-linux")
+        target = _LOADER if loader else f"usr/lib/x86_64-linux-gnu/{name}"
+        if target in self._entries:
+            return
+        where = next((f for f in _LIBRARIES if (self._root / f / name).is_file()), _LIBRARIES[0])
+        raw = self._read(f"{where}/{name}")
+        self._add(target, stat.S_IFREG | 0o755, raw)
+        for library in needed(raw):
+            self.library(library)
+        if not loader:
+            self.library("ld-linux-x86-64.so.2")
 
     def module(self, path: Path) -> None:
         """Add a kernel module, uncompressed, to ``lib/modules``."""
@@ -86,19 +104,6 @@ class Initrd:
                 hint="run the set-up again: xenexplore record --setup",
             )  # fmt: skip
         return found.read_bytes()
-
-    def _library(self, name: str) -> None:
-        loader = name.startswith("ld-linux")
-        target = _LOADER if loader else f"usr/lib/x86_64-linux-gnu/{name}"
-        if target in self._entries:
-            return
-        where = next((f for f in _LIBRARIES if (self._root / f / name).is_file()), _LIBRARIES[0])
-        raw = self._read(f"{where}/{name}")
-        self._add(target, stat.S_IFREG | 0o755, raw)
-        for library in needed(raw):
-            self._library(library)
-        if not loader:
-            self._library("ld-linux-x86-64.so.2")
 
 
 def _header(number: int, mode: int, size: int, name: str) -> bytes:

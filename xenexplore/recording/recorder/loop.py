@@ -7,13 +7,12 @@ Xen, and what Xen executes for each call is recorded.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
 from xenexplore.recording.recorder.compiler import FREESTANDING, read_source, run_tool
 
-__all__ = ["LOOP_CALLS", "build_loop", "loop_source_hash"]
+__all__ = ["LOOP_CALLS", "build_loop"]
 
 _FILES = ("entry.S", "loop.c", "loop.ld")
 
@@ -24,11 +23,6 @@ def _code(name: str) -> bytes:
 
 LOOP_CALLS = int(re.search(rb"CALLS = (\d+)", _code("loop.c"))[1])  # type: ignore[index]
 """How often it makes the call for each of its two structures."""
-
-
-def loop_source_hash() -> str:
-    """``sha256:`` and the hash of the guest's sources."""
-    return f"sha256:{hashlib.sha256(b''.join(map(_code, _FILES))).hexdigest()}"
 
 
 def build_loop(work: Path) -> Path:

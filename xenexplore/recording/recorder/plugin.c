@@ -68,6 +68,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 7;
 #define MAX_CPUS 16
 #define MAX_FRAMES 64
 #define INVALID_GFN (~0ull)
+#define IDLE 0x7fff                         /* DOMID_IDLE */
 
 /* struct cpu_user_regs, as an array of 64-bit words */
 enum { U_RBP = 4, U_RBX = 5, U_R10 = 7, U_R9 = 8, U_R8 = 9, U_RAX = 10, U_RCX = 11, U_RDX = 12,
@@ -174,6 +175,7 @@ static Count counted(unsigned cpu)
  * Domain and vCPU ids of a struct vcpu: vcpu_id and domain_id are the first members of their
  * structures.  Where the pointer to the domain is differs between versions of Xen: it is
  * the word that equals hardware_domain in dom0's vCPU, which makes the first hypercall.
+ * Before dom0's runs there is no other than the idle domain: it fills a PV dom0's memory.
  */
 static void ids(uint64_t at, int *domain, int *vcpu)
 {
@@ -189,11 +191,12 @@ static void ids(uint64_t at, int *domain, int *vcpu)
                 domain_offset = offset;
                 break;
             }
-        if (domain_offset < 0)
-            return;
     }
     fetch(at, &id, 4);
-    fetch(word(at + (uint64_t)domain_offset), &domid, 2);
+    if (domain_offset < 0)
+        domid = IDLE;
+    else
+        fetch(word(at + (uint64_t)domain_offset), &domid, 2);
     *domain = domid;
     *vcpu = (int)id;
 }

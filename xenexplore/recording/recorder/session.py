@@ -39,6 +39,11 @@ _XEN = re.compile(r"Xen version (\d+\.\d+(?:\.\d+)?)")
 _LINUX = re.compile(r"Linux version (\S+)")
 # Debian's kernels are named by their ABI; the upstream version stands behind.
 _DEBIAN = re.compile(r"Linux version .*#\d+ .*Debian (\d+\.\d+\.\d+)")
+_USED = {
+    "disk": "its disk (5 MiB written, 9 MiB read)",
+    "net": "its network (2 MiB each way)",
+}
+"""Traffic of a back-end, as guest/init.domu and guest/domu.sh make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Recorded:
         unexplained: hypercalls that the catalogue does not explain.
         held: with ``verify``, each physical CPU's hypercalls held against xentrace's.
         unheld: with ``verify``, why there was no trace to hold against, or ``""``.
+        faults: what failed of the workload.
     """
 
     recording: Recording
@@ -60,6 +66,7 @@ class Recorded:
     unexplained: int
     held: tuple[CpuHeld, ...] = ()
     unheld: str = ""
+    faults: tuple[str, ...] = ()
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
@@ -99,7 +106,7 @@ def record(options: Options, progress: Progress, say: Callable[[str], None]) -> 
     found = match_recording(recording)
     unexplained = sum(domain.unexplained for domain in found.domains)
     held = hold(trace, recording) if trace is not None else ()
-    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld)
+    return Recorded(recording, run.ending, run.seconds, unexplained, held, unheld, run.faults)
 
 
 def _trace(path: Path) -> XenTrace:
@@ -174,6 +181,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
     artefacts += [] if run.ending is BootEnding.DONE else [Artefact.INTERRUPTED]
     artefacts += [Artefact.SOFT_LOCKUPS] if "soft lockup" in console else []
+    artefacts += [Artefact.WORKLOAD_FAILED] if run.faults else []
     members: dict[str, Json] = {
         "format": FORMAT,
         "version": 2,
@@ -196,10 +204,12 @@ def _workload(options: Options) -> str:
         return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
                 "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
     done = ["boot of dom0"]
+    if options.domu_vcpus or options.workload:
+        done.append("xenstored")
     if options.domu_vcpus:
-        done.append("xenstored, one domU started")
-        done.append(f"its {' and '.join(options.backends)} used" if options.backends
-                    else "left to run for 5 s")  # fmt: skip
+        done.append("one domU started")
+        used = " and ".join(_USED[name] for name in options.backends)
+        done.append(f"{used} used" if used else "left to run for 5 s")
     if options.workload:
         done.append(f"{options.workload.name} run")
     if options.verify:

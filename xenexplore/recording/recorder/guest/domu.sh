@@ -1,11 +1,4 @@
-# Run by dom0's init: xenstored, a domU as the command line asks, and its traffic.
-mkdir -p /run/xen /run/xenstored /var/run/xen /run/lock
-touch /etc/xen/xl.conf
-xenstored --pid-file /run/xenstored.pid >/dev/null 2>&1
-sleep 1
-xen-init-dom0
-xenconsoled --log=all --pid-file=/run/xenconsoled.pid
-mark tools
+# Run by dom0's init: a domU as the command line asks, and its traffic.
 xl info | grep -E 'release|nr_cpus|xen_version|virt_caps'
 vcpus=$(sed -n 's/.*record.domu=\([0-9]*\).*/\1/p' /proc/cmdline)
 extra=""
@@ -38,19 +31,32 @@ if has record.net; then
     exec 9>/fifo
 fi
 echo "cmdline=\"console=hvc0 root=/dev/ram0$extra\"" >> /etc/xen/domu.cfg
-mark create
-xl create /etc/xen/domu.cfg
-mark created
-xl list
 log=/var/log/xen/console/guest-d1.log
 wait_for() {
     i=0
-    while [ $i -lt 300 ] && ! grep -aq "$1" $log 2>/dev/null; do sleep 1; i=$((i+1)); done
+    while ! grep -aq "$1" $log 2>/dev/null; do
+        if [ $i -ge 300 ] || ! xenstore-read /local/domain/1/name >/dev/null 2>&1; then
+            fault "the domU did not come to $1"
+            return 1
+        fi
+        sleep 1
+        i=$((i+1))
+    done
 }
-if has record.net; then
-    wait_for RECORD-DOMU-net
-    dd if=/dev/zero bs=64k count=32 2>/dev/null | timeout 200 nc 10.0.0.2 5001
+use_domu() {
+    if has record.net; then
+        wait_for RECORD-DOMU-net || return
+        dd if=/dev/zero bs=64k count=32 2>/dev/null | timeout 200 nc 10.0.0.2 5001
+    fi
+    wait_for RECORD-DOMU-done
+}
+mark create
+if xl create /etc/xen/domu.cfg; then
+    mark created
+    xl list
+    use_domu
+    tail -c 1500 $log
+    mark domu-done
+else
+    fault "xl create: exit status $?"
 fi
-wait_for RECORD-DOMU-done
-tail -c 1500 $log
-mark domu-done

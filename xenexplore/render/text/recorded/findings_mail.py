@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,8 @@ from xenexplore.analysis.measures.loop_costs import LOOP, loop_costs
 from xenexplore.options.registry import FOUND
 from xenexplore.recording.contents.arm_copies import arm_copies
 from xenexplore.recording.contents.library import Shipped, shipped
-from xenexplore.render.text.recorded.library import machine_words
-from xenexplore.render.text.table import WIDTH, grouped, paragraph, percent, table
+from xenexplore.render.text.recorded.mail_frame import commands, limits, opening, recordings
+from xenexplore.render.text.table import grouped, paragraph, percent, table
 
 __all__ = ["findings_mail"]
 
@@ -47,27 +46,13 @@ def findings_mail(of: Sequence[tuple[Shipped, Findings]]) -> str:
     ]
     lines = ["Subject: Hypercall buffers: where they are, and what walks cost", ""]
     loop = next(one for one in shipped() if one.name == LOOP)
-    lines += [*_opening(), "", *_recordings([*(one for one, _ in of), loop])]
+    lines += [*opening(), "", *recordings([*(one for one, _ in of), loop])]
     parts = (_instructions, _loop, _saved, _places, _timers, _break_even, _arm)
     for number, part in enumerate(parts, 1):
         lines += ["", *part(number, rows)]
-    lines += ["", *_limits(rows), "", *_commands([one for one, _ in of])]
+    said = limits([(row.recording, row.findings) for row in rows])
+    lines += ["", *said, "", *commands([one for one, _ in of])]
     return "\n".join(lines) + "\n"
-
-
-def _opening() -> list[str]:
-    return [
-        "Hi,",
-        "",
-        *paragraph(
-            "the thread on a physical-address hypercall ABI (September 2022) has one number on "
-            "what today's page walks cost. Below are counts from unmodified release builds of "
-            "Xen under an emulator: every hypercall, every copy, every walk, with the "
-            "instructions that Xen executed. They are counts of instructions, not times. Under "
-            "each claim: the recordings that it stands on, its limits, the command that prints "
-            "it, and what would refute it."
-        ),
-    ]
 
 
 def _held_to(of: Sequence[str], limits: str, command: str, refuted: str) -> list[str]:
@@ -120,17 +105,32 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
             "The emulated CPU does not save the next RIP, so Xen decodes VMMCALL by software, with "
             "a walk of its own: that is subtracted, and ? where it was not counted apart.", 3,
         ),
+        *_walks(rows),
         *_held_to(
             counted,
             "this mix of calls; calls during which Xen handled an interrupt or switched vCPUs are "
             "left out; the CPU's own work at exit and entry is not in these counts. With two "
             "vCPUs (pvh-smp) handlers may also wait for locks that the other one holds (not "
-            "measured).",
+            "measured). Another boot of the same kind moves a share by up to a point.",
             'xenexplore report NAME, under "What Xen executed"',
-            "shares outside these ranges, counted with performance counters on hardware, for a "
-            "similar mix of calls.",
+            "shares some points outside these ranges, counted with performance counters on "
+            "hardware, for a similar mix of calls.",
         ),
     ]  # fmt: skip
+
+
+def _walks(rows: Sequence[_Row]) -> list[str]:
+    """A walk's own instructions, by release."""
+    seen = {row.findings.executed.xen: row.findings.executed.pieces.walks
+            for row in rows if row.findings.executed is not None}  # fmt: skip
+    told = [
+        f"Xen {xen}: "
+        + ", ".join(f"{grouped(walks[level].median)} to a {_PAGES[level]} page" for level in walks)
+        for xen, walks in seen.items()
+    ]
+    return paragraph(
+        f"Instructions of one walk, hap_p2m_ga_to_gfn() and below (median). {'; '.join(told)}.", 3
+    )
 
 
 def _loop(number: int, _: Sequence[_Row]) -> list[str]:
@@ -142,10 +142,10 @@ def _loop(number: int, _: Sequence[_Row]) -> list[str]:
     walks = _range([one.walk_share for one in costs])
     return [
         *paragraph(
-            f"{number}. The thread's number, about 30% less overhead by physical addresses, is "
+            f"{number}. Teddy Astie's number, about 30% less overhead by physical addresses, is "
             "of a loop of VCPUOP_get_runstate_info. In instructions the walk that a physical "
-            f"address saves is {walks} of that call; the copy with its walk "
-            f"{_range([one.copy_share for one in costs])}:", 0, 3,
+            f"address saves (paging_gva_to_gfn() and below) is {walks} of that call; the copy with "
+            f"its walk {_range([one.copy_share for one in costs])}:", 0, 3,
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
@@ -183,7 +183,8 @@ def _saved(number: int, rows: Sequence[_Row]) -> list[str]:
         *paragraph(
             f"{number}. What three designs would save of (1), by these counts: one "
             "registration over the directmap; a table with directmap, image and every stack page "
-            "used, chosen in hindsight and scanned; physical addresses throughout.", 0, 3,
+            "used, chosen in hindsight and scanned; physical addresses throughout. Below zero: the "
+            "look-up is paid at each copy, and serves next to none.", 0, 3,
         ),
         *table(cells, "lrrr", indent=3),
         *_held_to(
@@ -223,10 +224,10 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *_held_to(
             [row.recording for row in rows],
-            "Linux with CONFIG_VMAP_STACK; one domU; 2 MiB each way over the back-ends. Entries "
+            "Linux with CONFIG_VMAP_STACK; one domU; over the back-ends some MiB each way. Entries "
             "for tasks' stacks are chosen in hindsight.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy back-ends whose directmap share is far from a twentieth. A kernel "
+            "a dom0 with busy back-ends whose directmap share is far above a twentieth. A kernel "
             "without CONFIG_VMAP_STACK has the same stacks in the directmap: none was recorded.",
         ),
     ]  # fmt: skip
@@ -265,14 +266,15 @@ def _break_even(number: int, rows: Sequence[_Row]) -> list[str]:
     for xen, findings in seen.items():
         four, two = findings.break_even[0], findings.break_even[1]
         lines += paragraph(
-            f"Xen {xen}: a walk to a 4 KiB page is {grouped(int(four.walk))} instructions, to a "
-            f"2 MiB page {grouped(int(two.walk))}; a scan costs as much after {four.compares} or "
-            f"{two.compares} entries.", 3,
+            f"Xen {xen}: {grouped(int(four.walk))} instructions for a 4 KiB page, "
+            f"{grouped(int(two.walk))} for a 2 MiB page; a scan costs as much after "
+            f"{four.compares} or {two.compares} entries.", 3,
         )  # fmt: skip
     return [
         *paragraph(
             f"{number}. A scan of a table of registered ranges needs no clever search at the sizes "
-            "that were proposed, by instructions:", 0, 3,
+            "that were proposed, by instructions. A hit saves the walk and what "
+            "paging_gva_to_gfn() adds to it:", 0, 3,
         ),
         *lines,
         *_held_to(
@@ -303,48 +305,3 @@ def _arm(number: int, _: Sequence[_Row]) -> list[str]:
             "one failed translation in such a boot on hardware.",
         ),
     ]  # fmt: skip
-
-
-def _limits(rows: Sequence[_Row]) -> list[str]:
-    said: dict[str, dict[str, None]] = {}
-    for row in rows:
-        for sentence in row.findings.limits[1:]:
-            said.setdefault(sentence, {})[row.recording] = None
-    every = {row.recording for row in rows}
-    lines = ["Limits of all", *paragraph(
-        "- everything ran under QEMU's TCG; no HVM guest with firmware, no kernel other than "
-        "Linux, none without CONFIG_VMAP_STACK", 3, 2,
-    )]  # fmt: skip
-    for sentence, names in said.items():
-        whose = "" if names.keys() == every else f"{', '.join(names)}: "
-        lines += paragraph(f"- {whose}{sentence}", 3, 2)
-    return lines
-
-
-def _recordings(listed: Sequence[Shipped]) -> list[str]:
-    lines = ["Recordings: machine; workload; command that makes another of the kind"]
-    for one in listed:
-        lines += paragraph(f"{one.name}: {machine_words(one.header)}; {one.header.workload}", 3, 2)
-        if one.header.command:
-            lines += _shell(one.header.command)
-    return lines
-
-
-def _shell(command: str) -> list[str]:
-    """A command, continued where it is long."""
-    lines = textwrap.wrap(
-        command, WIDTH - 7, break_long_words=False, break_on_hyphens=False,
-        initial_indent="     $ ", subsequent_indent="         ",
-    )  # fmt: skip
-    return [*(f"{line} \\" for line in lines[:-1]), lines[-1]]
-
-
-def _commands(listed: Sequence[Shipped]) -> list[str]:
-    return [
-        "Everything above is printed by",
-        "     $ xenexplore report --all --mail",
-        *paragraph(
-            "and each recording's page by xenexplore report NAME "
-            f"({', '.join(one.name for one in listed)})."
-        ),
-    ]
