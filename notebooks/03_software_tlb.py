@@ -9,7 +9,8 @@
 # Proposed by Juergen Gross (28 Sep 2022). Jan Beulich (29 Sep 2022): no table in memory, but one call without a buffer for each
 # piece. (Ours: sub-op, vCPU, virtual address, physical address and size just fill the five argument registers of a 64-bit caller.)
 # What the thread leaves open is decided here, and marked as ours.
-#
+
+# %% [markdown] tags=["more"]
 # ## Two ways to register
 #
 # A table named by its physical address has to be read before anything is registered. The register form reads no memory at all.

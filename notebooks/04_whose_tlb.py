@@ -65,7 +65,7 @@ assert [label for label in status if status[label] == "error"] == ["number-bit",
 assert list(status.values()).count("right") == 5
 xe.ComparisonView(deferred, folded=True)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The right vCPU, and still the wrong tables
 #
 # With page-table isolation (KPTI) a vCPU that leaves the guest in user mode has tables without the kernel's data: Xen cannot find

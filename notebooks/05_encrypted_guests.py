@@ -53,7 +53,8 @@ assert comparison.outcomes["bounce"].status == comparison.outcomes["fastabi"].st
 # %% [markdown]
 # A registration tells Xen where a buffer is, not that Xen can read it. The same holds for a physical address. FastABI's bytes are in
 # registers, and are counted apart.
-#
+
+# %% [markdown] tags=["more"]
 # ## Flip, or bounce?
 #
 # A buffer must be shared for the length of the call. Either its page is flipped twice per call, or a page that is always shared is

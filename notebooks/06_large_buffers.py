@@ -60,7 +60,7 @@ assert (physical.status, physical.result, physical.wrong_bytes) == ("wrong", 0, 
 assert array.outcomes["tlb, per piece"].setup.tlb_inserts == 5
 xe.ComparisonView(array, folded=True)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Lists: how they are laid out
 #
 # With gfns in an array, element *i* is found by two reads (*offset slot*), or by one if buffers begin on a page (*aligned*). With *tuples* Xen

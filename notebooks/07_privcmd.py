@@ -37,7 +37,7 @@ assert comparison.outcomes["tlb, purged"].calls.walks == 1
 assert comparison.outcomes["tlb, tagged"].calls.walks == 1
 xe.ComparisonView(comparison, folded=True)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## A handle inside a struct
 #
 # Translating registers is not enough: toolstack structs hold handles, too.

@@ -21,7 +21,8 @@ assert (len(recorded.calls), sum(calls.values())) == (41_391, 41_390)
 
 # %% [markdown]
 # One hypercall reached no handler and has no domain.
-#
+
+# %% [markdown] tags=["more"]
 # ## What is called most
 #
 # One workload, not the average one: dom0's tools build a guest, and for that they map its pages into dom0 and unmap them again.

@@ -115,7 +115,7 @@ assert [f"{one.covered / one.calls:.1%}" for one in fast] == ["54.5%", "96.9%"]
 refused = {one.design.label: one.refused for one in findings.domains[0].replays}
 assert (refused["fastabi"], refused["bounce"], refused["linear-walk"]) == (17_423, 2, 0)
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## Today's walk, with one page remembered
 #
 # One remembered walk, dropped at the end of each hypercall, would serve the pieces that follow on the same page, with no new

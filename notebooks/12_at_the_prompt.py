@@ -125,7 +125,7 @@ other = xen.hypercall("event_channel_op send", arg=send, vcpu=1)
 assert (other.outcome.calls.tlb_hits, other.outcome.calls.walks) == (0, 1)
 xen.tlb
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The session is text
 #
 # Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, byte for byte.

@@ -21,7 +21,6 @@ from textwrap import fill
 
 import xenexplore as xe
 
-print(xe.designs("linear-walk").text())
 
 # %%
 class LastWalk(xe.Design):

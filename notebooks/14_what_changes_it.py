@@ -75,7 +75,7 @@ assert [found["pvh-backends"].executed.pieces.walks[level].median for level in (
 assert [found["pvh-xen420"].executed.pieces.walks[level].median for level in (1, 2)] == [3295, 2648]
 assert not found["pvh-xen420"].executed.decoding
 
-# %% [markdown]
+# %% [markdown] tags=["more"]
 # ## The thread's loop, in instructions
 #
 # The thread's one number, about 30% less overhead by physical addresses, was measured in time, in a loop of `VCPUOP_get_runstate_info`

@@ -8,13 +8,13 @@ bytes of plots are left out of that, since each matplotlib draws its own.
 
 Claims (``assert``s, but those about a name that their cell sets again) are taken out of their
 cells into others, tagged ``claims`` and folded, that are run like the rest, and a reader is spared
-them.  A notebook has few of these: one stands at the end, and one before each cell that sets a
-name anew that a claim is about.  Where something else changes what claims are about, the cell that
+them.  A notebook has few of these: one stands at the end, and one before each cell that sets again a
+name that a claim is about.  Where something else changes what claims are about, the cell that
 has them carries the tag ``now``, and theirs follow it at once.
 A section whose heading has the tag ``more`` is folded in JupyterLab until its heading is clicked,
 and an output of more than 24 lines scrolls in its own box: the others do without both.
-Slides, for ``jupyter nbconvert --to slides``: a heading begins one, what follows
-is beneath it, claims are left out.
+Slides, for ``jupyter nbconvert --to slides``: a heading begins a cell, and a slide; what follows
+is beneath it; claims are left out.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def sources() -> list[Path]:
 def build(source: Path) -> str:
     """Execute one source and return the canonical notebook as text."""
     notebook = jupytext.read(source)
-    notebook.cells = _gathered(notebook.cells)
+    notebook.cells = _gathered([part for cell in notebook.cells for part in _by_headings(cell)])
     notebook.metadata = nbformat.from_dict(METADATA)
     client = NotebookClient(
         notebook,
@@ -73,6 +73,17 @@ def build(source: Path) -> str:
     )
     client.execute()
     return canonical(notebook)
+
+
+def _by_headings(cell: NotebookNode) -> list[NotebookNode]:
+    """A text's parts, one for each section that begins in it; what is code stays whole."""
+    if cell.cell_type != "markdown":
+        return [cell]
+    texts = re.split(r"\n+(?=## )", cell.source)
+    if MORE in cell.metadata.get("tags", ()):  # what is folded is below the heading's cell
+        texts[:1] = texts[0].split("\n", 1)
+    rest = [nbformat.v4.new_markdown_cell(text.strip()) for text in texts[1:]]
+    return [nbformat.from_dict({**cell, "source": texts[0]}), *rest]
 
 
 def _gathered(cells: list[NotebookNode]) -> list[NotebookNode]:

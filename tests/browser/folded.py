@@ -16,10 +16,11 @@ CELLS = (
     nbformat.v4.new_code_cell(RUN),
     nbformat.v4.new_markdown_cell("## On"),
     nbformat.v4.new_code_cell(
-        'xe.ComparisonView(xe.compare(xe.load("straddle"), ["linear-walk", "number-bit"]))',
-        metadata={"jupyter": {"outputs_hidden": True}},
+        'xe.ComparisonView(xe.compare(xe.load("straddle"), ["linear-walk", "number-bit"]))'
     ),
 )
+# A cell that is run shows its output again.
+PUT_AWAY = "() => { window.jupyterapp.shell.currentWidget.content.widgets[4].outputHidden = true }"
 
 
 def views_come_up_when_unfolded(lab: Lab, browser: Browser) -> None:
@@ -30,10 +31,9 @@ def views_come_up_when_unfolded(lab: Lab, browser: Browser) -> None:
     nbformat.write(notebook, lab.folder / "folded.ipynb")
     found = lab.run_all(page, "folded.ipynb")
     assert (found["errors"], found["ran"], found["views"]) == ([], 3, 2)
+    page.evaluate(PUT_AWAY)
     expect(page.locator(".xe:visible")).to_have_count(0)
-    page.get_by_role("button", name="Expand Heading").or_(
-        page.locator(".jp-collapseHeadingButton")
-    ).first.click()
+    page.locator(".jp-showHiddenCellsButton").click()
     stepper = page.locator(".xe").first
     expect(stepper).to_be_visible(timeout=30_000)
     page.locator(".jp-Placeholder:visible").first.click()

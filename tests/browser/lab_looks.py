@@ -26,7 +26,7 @@ LOOKS = [f"{name} {theme}, {form}" for theme in FORMS for form in FORMS[theme] f
 
 
 def hold_their_looks(lab: Lab, page: Page, cells: dict[str, Locator]) -> None:
-    """Compare what a reader sees first of each widget, by its cell's outputs."""
+    """Compare what a reader sees of each widget when its cell's outputs are scrolled to the top."""
     usual = page.viewport_size
     assert usual is not None
     seen: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def hold_their_looks(lab: Lab, page: Page, cells: dict[str, Locator]) -> None:
             cell.evaluate("cell => cell.scrollIntoView({ block: 'start' })")
             page.mouse.move(0, 0)
             page.wait_for_timeout(200)  # the notebook lays its cells out, then the view itself
-            shot = cell.screenshot(animations="disabled")
+            shot = page.screenshot(animations="disabled")
             look = f"{name} {lab.theme}, {form}"
             if folder := os.environ.get("XENEXPLORE_PICTURES"):
                 Path(folder, f"{look}.png").write_bytes(shot)

@@ -57,7 +57,7 @@ def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
     found = lab.run_all(page, "widgets.ipynb")
     assert (found["errors"], found["ran"], found["views"]) == ([], len(WIDGETS), len(WIDGETS))
     in_the_theme(lab, page)
-    view(page, 3).get_by_role("option").nth(12).wait_for()
+    view(page, 3).locator(".xe-call").nth(9).wait_for()
     hold_their_looks(lab, page, {name: view(page, at) for at, name in enumerate(NAMES, 2)})
     the_stepper(page)
     the_comparison(page)

@@ -47,12 +47,12 @@ SCREENS = """async () => {
 def screens(lab: Lab, page: Page, path: str) -> tuple[list[float], list[float]]:
     """How long each cell of a notebook is, as it is opened, and with every cell run."""
     page.evaluate(OPEN, path)
-    scroll_through(page, 60)
+    scroll_through(page, 150)
     heights, view = page.evaluate(SCREENS)
     opened = [height / view for height in heights]
     found = lab.run_all(page, path)
     assert not found["errors"], (path, found["errors"])
-    scroll_through(page, 60)
+    scroll_through(page, 150)
     heights, view = page.evaluate(SCREENS)
     lab.close_all(page)
     return opened, [height / view for height in heights]
