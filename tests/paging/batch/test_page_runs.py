@@ -66,7 +66,9 @@ def test_runs_say_what_walks_say(mode, seed, join):
     memory = sparse_memory(rng, mode)
     state = plain(random_state(rng, mode))
     top = 1 << 64 if mode.linear_bits > 32 else 1 << 32
-    runs = list(find_page_runs(read_tables(memory, state), join))
+    found = find_page_runs(read_tables(memory, state), join)
+    runs = list(found)
+    assert found.user_keys == {run.key for run in runs if run.user}
 
     def mapped(linear: int):
         return walk(memory, state, linear, READ, Manner.CPU)
