@@ -12,7 +12,6 @@ from browser import lab as jupyter
 from browser.at_the_prompt import EXPLORER
 from browser.folded import views_come_up_when_unfolded
 from browser.lab import ALL_LATE, OPEN_WITHOUT_KERNEL, TOKEN, Lab
-from browser.lab_looks import NAMES, hold_their_looks
 from browser.seen import missing, scroll_through, wait_for_views
 from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -57,8 +56,6 @@ def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
     found = lab.run_all(page, "widgets.ipynb")
     assert (found["errors"], found["ran"], found["views"]) == ([], len(WIDGETS), len(WIDGETS))
     in_the_theme(lab, page)
-    view(page, 3).locator(".xe-call").nth(9).wait_for()
-    hold_their_looks(lab, page, {name: view(page, at) for at, name in enumerate(NAMES, 2)})
     the_stepper(page)
     the_comparison(page)
     the_workbench(page)

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from browser import made
 from browser.conftest import Open
-from browser.lab_looks import LOOKS
 from browser.looks import SHARE, USUAL, blocks, differing, hold, kept
 from playwright.sync_api import Page
 
@@ -97,4 +96,4 @@ def test_the_tolerance_notices_another_step(open_page: Open, files: dict[str, Pa
 
 
 def test_no_reference_is_unused() -> None:
-    assert set(kept()) == {*(f"{view} {form}" for view in VIEWS for form in FORMS), *LOOKS}
+    assert set(kept()) == {f"{view} {form}" for view in VIEWS for form in FORMS}
