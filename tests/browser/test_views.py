@@ -234,6 +234,7 @@ def test_a_view_without_boxes_is_laid_out_anew(open_page: Open, files: dict[str,
     page = open_page(files["stack"])
     root = page.locator(".xe")
     root.get_by_role("button", name="Next step").focus()
+    page.wait_for_timeout(400)  # it is told that it is in sight before it has no boxes
     page.evaluate(UNBOXED)
     for margin, put in (("5000px", 0), ("", 1), ("5000px", 1), ("", 1)):  # out of sight, and back
         page.evaluate(f"document.querySelector('main').style.marginTop = '{margin}'")

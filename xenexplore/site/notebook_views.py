@@ -24,8 +24,11 @@ from xenexplore.site.runs import more_of
 
 __all__ = ["SavedView", "saved_view", "view_record"]
 
+# A comparison that begins folded stands behind its verdict.
 _VIEW: Final = re.compile(
-    r'<img alt="([^"]*)" src="[^"]*"[^>]*><pre><code>(.*?)</code></pre>', re.DOTALL
+    r"(?:<details><summary>[^<]*</summary>)?"
+    r'<img alt="([^"]*)" src="[^"]*"[^>]*><pre><code>(.*?)</code></pre>',
+    re.DOTALL,
 )
 _TITLE: Final = re.compile(r"(?P<name>[\w.-]+)(?: under (?P<label>.+))?: (?P<count>\d+) \w+")
 _RECORDED: Final = re.compile(r"(?P<recording>\w+)-(?P<row>\d+)")
