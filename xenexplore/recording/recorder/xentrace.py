@@ -92,35 +92,34 @@ def read_xentrace(raw: bytes, name: str | Path) -> XenTrace:
 def whole_records(raw: bytes) -> bytes:
     """A trace that is cut anywhere, up to its last whole record."""
     at = 0
-    while at + 4 <= len(raw) and (end := _end(raw, at)) <= len(raw):
+    while at < len(raw) and (end := _frame(raw, at)[1]) <= len(raw):
         at = end
     return raw[:at]
 
 
-def _end(raw: bytes, at: int) -> int:
-    head: int = struct.unpack_from("<I", raw, at)[0]
-    return at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
+def _frame(raw: bytes, at: int) -> tuple[int, int]:
+    """A record's first word, 0 if that is cut, and its end, which may lie behind the file's."""
+    (head,) = struct.unpack_from("<I", raw, at) if at + 4 <= len(raw) else (0,)
+    return head, at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
 
 
 def _records(raw: bytes, name: str | Path) -> Iterator[tuple[int, int, tuple[int, ...]]]:
     """Event, TSC and data words of each record."""
     at = 0
     while at < len(raw):
-        (head,) = struct.unpack_from("<I", raw, at) if at + 4 <= len(raw) else (0,)
-        words = head >> 28 & 7
-        timed = bool(head & _CYCLES)
-        end = at + 4 + (8 if timed else 0) + 4 * words
+        head, end = _frame(raw, at)
         if at == 0 and head & _EVENT != _CPU_CHANGE:
             raise RecorderError(
                 str(name), "byte 0", expected="xentrace's file, which begins with a CPU's number",
                 got=raw[:4].hex(" "),
             )  # fmt: skip
-        if end > len(raw) or at + 4 > len(raw):
+        if end > len(raw):
             raise RecorderError(
                 str(name), f"byte {at}", expected="a whole record", got="the file's end",
                 hint="end xentrace by SIGINT, so that it writes all it holds",
             )  # fmt: skip
-        (tsc,) = struct.unpack_from("<Q", raw, at + 4) if timed else (0,)
+        (tsc,) = struct.unpack_from("<Q", raw, at + 4) if head & _CYCLES else (0,)
+        words = head >> 28 & 7
         yield head & _EVENT, tsc, struct.unpack_from(f"<{words}I", raw, end - 4 * words)
         at = end
 
