@@ -148,7 +148,7 @@ def prepare_output(args: argparse.Namespace) -> None:
         args.unicode = False
         tell(
             f"xenexplore: standard output is {sys.stdout.encoding}, which has no box characters:"
-            " --unicode is left out (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)"
+            " --unicode is ignored (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)"
         )
     reconfigure(errors="backslashreplace")
 

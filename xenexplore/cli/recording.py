@@ -44,10 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_printing(command, "one object")
         add_max_size(command, RECORDING_SIZE)
         command.add_argument(
-            "--strict", action="store_true", help="a cut or damaged file is an error"
+            "--strict", action="store_true", help="treat a truncated or damaged file as an error"
         )
     convert = commands.add_parser(
-        "convert", help="rewrite a version 1 recording as version 2, with a header on its machine"
+        "convert", help="rewrite a version 1 recording as version 2, with a header that describes the machine"
     )
     convert.add_argument("file", metavar="FILE", help="the recording")
     add_printing(convert, "the file written")
