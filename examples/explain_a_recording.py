@@ -14,5 +14,5 @@ for option in ("linear-walk", "giant-map", "software-tlb", "number-bit"):
     counts = xe.run(xe.scenario_from(recorded, row=row), option).outcome.calls
     print(
         f"{option:14} walks {counts.walks}, TLB hits {counts.tlb_hits}, "
-        f"P2M look-ups {counts.p2m_lookups}"
+        f"P2M lookups {counts.p2m_lookups}"
     )

@@ -39,7 +39,7 @@ cost = today.outcome.calls
 assert (cost.bytes_from_guest, cost.walks, cost.pte_reads) == (4, 1, 4)
 assert (cost.p2m_lookups, cost.p2m_entry_reads) == (6, 24)
 print(f"{cost.bytes_from_guest} bytes: {cost.pte_reads} page-table entries read, and")
-print(f"{cost.p2m_entry_reads} P2M entries in {cost.p2m_lookups} look-ups (4 KiB pages)")
+print(f"{cost.p2m_entry_reads} P2M entries in {cost.p2m_lookups} lookups (4 KiB pages)")
 
 # %% [markdown]
 # ## Each design on the same call

@@ -28,7 +28,7 @@ assert len(record.levels) == 4
 assert record.gpa == domain.truth(buffer.va, 48)[0][0]
 
 # %% [markdown]
-# The same walk as Xen makes it. Each table is a guest frame, so each costs a look-up in the P2M. The frame at the end
+# The same walk as Xen makes it. Each table is a guest frame, so each costs a lookup in the P2M. The frame at the end
 # costs another (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
 
 # %%
@@ -57,7 +57,7 @@ assert refused.error_code == 0b011
 # ## What it costs, by page size
 #
 # An entry read is of a guest page table or of the P2M. Larger pages have fewer levels, in both. A physical address needs
-# one P2M look-up, and no walk.
+# one P2M lookup, and no walk.
 
 # %%
 reads = {}

@@ -24,7 +24,7 @@ xe.Stepper(giant, step=7)
 # %%
 calls = giant.outcome.calls
 assert (calls.tlb_lookups, calls.tlb_hits, calls.walks) == (1, 0, 1)
-print(f"one entry over the directmap: {calls.tlb_hits} hits of {calls.tlb_lookups} look-up")
+print(f"one entry over the directmap: {calls.tlb_hits} hits of {calls.tlb_lookups} lookup")
 
 # %% [markdown]
 # In the recorded boot this is the rule: the one entry serves 0.2% of the accesses ([11_findings](11_findings.ipynb)).
@@ -42,7 +42,7 @@ xe.ComparisonView(ranges, folded=True)
 hits = {label: outcome.calls.tlb_hits for label, outcome in ranges.outcomes.items()}
 assert ranges.outcomes["two ranges"].calls.tlb_lookups == 6
 assert (hits["one range"], hits["two ranges"], hits["and the module"]) == (4, 5, 6)
-print("hits of 6 look-ups:", hits["one range"], "by one range,", hits["two ranges"], "by two")
+print("hits of 6 lookups:", hits["one range"], "by one range,", hits["two ranges"], "by two")
 
 # %% [markdown] tags=["more"]
 # ## Which buffers of a Linux guest are covered?
@@ -54,7 +54,7 @@ calls = {label: outcome.calls for label, outcome in buffers.outcomes.items()}
 labels = ("directmap", "and image", "and stack", "and the rest")
 assert [calls[label].tlb_hits for label in labels] == [2, 4, 5, 12]
 for label in labels:
-    print(f"{label:12}  hits {calls[label].tlb_hits:2} of {calls[label].tlb_lookups} look-ups")
+    print(f"{label:12}  hits {calls[label].tlb_hits:2} of {calls[label].tlb_lookups} lookups")
 
 # %% [markdown]
 # ## A kernel without a directmap
@@ -88,7 +88,7 @@ identity = xe.compare(xe.load("identity-map"))
 assert {outcome.status for outcome in identity.outcomes.values()} == {"right"}
 one = identity.outcomes["giant-map"]
 assert (one.setup.tlb_inserts, one.calls.tlb_lookups, one.calls.tlb_hits) == (1, 5, 5)
-print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.tlb_lookups} look-ups")
+print(f"{one.setup.tlb_inserts} entry: {one.calls.tlb_hits} hits of {one.calls.tlb_lookups} lookups")
 
 # %% [markdown] tags=["more"]
 # ## What would I have to change?

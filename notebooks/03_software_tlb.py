@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Registered buffers as a software TLB
 #
-# Terms: an **entry** is a registered range: virtual address, physical address, size. A **hit** is a look-up that an entry
+# Terms: an **entry** is a registered range: virtual address, physical address, size. A **hit** is a lookup that an entry
 # serves; a **miss** is one that none does. To **purge** is to remove entries.
 #
 # **Question:** what does Xen do with registered buffers, what may be registered, and what happens to an entry that is no longer true?
@@ -30,7 +30,7 @@ for form, once in (("table", table), ("calls", calls)):
 # %% [markdown] tags=["more"]
 # ## What may be registered?
 #
-# The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no look-up has two answers; an entry too
+# The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no lookup has two answers; an entry too
 # many for the table is refused, too. The error numbers are ours.
 
 # %%
@@ -126,7 +126,7 @@ xe.ComparisonView(entries, folded=True)
 # %% [markdown]
 # ## Conclusion
 #
-# A hit replaces the walk by compares and one P2M look-up. Xen trusts the entry: if it is stale, bytes go to the wrong frame and the
+# A hit replaces the walk by compares and one P2M lookup. Xen trusts the entry: if it is stale, bytes go to the wrong frame and the
 # call returns 0. Neither the page's rights nor SMAP are checked.
 #
 # ## What would change this conclusion

@@ -9,7 +9,7 @@
 #
 # ## One user address, two processes
 #
-# A registered user range is not tied to a process. After a switch the look-up hits, and reaches the other process' page:
+# A registered user range is not tied to a process. After a switch the lookup hits, and reaches the other process' page:
 
 # %%
 import xenexplore as xe

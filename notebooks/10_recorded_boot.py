@@ -123,7 +123,7 @@ browser
 #
 # ## What would change this conclusion
 #
-# * This is one boot of one kernel, emulated, on one vCPU, with no block or network back-end at work: kinds of buffers are what it shows;
+# * This is one boot of one kernel, emulated, on one vCPU, with no block or network backend at work: kinds of buffers are what it shows;
 #   proportions are this workload's. Record your own: the format is described in the package (`recording/format/FORMAT.md`).
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks, and so nearly all of these buffers, in the directmap.
 # * That a `vmalloc` address is a task's stack is inferred from where it lies, not recorded.

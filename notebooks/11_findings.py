@@ -189,7 +189,7 @@ print(findings.text())
 #
 # ## What would change this conclusion
 #
-# * The limits at the end of the page above: one boot, one kernel, emulated, one vCPU, no back-ends. What changes with back-ends, a
+# * The limits at the end of the page above: one boot, one kernel, emulated, one vCPU, no backends. What changes with backends, a
 #   second vCPU and another Xen is in [14_what_changes_it](14_what_changes_it.ipynb).
 # * Instructions are not time: caches, and the CPU's own work at a VM exit, are not in them. `xenexplore report --costs FILE` takes
 #   nanoseconds of yours.

@@ -5,7 +5,7 @@
 # **corrected**: instructions from VM exit to VM entry without the emulator's artefact (below); **netback**, **blkback**: dom0's
 # drivers that serve a guest's network and disk.
 #
-# **Question:** [11_findings](11_findings.ipynb) rests on one boot without back-ends. What is left of it with back-ends, with a second vCPU,
+# **Question:** [11_findings](11_findings.ipynb) rests on one boot without backends. What is left of it with backends, with a second vCPU,
 # with another Xen and another kernel? And what do the walks cost?
 #
 # Each recording's machine, workload and the command that makes one of its kind: `xenexplore recording list`. All of it as one mail:
@@ -67,7 +67,7 @@ for name in ("pvh-backends", "pvh-xen420"):
     print(f"Xen {found[name].executed.xen}:")
     print(f"  walk of a 4 KiB page {pieces.walks[1]}")
     print(f"  walk of a 2 MiB page {pieces.walks[2]}")
-    print(f"  look-up of the frame {pieces.p2m}")
+    print(f"  lookup of the frame {pieces.p2m}")
 assert [found["pvh-backends"].executed.pieces.walks[level].median for level in (1, 2)] == [
     3605,
     2881,
@@ -102,14 +102,14 @@ assert [(one.corrected, one.handler, one.copy, one.walk) for one in loop] == [
 assert [f"{one.walk_share:.0%} {one.copy_share:.0%}" for one in loop] == ["66% 86%", "61% 84%"]
 
 # %% [markdown]
-# ## The directmap alone: 0.2% without back-ends, 5.5% with
+# ## The directmap alone: 0.2% without backends, 5.5% with
 #
-# What a dom0 with back-ends adds are grant copies, maps and unmaps. netback's arrays are in its queue, a static allocation in vmalloc space
+# What a dom0 with backends adds are grant copies, maps and unmaps. netback's arrays are in its queue, a static allocation in vmalloc space
 # (`struct xenvif_queue`, `drivers/net/xen-netback/common.h`; inferred from the sub-ops): they never move, and one registration each serves them
 # for good. blkback maps from its thread's stack; its unmap requests are `kmalloc`ed, in the directmap. By default
 # blkback keeps grants mapped (persistent grants), which removes nearly all of its grant calls: in `pvh-xen420`, whose disk was used too, 0.2% again.
 #
-# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. This would refute it: a dom0 with busy back-ends
+# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. This would refute it: a dom0 with busy backends
 # whose directmap share is far above a twentieth.
 
 # %%
@@ -194,7 +194,7 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 # %% [markdown]
 # ## Conclusion
 #
-# More than half of what Xen executes for a PVH guest's hypercall is the walk to its buffer. Back-ends move buffers: to static arrays, which register
+# More than half of what Xen executes for a PVH guest's hypercall is the walk to its buffer. Backends move buffers: to static arrays, which register
 # well, and to the directmap, to a twentieth. With tasks' stacks registered too, nearly nine in ten accesses are served; netback's arrays are the rest.
 #
 # ## What would change this conclusion

@@ -175,7 +175,7 @@ def _walked_for(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> It
 
 
 def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterator[str]:
-    """A look-up missed although an entry covers the very frame, by another address."""
+    """A lookup missed although an entry covers the very frame, by another address."""
     missed = [n for n in done if isinstance(n.step, TlbLookup) and not n.step.hit]
     if not missed:
         return
@@ -200,7 +200,7 @@ def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
 
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
-    """Where the bytes of a look-up turned out to be: the first move after it."""
+    """Where the bytes of a lookup turned out to be: the first move after it."""
     for node in tree.inside(copy):
         if node.index > lookup and isinstance(node.step, TlbLookup):
             return None
@@ -232,7 +232,7 @@ def _again(tree: StepTree, done: list[Node]) -> Iterator[str]:
     if walk is None or tree.walk_root(walk.index) is None:
         return
     if any(isinstance(node.step, WalkCacheLookup) for node in done):
-        return  # walks are remembered: the look-up says why this one was made again
+        return  # walks are remembered: the lookup says why this one was made again
     assert isinstance(walk.step, Piece)
     before = tree.walked_before(walk.index)
     if before:

@@ -55,7 +55,7 @@ class Findings(Pictured):
         hypercalls: of all domains and of none; ``repeats``: accesses left out
             because they were logged twice.
         shape: page sizes assumed; ``costs``: the cost table.
-        break_even: look-up against walk, by page sizes.
+        break_even: lookup against walk, by page sizes.
         domains: one each.
         executed: what Xen executed, or None: the recording has no counts.
     """

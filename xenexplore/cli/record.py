@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "VERSION): no accesses, no registers",
     )  # fmt: skip
     parser.add_argument(
-        "--cpu-mhz", metavar="MHZ", type=float,
+        "--cpu-mhz",
+        metavar="MHZ",
+        type=float,
         help="with --from: frequency of the time stamp counter",
     )
     parser.add_argument("--dry-run", action="store_true", help="with --setup: show the sizes only")
@@ -110,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--verify", action="store_true",
-        help="also trace the run with xentrace in dom0, and check the recording against that trace, "
+        help="also trace the run with xentrace in dom0, and check the recording against the trace, "
         "per CPU and in order; for short runs: a PV dom0 sends it over a serial line at 2 KB/s",
     )  # fmt: skip
     parser.add_argument(

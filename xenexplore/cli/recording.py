@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--strict", action="store_true", help="treat a truncated or damaged file as an error"
         )
     convert = commands.add_parser(
-        "convert", help="rewrite a version 1 recording as version 2, with a header that describes the machine"
+        "convert",
+        help="rewrite a version 1 recording as version 2, with a header that describes the machine",
     )
     convert.add_argument("file", metavar="FILE", help="the recording")
     add_printing(convert, "the file written")

@@ -170,7 +170,7 @@ class BootedGuest:
             MachineError: the guest has no P2M (PV).
         """
         if self._p2m is None:
-            raise MachineError("a PV guest has no P2M to look anything up in")
+            raise MachineError("a PV guest has no P2M")
         held = self._p2m.entry(gfn.value).mfn
         if held is not None:
             self._hidden[gfn.value] = held

@@ -362,7 +362,7 @@ class Domain:
             MachineError: no such type, or the guest has no P2M (PV).
         """
         if not self.spec.has_p2m:
-            raise MachineError("a PV guest has no P2M to look anything up in")
+            raise MachineError("a PV guest has no P2M")
         name = p2m_type.name if isinstance(p2m_type, P2mType) else p2m_type
         if name not in P2mType.__members__:
             raise no_such("P2M type", name, P2mType.__members__)

@@ -211,7 +211,7 @@ class PvFrames:
 
 
 class PvP2m(P2m):
-    """Stands where a P2M is expected: machine frames as they are, no look-up, no reads."""
+    """Stands where a P2M is expected: machine frames as they are, no lookup, no reads."""
 
     __slots__ = ("_frames",)
 

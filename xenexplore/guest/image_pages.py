@@ -133,8 +133,8 @@ class ImagePages:
         """
         del frames
         raise UnsaidError(
-            f"{self._running.name} does not say which linear addresses are free to map, as "
-            f"{va.hex()} would have to be"
+            f"{self._running.name} does not say which linear addresses are free, and {va.hex()} "
+            "would have to be mapped"
         )
 
     def map_kernel(self, va: Gva, frames: tuple[Gfn, ...], *, writable: bool) -> None:

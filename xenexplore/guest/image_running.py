@@ -154,7 +154,7 @@ class ImageRunning(Running):
         ends = [frame for first, end in runs for frame in (first, end - 1)]
         size = runs[-1][1] << PAGE_SHIFT
         if not self.spec.has_p2m:
-            raise MachineError("directmap: a PV guest's maps machine frames that scatter")
+            raise MachineError("directmap: a PV guest's directmap maps scattered machine frames")
         if not self.is_canonical(base.value) or not self.is_canonical(base.value + size - 1):
             raise MachineError(f"directmap {base.hex()}: no room for {size:#x} bytes there")
         found = {frame: self.frame(base.value + (frame << PAGE_SHIFT)) for frame in ends}

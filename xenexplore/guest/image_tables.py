@@ -112,8 +112,8 @@ class ImageTables:
             return
         if found.number > 1:
             raise UnsaidError(
-                f"{va:#x} lies in a large page of the image: to change 4 KiB of it takes a new "
-                "page table, and the image does not say where there is room for one"
+                f"{va:#x} is in a large page of the image: changing 4 KiB of it needs a new page "
+                "table, and the image does not say where there is room for one"
             )
         self._store(found, value)
 

@@ -77,7 +77,8 @@ def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True
     """
     if not xen.domain.spec.has_p2m:
         raise MachineError(
-            "a 64-bit PV guest makes no 32-bit hypercalls: Xen tells 32-bit callers by the domain"
+            "a 64-bit PV guest makes no 32-bit hypercalls: Xen identifies 32-bit callers by the "
+            "domain"
         )
     named = Gva(struct.value & 0xFFFF_FFFF)
     step = Hypercall(
@@ -92,7 +93,7 @@ def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True
         if struct.value != named.value:
             text = (
                 f"The caller's struct is at {struct.hex()}; a 32-bit caller's ecx holds 32 bits, "
-                f"and Xen gets {named.hex()}."
+                f"and Xen receives {named.hex()}."
             )
             xen.emit(Note(cite=_ENTRY, text=text))
         value = _populate(xen, vcpu, named, test_first=test_first)
@@ -154,7 +155,7 @@ def _native(
         xen.emit(
             Check(
                 cite=_TEST,
-                name=f"{role} lies in Xen's own translation area: a plain memcpy",
+                name=f"{role} is in Xen's own translation area: a plain memcpy",
                 passed=True,
                 detail=address.hex(),
             )

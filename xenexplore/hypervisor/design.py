@@ -171,7 +171,7 @@ class Design:
         kind = xen.domain.spec.type
         if kind in self.guests:
             return ""
-        return f"{self.name} does not say how a {kind.upper()} guest's handles are resolved"
+        return f"{self.name} does not define how a {kind.upper()} guest's handles are resolved"
 
     def setup(self, xen: Xen) -> None:
         """Do what the guest does once, before the first call (registrations, a mode switch)."""

@@ -85,7 +85,7 @@ def validate_design(kind: type[Design]) -> None:
     """
     if not _NAME.fullmatch(str(kind.name)):
         raise _of_class(
-            kind, "name", "a name of small letters, digits and dashes, e.g. name = 'last-walk'",
+            kind, "name", "a name of lowercase letters, digits and dashes, e.g. name = 'last-walk'",
             repr(kind.name),
         )  # fmt: skip
     if not _IDENT.fullmatch(str(kind.ident)):

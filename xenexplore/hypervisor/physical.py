@@ -150,8 +150,8 @@ def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> Gues
                 Hazard(
                     cite=xen.design.asked,
                     name="not contiguous",
-                    detail=f"{use.role} lies in non-contiguous frames, "
-                    "and a flat address says that they are contiguous",
+                    detail=f"{use.role} is in non-contiguous frames, but a flat address implies "
+                    "contiguous ones",
                 )
             )
         meanings.append(meaning_of(xen.domain, use, first.value, call.vcpu))

@@ -63,7 +63,7 @@ def located(xen: Xen, call: GuestCall | None, access: HandleAccess) -> Iterator[
                 raise mistake(
                     design, "locate", running,
                     expected="each byte of guest memory once",
-                    got=f"{found.gpa.hex()} for a second time in one access",
+                    got=f"{found.gpa.hex()} again in the same access",
                 )  # fmt: skip
             done += found.size
             yield found
@@ -124,7 +124,7 @@ def _refuse_unrecorded(xen: Xen, fault: Fault, begun: int, running: object) -> N
         raise mistake(
             xen.design, "locate", running, expected="a fault that has been recorded",
             got=f"one that has not: {fault.reason!r}",
-            hint="xen.emit(fault) first; what xe.walk_piece() returns is recorded",
+            hint="xen.emit(fault) first; a fault from xe.walk_piece() is recorded already",
         )  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def _short(xen: Xen, access: HandleAccess, done: int, begun: int) -> DesignError
     fault = next((n.step for n in xen.nodes[begun:] if isinstance(n.step, Fault)), None)
     hint = "yield every piece, or a fault that ends the copy"
     if fault is not None:
-        hint = f"a fault was recorded ({fault.reason}): yield it, too"
+        hint = f"a fault was recorded ({fault.reason}): yield it too"
     return mistake(
-        xen.design, "locate", expected=f"pieces of {access.size} bytes in all",
+        xen.design, "locate", expected=f"pieces of {access.size} bytes in total",
         got=f"{done} bytes and no fault", hint=hint,
     )  # fmt: skip

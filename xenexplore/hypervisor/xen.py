@@ -1,7 +1,7 @@
 """Xen, as far as hypercall buffers go: one domain, one option, one record.
 
 :class:`Xen` holds no mechanism of its own.  Walks are those of
-:mod:`xenexplore.paging`, P2M look-ups those of :mod:`xenexplore.memory`, and
+:mod:`xenexplore.paging`, P2M lookups those of :mod:`xenexplore.memory`, and
 resolving a handle is the option's; what happens is recorded as steps.
 """
 
@@ -148,7 +148,7 @@ class Xen:
         """Read (``data`` None) or write one piece of a frame through the P2M, and record it.
 
         None where Xen cannot: the fault is recorded.  ``mapped``: Xen keeps the
-        page mapped since it was registered, so that no look-up is made.
+        page mapped since it was registered, so that no lookup is made.
         """
         memory = self.domain.memory
         if data is None:

@@ -31,7 +31,7 @@ class Reply(Shown):
         changed: lines that the answer changes: ``- theirs``, ``+ ours``; may be empty.
         before: the run that the mail is about.
         after: the run that answers.
-        difference: where the two part; None: nowhere but in the set-up.
+        difference: where the two part; None: nowhere but in the setup.
         link: where to look at it, or ``""``.
     """
 

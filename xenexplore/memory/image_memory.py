@@ -122,7 +122,7 @@ class ImageP2m(P2m):
         pv: there is no P2M: no entry is read.
 
     Raises:
-        ImageError: (look-ups) the image does not hold the frame.
+        ImageError: (lookups) the image does not hold the frame.
     """
 
     __slots__ = ("_broken", "_changed", "_lows", "_name", "_order", "_pv", "_runs")

@@ -46,7 +46,7 @@ class MachineMemory(Protocol):
 
 
 class NestedP2m:
-    """Look-ups in nested page tables.
+    """Lookups in nested page tables.
 
     Args:
         machine: machine memory.
@@ -99,7 +99,7 @@ class NestedP2m:
             if level == 1 or (entry & _LARGE and level < 4):
                 return self._leaf(gfn, entry, kind, order, reads, recalculate)
             table = entry & _ADDRESS
-        raise AssertionError("level 1 always ends the look-up")
+        raise AssertionError("level 1 always ends the lookup")
 
     def _leaf(
         self, gfn: int, entry: int, kind: P2mType, order: int, reads: int, recalculate: bool

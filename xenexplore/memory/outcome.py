@@ -50,7 +50,7 @@ class PieceOutcome:
         size: bytes.
         result: how it ended.
         reason: why, in words; empty when nothing is worth saying.
-        lookup: the P2M look-up made, or None (address inside MMIO that Xen emulates itself).
+        lookup: the P2M lookup made, or None (address inside MMIO that Xen emulates itself).
         data: bytes read (ciphertext, if the page is private) or None.
         stored: what a write did to memory.
         ciphertext: whether ``data`` is ciphertext.

@@ -31,7 +31,7 @@ _READS = {0: 4, 9: 3, 18: 2}
 def as_lookup(
     entry: P2mEntry, purpose: Purpose, *, level: int | None = None, root: bool = False
 ) -> P2mLookup:
-    """A recorded look-up as the step that readers see; ``level`` and ``root``: of a table."""
+    """A recorded lookup as the step that readers see; ``level`` and ``root``: of a table."""
     return P2mLookup(
         cite=_LOOKUP,
         gfn=Gfn(entry.gfn),
@@ -60,7 +60,7 @@ class P2m:
             order: {} for order in ORDERS
         }
         # How many entries live under each 2 MiB, 1 GiB and 512 GiB slot: what
-        # decides how deep a look-up of a hole gets.
+        # decides how deep a lookup of a hole gets.
         self._slots: dict[int, Counter[int]] = {order: Counter() for order in (9, 18, 27)}
         self._highest = -1
 

@@ -43,7 +43,7 @@ _GUEST_WRITES = frozenset(
 
 
 class P2mLike(Protocol):
-    """Anything that answers P2M look-ups: a built P2M, or nested page tables."""
+    """Anything that answers P2M lookups: a built P2M, or nested page tables."""
 
     def entry(self, gfn: int) -> P2mEntry:
         """Look a frame up."""

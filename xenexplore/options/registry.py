@@ -164,8 +164,8 @@ def _foreign(option: type[Design]) -> type[Design]:
     for what in ("name", "ident"):
         if getattr(option, what) in [getattr(one, what) for one in OPTIONS.values()]:
             raise MachineError(
-                f"class {option.__name__}: the {what} {getattr(option, what)!r} is a registered "
-                "option's: give it one of its own"
+                f"class {option.__name__}: the {what} {getattr(option, what)!r} belongs to a "
+                "registered option: choose another"
             )
     return option
 

@@ -50,7 +50,7 @@ class Level:
         entry_at: guest-physical address of the entry.
         entry: the raw entry as read, before any A or D update.
         flags: its bits by name.
-        lookup: the P2M look-up that finding the table cost; None without a P2M.
+        lookup: the P2M lookup that finding the table cost; None without a P2M.
     """
 
     number: int
@@ -71,7 +71,7 @@ class Walk(NamedTuple):
         va: the linear address, as an int.
         manner: Xen's walk or a CPU's.
         entries: the entries read, from the top down.
-        lookups: the P2M look-ups made, in order: one per table, one for the frame found.
+        lookups: the P2M lookups made, in order: one per table, one for the frame found.
         end: how it ended.
         pfec: Xen's error-code bits (with its synthetic ones); 0 if translated.
         gpa_value: the guest-physical address as an int, or None.

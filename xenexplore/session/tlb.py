@@ -47,9 +47,9 @@ class RegisteredEntry(Pictured):
         is_global: declared the same in every address space.
         space: tag of its address space (a CR3), or None.
         label: what the session calls it, or ``""``.
-        hits: look-ups that it has answered.
-        age: look-ups of its table since it was registered.
-        idle: look-ups of its table since it was registered or last hit.
+        hits: lookups that it has answered.
+        age: lookups of its table since it was registered.
+        idle: lookups of its table since it was registered or last hit.
         covers: buffers that lie in it, by name.
         overlaps: buffers that lie in it in part, and entries of other vCPUs' tables that
             share bytes with it, as ``"vCPU 1 slot 0"``.
@@ -254,7 +254,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         return self._steps(Purge(vcpu=self.vcpu, address=self._address(what), size=_positive(size)))
 
     def lookup(self, va: Gva | Buffer | int | str, size: int | None = None) -> TlbLookup:
-        """Search the table as a copy would; it counts as use, as each look-up does.
+        """Search the table as a copy would; it counts as use, as each lookup does.
 
         Args:
             va: first linear address, or a buffer.

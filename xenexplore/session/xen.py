@@ -232,7 +232,7 @@ class Xen(XenState, Pictured):
 
     @tabbed
     def trace(self) -> Trace:
-        """The session so far: set-up, registrations, calls, actions of the guest."""
+        """The session so far: setup, registrations, calls, actions of the guest."""
         return self._machine.trace()
 
     @tabbed

@@ -55,7 +55,7 @@ class Copy(Step):
 
     def say(self) -> str:
         verb = _VERBS[self.direction]
-        cross = f", about vCPU {self.subject}" if self.subject != self.current else ""
+        cross = f", on behalf of vCPU {self.subject}" if self.subject != self.current else ""
         return f"Xen {verb} {self.role}: {counted(self.size, 'byte')} at {self.handle:#x}{cross}."
 
 
@@ -75,7 +75,7 @@ class CopyFailed(Step):
 
     def say(self) -> str:
         have = "has" if self.moved == 1 else "have"
-        moved = f", though {counted(self.moved, 'byte')} {have} moved" if self.moved else ""
+        moved = f", although {counted(self.moved, 'byte')} {have} moved" if self.moved else ""
         return f"The copy helper reports {counted(self.reported, 'byte')} uncopied{moved}."
 
 
@@ -172,14 +172,16 @@ class Move(Step):
         what = counted(self.size, "byte")
         frame = f"guest frame {Gfn(self.gpa.value >> 12).hex()}"
         if self.spoilt is Spoilt.DROPPED:
-            return f"{what} for {frame}: dropped, the page is read-only; Xen reports success."
+            return (
+                f"{what} for {frame}: dropped because the page is read-only; Xen reports success."
+            )
         text = f"{what} move{'s' if self.size == 1 else ''} {way} {frame}"
         if self.meant != self.gpa:
             meant = "nothing mapped" if self.meant is None else self.meant.hex()
-            return f"{text}: the wrong one, the caller meant {meant}."
+            return f"{text}: the wrong frame, the caller meant {meant}."
         if self.spoilt is Spoilt.GARBAGE:
-            return f"{text}, a private one: the guest will decrypt garbage."
-        return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right one."
+            return f"{text}, a private frame: the guest will decrypt garbage."
+        return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right frame."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,6 @@ class UncheckedAccess(Step):
     def say(self) -> str:
         verb = "written" if self.write else "read"
         if self.would_fail:
-            return f"The page is {verb} though today's walk would refuse: {self.would_fail}."
+            return f"The page is {verb} although today's walk would fail: {self.would_fail}."
         flags = f"; {self.flags_not_set} not set" if self.flags_not_set else ""
         return f"The page is {verb} without the checks of today's walk{flags}."

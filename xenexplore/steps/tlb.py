@@ -1,4 +1,4 @@
-"""Steps of the software TLB: a look-up, an insertion, a purge."""
+"""Steps of the software TLB: a lookup, an insertion, a purge."""
 
 from __future__ import annotations
 
@@ -100,7 +100,11 @@ class TlbLookup(Step, Pictured):
 
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
-        about = f" although vCPU {self.subject} is meant" if self.asked != self.subject else ""
+        about = (
+            f", although the access is for vCPU {self.subject}"
+            if self.asked != self.subject
+            else ""
+        )
         looks = f"Xen looks {self.va.hex()} ({counted(self.size, 'byte')}) up in {table}{about}"
         return f"{looks}: {self._result()} after {counted(self.compares, 'compare')}."
 
@@ -162,7 +166,7 @@ class TlbInsert(Step, Pictured):
         table = _table(self.vcpu, self.shared)
         if self.result:
             error = f"-{errno_name(self.result)}"
-            return f"Xen refuses to register {what} in {table} ({error}): {self.reason}."
+            return f"Xen rejects the registration of {what} in {table} ({error}): {self.reason}."
         gone = f", replacing {_slots(self.replaced)}" if self.replaced else ""
         return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
 
@@ -213,7 +217,7 @@ class TlbPurge(Step, Pictured):
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
             error = f"-{errno_name(self.result)}"
-            return f"Xen refuses to purge {what}{tag} from {table} ({error}): {self.reason}."
+            return f"Xen rejects the purge of {what}{tag} from {table} ({error}): {self.reason}."
         gone = _slots(self.removed) if self.removed else "nothing"
         return f"Xen purges {what}{tag} from {table}: {gone} removed."
 

@@ -1,4 +1,4 @@
-"""Steps of translating an address: table reads, P2M look-ups, checks, faults."""
+"""Steps of translating an address: table reads, P2M lookups, checks, faults."""
 
 from __future__ import annotations
 

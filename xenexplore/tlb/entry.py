@@ -52,7 +52,7 @@ class TlbEntry:
 
     @property
     def tag(self) -> int | None:
-        """The tag a look-up must match; None matches every look-up.
+        """The tag a lookup must match; None matches every lookup.
 
         A global entry ignores its tag, as the CPU's TLB does.
         Source: Intel SDM vol. 3A, paging chapter, "Global Pages".
@@ -60,7 +60,7 @@ class TlbEntry:
         return None if self.is_global else self.space
 
     def serves(self, va: int, space: int | None) -> bool:
-        """Whether a look-up of ``va`` in address space ``space`` finds this entry."""
+        """Whether a lookup of ``va`` in address space ``space`` finds this entry."""
         return self.va.value <= va < self.end and (self.tag is None or self.tag == space)
 
     def overlaps(self, va: int, size: int) -> bool:
@@ -68,7 +68,7 @@ class TlbEntry:
         return max(self.va.value, va) < min(self.end, va + size)
 
     def conflicts(self, other: TlbEntry) -> bool:
-        """Whether some look-up could find both: they overlap and a tag matches both."""
+        """Whether some lookup could find both: they overlap and a tag matches both."""
         tags_meet = self.tag is None or other.tag is None or self.tag == other.tag
         return tags_meet and self.overlaps(other.va.value, other.size)
 

@@ -2,8 +2,8 @@
 
 Where the proposal is silent the choice is **ours**, and stated here:
 
-* Two entries that one look-up could both find are refused (``-EEXIST``), so
-  that a look-up never has two answers.  To change an entry, purge it first.
+* Two entries that one lookup could both find are refused (``-EEXIST``), so
+  that a lookup never has two answers.  To change an entry, purge it first.
 * A purge removes every entry that *overlaps* the range, whole: half an entry
   is never left, for its size was what the guest asked for.
 * Purging what is not registered succeeds and removes nothing, for under a
@@ -36,7 +36,7 @@ Straddle: TypeAlias = Literal["redo", "miss"]
 
 
 class Found(NamedTuple):
-    """The answer to a look-up.
+    """The answer to a lookup.
 
     Attributes:
         held: the entry that contains the first byte, and its slot, or None.
@@ -83,7 +83,7 @@ class Purged(NamedTuple):
 
 
 class TlbTable:
-    """A table of registered buffers.  Mutable: look-ups count as use under ``lru``.
+    """A table of registered buffers.  Mutable: lookups count as use under ``lru``.
 
     Attributes:
         capacity: slots, or None for as many as are asked for.
@@ -134,7 +134,7 @@ class TlbTable:
         if victims and self.policy == "refuse":
             reason = "the table is full"
             if self.search == "direct":
-                reason = f"{_named(victims[0])} has the slot of one of its pages"
+                reason = f"{_named(victims[0])} occupies the slot of one of its pages"
             return Inserted(None, (), -ENOSPC, reason)
         for victim in victims:
             self._drop(victim)
@@ -150,7 +150,7 @@ class TlbTable:
         Args:
             va: start of the range.
             size: its bytes.
-            space: limit it to entries that a look-up in this address space
+            space: limit it to entries that a lookup in this address space
                 could find; None removes whatever overlaps.
         """
         refusal = self.rules.validate_linear(va, size)

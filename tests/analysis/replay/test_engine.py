@@ -149,7 +149,7 @@ def test_page_sizes_decide_what_a_walk_costs(order: int, kind: str) -> None:
 
 
 def test_the_digests_arithmetic_holds() -> None:
-    """thread.md section 6, item 1: 6, 5, 4 look-ups; 4, 3, 2 reads; by 4, 3, 2 entry reads."""
+    """thread.md section 6, item 1: 6, 5, 4 lookups; 4, 3, 2 reads; by 4, 3, 2 entry reads."""
     domain, base = _guest(0)
     made = workload_of(domain.layout, [Made(32, 4, [("from", base, 8)])])
     kind = domain.layout.find(Gva(base)).kind

@@ -33,7 +33,7 @@ class LoopCost:
         exit_to_entry: from VM exit to VM entry, as executed.
         decode: of these, the emulator's: Xen decodes VMMCALL by software.
         handler: in hvm_hypercall() and below; ``copy``: of these, in the one copy; ``walk``:
-            of these, in its walk; ``p2m``: in the look-up of the frame that it found.
+            of these, in its walk; ``p2m``: in the lookup of the frame that it found.
     """
 
     level: int

@@ -247,5 +247,6 @@ class Placer:
     def _refuse_frames(request: PlacementRequest) -> None:
         if request.pfns is not None:
             raise MachineError(
-                f"buffer {request.name!r}: the address of {request.kind} memory decides its frames"
+                f"buffer {request.name!r}: the address of {request.kind} memory determines its "
+                "frames"
             )

@@ -13,7 +13,7 @@ from xenexplore.recording.format.header import Artefact, Header, read_header
 
 __all__ = ["Facts", "header_of", "limits"]
 
-# grant_table_op and its sub-ops that a back-end makes: map_grant_ref,
+# grant_table_op and its sub-ops that a backend makes: map_grant_ref,
 # unmap_grant_ref, copy (xen/include/public/grant_table.h).
 _GRANT_TABLE_OP = 20
 _BACKEND_OPS = (0, 1, 5)
@@ -37,7 +37,7 @@ class Facts:
     Attributes:
         vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
         stacks: stack pointers of HVM guests were recorded.
-        grants: grant_table_op calls that back-ends make.
+        grants: grant_table_op calls that backends make.
     """
 
     vcpus: frozenset[tuple[int, int, int]] = frozenset()
@@ -79,9 +79,9 @@ def limits(header: Header, facts: Facts) -> tuple[str, ...]:
     """Sentences without a full stop, the widest limit first."""
     found = [_machine(header, facts)]
     if header.backends is not None and not header.backends:
-        found.append("no block or network back-end ran")
+        found.append("no block or network backend ran")
     elif header.backends is None and not facts.grants:
-        found.append("no back-end mapped or copied a grant")
+        found.append("no backend mapped or copied a grant")
     if not facts.stacks:
         found.append("that vmalloc'ed buffers lie on task stacks is inferred from their addresses")
     # That the built-ins of version 1 were emulated is said first.

@@ -84,7 +84,7 @@ class Header:
         emulator: e.g. ``"QEMU 11.1.3 TCG"``; ``""``: hardware, or not told.
         pcpus: physical CPUs that Xen had, or None.
         guests: the domains, dom0 first.
-        backends: back-ends that moved data: ``"disk"``, ``"net"``; None: not told.
+        backends: backends that moved data: ``"disk"``, ``"net"``; None: not told.
         workload: what the guests did, in a line.
         artefacts: what the way of recording did to the content.
         recorder, command: what wrote it, and the command that repeats it.

@@ -51,7 +51,7 @@ def domu_image(setup: RecorderSetup, parts: Parts) -> bytes:
 
 
 def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
-    """dom0's: Xen's tools, the domU's kernel and image, back-ends, the user's workload."""
+    """dom0's: Xen's tools, the domU's kernel and image, backends, the user's workload."""
     image = _base(setup, parts, _COMMON + _BACKENDS)
     tools = f"usr/lib/xen-{setup.xen}/bin"
     for name in _TOOLS:

@@ -44,7 +44,7 @@ _USED = {
     "disk": "its disk (5 MiB written, 9 MiB read)",
     "net": "its network (2 MiB each way)",
 }
-"""Traffic of a back-end, as guest/init.domu and guest/domu.sh make it."""
+"""Traffic of a backend, as guest/init.domu and guest/domu.sh make it."""
 
 
 @dataclass(frozen=True, slots=True)

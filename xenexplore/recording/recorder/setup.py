@@ -1,4 +1,4 @@
-"""Set-up of the recorder in one folder: the emulator, Xen, a kernel, the plugin.
+"""Setup of the recorder in one folder: the emulator, Xen, a kernel, the plugin.
 
 Nothing is installed on the machine and nothing needs root.  Each part has a stamp
 that names what it was made from; a part whose stamp fits is left as it is.
@@ -104,7 +104,7 @@ class RecorderSetup:
         if not found:
             raise RecorderError(
                 str(self.guest / pattern), "", expected="a file", got="none",
-                hint="run the set-up first: xenexplore record --setup",
+                hint="run the setup first: xenexplore record --setup",
             )  # fmt: skip
         return found[-1]
 
@@ -255,7 +255,7 @@ def unpack(packages: tuple[Path, ...], into: Path) -> None:
         if done.returncode:
             raise RecorderError(
                 str(package), "", expected="a Debian package", got=repr(done.stderr[:100]),
-                hint="remove it and run the set-up again",
+                hint="remove it and run the setup again",
             )  # fmt: skip
     shutil.rmtree(into, ignore_errors=True)
     partial.rename(into)

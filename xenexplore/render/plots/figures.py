@@ -104,7 +104,7 @@ def _plots(findings: Findings) -> list[tuple[str, str, Callable[[Axes], None]]]:
          lambda axes: draw_repeats(axes, shown)),
         (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
          lambda axes: draw_fastabi(axes, shown)),
-        ("break-even", "Look-up and walk compared",
+        ("break-even", "Lookup and walk compared",
          lambda axes: draw_break_even(axes, findings.break_even, findings.costs.unit.value)),
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Registered buffers in full: the table of each vCPU, side by side, and the latest look-up."""
+"""Registered buffers in full: the table of each vCPU, side by side, and the latest lookup."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _gone(canvas: Canvas, gone: Gone, place: tuple[float, float]) -> None:
 
 
 def _said(canvas: Canvas, state: Registered, y: float, width: float) -> float:
-    """The latest purges and the latest look-up, in words."""
+    """The latest purges and the latest lookup, in words."""
     lines = [(index, _purge(step)) for index, step in state.purges[-_MOST_PURGES:]]
     if state.search is not None:
         lines.append((state.search.index, _asked(state.search)))

@@ -58,7 +58,7 @@ def _key(key: Key) -> list[str]:
     if key.values:
         facts.append("one of " + ", ".join(key.values))
     if key.required:
-        facts.append("must be there")
+        facts.append("required")
     elif key.default not in (None, ""):
         facts.append(f"default {json.dumps(key.default)}")
     if key.example is not None:

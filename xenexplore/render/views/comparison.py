@@ -72,11 +72,11 @@ _MEASURES = (
     Measure(head=("walks",), what="walks of guest tables", value=lambda o: o.calls.walks),
     Measure(head=("entry", "reads"), what="guest table entries read",
             value=lambda o: o.calls.pte_reads),
-    Measure(head=("P2M", "looks"), what="P2M look-ups", value=lambda o: o.calls.p2m_lookups),
+    Measure(head=("P2M", "looks"), what="P2M lookups", value=lambda o: o.calls.p2m_lookups),
     Measure(head=("P2M", "reads"), what="P2M entries read for them",
             value=lambda o: o.calls.p2m_entry_reads),
     Measure(head=("TLB", "hits"),
-            what="look-ups of registered buffers or kept walks that hit, of how many",
+            what="lookups of registered buffers or kept walks that hit, of how many",
             value=lambda o: o.calls.tlb_hits, of=lambda o: o.calls.tlb_lookups),
     Measure(head=("TLB", "comps"), what="entries compared",
             value=lambda o: o.calls.tlb_compares),
@@ -217,7 +217,7 @@ def _named(labels: list[str], whole: int) -> str:
 def way_of(trace: Trace) -> str:
     """Way in which a copy finds its memory, in few words.
 
-    The copy is the first one after the set-up that goes wrong or fails, or
+    The copy is the first one after the setup that goes wrong or fails, or
     else the first one.
     """
     tree = StepTree(trace.steps)

@@ -69,8 +69,8 @@ _WORDS = _terms(
     ("offset", "11:0", ("The rest of the linear address: where in the page the bytes are. 11:0 "
      "in a page of 4 KiB, 20:0 of 2 MiB, 29:0 of 1 GiB."),
      Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
-    ("once", "once", "Done once, in the set-up, and not again for each call."),
-    ("calls", "calls", "Done for calls, after the set-up."),
+    ("once", "once", "Done once, in the setup, and not again for each call."),
+    ("calls", "calls", "Done for calls, after the setup."),
 )  # fmt: skip
 
 _STEPS = _terms(
@@ -104,7 +104,7 @@ _STEPS = _terms(
      "in L3, 29:21 in L2, 20:12 in L1."), xen("xen/arch/x86/mm/guest_walk.c", "guest_walk_tables")),
     ("pte-update", "set", "The walk sets Accessed or Dirty in an entry.",
      xen("xen/arch/x86/mm/guest_walk.c", "set_ad_bits")),
-    ("p2m-lookup", "P2M", ("Look-up in the P2M: from guest frame to machine frame, type, and page "
+    ("p2m-lookup", "P2M", ("Lookup in the P2M: from guest frame to machine frame, type, and page "
      "size."), xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")),
     ("check", "check", "Xen tests something, and continues or fails."),
     ("fault", "FAULT", "A translation fails. The copy ends there.",
@@ -137,10 +137,10 @@ _COUNTS = _terms(
     ("walks", "walks", ("Walks of the guest's page tables, one for each piece that is not found "
      "otherwise.")),
     ("pte_reads", "page-table reads", "Page-table entries read in walks."),
-    ("p2m_lookups", "P2M look-ups", ("Look-ups of a guest frame in the P2M: one for each table of "
+    ("p2m_lookups", "P2M lookups", ("Lookups of a guest frame in the P2M: one for each table of "
      "a walk, one for its end, one for the copy.")),
-    ("p2m_entry_reads", "P2M entry reads", "Entries of P2M tables read in those look-ups."),
-    ("tlb_lookups", "TLB look-ups", "Searches of registered buffers."),
+    ("p2m_entry_reads", "P2M entry reads", "Entries of P2M tables read in those lookups."),
+    ("tlb_lookups", "TLB lookups", "Searches of registered buffers."),
     ("tlb_hits", "TLB hits", "Searches that gave an address."),
     ("tlb_compares", "TLB compares", "Entries compared in those searches."),
     ("tlb_inserts", "registrations", "Ranges that the guest registered."),

@@ -58,8 +58,8 @@ class CopyNotes:
         self._trace, self._tree, self._copy = trace, tree, copy
         self._made: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._wrong: Node | None = None  # the last move that went wrong
-        self._missed: Node | None = None  # the last look-up that missed
-        self._asked: Node | None = None  # the last look-up of another vCPU's table
+        self._missed: Node | None = None  # the last lookup that missed
+        self._asked: Node | None = None  # the last lookup of another vCPU's table
         self._walk: Node | None = None  # the last piece
         self._smap = self._looked_up = self._remembered = False
         self._frame: int | None = None
@@ -98,7 +98,7 @@ class CopyNotes:
             found += self._once(_walked_for, tree.steps[copy], trace)
         found += self._once(_alias, self._missed, trace, tree, copy)
         found += _apart(*self._jump) if self._jump else ()
-        if not self._remembered:  # else the look-up says why the walk was made again
+        if not self._remembered:  # else the lookup says why the walk was made again
             found += self._once(_again, self._walk, tree)
         return tuple(found[:_MOST])
 
@@ -232,7 +232,7 @@ def _walked_for(node: Node, trace: Trace) -> Iterator[str]:
 
 
 def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]:
-    """A look-up missed although an entry covers the very frame, by another address."""
+    """A lookup missed although an entry covers the very frame, by another address."""
     lookup = node.step
     assert isinstance(lookup, TlbLookup)
     table = tree.registered.at(node.index).table(lookup.asked)
@@ -254,7 +254,7 @@ def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]
 
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
-    """Place where the bytes of a look-up turned out to be: the first move after it."""
+    """Place where the bytes of a lookup turned out to be: the first move after it."""
     for at in range(lookup + 1, tree.end(copy) + 1):
         step = tree.steps[at].step
         if isinstance(step, TlbLookup):

@@ -64,7 +64,7 @@ def _row(level: Level, *, through: bool) -> tuple[str, ...]:
 
 
 def end_lookup(one: Walk) -> P2mLookup | None:
-    """The look-up of the frame that the walk found; None if it found none, or asked no P2M."""
+    """The lookup of the frame that the walk found; None if it found none, or asked no P2M."""
     found = (step for step in one.steps() if isinstance(step, P2mLookup))
     return next((step for step in found if step.purpose is Purpose.WALK_END), None)
 

@@ -79,7 +79,7 @@ def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> C
         fields.fail("bytes", expected="hexadecimal digits in pairs", got=repr(data))
     pairs, array = fields.raw("fields"), fields.raw("array")
     if (pairs is not None or array is not None) and not struct:
-        fields.missing("struct", "the type that the contents are laid out by")
+        fields.missing("struct", "the type that defines the layout of the contents")
     if struct and (text or raw):
         fields.fail("struct", expected="fields or array with it", got=given[0])
     elements: list[Pairs | Value] = []

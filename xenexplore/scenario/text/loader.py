@@ -189,7 +189,7 @@ def read_about(top: Fields) -> About:
     """The lines about the scenario itself."""
     name = top.word("name")
     if not _NAME.fullmatch(name):
-        top.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
+        top.fail("name", expected="lowercase letters, digits, dashes, dots", got=repr(name))
     return About(
         name=name,
         title=_one_line(top, "title"),
@@ -219,7 +219,7 @@ def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...
     for fields in buffers:
         name = fields.word("name")
         if not _NAME.fullmatch(name):
-            fields.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
+            fields.fail("name", expected="lowercase letters, digits, dashes, dots", got=repr(name))
         if name in names:
             fields.fail("name", expected="a name of its own", got=f"{name!r} again")
         names.append(name)
@@ -243,7 +243,7 @@ def _actions(
 
 
 def _check_setup(fields: Fields, before: list[ActionSpec]) -> None:
-    """The set-up comes once, and after nothing that needs the design."""
+    """The setup comes once, and after nothing that needs the design."""
     for action in before:
         if isinstance(action, Setup):
             fields.fail("do", expected="one setup", got=f"another at line {action.line}")
@@ -279,7 +279,7 @@ def _chosen(fields: Fields) -> Variant:
     use = fields.raw("use")
     if isinstance(use, str) and names_file(use):
         fields.fail("use", expected="the name of a design", got=repr(use),
-                    hint="a text runs no file: xe.offer(CLASS), or --design")  # fmt: skip
+                    hint="a scenario loads no file: use xe.offer(CLASS) or --design")  # fmt: skip
     if isinstance(use, str):
         try:
             return variant(use)

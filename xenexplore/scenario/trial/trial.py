@@ -220,7 +220,7 @@ def _small(what: Variant, scenario: Scenario, found: Judged) -> Scenario:
     again = judge(small, what)
     base = today(small)
     why = again.why if again is not None else found.why
-    words = f"{what.label}: {found.ruling}: {why}. Found in {scenario.about.name}, made small."
+    words = f"{what.label}: {found.ruling}: {why}. Found in {scenario.about.name}, then reduced."
     about = About(
         name=f"{scenario.about.name}-small", title=f"{what.label}: {found.ruling}",
         text="\n".join(textwrap.wrap(words, 72)),

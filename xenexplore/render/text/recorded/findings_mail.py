@@ -187,7 +187,7 @@ def _saved(number: int, rows: Sequence[_Row]) -> list[str]:
             f"{number}. What three designs would save of (1), by these counts: one "
             "registration over the directmap; a table with directmap, image and every stack page "
             "used, chosen in hindsight and scanned; physical addresses throughout. Below zero: the "
-            "look-up is paid at each copy, and serves next to none.", 0, 3,
+            "lookup is paid at each copy, and serves next to none.", 0, 3,
         ),
         *table(cells, "lrrr", indent=3),
         *_held_to(
@@ -196,7 +196,7 @@ def _saved(number: int, rows: Sequence[_Row]) -> list[str]:
             "Xen is; xenexplore record --lookup); no patch has been posted. Where a recording has "
             "no counts, another's of the same release are used.",
             'xenexplore report NAME, under "What each design saves"',
-            "a posted patch whose look-up takes more, or calls whose walks are shorter (1 GiB "
+            "a posted patch whose lookup takes more, or calls whose walks are shorter (1 GiB "
             "pages).",
         ),
     ]  # fmt: skip
@@ -220,17 +220,17 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
-            "What is left in a dom0 with back-ends is netback's queue, a static array in vmalloc "
+            "What is left in a dom0 with backends is netback's queue, a static array in vmalloc "
             "space: one registration each, and it never moves. blkback's unmap requests are in "
             "the directmap; it makes nearly none of them where it keeps grants mapped, which is "
             "its default and was switched off for pvh-backends.", 3,
         ),
         *_held_to(
             [row.recording for row in rows],
-            "Linux with CONFIG_VMAP_STACK; one domU; over the back-ends some MiB each way. Entries "
+            "Linux with CONFIG_VMAP_STACK; one domU; over the backends some MiB each way. Entries "
             "for tasks' stacks are chosen in hindsight.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy back-ends whose directmap share is far above a twentieth. A kernel "
+            "a dom0 with busy backends whose directmap share is far above a twentieth. A kernel "
             "without CONFIG_VMAP_STACK has the same stacks in the directmap: none was recorded.",
         ),
     ]  # fmt: skip

@@ -15,7 +15,7 @@ def library_text(recordings: Iterable[Shipped]) -> str:
     """One table, then what each shows and the command that makes one of its kind."""
     listed = list(recordings)
     lines = heading("Recordings that come with xenexplore", "=")
-    rows = [["name", "KiB", "Xen", "guests", "back-ends"]]
+    rows = [["name", "KiB", "Xen", "guests", "backends"]]
     rows += [
             [one.name, grouped(one.size >> 10), one.header.xen,
              ", ".join(_guest(guest) for guest in one.header.guests),

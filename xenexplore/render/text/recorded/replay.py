@@ -17,7 +17,7 @@ _SHOWN = (
     ("exits", "exits"),
     ("walks", "walks"),
     ("pte_reads", "guest entries read"),
-    ("p2m_lookups", "P2M look-ups"),
+    ("p2m_lookups", "P2M lookups"),
     ("p2m_entry_reads", "P2M entries read"),
     ("tlb_lookups", "searches of registered buffers or kept walks"),
     ("tlb_hits", "  that hit"),

@@ -56,7 +56,7 @@ def _priced(findings: Findings) -> list[str]:
         lines += paragraph(
             f"insns: counts times {costs.origin}: {_words(costs, 'copies', 'a copy')}, "
             f"{_words(costs, 'walks', 'a walk')} and {_words(costs, 'pte_reads', 'an entry')}, "
-            f"{_words(costs, 'p2m_lookups', 'a P2M look-up')}, "
+            f"{_words(costs, 'p2m_lookups', 'a P2M lookup')}, "
             f"{_words(costs, 'tlb_compares', 'a compare')} (ours, compiled: see "
             "xenexplore record --lookup). Instructions, not time.", 2,
         )  # fmt: skip

@@ -67,7 +67,7 @@ def piece_lines(pieces: Pieces) -> list[str]:
     rows = [["a piece: least/median/most"]]
     for level, spread in pieces.walks.items():
         rows.append([f"  walk of a {_SIZES[level]} page: {spread}"])
-    rows.append([f"  look-up of the frame it found, in the P2M: {pieces.p2m}"])
+    rows.append([f"  lookup of the frame it found, in the P2M: {pieces.p2m}"])
     for way, spread in pieces.copies.items():
         rows.append([f"  copy ({way}) besides these two: {spread}"])
     if pieces.mappings is not None:

@@ -57,7 +57,7 @@ def _table(ink: Ink, table: ShownTable, state: Registered) -> Iterator[str]:
         owner = "nothing is registered yet"
     figures = ", ".join(
         (
-            _count(table.lookups, "look-up"),
+            _count(table.lookups, "lookup"),
             _count(table.hits, "hit"),
             _count(table.misses, "miss", "misses"),
             _count(table.compares, "compare"),
