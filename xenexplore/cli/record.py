@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--xen-symbols", metavar="MAP|DEB", type=Path,
-        help="that hypervisor's xen-syms.map, or the -dbg package with it, for the hooks' addresses",
+        help="the hypervisor's xen-syms.map, or the -dbg package with it, for the hooks' addresses",
     )  # fmt: skip
     parser.add_argument(
         "--tools", choices=tuple(XEN_VERSIONS), default="4.17",

@@ -119,7 +119,7 @@ def _roles(
         canvas.text(x + 20, y, "asked", size=12, role=role)
     elif search.wrong_vcpu and table.vcpu == search.step.subject:
         draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, "now")
-        canvas.text(x + 20, y, "should have been asked", size=12, role="now")
+        canvas.text(x + 20, y, "should have been searched", size=12, role="now")
 
 
 def _answered(state: Registered, table: ShownTable, entry: ShownEntry) -> str:
@@ -193,7 +193,7 @@ def _asked(search: ShownSearch) -> str:
     step = search.step
     table = "The domain's table" if step.shared else f"vCPU {step.asked}'s table"
     at = spell.linear(step.va.value)
-    said = f"{table} was asked for {at}: "
+    said = f"{table} was searched for {at}: "
     if step.gpa is None:
         said += "miss."
     else:
@@ -204,5 +204,5 @@ def _asked(search: ShownSearch) -> str:
     own = "has no entry for it"
     if search.other is not None:
         gpa = spell.physical(search.other.to_physical(step.va).value)
-        own = f"says [{search.other.slot}] {search.other.label} → {gpa}"
-    return f"{said} The access is about vCPU {step.subject}, whose own table {own}."
+        own = f"has [{search.other.slot}] {search.other.label} → {gpa}"
+    return f"{said} The access is for vCPU {step.subject}, whose own table {own}."

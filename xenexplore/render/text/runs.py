@@ -85,8 +85,8 @@ def _keyed(space: AddressSpace) -> Iterator[str]:
     open_keys, denied = space.keys_in_question(), space.denied_keys()
     if open_keys:
         text = (
-            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is not "
-            "known (Linux's default denies them); --pkru says it"
+            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is not known "
+            "(Linux's default denies them); set it with --pkru"
         )
         yield "\n".join(paragraph(text, 0, 2)) + "\n"
     if denied:

@@ -132,8 +132,8 @@ def _wrong(node: Node, trace: Trace, silent: Callable[[Move], str]) -> Iterator[
     elif step.meant == step.gpa:
         verb = "wrote" if step.direction.writes else "read"
         yield (
-            f"{frame} is private to the guest: what Xen {verb} there is not what the "
-            f"guest has there.{silent(step)}"
+            f"{frame} is private to the guest: the data that Xen {verb} there differs from the "
+            f"guest's.{silent(step)}"
         )
     else:
         yield (
@@ -145,8 +145,8 @@ def _wrong(node: Node, trace: Trace, silent: Callable[[Move], str]) -> Iterator[
 def _refused_by_smap() -> Iterator[str]:
     """A user page that the caller did not open to Xen's access."""
     yield (
-        "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
-        "privcmd opens user access first (stac): user = true on the action says so."
+        "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd opens "
+        "user access first (stac): user = true on the action models this."
     )
 
 
@@ -188,7 +188,7 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
     if not move.direction.writes:
-        return " The copy succeeds; what the handler makes of these bytes is not modelled."
+        return " The copy succeeds; the handler's use of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
@@ -209,13 +209,13 @@ def _asked(node: Node, tree: StepTree) -> Iterator[str]:
     else:
         gpa = search.other.to_physical(step.va)
         own = (
-            f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
+            f"vCPU {step.subject}'s own table has gpa {spell.physical(gpa.value)} "
             f"([{search.other.slot}] {search.other.label}".rstrip()
             + ")"
         )
     yield (
-        f"vCPU {step.asked} is current, so its table was searched, but the access is about "
-        f"vCPU {step.subject}. {own}."
+        f"vCPU {step.asked} is current, so its table was searched, but the access is for vCPU "
+        f"{step.subject}. {own}."
     )
 
 

@@ -53,6 +53,6 @@ def _parting(ink: Ink, reply: Reply) -> list[str]:
     lines = ["The first step that differs:"]
     sides = (("before", found.first, found.first_says), ("after", found.other, found.other_says))
     for name, step, says in sides:
-        text = "the run was over" if step is None else f"step {step}: {says}"
+        text = "the run had ended" if step is None else f"step {step}: {says}"
         lines += ink.paragraph(text, f"  {name}: ", "    ")
     return lines

@@ -32,8 +32,8 @@ def library_text(recordings: Iterable[Shipped]) -> str:
                            "made with another recorder: see data/PROVENANCE.md", 2, 2)  # fmt: skip
     total = sum(one.size for one in listed)
     lines += ["", *paragraph(
-        f"{grouped(total >> 10)} KiB together. A command makes a recording of the same kind, not "
-        "the same bytes. Every proportion is its own workload's."
+        f"{grouped(total >> 10)} KiB in total. A command makes a similar recording, not the same "
+        "bytes. Every proportion is that of its own workload."
     )]  # fmt: skip
     return "\n".join(lines) + "\n"
 
