@@ -18,7 +18,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
     {
         "pirqs": "has_pirq() (asm-x86/domain.h): emulated PIRQs, of HVM domains only",
         "hardware": "is_hardware_domain() (xen/include/xen/sched.h)",
-        "control": "is_control_domain() (xen/include/xen/sched.h): what XSM_PRIV asks for, in "
+        "control": "is_control_domain() (xen/include/xen/sched.h): the condition of XSM_PRIV in "
         "the default policy (xsm_default_action(), xen/include/xsm/dummy.h)",
         "vcpus": "d->max_vcpus (xen/include/xen/sched.h)",
         "current": "current->vcpu_id: the calling vCPU",

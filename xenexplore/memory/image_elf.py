@@ -277,5 +277,5 @@ def cut_short(source: object, what: str, offset: int, size: int, data: Bytes) ->
         what,
         expected=f"{size:#x} bytes at offset {offset:#x}",
         got=f"the end of the file at {len(data):#x}",
-        hint="the file is cut short",
+        hint="the file is truncated",
     )

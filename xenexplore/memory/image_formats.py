@@ -31,19 +31,19 @@ class Foreign(NamedTuple):
     at: int = 0
 
 
-_MANUAL = " (by the tool's manual; not tried by us)"
+_MANUAL = " (from the tool's manual; not tested)"
 _VIRSH = "virsh restore FILE --paused, then virsh dump DOMAIN core.elf --memory-only" + _MANUAL
 _XL = "xl restore -p FILE, then xl dump-core DOMAIN core" + _MANUAL
 _INCOMING = (
     "start the machine that wrote it with -S -incoming 'exec:cat FILE', then in its monitor:"
     " dump-guest-memory core.elf"
 )
-_MINIDUMP = "it holds parts of one process, and no page tables"
+_MINIDUMP = "it contains parts of one process, and no page tables"
 _HIBERNATION = (
     "Hibr2Bin.exe /PLATFORM X64 /MAJOR 10 /MINOR 0 /INPUT FILE /OUTPUT memory.raw, then --raw on"
     " memory.raw" + _MANUAL
 )
-_NO_WAY = "no tool that converts it is known to us; dump the machine again as an ELF core or LiME"
+_NO_WAY = "we know of no tool that converts it; dump the machine again as an ELF core or LiME"
 
 FOREIGN: Final = (
     Foreign(b"LibvirtQemudSave", "a libvirt save image", _VIRSH),
@@ -102,7 +102,7 @@ def refuse_foreign(source: object, data: Bytes) -> None:
             raise ImageError(
                 source,
                 f"offset {format_.at:#x}" if format_.at else "offset 0",
-                expected="a memory image that is read (see walk --help)",
+                expected="a supported memory image (see walk --help)",
                 got=format_.name,
                 hint=format_.way.replace("FILE", str(source)),
             )

@@ -147,9 +147,9 @@ class ImageP2m(P2m):
             raise ImageError(
                 self._name,
                 f"{'mfn' if self._pv else 'gfn'} {gfn:#x}",
-                expected="a frame that the image holds",
+                expected="a frame contained in the image",
                 got="none",
-                hint="whether it is RAM that was left out, MMIO or a hole is not known",
+                hint="it may be omitted RAM, MMIO or a hole",
             )
         if self._pv:
             return P2mEntry(gfn, gfn, P2mType.p2m_ram_rw, 0, 0)

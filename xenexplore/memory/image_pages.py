@@ -63,7 +63,7 @@ def read_pages(source: object, data: Bytes) -> tuple[Segment, ...]:
             f"record {len(data) // RECORD_SIZE}",
             expected=f"records of {RECORD_SIZE} bytes",
             got=f"{len(data) % RECORD_SIZE} bytes after the last whole one",
-            hint="the file is cut short, or no file of page-table pages",
+            hint="the file is truncated, or is not a file of page-table pages",
         )
     segments = []
     seen: dict[int, int] = {}

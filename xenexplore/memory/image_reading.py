@@ -73,7 +73,7 @@ def _unknown(file: Path, start: bytes) -> ImageError:
         "offset 0",
         expected="an ELF core, page-table pages or another dump (see walk --help)",
         got=f"bytes {start[:4].hex()}",
-        hint="if it is raw memory, say so (--raw) and give its CR3 (--cr3)",
+        hint="if it is raw memory, use --raw and give its CR3 with --cr3",
     )
 
 
@@ -89,7 +89,7 @@ def read_raw(file: Path, data: Bytes) -> ImageContents:
         "",
         expected="whole 4096-byte pages of raw memory",
         got=f"{len(data):#x} bytes",
-        hint="the file is cut short, or not raw memory",
+        hint="the file is truncated, or is not raw memory",
     )
     whole = Segment(0, len(data), 0)
     gaps = (error,) if rest else ()

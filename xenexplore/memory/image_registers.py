@@ -170,7 +170,7 @@ def registers_from_text(source: object, text: str) -> tuple[Registers, ...]:
                 f"vCPU {number}",
                 expected="CR0, CR3, CR4 and EFER",
                 got=f"no {', '.join(missing)}",
-                hint="it should be what QEMU's 'info registers' prints",
+                hint="it should be the output of QEMU's 'info registers'",
             )
         gs = _GS.search(body)
         found.append(

@@ -173,7 +173,7 @@ def _no_cr3(image: Image) -> ImageError:
         "registers",
         expected="CR3",
         got="only memory",
-        hint="give it with --cr3, or what QEMU's 'info registers' prints with --registers",
+        hint="set it with --cr3, or pass the output of QEMU's 'info registers' with --registers",
     )
 
 

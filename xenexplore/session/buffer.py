@@ -63,7 +63,7 @@ class Buffer(Pictured):
         """
         found = self._guest.domain.buffers.get(self._name)
         if found is None:
-            raise MachineError(f"buffer {self._name!r} is not placed any more: it was undone")
+            raise MachineError(f"buffer {self._name!r} no longer exists: its placement was undone")
         return found
 
     @property

@@ -279,7 +279,7 @@ did you mean 'memory'?
         """
         if not self.spec.encrypted:
             raise MachineError(
-                "this guest's memory is not encrypted: all of it is open to Xen "
+                "this guest's memory is not encrypted: all of it is accessible to Xen "
                 '(xe.Guest(..., encryption="snp") has private pages)'
             )
         return self._on(buffer, lambda name: records.Share(buffer=name, shared=bool(shared)))

@@ -138,7 +138,9 @@ one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
     def _name(self, name: str, struct: str, place: str) -> str:
         if name:
             if not _NAME.fullmatch(name):
-                raise MachineError(f"name {name!r}: expected small letters, digits, dashes, dots")
+                raise MachineError(
+                    f"name {name!r}: expected lowercase letters, digits, dashes, dots"
+                )
             return name
         stem = re.sub(r"[^a-z0-9]+", "-", (struct or place).lower()).strip("-")
         taken, number = self._guest.domain.buffers, 1

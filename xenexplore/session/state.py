@@ -67,5 +67,5 @@ class GuestState:
                 return action.buffer
         placed = self.domain.buffers.get(name)
         if placed is None:
-            raise MachineError(f"buffer {name!r} is not placed any more: it was undone")
+            raise MachineError(f"buffer {name!r} no longer exists: its placement was undone")
         return BufferSpec(name=name, place=placed.kind, size=placed.size)

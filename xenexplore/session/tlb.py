@@ -180,7 +180,9 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         if slot not in held:
             if not isinstance(slot, int) or not held or slot > max(held) or slot < 0:
                 raise IndexError(f"nothing in slot {slot}: slots {', '.join(map(str, held))}")
-            raise MachineError(f"nothing in slot {slot}: taken are {', '.join(map(str, held))}")
+            raise MachineError(
+                f"nothing in slot {slot}: used slots are {', '.join(map(str, held))}"
+            )
         return held[slot]
 
     def __iter__(self) -> Iterator[RegisteredEntry]:

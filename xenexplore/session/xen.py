@@ -286,7 +286,7 @@ def _design(design: Chosen | None, base: Scenario, parameters: Mapping[str, Any]
 
 def _checked_about(about: About) -> About:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", about.name):
-        raise MachineError(f"name {about.name!r}: expected small letters, digits, dashes, dots")
+        raise MachineError(f"name {about.name!r}: expected lowercase letters, digits, dashes, dots")
     if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in about.title):
         raise MachineError(f"title {about.title!r}: expected one line, no control characters")
     return about

@@ -46,7 +46,7 @@ def cost_table(found: Instructions, compiled: CostTable) -> CostTable:
     costs |= {name: compiled.costs[name] for name in _COMPILED}
     unmeasured = {n: why for n, why in compiled.unmeasured.items() if n not in costs}
     if "exits" not in costs:
-        unmeasured["exits"] = "the software decoding of VMMCALL was not counted apart"
+        unmeasured["exits"] = "the software decoding of VMMCALL was not counted separately"
     return CostTable(f"{found.source}'s own counts", costs, CostUnit.INSTRUCTIONS, unmeasured)
 
 

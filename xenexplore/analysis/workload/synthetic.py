@@ -132,7 +132,7 @@ def synthetic(assumed: Assumptions) -> Workload:
             gfn=_frames(address),
             in_register=index == 0,
         ),
-        limits=("nothing in it was measured", *assumed.words()),
+        limits=("no value in it was measured", *assumed.words()),
     )
 
 

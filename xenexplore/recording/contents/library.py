@@ -44,15 +44,17 @@ def told_elsewhere() -> Mapping[str, Any]:
 
 _FINDINGS: Mapping[str, str] = MappingProxyType(
     {
-        "pv": "a PV dom0: Xen dereferences its buffers and walks nothing",
-        "pvh": "where a PVH dom0 without backends has its buffers",
-        "pvh-callers": "the callers' instruction and stack pointers of the same boot's beginning",
-        "pvh-boot": "the boot alone, small enough to be recorded again in 20 s; with counts",
+        "pv": "a PV dom0: Xen dereferences its buffers and makes no walk",
+        "pvh": "buffers of a PVH dom0 without backends",
+        "pvh-callers": "the callers' instruction and stack pointers, at the beginning of the "
+        "same boot",
+        "pvh-boot": "the boot alone, short enough to record again in 20 s; with counts",
         "pvh-backends": "blkback and netback: other buffers, in the directmap and in static arrays",
-        "pvh-net": "the same backends, blkback keeping grants mapped; a second run for the counts",
-        "pvh-smp": "two vCPUs: a hardirq stack of each, stacks that change CPUs",
+        "pvh-net": "the same backends, with grants kept mapped by blkback; a second run for the "
+        "counts",
+        "pvh-smp": "two vCPUs: a hardirq stack each, and stacks that move between CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
-        "runstate-loop": "one call 2,000 times: what a walk and a copy are of it",
+        "runstate-loop": "one call 2,000 times: the shares of its walk and its copy",
     }
 )
 

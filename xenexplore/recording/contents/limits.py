@@ -19,12 +19,12 @@ _GRANT_TABLE_OP = 20
 _BACKEND_OPS = (0, 1, 5)
 
 _ARTEFACTS: Mapping[Artefact, str] = {
-    Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL by software",
+    Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL in software",
     Artefact.NO_DECODE_COUNT: "instructions of that decoding were not counted",
     Artefact.EMULATED_CLOCK: "how often timers are set depends on the emulator's speed",
-    Artefact.INTERRUPTED: "stopped before the workload's end",
+    Artefact.INTERRUPTED: "stopped before the workload finished",
     Artefact.SOFT_LOCKUPS: "the guest reported soft lockups",
-    Artefact.WORKLOAD_FAILED: "a part of the workload failed",
+    Artefact.WORKLOAD_FAILED: "part of the workload failed",
     Artefact.DOMAINS_BY_APPEARANCE: "domain ids are given in order of appearance",
     Artefact.HYPERCALLS_ONLY: "neither guest accesses nor registers were recorded",
 }
@@ -83,10 +83,10 @@ def limits(header: Header, facts: Facts) -> tuple[str, ...]:
     elif header.backends is None and not facts.grants:
         found.append("no backend mapped or copied a grant")
     if not facts.stacks:
-        found.append("that vmalloc'ed buffers lie on task stacks is inferred from their addresses")
+        found.append("vmalloc'ed buffers are taken to be on task stacks, by their addresses")
     # That the built-ins of version 1 were emulated is said first.
     found += [_ARTEFACTS[artefact] for artefact in header.artefacts]
-    found.append("proportions are this workload's, not every system's")
+    found.append("proportions are those of this workload, not of every system")
     return tuple(found)
 
 

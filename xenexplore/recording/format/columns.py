@@ -244,7 +244,7 @@ class Recording(Shown):
         except ReleaseError:
             raise RecordingError(
                 self.source, "meta.xen.version", expected=" or ".join(RELEASES),
-                got=repr(version), hint="the catalogue describes no other Xen",
+                got=repr(version), hint="the catalogue covers no other Xen",
             ) from None  # fmt: skip
 
     @property

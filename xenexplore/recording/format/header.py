@@ -123,7 +123,7 @@ def read_header(meta: Mapping[str, Json]) -> Header:
     xen = _Members(at.value("xen", dict, "an object"), "meta.xen")
     arch = at.value("arch", str, "text")
     if arch != "x86_64":
-        raise BadLine("meta.arch", "'x86_64'", repr(arch), "no other architecture is read yet")
+        raise BadLine("meta.arch", "'x86_64'", repr(arch), "no other architecture is supported yet")
     symbols = xen.value("symbols", str, "text", "")
     if symbols and not _HASH.fullmatch(symbols):
         raise BadLine("meta.xen.symbols", "sha256: and 64 hex digits", repr(symbols))

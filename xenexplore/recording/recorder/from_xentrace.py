@@ -62,7 +62,7 @@ def from_xentrace(path: Path, out: Path, *, xen: str, cpu_mhz: float) -> Convert
     if not calls:
         raise RecorderError(
             str(path), "", expected="records of the scheduler (TRC_SCHED_RUNSTATE_CHANGE)",
-            got="none", hint="they tell whose a hypercall is: trace with -e 0x2a3000",
+            got="none", hint="they identify the vCPU of a hypercall: trace with -e 0x2a3000",
         )  # fmt: skip
     meta = _header(calls, path, xen)
     read_header(meta)

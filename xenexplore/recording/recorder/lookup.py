@@ -140,7 +140,7 @@ def _fitted(runs: list[int], compiler: str) -> LookupCost:
     ]  # fmt: skip
     if line != runs:
         raise RecorderError(
-            "the lookup", "", expected=f"{2 * calls} calls, as many more instructions for each "
-            "entry", got=f"{len(runs)} calls: {runs[:4]}...",
+            "the lookup", "", expected=f"{2 * calls} calls, with a constant number of "
+            "instructions per additional entry", got=f"{len(runs)} calls: {runs[:4]}...",
         )  # fmt: skip
     return LookupCost(compare, read, write, miss, compiler, lookup_source_hash())

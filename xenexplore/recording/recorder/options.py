@@ -98,7 +98,7 @@ class Options:
             raise RecorderError(
                 "record", "--xen", expected="--xen FILE together with --xen-symbols MAP",
                 got="one of them",
-                hint="xen-syms.map lies beside xen-syms, or in Debian's -dbg package",
+                hint="xen-syms.map is next to xen-syms, or in Debian's -dbg package",
             )  # fmt: skip
         for path in (self.xen_file, self.xen_symbols, self.kernel, self.workload):
             if path is not None and not path.is_file():

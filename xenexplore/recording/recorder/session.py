@@ -124,9 +124,9 @@ def _trace(path: Path) -> tuple[XenTrace | None, str]:
     if stream.eof:
         return trace, ""
     missing = RecorderError(
-        "--verify", "", expected="dom0's trace, sent whole over its second serial port",
+        "--verify", "", expected="dom0's complete trace, over its second serial port",
         got=f"{len(raw)} bytes: {why}",
-        hint="--keep leaves the console's text; a longer --timeout may help",
+        hint="--keep keeps the console log; a longer --timeout may help",
     )  # fmt: skip
     return trace, str(missing)
 
@@ -208,7 +208,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
 def _workload(options: Options) -> str:
     if options.loop:
         return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
-                "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
+                "times into a 2 MiB page, by a small guest as dom0")  # fmt: skip
     done = ["boot of dom0"]
     if options.domu_vcpus or options.workload:
         done.append("xenstored")
@@ -219,7 +219,7 @@ def _workload(options: Options) -> str:
     if options.workload:
         done.append(f"{options.workload.name} run")
     if options.verify:
-        done.append("all of it traced by xentrace, the trace sent over a serial port")
+        done.append("traced completely by xentrace, with the trace sent over a serial port")
     return ", ".join(done)
 
 

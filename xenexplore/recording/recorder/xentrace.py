@@ -116,7 +116,7 @@ def _records(raw: bytes, name: str | Path) -> Iterator[tuple[int, int, tuple[int
         if end > len(raw):
             raise RecorderError(
                 str(name), f"byte {at}", expected="a whole record", got="the file's end",
-                hint="end xentrace by SIGINT, so that it writes all it holds",
+                hint="end xentrace with SIGINT, so that it writes all its buffers",
             )  # fmt: skip
         (tsc,) = struct.unpack_from("<Q", raw, at + 4) if head & _CYCLES else (0,)
         words = head >> 28 & 7

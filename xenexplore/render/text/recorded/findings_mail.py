@@ -115,7 +115,7 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
             "two CPUs (pvh-smp) a handler that waits for the other CPU executes instructions "
             "while it waits, and the emulator's threads make the wait long: its shares mean "
             "little. Shares of another boot of the same kind differ by up to a percentage point.",
-            'xenexplore report NAME, under "What Xen executed"',
+            'xenexplore report NAME, under "Executed by Xen"',
             "shares several points outside these ranges, counted with performance counters on "
             "hardware, for a similar mix of calls.",
         ),
@@ -197,7 +197,7 @@ def _saved(number: int, rows: Sequence[_Row]) -> list[str]:
             "a scan of registered ranges costs 10 instructions an entry (our own C code, "
             "compiled like Xen; xenexplore record --lookup); no patch has been posted. For a "
             "recording without counts, those of another one of the same release are used.",
-            'xenexplore report NAME, under "What each design saves"',
+            'xenexplore report NAME, under "Saved by each design"',
             "a posted patch whose lookup takes more instructions, or calls whose walks are "
             "shorter (1 GiB pages).",
         ),

@@ -53,7 +53,7 @@ def limits(rows: Sequence[tuple[str, Findings]]) -> list[str]:
         for sentence in findings.limits[1:]:
             said.setdefault(sentence, {})[recording] = None
     every = {recording for recording, _ in rows}
-    lines = ["Limits of all", *paragraph(
+    lines = ["Limits of all claims", *paragraph(
         "- everything ran under QEMU's TCG, emulating AMD (SVM); nothing was recorded on Intel "
         "(VMX); no HVM guest with firmware, no kernel other than Linux, none without "
         "CONFIG_VMAP_STACK",
