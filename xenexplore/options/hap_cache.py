@@ -155,7 +155,7 @@ class HapCache(Design):
     unanswered: ClassVar[Mapping[str, str]] = {
         "Q14": "Arm's tables are not modelled",
         "Q15": "not for encrypted guests",
-        "Q19": "a matter of plans, not of a call's path",
+        "Q19": "a property of plans, not of a call's path",
         "Q23": "uses the registers of today's interface",
         "Q29": "no call, no buffer",
         "Q30": "not for encrypted guests",

@@ -60,10 +60,8 @@ def notebook_files(
     made = _Notebook(name, known, beside)
     body = "".join(made.cell(cell) for cell in cells)
     title = next((m[1] for cell in cells if (m := _TITLE.search(_joined(cell["source"])))), name)
-    head = (
-        f'<p class="lead">Notebook <code>{escape(path.name)}</code>, as saved: views can be stepped \
-here, code runs in JupyterLab (<code>xenexplore lab</code>).</p>'
-    )
+    head = f'<p class="lead">Notebook <code>{escape(path.name)}</code>, as saved: views can be \
+stepped here, code runs in JupyterLab (<code>xenexplore lab</code>).</p>'
     here = f"notebooks/{name}.html"
     files = made.files
     files[here] = page(
