@@ -229,7 +229,7 @@ class Range(Generic[A]):
         return self.start.value <= address.value < self.end
 
     def covers(self, start: A, size: int) -> bool:
-        """Whether all of ``size`` units from ``start`` lie inside."""
+        """Whether all of ``size`` units from ``start`` are inside."""
         return self.start.value <= start.value and start.value + size <= self.end
 
     def overlaps(self, other: Range[A]) -> bool:

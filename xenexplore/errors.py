@@ -87,7 +87,7 @@ class ScenarioError(InputError):
 
 
 class DesignError(InputError):
-    """A design's class is not what the machine can run: a hook's mistake, or the class's own.
+    """A design's class cannot be run: a mistake in a hook, or in the class itself.
 
     Attributes:
         source: the file of the class, or ``"a notebook's cell"``.
@@ -121,7 +121,7 @@ class CatalogueError(XenexploreError, LookupError):
 
 
 class ReleaseError(CatalogueError):
-    """A Xen that the catalogue does not describe, or one that lacks what was asked for.
+    """A release of Xen that the catalogue does not cover, or that lacks the requested entry.
 
     Attributes:
         xen: the version of Xen.

@@ -1,4 +1,4 @@
-"""Everything that a recording says about the designs, computed once for every view."""
+"""All findings of a recording about the designs, computed once for every view."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from xenexplore.options.variant import Variant
 __all__ = ["DomainFindings", "Findings", "find"]
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, of how many, what is next)."""
+"""Called with (done, total, next item)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DomainFindings:
-    """One domain; see the modules named by the fields' types.
+    """Findings about one domain; see the modules named by the fields' types.
 
     ``kept``: walks kept until Xen switches a vCPU, which under HAP is too long.
     """

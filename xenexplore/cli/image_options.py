@@ -16,7 +16,7 @@ MODES = {"32": Mode.LEGACY, "pae": Mode.PAE, "4": Mode.LEVEL4, "5": Mode.LEVEL5}
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    """IMAGE and the options that say what in it to walk."""
+    """IMAGE and the options that select what to walk in it."""
     parser.add_argument(
         "image",
         metavar="IMAGE",

@@ -1,4 +1,4 @@
-"""``xenexplore lab``: open JupyterLab on the notebooks, in a copy that is the reader's own."""
+"""``xenexplore lab``: open JupyterLab on the reader's own copy of the notebooks."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def shipped_notebooks() -> Path:
-    """The folder that holds the notebooks as shipped: in the wheel, or in the checkout.
+    """The folder of the notebooks as shipped: in the wheel, or in the checkout.
 
     Raises:
         InputError: the installation has none.

@@ -1,4 +1,4 @@
-"""``xenexplore recording``: what a recording of real hypercalls holds, and what explains it."""
+"""``xenexplore recording``: contents and explanation of a recording of real hypercalls."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _print(document: str, what: str | Mapping[str, Any], args: argparse.Namespac
 
 
 def report_damage(recording: Recording) -> int:
-    """Say where reading stopped; a lost tail is survivable, a wrong record is bad input."""
+    """Report where reading stopped; a lost tail is tolerated, a wrong record is bad input."""
     damage = recording.damage
     if damage is None:
         return 0

@@ -1,4 +1,4 @@
-"""``xenexplore walk``: where a linear address lies, and every table on the way."""
+"""``xenexplore walk``: the translation of a linear address, with every table on the way."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Answer:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Walk every address and print the walks.  A page fault is an answer.
+    """Walk every address and print the walks. A page fault is a result, not an error.
 
     Returns:
         0, or 1 where the image or some of the answers are incomplete.

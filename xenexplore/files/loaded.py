@@ -101,7 +101,7 @@ class _Memory:
         self.size = end
 
     def whole(self) -> mmap.mmap:
-        """Just what was put in."""
+        """Exactly the input."""
         self._room.resize(self.size)
         return self._room
 

@@ -337,7 +337,7 @@ class Domain:
         self._pages.map_kernel(va, frames, writable=writable)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it does not."""
         return self._pages.directmap_of(gfn)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:

@@ -185,7 +185,7 @@ def frame_range(first: int, end: int) -> Range[Gpa]:
 
 
 def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[GpaRegion]:
-    """Contents of the image, as regions; one over all where they are too many to list."""
+    """Contents of the image, as regions; a single one where there are too many to list."""
     what = "memory contained in the image"
     if len(runs) > _MOST_RUNS:
         pieces = sum(end - first for first, end in runs)
@@ -198,7 +198,7 @@ def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[G
 
 
 def halves(mode: Mode) -> list[Region]:
-    """All that an image says of its linear address space without being searched."""
+    """Everything that an image states about its linear address space, without a search."""
     size = 1 << mode.linear_bits - 1
     return [
         Region("lower half", Gva(0), size, RegionKind.OTHER),

@@ -77,7 +77,7 @@ class ImageSource:
                 raise MachineError(f"{name} {at.hex()}: expected the start of a page")
 
     def path(self, name: str) -> Path:
-        """A file that was named, from the folder on."""
+        """A named file, relative to the folder."""
         return Path(self.folder) / name
 
     def said(self) -> dict[str, object]:

@@ -31,7 +31,7 @@ _KNOWN: dict[str, KernelFacts] = {}
 
 
 def enter_kernel(name: str, facts: KernelFacts) -> None:
-    """Make a kernel known.
+    """Register a kernel.
 
     Raises:
         TypeError: another class has the name.
@@ -43,7 +43,7 @@ def enter_kernel(name: str, facts: KernelFacts) -> None:
 
 
 def kernel_facts(name: str) -> KernelFacts | None:
-    """Facts about a kernel; None: there is none of this name."""
+    """Facts about a kernel, or None if there is none of this name."""
     return _KNOWN.get(name)
 
 

@@ -1,4 +1,4 @@
-"""Registered areas: a handle that is stored now and written to later, whatever vCPU runs then.
+"""Registered areas: a handle that is stored now and written to later, on whichever vCPU runs then.
 
 Runstate and time areas are registered per vCPU; Xen writes them at context
 switches and time updates.  The copy goes through ``current``, whatever vCPU the
@@ -197,7 +197,7 @@ def _check(xen: Xen, name: str, passed: bool, detail: str, cite: Cite = _MAP) ->
 
 
 def deferred_to(xen: Xen, subject: int, current: int) -> int:
-    """The vCPU that makes an update under the cure of deferring it, and a note if that is later."""
+    """The vCPU that makes an update if updates are deferred, and a note if that is later."""
     if current != subject:
         text = (
             f"The update is deferred: vCPU {subject} is kicked and updates its own area on its "
@@ -249,7 +249,7 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
 
 @contextmanager
 def out_of_user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
-    """A vCPU leaves the guest in user mode: CR3 as it is then is what Xen finds.
+    """A vCPU leaves the guest in user mode: Xen finds the CR3 of that moment.
 
     Source: vmx_vmexit_handler(), xen/arch/x86/hvm/vmx/vmx.c, and svm_vmexit_handler(),
     xen/arch/x86/hvm/svm/svm.c: guest_cr[3] is read back at every exit.

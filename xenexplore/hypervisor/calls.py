@@ -1,4 +1,4 @@
-"""A hypercall as the guest makes it, and what passes between Xen and an option about it."""
+"""A hypercall as the guest makes it, and the values that Xen and an option exchange about it."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The option cannot carry this call, with the reason."""
+    """The option does not support this call, with the reason."""
 
     reason: str
 

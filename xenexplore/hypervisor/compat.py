@@ -1,4 +1,4 @@
-"""32-bit callers: arguments are translated into an area of Xen's own, and then "copied from guest".
+"""32-bit callers: arguments are translated into Xen's own area, and then "copied from guest".
 
 The compat layer reads the 32-bit structs, builds 64-bit ones in a per-vCPU area at a
 Xen address (COMPAT_ARG_XLAT_VIRT_BASE), and calls the native handler, whose
@@ -37,7 +37,7 @@ COMPAT_RESERVATION_BYTES = 20
 _PFN_BYTES = 4
 _NATIVE_BYTES = 32
 _ROOM = (XLAT_SIZE - _NATIVE_BYTES) // 8
-"""Frame numbers that the area has room for, behind the struct."""
+"""Frame numbers that the area has room for, after the struct."""
 
 _MOST_EXTENTS = 0xFFFF_FFFF >> 6
 """UINT_MAX >> MEMOP_EXTENT_SHIFT: with more, no continuation could be encoded."""

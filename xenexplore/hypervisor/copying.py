@@ -1,4 +1,4 @@
-"""The copy helpers: chunk by chunk, with the failure semantics that they really have.
+"""The copy helpers: chunk by chunk, with their real failure semantics.
 
 x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
 ``copy_{to,from}_user_hvm()`` report the *whole* length as uncopied, though

@@ -48,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedent:
-    """Existing interface that works like an option, in Xen or beside it.
+    """Existing interface that works like an option, in Xen or elsewhere.
 
     Attributes:
         what: what it is, and by which rules.
@@ -163,7 +163,7 @@ class Design:
 
     @property
     def defers(self) -> bool:
-        """Whether a copy about another vCPU waits until that vCPU makes it itself."""
+        """Whether a copy on behalf of another vCPU waits until that vCPU makes it itself."""
         return self.values.get("cross_vcpu") == "deferred"
 
     def refuses(self, xen: Xen) -> str:
@@ -185,7 +185,7 @@ class Design:
         return call.args
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        """Xen's view of RAX: the hypercall's number with flavour bits taken off."""
+        """Xen's view of RAX: the hypercall's number without flavour bits."""
         return call.number
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:

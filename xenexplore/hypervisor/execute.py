@@ -107,7 +107,7 @@ def _refused(xen: Xen, reason: str) -> int:
 
 
 def make_call(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
-    """Make a call that is already encoded: exits, legs, and what RAX holds in the end."""
+    """Make a call that is already encoded: exits, legs, and the final value of RAX."""
     pv = xen.domain.spec.type == "pv"
     cite = _PV_HYPERCALL if pv else _HVM_HYPERCALL
     for leg in range(_MAX_LEGS):

@@ -38,7 +38,7 @@ LAYOUT = Parameter(
     help="Layout of the lists.",
     source="Beulich, 28 Sep 2022",
 )
-"""The knob of every option that has lists."""
+"""The parameter of every option that has lists."""
 
 _WORD = 8
 
@@ -203,7 +203,7 @@ class ListHandles:
         self._bound: list[tuple[int, int, SgList]] = []
 
     def clear(self) -> None:
-        """Forget the lists of the call before."""
+        """Forget the lists of the previous call."""
         self._bound.clear()
 
     def bind(self, handle: int, size: int, lst: SgList) -> None:

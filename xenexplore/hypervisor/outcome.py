@@ -66,7 +66,7 @@ class Counts:
 
 
 def counts_of(nodes: Iterable[Node]) -> Counts:
-    """Sum the steps up.  A walk is a piece with an entry read, or a fault before the first.
+    """Sum up the steps.  A walk is a piece with an entry read, or a fault before the first.
 
     A miss that must not be walked (encrypted guests) is a fault but no walk.
     """
@@ -130,7 +130,7 @@ GRAVEST = (Status.REFUSED, Status.WRONG, Status.ERROR, Status.RIGHT)
 
 
 def step_status(step: Step) -> Status:
-    """Status that one step gives the run that it is in; right, if it says nothing."""
+    """Status that one step gives its run; right, if it has none."""
     match step:
         case Refusal():
             return Status.REFUSED

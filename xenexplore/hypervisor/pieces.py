@@ -1,4 +1,4 @@
-"""The pieces that a design locates for one copy, held to what a copy can use.
+"""The pieces that a design locates for one copy, checked against what a copy can use.
 
 A piece lies in one 4 KiB page, since ``__hvm_copy()`` maps one frame at a time
 (xen/arch/x86/hvm/hvm.c); the pieces make up the access, in order, or a fault ends it.
@@ -101,7 +101,7 @@ class _Taken:
         self._ranges: dict[int, list[tuple[int, int]]] = {}
 
     def again(self, found: Located) -> bool:
-        """Whether some of these bytes were taken before; takes them."""
+        """Whether some of these bytes were taken before; marks them as taken."""
         start = found.gpa.value
         ranges = self._ranges.setdefault(start >> PAGE_SHIFT, [])
         twice = any(start < end and begin < start + found.size for begin, end in ranges)

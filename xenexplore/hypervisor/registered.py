@@ -239,7 +239,7 @@ class RegisteredBuffers:
 
     @property
     def owners(self) -> range:
-        """The vCPUs in whose name each table is filled once: all, or the first of a domain's."""
+        """The vCPUs for which each table is filled once: all, or the first for a domain's."""
         return range(1) if self.tables.shared else range(self.tables.vcpus)
 
     def _space(self, xen: Xen, vcpu: int) -> int | None:

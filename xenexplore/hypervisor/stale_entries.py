@@ -32,4 +32,4 @@ STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
         ),
     ),
 }
-"""Scenario to bytes that go astray, and why: a design's ``hazards``."""
+"""Scenario to the number of misplaced bytes, and the reason: a design's ``hazards``."""

@@ -1,4 +1,4 @@
-"""Xen, as far as hypercall buffers go: one domain, one option, one record.
+"""Xen, as far as hypercall buffers are concerned: one domain, one option, one record.
 
 :class:`Xen` holds no mechanism of its own.  Walks are those of
 :mod:`xenexplore.paging`, P2M lookups those of :mod:`xenexplore.memory`, and
@@ -104,7 +104,7 @@ class Xen:
         self.record.add(step)
 
     def paging_state(self, vcpu: int) -> PagingState:
-        """Under which control registers Xen walks for a vCPU, now."""
+        """The control registers under which Xen currently walks for a vCPU."""
         return self.domain.paging_state(vcpu, user_access=self.user_access)
 
     def walk(self, vcpu: int, va: Gva, *, write: bool) -> Walk:
@@ -169,7 +169,7 @@ class Xen:
         )
 
     def rewrite(self, field: Gva, value: int, *, vcpu: int) -> None:
-        """The guest writes an encoded word into one of its structs, for the length of a call."""
+        """The guest writes an encoded word into one of its structs, for the duration of a call."""
         encoded = value.to_bytes(8, "little")
         self._rewritten.append((field, self.domain.read(field, 8, vcpu=vcpu), encoded, vcpu))
         self.domain.write(field, encoded, vcpu=vcpu)

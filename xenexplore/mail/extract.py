@@ -1,4 +1,4 @@
-"""Scenarios in the lines of a mail: each taken out from between words, quote marks and comments.
+"""Scenarios in the lines of a mail: each extracted from between words, quote marks and comments.
 
 A scenario is a run of TOML lines, quoted equally often, with a name and a title.
 Lines between them that are quoted less often are comments of the answering person.

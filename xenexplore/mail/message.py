@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message; a text without headers is one that says nothing about itself.
+    """One message; a text without headers has no metadata.
 
     Attributes:
         sender: the name in ``From``, or else the address; ``""``: not known.

@@ -1,4 +1,4 @@
-"""An answer to a scenario in a mail: two outcomes, and where the two runs part."""
+"""An answer to a scenario in a mail: two outcomes, and the step at which the runs diverge."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ScenarioSource:
     folder: str = ""
 
     def scenario(self) -> Scenario:
-        """The scenario that it holds.
+        """The scenario in it.
 
         Raises:
             ScenarioError: it is malformed.

@@ -84,7 +84,7 @@ class GuestMemory:
         technology: Technology = Technology.NONE,
         key: bytes = b"guest key",
     ) -> GuestMemory:
-        """A guest of ``frames`` frames from gfn 0, on machine frames in a row.
+        """A guest of ``frames`` frames from gfn 0, on consecutive machine frames.
 
         Args:
             frames: size of the guest in 4 KiB frames.

@@ -246,7 +246,7 @@ def _named(
 def read_notes(
     source: object, data: Bytes, start: int, size: int, gaps: list[ImageError]
 ) -> Iterator[ElfNote]:
-    """Every whole note of a PT_NOTE segment or note section; damage is a gap."""
+    """Every complete note of a PT_NOTE segment or note section; damage leaves a gap."""
     if start + size > len(data):
         gaps.append(cut_short(source, "notes", start, size, data))
     at, end = start, min(start + size, len(data))
@@ -271,7 +271,7 @@ def read_notes(
 
 
 def cut_short(source: object, what: str, offset: int, size: int, data: Bytes) -> ImageError:
-    """The error for something that lies behind the end of the file."""
+    """The error for data past the end of the file."""
     return ImageError(
         source,
         what,

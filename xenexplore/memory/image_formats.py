@@ -1,4 +1,4 @@
-"""Format of a file by its first bytes: a format that is read, or one with a way to convert it.
+"""Format of a file by its first bytes: a supported format, or one with a way to convert it.
 
 ``FILE`` stands for the file.  Commands were tried with Debian 12's tools; one that we
 had no machine or tool to try with says that it is the manual's.  What its
@@ -16,7 +16,7 @@ __all__ = ["FOREIGN", "Foreign", "refuse_foreign"]
 
 
 class Foreign(NamedTuple):
-    """A format that is not read.
+    """An unsupported format.
 
     Attributes:
         magic: how such a file begins.
@@ -91,7 +91,7 @@ FOREIGN: Final = (
 
 
 def refuse_foreign(source: object, data: Bytes) -> None:
-    """Raise the error for a file of a format that is known and not read; else nothing.
+    """Raise the error for a file of a recognised but unsupported format.
 
     Raises:
         ImageError: names the format and the way out.

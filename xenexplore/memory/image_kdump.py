@@ -1,4 +1,4 @@
-"""kdump-compressed dumps: each page compressed by itself, as makedumpfile and QEMU write them.
+"""kdump-compressed dumps: each page compressed separately, as makedumpfile and QEMU write them.
 
 A header, a sub-header, two bitmaps (which frames are memory; which of them
 are in the dump), a descriptor for each page in the dump, the pages.  Pages

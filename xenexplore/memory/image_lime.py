@@ -103,7 +103,7 @@ class _Frame(NamedTuple):
 
 
 def read_avml(source: object, data: Bytes) -> ImageContents:
-    """Memory of a compressed AVML dump; frames are unpacked where they are read.
+    """Memory of a compressed AVML dump; frames are unpacked when they are read.
 
     Raises:
         ImageError: its first header cannot be read, or the library that unpacks

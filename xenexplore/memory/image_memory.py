@@ -1,4 +1,4 @@
-"""A memory image as a domain's memory: read where it lies, written to a copy of the page.
+"""A memory image as a domain's memory: read in place, written to a copy of the page.
 
 What a walk, a copy or a whole model of Xen does to it never reaches the file.
 """
@@ -98,7 +98,7 @@ class ImageRam(Ram):
 
 
 def held_frames(image: Image) -> tuple[tuple[int, int], ...]:
-    """``(first, past the last)`` of each run of frames that an image holds, if only in part."""
+    """``(first, past the last)`` of each run of frames that an image contains, even partially."""
     runs: list[tuple[int, int]] = []
     for gpa, size, _ in image.segments:
         first, end = gpa >> PAGE_SHIFT, gpa + size + PAGE_SIZE - 1 >> PAGE_SHIFT

@@ -31,7 +31,7 @@ __all__ = ["check_start", "read_contents", "read_raw", "with_registers_beside"]
 
 
 def check_start(file: Path, head: bytes) -> None:
-    """Refuse a compressed file that begins as no image, before the rest of it is decompressed."""
+    """Reject a compressed file that begins like no image, before the rest is decompressed."""
     if _reader(head) is not None or head.startswith(FLATTENED_MAGIC):
         return
     refuse_foreign(file, head)
@@ -82,7 +82,7 @@ def _nested(file: Path) -> ImageContents:
 
 
 def read_raw(file: Path, data: Bytes) -> ImageContents:
-    """Memory from address 0 on; half a page at its end is a sign that something is missing."""
+    """Memory from address 0 on; half a page at the end means that something is missing."""
     rest = len(data) & PAGE_MASK
     error = ImageError(
         file,

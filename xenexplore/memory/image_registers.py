@@ -1,4 +1,4 @@
-"""An image's registers of each vCPU: those that decide how it translates.
+"""An image's registers of each vCPU: those that determine translation.
 
 Two sources: the ``QEMU`` note of a memory core, and the text of the monitor's
 ``info registers``.  The note has no EFER, so the mode is concluded from what

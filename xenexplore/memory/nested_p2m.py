@@ -1,4 +1,4 @@
-"""A P2M that lives in memory: AMD nested page tables as Xen writes them.
+"""A P2M in memory: AMD nested page tables as Xen writes them.
 
 The tables are x86's 4-level ones over machine memory; Xen keeps its page type in
 bits 58:52 of each entry and uses U/S = 0 as "type to be recalculated".

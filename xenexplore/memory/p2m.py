@@ -20,7 +20,7 @@ __all__ = ["ORDERS", "P2M_ORDERS", "P2M_SIZES", "P2m", "as_lookup"]
 P2M_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
 """Page size, as it is written, to the order of a P2M entry."""
 P2M_SIZES = {order: size for size, order in P2M_ORDERS.items()}
-"""The other way round."""
+"""The reverse mapping."""
 ORDERS = tuple(P2M_SIZES)
 """Page orders of P2M entries: 4 KiB, 2 MiB, 1 GiB."""
 

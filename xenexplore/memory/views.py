@@ -84,7 +84,7 @@ class Store:
         )
 
     def flip(self, gfn: int, *, shared: bool) -> None:
-        """Change a frame's state; its bytes in DRAM stay what they are."""
+        """Change a frame's state; its bytes in DRAM are unchanged."""
         entry = self.p2m.entry(gfn)
         if self.is_private(entry):
             self.settle(entry)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["GfnLists"]
 
 INDIRECT_BIT = 1 << 29
-"""Ours: marks the indirect variant of a call; the thread does not say how it is marked."""
+"""Ours: marks the indirect variant of a call; the thread does not define the mark."""
 
 _SLOTS = PAGE_SIZE // 8
 

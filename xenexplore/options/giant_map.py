@@ -52,7 +52,7 @@ def _ranges(option: Design) -> tuple[str, ...]:
 
 
 class GiantMap(Design):
-    """The software TLB with one entry over all of RAM as the directmap shows it."""
+    """The software TLB with one entry over all of RAM, at its directmap addresses."""
 
     ident: ClassVar[str] = "O10"
     name: ClassVar[str] = "giant-map"

@@ -57,7 +57,7 @@ class _Replay(ReplayModel):
 
 
 class ScatterGatherPolicy(Design):
-    """All flat, all single-level lists, or levels that follow from each buffer's size."""
+    """All flat, all single-level lists, or levels derived from each buffer's size."""
 
     ident: ClassVar[str] = "O4"
     name: ClassVar[str] = "sg-policy"

@@ -43,7 +43,7 @@ class TableMemory(Protocol):
 
 
 def frames_from(first: Gfn) -> Iterator[Gfn]:
-    """Frames in a row, without end: where tables may go."""
+    """Consecutive frames, without end: the places for tables."""
     return map(Gfn, itertools.count(first.value))
 
 

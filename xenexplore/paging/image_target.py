@@ -1,4 +1,4 @@
-"""A memory image with the page tables to look at: whose registers, and what was assumed."""
+"""A memory image with the page tables to examine: the registers used, and the assumptions."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ImageTarget(Shown):
     def partial_walk(
         self, address: int | str | Gva, access: Access | None = None
     ) -> tuple[Walk, ImageError | None]:
-        """A walk as far as the image holds its tables, and the error where it does not.
+        """A walk as far as the image contains its tables, and the error where it does not.
 
         Args:
             address: linear address: a number, or text in hex.

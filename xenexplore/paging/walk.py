@@ -55,7 +55,7 @@ class Reader(Protocol):
 
 
 class TwoStageReader(Reader, Protocol):
-    """Guest memory behind a P2M: what a walk in HAP reads through.
+    """Guest memory behind a P2M, as read by a walk under HAP.
 
     :attr:`xenexplore.memory.GuestMemory.hypervisor` is one.
     """

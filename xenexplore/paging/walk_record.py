@@ -41,7 +41,7 @@ _PS = 0x80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One level of a walk: which entry of which table was read, and what it held.
+    """One level of a walk: the table, the entry, and its value.
 
     Attributes:
         number: 5 to 1.
@@ -92,7 +92,7 @@ class Walk(NamedTuple):
         return f"<Walk of {self.va:#x} for {self.access}: {found}>"
 
     def text(self, *, unicode: bool = False) -> str:
-        """The walk as text of 72 columns: the answer, then every level."""
+        """The walk as text in 72 columns: the result, then every level."""
         return text_of(self, unicode=unicode)
 
     def svg(self, *, theme: str = "light") -> str:

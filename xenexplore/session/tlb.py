@@ -79,7 +79,7 @@ class RegisteredEntry(Pictured):
 
 
 class VcpuTlb(Sequence[RegisteredEntry], Pictured):
-    """The table of registered buffers that is searched in a vCPU's name.
+    """The table of registered buffers that is searched on behalf of a vCPU.
 
     >>> import xenexplore as xe
     >>> guest = xe.Guest("linux")

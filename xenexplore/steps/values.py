@@ -98,7 +98,7 @@ class PhaseName(StrEnum):
 
 
 class PlanVerdict(StrEnum):
-    """Whether a copy plan allows what a real Xen was seen to copy."""
+    """Whether a copy plan allows the copies recorded on a real Xen."""
 
     EXACT = "exact"
     FREE = "free"

@@ -60,7 +60,7 @@ class TlbTables:
         return self.scope == "domain"
 
     def table(self, vcpu: int) -> TlbTable:
-        """The table that is searched in the name of a vCPU."""
+        """The table that is searched on behalf of a vCPU."""
         self._validate_vcpu(vcpu)
         return self._tables[0 if self.shared else vcpu]
 

@@ -86,11 +86,11 @@ class CostTable:
         return cost.amount if cost is not None else 0.0
 
     def price(self, counts: Counts) -> float:
-        """All counts together; without those that are not measured, see :meth:`least`."""
+        """Cost of all counts together, without those that are not measured; see :meth:`least`."""
         return math.fsum(getattr(counts, name) * cost.amount for name, cost in self.costs.items())
 
     def saved(self, one: Replayed) -> float:
-        """Saving of a design's calls beside today's walk; at most, see :meth:`least`."""
+        """Saving of a design's calls against today's walk; an upper bound, see :meth:`least`."""
         return self.price(one.today) - self.price(one.by_memory)
 
     def least(self, counts: Counts) -> bool:

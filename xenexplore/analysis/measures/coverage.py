@@ -68,7 +68,7 @@ class Stacks:
 
     @property
     def task_entries(self) -> int:
-        """Entries for all tasks' stacks, whole: four frames each, which need not follow."""
+        """Entries for the whole stacks of all tasks: four frames each, maybe not contiguous."""
         return self.stacks * _STACK_PIECES
 
     @property

@@ -36,7 +36,7 @@ _WAYS = ("from", "to", "clear")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Instructions of one kind of piece: how many were counted, the least, the median, the most.
+    """Instructions of one kind of piece: number counted, minimum, median, maximum.
 
     ``loads``: memory reads at the median, or None where they were not counted.
     """
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The parts that a hypercall's instructions are counted by.
+    """Parts of a hypercall whose instructions are counted.
 
     Attributes:
         entry: from exit to entry without the handler and without the decoding; None: the

@@ -36,7 +36,7 @@ _TABLES = {0: 4, 9: 3, 18: 2}
 
 @dataclass(frozen=True, slots=True)
 class PageSizes:
-    """Page sizes that decide what a walk costs.  The recordings do not hold them.
+    """Page sizes that determine the cost of a walk. The recordings do not contain them.
 
     Attributes:
         p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.

@@ -187,7 +187,7 @@ class _Builder:
         self._domains: tuple[RecordedDomain, ...] = ()
 
     def add(self, chunk: Recording) -> None:
-        """Keep what matters of one chunk."""
+        """Keep the relevant part of one chunk."""
         need_accesses(chunk.source, chunk.meta)
         self._domains = chunk.domains
         self._evidence.add(chunk)
@@ -206,7 +206,7 @@ class _Builder:
         self._rows += len(chunk.calls)
 
     def done(self, source: str) -> Workload:
-        """Classify everything now that the whole recording has given its evidence."""
+        """Classify everything after the whole recording has been read."""
         seen = self._evidence.recording(self._domains)
         spaces = tuple(guest_space(seen, domain, self._symbols) for domain in self._domains)
         accesses = AccessTable.concatenate(self._accesses)

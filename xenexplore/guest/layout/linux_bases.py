@@ -149,7 +149,7 @@ def bases_from_memory(
 def with_registers(
     bases: LinuxBases, *, cr4: int | None = None, gs_base: int | None = None
 ) -> LinuxBases:
-    """Add what a vCPU's registers tell, taken while it ran in the kernel.
+    """Add the evidence of a vCPU's registers, taken while it ran in the kernel.
 
     Args:
         bases: what is known so far.

@@ -67,7 +67,7 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxBases:
-    """Everything about a Linux address space that one boot decides.
+    """Everything about a Linux address space that is decided at boot.
 
     The defaults are an unrandomised kernel's.  The code that fills this in says in
     ``evidence`` how each value is known; nothing here is guessed from an

@@ -76,7 +76,7 @@ def validate_buffer(
     *,
     private: bool,
 ) -> None:
-    """Refuse a buffer that a guest cannot have.
+    """Reject a buffer that a guest cannot have.
 
     Raises:
         MachineError: the size, offset or address cannot be, the contents do not fit, or it

@@ -110,7 +110,7 @@ class CatalogueDiff(Shown):
 
 
 def diff(old: str = DEFAULT, new: str = "unstable") -> CatalogueDiff:
-    """Compare two releases of Xen: entries that the newer has, lacks, or does otherwise.
+    """Compare two releases of Xen: entries that are new, removed or changed.
 
     Args:
         old: a release, e.g. ``"4.17"``; ``"4.17.7"`` is its series'.

@@ -1,4 +1,4 @@
-"""A whole address space of an image: its runs, and what they were read from."""
+"""A whole address space of an image: its runs, and their source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["AddressSpace", "map_target"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AddressSpace(Shown):
-    """The runs of one address space, as far as the image holds its tables.
+    """The runs of one address space, as far as the image contains its tables.
 
     Attributes:
         target: the image, and whose page tables.

@@ -51,7 +51,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class MissingTable(NamedTuple):
-    """An entry that points to a table which is not in memory.
+    """An entry that points to a table outside memory.
 
     Attributes:
         level: level of the entry; for CR3 itself, one more than the top level.

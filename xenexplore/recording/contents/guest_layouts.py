@@ -1,4 +1,4 @@
-"""The address-space layout of each recorded guest, from what the recording itself proves."""
+"""The address-space layout of each recorded guest, from evidence in the recording itself."""
 
 from __future__ import annotations
 

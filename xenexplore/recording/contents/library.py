@@ -1,4 +1,4 @@
-"""The recordings that come with the package: what each is of, without reading it whole."""
+"""The recordings shipped with the package: a description of each, without reading all of it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shipped:
 
 @cache
 def told_elsewhere() -> Mapping[str, Any]:
-    """Headers of the built-in recordings of version 1, which have none of their own."""
+    """Headers of the built-in recordings of version 1, which do not contain one."""
     text = (resources.files("xenexplore.recording") / "data" / "headers.toml").read_text("utf-8")
     return MappingProxyType(tomllib.loads(text))
 

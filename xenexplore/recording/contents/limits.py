@@ -32,7 +32,7 @@ _ARTEFACTS: Mapping[Artefact, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts that the records themselves show, chunk by chunk.
+    """Facts shown by the records themselves, chunk by chunk.
 
     Attributes:
         vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
@@ -62,7 +62,7 @@ class Facts:
 
     @property
     def most_vcpus(self) -> int:
-        """Number of vCPUs of the domain that has most of them."""
+        """Number of vCPUs of the domain with the most."""
         owners = [domain for domain, _, _ in self.vcpus]
         return max((owners.count(domain) for domain in set(owners)), default=0)
 
@@ -76,7 +76,7 @@ def header_of(recording: Recording) -> Header:
 
 
 def limits(header: Header, facts: Facts) -> tuple[str, ...]:
-    """Sentences without a full stop, the widest limit first."""
+    """Clauses without a full stop, the widest limit first."""
     found = [_machine(header, facts)]
     if header.backends is not None and not header.backends:
         found.append("no block or network backend ran")

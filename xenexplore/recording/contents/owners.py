@@ -1,4 +1,4 @@
-"""Owner of the vmalloc'ed memory of a hypercall's arrays, as far as the call tells.
+"""Owner of the vmalloc'ed memory of a hypercall's arrays, as far as the call reveals it.
 
 Inferred, not seen: of the drivers of Linux 6.1 to 6.12 that hand vmalloc'ed arrays to
 grant_table_op, there is one.  xen-netback allocates ``struct xenvif_queue`` with
@@ -26,7 +26,7 @@ _NETBACKS = (0, 1, 5)
 
 
 def owners(recording: Recording, buffers: BufferRuns) -> tuple[tuple[str, int], ...]:
-    """Owners of vmalloc'ed buffers that lie on no stack, with counts, most first.
+    """Owners of vmalloc'ed buffers that are not on a stack, with counts, highest first.
 
     Args:
         recording: the recording.

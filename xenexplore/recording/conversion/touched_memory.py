@@ -16,7 +16,7 @@ __all__ = ["TouchedMemory", "frames_of", "touched_memory", "walks_during"]
 
 @dataclass(frozen=True, slots=True)
 class TouchedMemory:
-    """Bytes in neighbouring pages that a hypercall's copies span.
+    """Bytes in adjoining pages that a hypercall's copies span.
 
     Attributes:
         start: linear address of the first byte.

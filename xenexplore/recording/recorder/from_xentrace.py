@@ -1,4 +1,4 @@
-"""A recording made of an xentrace file: which hypercalls ran where, and nothing of their buffers.
+"""A recording made from an xentrace file: hypercalls and their vCPUs, without buffers.
 
 This is what hardware can give without a change to Xen.  Registers, guest copies, walks
 and instructions are not in a trace; the header says so (``hypercalls-only``).

@@ -1,4 +1,4 @@
-"""Hooked functions of Xen, and their addresses by its symbol file."""
+"""Hooked functions of Xen, and their addresses from its symbol file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instruction count of a lookup of a registered buffer: ours, no patch has been posted.
+"""Instruction count of a lookup of a registered buffer: our code, since no patch has been posted.
 
 ``lookup_code/lookup.c`` is compiled as Xen's release builds are and run on the emulator
 that the recordings are made with; it logs each instruction that it executes.

@@ -1,4 +1,4 @@
-"""A recording, from what was asked to a checked file."""
+"""A recording, from the request to a checked file."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Recorded:
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
-    """Boot, record, write, read back, and hold every hypercall against the catalogue.
+    """Boot, record, write, read back, and check every hypercall against the catalogue.
 
     Raises:
         RecorderError: the folder is not set up, or nothing was recorded.
@@ -172,7 +172,7 @@ def _check(run: Run, records: Path) -> None:
 
 
 def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str, Json]:
-    """The header's members, from what was asked and what the console says."""
+    """The header's members, from the request and the console."""
     console = run.console
     debian, linux, xen = (rule.search(console) for rule in (_DEBIAN, _LINUX, _XEN))
     named = debian or linux
@@ -233,7 +233,7 @@ def _whole_lines(records: Path) -> Iterator[bytes]:
 
 
 def write_recording(meta: Mapping[str, Json], records: Iterable[bytes], out: Path) -> None:
-    """Header and records to a file, which appears whole or not at all.
+    """Write header and records to a file, which appears complete or not at all.
 
     Args:
         meta: the header's members.

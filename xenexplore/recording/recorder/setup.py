@@ -134,12 +134,12 @@ class RecorderSetup:
         ]  # fmt: skip
 
     def environment(self, slow: int = 1) -> dict[str, str]:
-        """Environment by which the emulator finds its modules, and its clock's pace."""
+        """Environment with the emulator's modules and the pace of its clock."""
         modules = self.emulator / "usr" / "lib" / "x86_64-linux-gnu" / "qemu"
         return {**os.environ, "QEMU_MODULE_DIR": str(modules), "RECORD_SLOW": str(slow)}
 
     def version(self) -> str:
-        """The emulator's own words for its version, e.g. ``"QEMU 11.1.3"``."""
+        """The emulator's version as it reports it, e.g. ``"QEMU 11.1.3"``."""
         done = subprocess.run(
             [*self.command(), "--version"], env=self.environment(), capture_output=True, text=True,
             check=False, timeout=120,
@@ -161,11 +161,11 @@ class RecorderSetup:
     # ---- preparing ----
 
     def ready(self) -> bool:
-        """Whether every part is there and up to date."""
+        """Whether every part exists and is up to date."""
         return all(self._stamp(part).exists() for part in self._parts())
 
     def plan(self) -> list[str]:
-        """Work that :meth:`run` will do, in lines, with sizes and times."""
+        """Work that :meth:`run` will do, line by line, with sizes and times."""
         lines = []
         for part in self._parts():
             state = f"download {part.download} MiB, {part.disk} MiB on disk"

@@ -1,4 +1,4 @@
-"""Reader of Xen's own trace: hypercalls in an xentrace file, per physical CPU and in order.
+"""Reader for Xen's own trace: hypercalls in an xentrace file, per physical CPU and in order.
 
 Record layout and event numbers: xen/include/public/trace.h (struct t_rec, TRC_*).
 A traced hypercall has its number, but no registers beyond the sub-op of three PV hypercalls
@@ -90,7 +90,7 @@ def read_xentrace(raw: bytes, name: str | Path) -> XenTrace:
 
 
 def whole_records(raw: bytes) -> bytes:
-    """A trace that is cut anywhere, up to its last whole record."""
+    """A trace truncated anywhere, up to its last complete record."""
     at = 0
     while at < len(raw) and (end := _frame(raw, at)[1]) <= len(raw):
         at = end
