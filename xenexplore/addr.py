@@ -247,14 +247,14 @@ B = TypeVar("B", bound=Space)
 def split_pages(start: B, size: int, page_size: int = PAGE_SIZE) -> Iterator[tuple[B, int]]:
     """Cut ``size`` bytes from ``start`` at page boundaries: ``(address, bytes)`` pieces.
 
-    The one page-splitting loop of the project; it is the loop of __hvm_copy()
+    The only page-splitting loop of the project; it is the loop of __hvm_copy()
     (xen/arch/x86/hvm/hvm.c), which copies at most to the end of the 4 KiB page.
-    Zero bytes give no piece.
+    Zero bytes yield no piece.
 
     Args:
         start: first byte, in any address space.
         size: bytes.
-        page_size: where to cut, bytes.
+        page_size: distance of the cuts, in bytes.
 
     Raises:
         AddressError: a later piece would start outside the address space.

@@ -30,7 +30,7 @@ class AddressError(XenexploreError, ValueError):
     """An address or range does not exist in its address space.
 
     Attributes:
-        value: what was given (an integer, or the text that did not parse).
+        value: the input (an integer, or the text that did not parse).
         space: the address space it was meant for, e.g. ``"linear"``.
         expected: what that space accepts.
     """
@@ -51,10 +51,10 @@ class InputError(XenexploreError):
 
     Attributes:
         source: the file (or ``"standard input"``, or a built-in's name).
-        place: where in it: an offset, a line, a field.
-        expected: what should have been there.
-        got: what was there.
-        hint: the likely cause, or what to do.
+        place: the place in it: an offset, a line, a field.
+        expected: the expected input.
+        got: the actual input.
+        hint: the likely cause, or a remedy.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class DesignError(InputError):
 
     Attributes:
         source: the file of the class, or ``"a notebook's cell"``.
-        line: line of it, from 1; 0 if it is not known.
+        line: line of the file, from 1; 0 if unknown.
         hook: class and hook, ``"LastWalk.locate"``, or the class alone.
-        expected, got, hint: as for every input.
+        expected, got, hint: as for :class:`InputError`.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class CatalogueError(XenexploreError, LookupError):
     """A hypercall, sub-op or struct is not in the catalogue.
 
     Attributes:
-        wanted: what was asked for.
-        nearest: names that are close to it, best first.
+        wanted: the name that was requested.
+        nearest: similar names, best first.
     """
 
     def __init__(self, wanted: str, nearest: tuple[str, ...] = ()) -> None:
@@ -125,8 +125,8 @@ class ReleaseError(CatalogueError):
 
     Attributes:
         xen: the version of Xen.
-        known: the releases that the catalogue describes; empty where that is one of them.
-        when: of what this Xen lacks: which releases have it, e.g. ``"since 4.18"``.
+        known: the releases that the catalogue covers; empty if ``xen`` is one of them.
+        when: the releases that have the missing entry, e.g. ``"since 4.18"``.
     """
 
     def __init__(

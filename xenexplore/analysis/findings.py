@@ -54,10 +54,10 @@ class Findings(Pictured):
         source: its name; ``recorded``: not synthetic; ``limits``: of every figure.
         hypercalls: of all domains and of none; ``repeats``: accesses left out
             because they were logged twice.
-        shape: page sizes assumed; ``costs``: the cost table.
+        shape: the assumed page sizes; ``costs``: the cost table.
         break_even: lookup against walk, by page sizes.
         domains: one each.
-        executed: what Xen executed, or None: the recording has no counts.
+        executed: instructions executed by Xen, or None if the recording has no counts.
     """
 
     source: str

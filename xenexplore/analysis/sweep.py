@@ -51,7 +51,7 @@ class Point:
         register: what is registered beforehand, words joined by ``+``; ``""``
             with ``on-miss``: nothing, each miss registers its page.
         entries: slots; 0: as many as are registered (beforehand only).
-        policy: what a full table does.
+        policy: the policies of a full table.
         scope: ``vcpu`` or ``domain``.
         p2m_order: log2 of the frames of one P2M entry.
     """

@@ -35,17 +35,17 @@ class Domain:
     Args:
         spec: what to build.
         release: the release of Xen that it runs on.
-        parts: what makes the two parts from the spec.
+        parts: the function that makes the two parts from the spec.
 
     Attributes:
         release: as given, e.g. ``"4.17"``.
-        spec: what it was built from.
+        spec: the specification that it was built from.
         vcpus: its vCPUs, in order of index.
         layout: its linear address space as regions.
         gpa_regions: its guest-physical address space: RAM, holes, the kernel's own RAM.
         ram: guest-physical ranges that are RAM; empty for a PV guest.
         kinds: the kinds of place that its kernel has.
-        assumed: what a memory image does not say.
+        assumed: assumptions in place of facts that a memory image lacks.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class Running(ABC):
     """vCPUs and processes over one machine, each with the page tables that it has.
 
     Args:
-        spec: what it was built from.
+        spec: the specification that it was built from.
         memory: its RAM, P2M and encryption state.
         tables: its page tables.
 

@@ -164,7 +164,7 @@ def read_letters_of(raw: bytes, source: str) -> Mail:
 
     Args:
         raw: the file.
-        source: what it is called in messages.
+        source: its name in messages.
 
     Raises:
         ScenarioError: a message's text cannot be decoded.

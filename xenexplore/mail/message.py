@@ -34,7 +34,7 @@ class Part:
     """One text of a message.
 
     Attributes:
-        source: what it is called in messages.
+        source: its name in messages.
         lines: its lines, decoded, with their numbers.
         attached: whether it is a file of its own, which no mail program quotes or wraps.
     """
@@ -93,7 +93,7 @@ def read_letters(raw: bytes, source: str) -> list[Letter]:
 
     Args:
         raw: the file.
-        source: what it is called in messages.
+        source: its name in messages.
 
     Raises:
         ScenarioError: a message's text is not in the encoding that it names.

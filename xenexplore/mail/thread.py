@@ -113,8 +113,8 @@ class Thread(Shown):
 
     Attributes:
         source: the file.
-        letters: how many messages it has.
-        entries: the scenarios, without those that only quote one.
+        letters: number of messages.
+        entries: the scenarios, without mere quotations.
         differences: between each posting of a name and the one before it.
     """
 

@@ -82,8 +82,7 @@ REGISTERS_ONLY = OPTIONS["fastabi"]
 """No guest memory at all: its supported calls have their own table."""
 
 RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
-"""The design under which a recorded call of a guest with a P2M is shown, next to today's
-interface."""
+"""The design, next to today's interface, that shows a recorded call of a guest with a P2M."""
 
 FOUND = (OPTIONS["giant-map"], REGISTERED, OPTIONS["domain-mode"])
 """The designs that the findings of all recordings cover, in addition to today's interface."""
@@ -127,14 +126,14 @@ def offer(design: type[Design]) -> type[Design]:
     """Register a design under its name, for texts, lists and the workbench.
 
     Args:
-        design: a class; one that is defined again takes the place of the old one.
+        design: a class; one that is defined again replaces the old one.
 
     Returns:
         The class, so that this can decorate it.
 
     Raises:
         MachineError: a registered option has its name.
-        DesignError: the class is not what a design must be.
+        DesignError: the class is not a valid design.
 
     >>> from xenexplore.hypervisor.linear import locate_linear
     >>> @offer
@@ -220,8 +219,8 @@ def variant(
 
     Args:
         chosen: text, an option's class, an option with its parameters, or a variant.
-        values: parameters besides, by name; they win over those of ``chosen``.
-        label: what to call it; default: the text, or the option's name and ``values``.
+        values: further parameters by name; they override those of ``chosen``.
+        label: its label; default: the text, or the option's name and ``values``.
         line: line of a scenario's text.
 
     Raises:

@@ -58,8 +58,8 @@ class Access:
             applies to it whatever EFLAGS.AC says, at any CPL.
 
     Raises:
-        MachineError: a fetch that writes, or an implicit access that is a
-            user's or a fetch (guest_walk_tables() asserts that none exists).
+        MachineError: a fetch that writes, or an implicit access that is a user access or a fetch
+            (guest_walk_tables() asserts that there is none).
     """
 
     pfec: int

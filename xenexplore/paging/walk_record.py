@@ -63,16 +63,16 @@ class Level:
 
 
 class Walk(NamedTuple):
-    """Entries that one walk read, and its end.  Everything else is computed from these.
+    """Entries that one walk read, and its result. Everything else is computed from these.
 
     Attributes:
         state: registers that it ran under.
-        access: what was asked.
+        access: the access that was requested.
         va: the linear address, as an int.
         manner: Xen's walk or a CPU's.
         entries: the entries read, from the top down.
         lookups: the P2M lookups made, in order: one per table, one for the frame found.
-        end: how it ended.
+        end: its result.
         pfec: Xen's error-code bits (with its synthetic ones); 0 if translated.
         gpa_value: the guest-physical address as an int, or None.
     """

@@ -40,22 +40,22 @@ _ABOUT = About(name="session", title="A session at the prompt")
 
 
 class Guest(GuestState, Pictured):
-    """A guest: its memory, page tables, P2M, vCPUs and buffers, to look at and to change.
+    """A guest: its memory, page tables, P2M, vCPUs and buffers, to inspect and to change.
 
-    What is done to it is kept, so that the session can be written as a scenario and mailed.
+    Operations on it are recorded, so that the session can be written as a scenario and mailed.
     :class:`Xen` puts a hypervisor and a design under it.
 
     Args:
-        kernel: whose address-space layout it has: ``"linux"``, ``"freebsd"``,
+        kernel: the kernel whose address-space layout it has: ``"linux"``, ``"freebsd"``,
             ``"unikernel"``, ...
-        xen: the release of Xen that it runs on, ``"4.17"`` to ``"unstable"``: whose public
-            headers lay structs out, and whose hypercalls there are.
+        xen: the release of Xen that it runs on, ``"4.17"`` to ``"unstable"``: the release whose
+            public headers define the structs, and whose hypercalls exist.
         **choices: any field of :class:`GuestSpec`: ``type``, ``memory`` (bytes, or
             ``"768 MiB"``), ``vcpus``, ``encryption``, ``p2m_order``, ``la57``, ...
 
     Raises:
         MachineError: no such choice, or two of them exclude each other.
-        ReleaseError: the catalogue describes no such Xen.
+        ReleaseError: the catalogue does not cover this Xen.
 
     >>> guest = Guest("linux", memory="1 GiB", vcpus=2)
     >>> guest

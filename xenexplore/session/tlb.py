@@ -46,15 +46,15 @@ class RegisteredEntry(Pictured):
         size: bytes.
         is_global: declared the same in every address space.
         space: tag of its address space (a CR3), or None.
-        label: what the session calls it, or ``""``.
-        hits: lookups that it has answered.
+        label: its label in the session, or ``""``.
+        hits: lookups that it has served.
         age: lookups of its table since it was registered.
         idle: lookups of its table since it was registered or last hit.
-        covers: buffers that lie in it, by name.
-        overlaps: buffers that lie in it in part, and entries of other vCPUs' tables that
-            share bytes with it, as ``"vCPU 1 slot 0"``.
-        stale: linear addresses of pages in it that the page tables no longer map where it
-            says, by the vCPU's CR3 now.
+        covers: buffers inside it, by name.
+        overlaps: buffers partly inside it, and entries of other vCPUs' tables that share bytes with
+            it, as ``"vCPU 1 slot 0"``.
+        stale: linear addresses of its pages that the page tables, under the vCPU's current CR3, map
+            to other frames.
     """
 
     slot: int

@@ -25,17 +25,17 @@ _VERBS = {Direction.FROM: "copies in", Direction.TO: "copies out", Direction.CLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Step):
-    """Xen copies one argument from or to the guest; pieces and moves lie under it.
+    """Xen copies one argument from or to the guest; its pieces and moves are nested in it.
 
     Attributes:
         direction: from the guest, to the guest, or clear.
         handle: the handle's value as Xen has it (an address, or an encoding of one).
         size: bytes.
-        role: what is copied, in words.
-        type: its type, with the field where that alone is copied, e.g.
-            ``"xen_memory_exchange.nr_exchanged"``; ``""`` for what no catalogue lists.
+        role: description of the argument.
+        type: its type, with the field if only that is copied, e.g.
+            ``"xen_memory_exchange.nr_exchanged"``; ``""`` if it is not in the catalogue.
         current: the vCPU running on this CPU.
-        subject: the vCPU that the copy is about.
+        subject: the vCPU on whose behalf the copy is made.
     """
 
     kind: ClassVar[str] = "copy"
@@ -81,7 +81,7 @@ class CopyFailed(Step):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece(Step):
-    """One piece of a copy, within one page; its translation lies under it.
+    """One piece of a copy, within one page; its translation is nested in it.
 
     Attributes:
         handle: where the piece begins, in the handle's own encoding.

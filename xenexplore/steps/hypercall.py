@@ -121,7 +121,7 @@ class Hazard(Step):
 
     Attributes:
         name: short name, e.g. ``"stale entry"``.
-        detail: what happens here.
+        detail: description of the case.
     """
 
     kind: ClassVar[str] = "hazard"

@@ -47,9 +47,9 @@ class TlbLookup(Step, Pictured):
     """Xen searched registered buffers for the address of an access.
 
     Attributes:
-        asked: vCPU in whose name the search was made: its table was searched,
-            or, where ``shared``, the domain's.
-        subject: vCPU that the access is about; today's helpers do not know it.
+        asked: vCPU on whose behalf the search was made: its table was searched, or, if ``shared``,
+            the domain's.
+        subject: vCPU that the access is for; today's helpers do not receive it.
         shared: whether one table serves the whole domain.
         va: linear address of the access.
         size: bytes of the access, at least 1.
@@ -60,8 +60,8 @@ class TlbLookup(Step, Pictured):
         entry_pa: guest-physical address of that entry's first byte, or None.
         label: that entry's label, or ``""``.
         gpa: guest-physical address for ``va``; None is a miss.
-        covered: how many of the ``size`` bytes lie in the entry that contains
-            ``va``; 0 if no entry does.  Non-zero with ``gpa`` None is a
+        covered: how many of the ``size`` bytes are in the entry that contains ``va``; 0 if no entry
+            does.  Non-zero with ``gpa`` None is a
             straddle that counts as a miss.
     """
 
@@ -120,21 +120,21 @@ class TlbLookup(Step, Pictured):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TlbInsert(Step, Pictured):
-    """The guest registered a buffer, or was refused.
+    """The guest registered a buffer, or Xen rejected the registration.
 
     Attributes:
-        vcpu: vCPU in whose name it was registered.
+        vcpu: vCPU on whose behalf it was registered.
         shared: whether one table serves the whole domain.
         va: first linear address, as the guest gave it.
         pa: guest-physical address, as the guest gave it.
         size: bytes, as the guest gave it; may be 0 or wrap if it was refused.
         is_global: whether the guest declared the mapping the same everywhere.
         space: address-space tag, or None.
-        label: what the scenario calls the buffer, or ``""``.
+        label: the scenario's name for the buffer, or ``""``.
         slot: slot that was filled, or None if refused.
-        replaced: entries that had to go for it, by slot.
+        replaced: entries that were evicted for it, by slot.
         result: 0, or a negative Xen errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     kind: ClassVar[str] = "tlb-insert"
@@ -176,16 +176,16 @@ class TlbPurge(Step, Pictured):
     """Entries were removed: on the guest's request, or by a rule of the option.
 
     Attributes:
-        vcpu: vCPU in whose name it happened.
+        vcpu: vCPU on whose behalf it happened.
         shared: whether one table serves the whole domain.
         scope: a range, the non-global entries (as a switch of address spaces
             would), or all.
         va: start of the purged range as given, or None unless a range.
         size: its bytes as given, or None unless a range.
         space: address-space tag it was limited to, or None.
-        removed: entries that went, by slot.
+        removed: entries that were removed, by slot.
         result: 0, or a negative Xen errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     kind: ClassVar[str] = "tlb-purge"

@@ -15,20 +15,20 @@ __all__ = ["Held", "TlbEntry"]
 class TlbEntry:
     """Entry that a guest registers: virtual address, physical address, size.
 
-    An ``TlbEntry`` is what the guest *asked for*: it may be empty or wrap, and is
-    then refused by :meth:`Rules.validate_entry`, as Xen would have to.
+    A ``TlbEntry`` is the guest's *request*: it may be empty or wrap, and is then rejected by
+    :meth:`Rules.validate_entry`, as Xen would have to.
 
     Source: Gross, 28 Sep 2022, <94aab958-c141-4c43-a249-a55d8e5be735@suse.com>
-    names the three; ``is_global`` and ``space`` are ours, to try the cures.
+    names the three; ``is_global`` and ``space`` are ours, to try the fixes.
 
     Attributes:
         va: first linear address of the buffer.
         pa: guest-physical address that ``va`` stands for; the buffer is
-            contiguous from there.  Its offset in the page need not equal
-            ``va``'s: nothing in the proposal demands it.
+            contiguous from there. Its offset in the page need not equal that of ``va``: the
+            proposal does not require it.
         size: bytes.
-        is_global: the guest declares that every address space maps this range
-            alike (Linux's kernel half, short of per-process parts).
+        is_global: the guest declares that every address space maps this range identically (Linux's
+            kernel half, except for per-process parts).
         space: tag of the address space that the range belongs to (a CR3, an
             ASID); None is the proposal itself: entries carry no tag.
         label: a name for people.

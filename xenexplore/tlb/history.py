@@ -39,7 +39,7 @@ class ShownEntry:
         space: tag of its address space, or None.
         label: what the scenario calls it, or ``""``.
         since: step that registered it.
-        hits: lookups that it has answered.
+        hits: lookups that it has served.
         age: lookups of its table since it was registered.
         idle: lookups of its table since it was registered or last hit.
     """

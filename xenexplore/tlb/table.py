@@ -59,7 +59,7 @@ class Inserted(NamedTuple):
             or None if refused.
         replaced: entries that had to go, by slot.
         result: 0, or a negative errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     slot: int | None
@@ -72,9 +72,9 @@ class Purged(NamedTuple):
     """The answer to a purge.
 
     Attributes:
-        removed: entries that went, by slot.
+        removed: entries that were removed, by slot.
         result: 0, or a negative errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     removed: tuple[Held, ...]
@@ -86,13 +86,13 @@ class TlbTable:
     """A table of registered buffers.  Mutable: lookups count as use under ``lru``.
 
     Attributes:
-        capacity: slots, or None for as many as are asked for.
+        capacity: slots, or None for as many as are needed.
         policy: when full: ``refuse`` the new entry, or replace the one least
             recently inserted or hit (``lru``), or the one inserted first
-            (``fifo``).  In a direct-mapped table the page number decides what
-            must go; ``lru`` and ``fifo`` alike then replace it.
-        search: how it is searched, see :mod:`xenexplore.tlb.search`.
-        rules: what may be registered.
+            (``fifo``).  In a direct-mapped table the page number decides which entry is evicted,
+            under ``lru`` and ``fifo`` alike.
+        search: the kind of search, see :mod:`xenexplore.tlb.search`.
+        rules: the rules for registration.
     """
 
     __slots__ = ("_clock", "_held", "_search", "_used", "capacity", "policy", "rules", "search")

@@ -35,22 +35,22 @@ _MOST_TEXTS = 200  # that can be undone
 
 
 class Workbench(Form):
-    """Choose a guest, a buffer, a call and an option; step through what comes of it.
+    """Choose a guest, a buffer, a call and an option, and step through the run.
 
-    The scenario's text is the whole state: what the controls say is written
-    there, what is typed there is run, and :attr:`text` can be mailed.  A text
-    that the controls can say sets them; any other greys them.  No text is
-    lost: :meth:`undo` brings back the one before, :meth:`redo` the one after.
+    The scenario's text is the whole state: the controls write it, typed text is run, and
+    :attr:`text` can be mailed. A text that the controls can express sets them; any other text
+    disables them. No text is lost: :meth:`undo` restores the previous one, :meth:`redo` the next
+    one.
 
     Args:
-        text: a scenario to begin with; by default what the controls say at first.
-        choices: what the controls say at first.
+        text: the initial scenario; by default that of the controls.
+        choices: the initial state of the controls.
 
     Attributes:
         text: the scenario, as text.
 
     Raises:
-        MachineError: no controls can say these choices.
+        MachineError: the controls cannot express these choices.
     """
 
     text = traitlets.Unicode()

@@ -100,7 +100,7 @@ def replay_stepwise(
         domain: whose hypercalls.
         shape: page sizes assumed.
         n: hypercalls to draw, at least 4 of each stratum.
-        seed: of the draw.
+        seed: seed of the sample.
         all: replay every hypercall, in order.
 
     Raises:

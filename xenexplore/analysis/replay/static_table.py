@@ -52,7 +52,7 @@ class StaticTable:
     Args:
         entries: in the order in which they are registered.
         capacity: slots, or None for as many as are needed.
-        policy: what a full table does.
+        policy: the policies of a full table.
         search: how it is searched.
 
     Attributes:

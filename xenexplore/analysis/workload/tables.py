@@ -110,16 +110,16 @@ class Workload:
     Attributes:
         source: the recording's name, or the synthetic model's.
         recorded: whether it was recorded (else synthetic).
-        domains: whose accesses these are.
+        domains: the domains that made the accesses.
         spaces: address space of each domain, by index.
-        regions: what the ``region`` column names.
+        regions: the regions in the ``region`` column.
         calls: the hypercalls.
         accesses: the accesses, those logged twice left out.
         repeats: accesses inside hypercalls left out, logged twice and made once
             (:mod:`xenexplore.recording.matching.logged_twice`).
-        limits: what keeps these figures from being general, in words.
-        xen: the release of Xen that got the hypercalls.
-        executed: what Xen executed for them, or None: it was not counted.
+        limits: limits of these figures, in words.
+        xen: the release of Xen that received the hypercalls.
+        executed: instructions that Xen executed for them, or None if not counted.
     """
 
     source: str

@@ -205,7 +205,7 @@ class Recording(Shown):
         meta: the header record's content, or empty.
         domains: every domain seen so far; ``domains[i].index == i``.
         calls, accesses, walks: the columns.
-        damage: where reading stopped early, or None.
+        damage: the place where reading stopped prematurely, or None.
         counts: instructions, loads and stores (version 2), or None.
     """
 

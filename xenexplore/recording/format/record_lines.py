@@ -115,8 +115,8 @@ class BadLine(Exception):  # noqa: N818
 
     Attributes:
         field: the field at fault, or ``""``.
-        expected: what should have been there.
-        got: what was there.
+        expected: the expected input.
+        got: the actual input.
         hint: the likely cause, or ``""``.
     """
 

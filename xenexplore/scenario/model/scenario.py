@@ -134,13 +134,13 @@ class Scenario(Shown):
     """A scenario.
 
     Attributes:
-        about: name, title, who asked, prose.
-        guest: what the machine is built from.
+        about: name, title, origin, prose.
+        guest: specification of the machine.
         xen: the release of Xen that the guest runs on, as the catalogue names it.
         buffers: in the order in which they are placed.
         actions: in the order in which they happen.
-        options: what it is run under; empty: every option that was specified
-            in the thread, with its defaults.
+        options: the options under which it is run; empty: every option that was specified in the
+            thread, with its defaults.
         expects: expected results.
         notes: bookmarks, and notes on steps of its runs.
         source: the file, the built-in's name or ``"standard input"``, for messages.

@@ -22,7 +22,7 @@ _chosen: list[str] = []
 
 
 def use_site(url: str) -> None:
-    """Say where links to runs lead: a site that ``xenexplore site`` made, and that others can see.
+    """Set the site for links to runs: one made by ``xenexplore site``, which others can reach.
 
     ``"Copy link"`` of a view and :func:`address_of` then give addresses in it. The environment
     variable ``XENEXPLORE_SITE`` does the same for every session.

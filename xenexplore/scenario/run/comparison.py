@@ -78,7 +78,7 @@ class Comparison(Pictured):
     """One scenario under each of its options.
 
     Attributes:
-        about: the scenario's own words.
+        about: the scenario's description.
         rows: one per option, in the scenario's order.
     """
 

@@ -27,7 +27,7 @@ def read_buffer(
 
     Args:
         fields: the table.
-        guest: what the machine is built from.
+        guest: specification of the machine.
         names: every buffer of the scenario.
         xen: the release of Xen whose public headers lay structs out.
     """

@@ -85,14 +85,13 @@ def parse_scenario(
 
     Args:
         text: the TOML text.
-        source: what it is called in messages.
+        source: its name in messages.
         numbers: what each line is called in messages, where the text was taken out of a
             longer one (a mail); default: from 1.
         folder: where relative names of files in it begin; ``""``: the working directory.
 
     Raises:
-        ScenarioError: it is malformed; names line and field, and the nearest
-            word that would be right.
+        ScenarioError: it is malformed; names line and field, and the nearest valid word.
 
     >>> parse_scenario('name = "x"\ntitle = "Nothing happens"')
     <Scenario x: pvh guest, 0 actions, every option>

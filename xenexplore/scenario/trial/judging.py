@@ -51,7 +51,7 @@ class Ruling(enum.StrEnum):
     DIFFERS = "other results"
     """Every byte is right, but results or the guest's buffers are not today's."""
     MISTAKE = "mistake"
-    """A hook raises, or gives what it must not."""
+    """A hook raises, or returns an invalid result."""
 
     @property
     def failed(self) -> bool:
