@@ -73,8 +73,7 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
 
     A word that looks like a path (with a slash, or ending in ``.toml``, ``.eml`` or ``.mbox``) is a
     file; otherwise a built-in's name takes precedence over a file of that name.  A file is a
-    scenario
-    or a mail that has one: a message, an mbox, or text out of one, quoted or not.
+    scenario or a mail that has one: a message, an mbox, or text out of one, quoted or not.
 
     Args:
         word: which scenario; with several in a mail ``"FILE#2"`` or ``"FILE#name"``.
