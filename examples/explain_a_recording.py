@@ -1,4 +1,4 @@
-"""Ask a recorded boot where its buffers lie, and step one of its calls."""
+"""Find the buffers of a recorded boot, and step through one of its calls."""
 
 from __future__ import annotations
 

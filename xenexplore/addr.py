@@ -278,7 +278,7 @@ def parse_address(text: str, space: type[A]) -> A:
     hexadecimal, and so is ``0d001000``.
 
     Raises:
-        AddressError: the text is not a number, or lies outside the space.
+        AddressError: the text is not a number, or is outside the space.
 
     >>> parse_address("0d00'008a", Gpa), parse_address("0t4096", Gpa)
     (Gpa(0xd00008a), Gpa(0x1000))

@@ -87,7 +87,7 @@ class BootedPages:
         """Map other frames at a buffer's address.
 
         Raises:
-            MachineError: the address lies in the directmap or the kernel image, which no
+            MachineError: the address is in the directmap or the kernel image, which no
                 kernel remaps; or not one frame per page.
         """
         name = buffer.name

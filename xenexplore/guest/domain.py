@@ -135,7 +135,7 @@ class Domain:
         self._running.enter_user(vcpu)
 
     def enter_kernel(self, vcpu: int) -> None:
-        """Let a vCPU run its process' kernel side again."""
+        """Let a vCPU run its process's kernel side again."""
         self._running.enter_kernel(vcpu)
 
     def truth(
@@ -255,7 +255,7 @@ class Domain:
         """Map other frames at a buffer's address, without notice.  Old frames keep their bytes.
 
         Raises:
-            MachineError: no such buffer; its address lies in the directmap or the kernel
+            MachineError: no such buffer; its address is in the directmap or the kernel
                 image, which no kernel remaps; or not one frame per page.
         """
         self._buffers[name] = self._pages.remap(self._buffer(name), frames)

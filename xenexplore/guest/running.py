@@ -99,7 +99,7 @@ class Running(ABC):
         runs.cpl = 3
 
     def enter_kernel(self, vcpu: int) -> None:
-        """Let a vCPU run its process' kernel side again."""
+        """Let a vCPU run its process's kernel side again."""
         runs = self.vcpu(vcpu)
         runs.cr3 = self.processes[runs.process].root
         runs.cpl = 0

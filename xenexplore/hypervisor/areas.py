@@ -171,7 +171,7 @@ def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) 
         direction=Direction.FROM,
         handle=argument.value,
         size=8,
-        role="vcpu_register_runstate_memory_area.addr.p: the physical address",
+        role="vcpu_register_runstate_memory_area.addr.p (the physical address)",
         current=caller,
         subject=caller,
         number=twin_of(xen.domain.release)[0],
@@ -186,7 +186,7 @@ def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) 
     xen.areas[subject] = found
     if caller == subject:
         fill = replace(access, direction=Direction.TO, handle=found.handle, size=RUNSTATE_BYTES,
-                       role="vcpu_runstate_info: the current runstate", number=None,
+                       role="vcpu_runstate_info (the current runstate)", number=None,
                        physical_area=True)  # fmt: skip
         copy_to_guest(xen, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
     return 0

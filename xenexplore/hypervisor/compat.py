@@ -150,7 +150,7 @@ def _handler(xen: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> i
 def _native(
     xen: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
 ) -> bool:
-    """The native handler's copy_from_guest() of a piece that lies in the translation area."""
+    """The native handler's copy_from_guest() of a piece in the translation area."""
     if test_first:
         xen.emit(
             Check(
@@ -181,7 +181,7 @@ def _back(xen: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
         direction=Direction.TO,
         handle=address.value,
         size=len(pfn),
-        role="compat_pfn_t: back from the translation area",
+        role="compat_pfn_t (back from the translation area)",
         current=vcpu,
         subject=vcpu,
         number=_MEMORY_OP,

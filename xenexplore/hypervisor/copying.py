@@ -83,7 +83,7 @@ def _move(
     data: bytes | None,
     offset: int,
 ) -> bytes | None:
-    """Move one located piece, after its P2M lookup; None where the frame cannot be had."""
+    """Move one located piece, after its P2M lookup; None if the frame is not available."""
     if not found.checked:
         lost = unchecked(xen, call, access, start, found.size)
         if lost is not None:

@@ -224,7 +224,7 @@ def _one(xen: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
         direction=step.direction,
         handle=address,
         size=length,
-        role=f"{kind}: {step.role}" if step.role else kind,
+        role=f"{kind} ({step.role})" if step.role else kind,
         type=kind,
         current=current,
         subject=subject,

@@ -1,6 +1,6 @@
 """The pieces that a design locates for one copy, checked against what a copy can use.
 
-A piece lies in one 4 KiB page, since ``__hvm_copy()`` maps one frame at a time
+A piece is within one 4 KiB page, since ``__hvm_copy()`` maps one frame at a time
 (xen/arch/x86/hvm/hvm.c); the pieces make up the access, in order, or a fault ends it.
 """
 

@@ -155,7 +155,7 @@ class ReplayModel:
         follows: parameters that the model takes into account; any other must keep
             its default.
         carries_pv: PV guests can use the design.
-        lists_registered: lists of frames lie in a page that is registered itself.
+        lists_registered: lists of frames are in a page that is itself registered.
         variants: what a replay of every design shows of this one: label to
             parameters; empty: the defaults, under the option's name.
         rank: where these stand among the designs; None: by the option's number.

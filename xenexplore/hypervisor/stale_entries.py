@@ -27,8 +27,8 @@ STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
     "user-page-moves": (
         48,
         (
-            "a kernel that moves a process' page has no reason to purge an entry for it, as the "
-            "scenario expects of software-tlb (ours)"
+            "a kernel that moves a process's page has no reason to purge an entry for it, as "
+            "the scenario expects of software-tlb (ours)"
         ),
     ),
 }

@@ -204,7 +204,7 @@ def _without_overlaps(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Ascending segments; where two hold the same address, the first keeps it.
 
     ``dump-guest-memory -p`` writes a page once for each linear mapping of it.
-    Zeroes that a file only implies give way to what it holds.
+    Zeroes that a file only implies give way to its contents.
     """
     held: list[Segment] = []
     implied: list[Segment] = []

@@ -1,6 +1,6 @@
 """The ELF container of a memory core: program headers, sections and notes.
 
-What lies behind the end of a file that was cut short is a gap, not an error:
+Data past the end of a truncated file is a gap, not an error:
 the rest is still read.
 
 Source: the System V gABI, "ELF Header", "Program Header", "Note Section"; extended

@@ -2,7 +2,7 @@
 
 ``ptpages.bin`` (usually ``.zst``) is a row of records, each a little-endian
 64-bit guest-physical address and the 4096 bytes of that page; the text of the
-monitor's ``info registers`` lies beside it as ``info_registers.txt``.
+monitor's ``info registers`` is beside it as ``info_registers.txt``.
 """
 
 from __future__ import annotations

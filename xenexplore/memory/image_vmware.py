@@ -53,7 +53,7 @@ def read_vmware(file: Path, data: Bytes) -> ImageContents:
     """Memory and registers of a suspended machine or a snapshot.
 
     Args:
-        file: the state file; the memory may lie beside it.
+        file: the state file; the memory may be in a file beside it.
         data: its content.
 
     Raises:

@@ -195,7 +195,7 @@ class Bounce(Design):
 
     @staticmethod
     def _holds(use: BufferUse, field: Gva) -> bool:
-        """Whether a field lies in a struct that the call passes (each handle in memory does)."""
+        """Whether a field is in a struct that the call passes (each handle in memory is)."""
         return use.va <= field and field.value < use.va.value + use.size
 
     def _copied(self, xen: Xen, source: Gva, target: Gva, size: int, *, inbound: bool) -> None:

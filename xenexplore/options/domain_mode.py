@@ -28,7 +28,7 @@ __all__ = ["DomainMode"]
 
 
 class _Replay(ReplayModel):
-    """Every handle is translated; Xen walks nothing."""
+    """Every handle is translated; Xen makes no walk."""
 
     def prepares(self, buffers: RecordedBuffers) -> Preparation:
         return Preparation(encoded=True)

@@ -1,4 +1,4 @@
-"""O8: large buffers as GFN lists, the lists lying in registered buffers."""
+"""O8: large buffers as GFN lists, with the lists in registered buffers."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def _stamp(path: Path) -> str:
 
 @cache
 def _module(path: Path, stamp: str) -> ModuleType:
-    """The file, run once for what it holds now."""
+    """The file, run once for its current contents."""
     name = f"{_NO_WORD.sub('_', path.stem)}_{stamp}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

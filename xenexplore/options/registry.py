@@ -58,7 +58,7 @@ def _discovered() -> Iterator[type[Design]]:
 
 
 def _number(option: type[Design]) -> int:
-    """The digest's number: 7 of ``"O7"``."""
+    """The number of an ident: 7 of ``"O7"``."""
     return int(option.ident.removeprefix("O"))
 
 

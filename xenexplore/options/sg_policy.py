@@ -43,7 +43,7 @@ _MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
 
 
 class _Replay(ReplayModel):
-    """Each buffer flat, each a list, or a list where it does not lie in one page."""
+    """Each buffer flat, each a list, or a list if it is not within one page."""
 
     follows = frozenset({"policy"})
 

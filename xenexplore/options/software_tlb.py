@@ -99,7 +99,7 @@ class SoftwareTlb(Design):
                     self.tlb.insert(xen, vcpu, entry)
 
     def _register_table(self, xen: Xen, vcpu: int, entries: list[TlbEntry]) -> None:
-        """O7a: the table lies in guest memory and is named by its physical address."""
+        """O7a: the table is in guest memory and is named by its physical address."""
         if not entries:
             return
         room = PAGE_SIZE // _ENTRY_BYTES

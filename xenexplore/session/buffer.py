@@ -46,7 +46,7 @@ class Buffer(Pictured):
 
     @property
     def guest(self) -> GuestState:
-        """The guest whose memory it lies in."""
+        """The guest whose memory contains it."""
         return self._guest
 
     @property

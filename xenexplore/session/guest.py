@@ -250,7 +250,7 @@ did you mean 'memory'?
             frames: the new frames, one per page; by default free ones.
 
         Raises:
-            MachineError: no kernel remaps what lies there, or not one frame per page.
+            MachineError: no kernel remaps that place, or not one frame per page.
         """
         return self._on(buffer, lambda name: records.Remap(buffer=name, frames=as_frames(frames)))
 

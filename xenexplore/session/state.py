@@ -36,7 +36,7 @@ class GuestState:
 
     @property
     def release(self) -> str:
-        """The release of Xen that it runs on: whose public headers lay its structs out."""
+        """The release of Xen that it runs on, whose public headers define its structs."""
         return self.domain.release
 
     @property

@@ -245,7 +245,7 @@ class Xen(XenState, Pictured):
         """The session as a scenario; its text replays to the same trace, byte for byte.
 
         Args:
-            name: what to call it from now on: small letters, digits, dashes.
+            name: its new name: lowercase letters, digits, dashes.
             title: its title from now on.
         """
         if name or title:

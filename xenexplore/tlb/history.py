@@ -62,7 +62,7 @@ class ShownEntry:
         return replace(self, hits=self.hits + hit, age=self.age + 1, idle=idle)
 
     def covers(self, va: Gva) -> bool:
-        """Whether a linear address lies in the range."""
+        """Whether a linear address is in the range."""
         return self.va.value <= va.value < self.va.value + self.size
 
     def to_physical(self, va: Gva) -> Gpa:

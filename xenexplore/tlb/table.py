@@ -41,7 +41,7 @@ class Found(NamedTuple):
     Attributes:
         held: the entry that contains the first byte, and its slot, or None.
         gpa: guest-physical address of the first byte, or None: a miss.
-        covered: bytes of the access that lie in that entry.
+        covered: bytes of the access that are in that entry.
         compares: entries that were compared.
     """
 

@@ -1,7 +1,7 @@
 """Instructions that Xen executed for recorded hypercalls: in walks, in copies, from exit to entry.
 
 Counted are hypercalls during which Xen handled no interrupt and switched to no other
-vCPU.  An emulated CPU without NRIP save makes Xen decode VMMCALL by software
+vCPU.  An emulated CPU without NRIP save makes Xen decode VMMCALL in software
 (svm_get_insn_len(), xen/arch/x86/hvm/svm/emulate.c), with a walk of its own; hardware does
 not pay that, and "corrected" is without it.  Instructions are not time, and the
 processor's own work at a VM exit and entry is not in them.

@@ -84,7 +84,7 @@ class CallTable(Columns):
         sub_op: int32 (N,); -1: not in a register.
         domain: int16 (N,): index into ``Workload.domains``; -1: unknown.
         vcpu: int32 (N,): vCPU within its domain.
-        user: bool (N,): some buffer lies in user space (privcmd).
+        user: bool (N,): some buffer is in user space (privcmd).
     """
 
     number: NDArray[np.int16]
@@ -144,7 +144,7 @@ class Workload:
         return np.flatnonzero(self.calls.domain == domain)
 
     def kind_mask(self, rows: NDArray[np.int64], *kinds: RegionKind) -> NDArray[np.bool_]:
-        """Mask of the accesses that lie in regions of these kinds."""
+        """Mask of the accesses in regions of these kinds."""
         wanted = np.array([region.kind in kinds for region in self.regions], np.bool_)
         found: NDArray[np.bool_] = wanted[self.accesses.region[rows]]
         return found

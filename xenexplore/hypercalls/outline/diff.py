@@ -68,7 +68,7 @@ class StructChange:
     Attributes:
         name: its name.
         old_size, new_size: in bytes.
-        removed: fields that are gone, or that lay elsewhere or had another type.
+        removed: fields that are gone, or that were elsewhere or had another type.
         added: fields that are new, or as they are now.
     """
 

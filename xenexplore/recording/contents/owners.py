@@ -5,7 +5,7 @@ grant_table_op, there is one.  xen-netback allocates ``struct xenvif_queue`` wit
 vzalloc() (connect() in drivers/net/xen-netback/xenbus.c), and the queue holds
 ``tx_copy_ops``, ``tx_map_ops``, ``tx_unmap_ops`` and ``rx_copy.op`` (common.h there).
 xen-blkback's arrays are on its thread's stack or in kzalloc'ed requests
-(drivers/block/xen-blkback/blkback.c), which lie in the directmap.  Where it keeps a grant
+(drivers/block/xen-blkback/blkback.c), which are in the directmap.  Where it keeps a grant
 mapped (persistent grants), the page's address is in an array's content, which is not
 recorded; such a page holds a disk's data and never an argument.
 """

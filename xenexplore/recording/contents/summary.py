@@ -288,7 +288,7 @@ _NAMED = (RegionKind.IMAGE, RegionKind.PERCPU, RegionKind.IDENTITY, RegionKind.M
 def _places(
     space: GuestSpace, kind: RegionKind, buffers: BufferRuns
 ) -> tuple[tuple[str, int], ...]:
-    """Symbols that the buffers lie in, most used first."""
+    """Symbols that contain the buffers, most used first."""
     if space.symbols is None or kind not in _NAMED:
         return ()
     counts: dict[str, int] = {}

@@ -38,7 +38,7 @@ class TouchedMemory:
 
 
 def touched_memory(copies: Iterable[tuple[str, int, int]]) -> tuple[TouchedMemory, ...]:
-    """Join copies (direction, address, bytes) that share a page or lie in adjoining ones."""
+    """Join copies (direction, address, bytes) that share a page or are in adjoining ones."""
     spans = sorted((address, address + size) for _, address, size in copies if size)
     joined: list[list[int]] = []
     for start, end in spans:

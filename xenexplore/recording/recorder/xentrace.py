@@ -98,7 +98,7 @@ def whole_records(raw: bytes) -> bytes:
 
 
 def _frame(raw: bytes, at: int) -> tuple[int, int]:
-    """A record's first word, 0 if that is cut, and its end, which may lie behind the file's."""
+    """A record's first word, 0 if that is truncated, and its end, which may be past the file's."""
     (head,) = struct.unpack_from("<I", raw, at) if at + 4 <= len(raw) else (0,)
     return head, at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
 

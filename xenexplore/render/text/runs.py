@@ -53,7 +53,7 @@ def runs_text(
 
     Args:
         runs: the runs.
-        physical: whether to say where each run lies in memory; runs are then
+        physical: whether to show each run's place in memory; runs are then
             folded only if these places too are at equal distances.
         fold: whether runs that repeat at equal distances become two lines.
         space: what an address in memory is called: ``gpa`` or ``maddr``.

@@ -113,7 +113,7 @@ class Side:
 
     Attributes:
         trace: its run.
-        ident: the digest's number.
+        ident: the design's number.
         label: what the scenario calls it.
         status: the run's verdict.
         result: what the last call returned, e.g. ``"0"``, ``"-EFAULT"``, ``""``.

@@ -265,7 +265,7 @@ def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
 
 
 def _apart(before: int, after: int) -> Iterator[str]:
-    """The pieces of one copy lie in non-contiguous frames."""
+    """The pieces of one copy are in non-contiguous frames."""
     yield (
         f"the copy continues in a non-contiguous frame: gfn {spell.frame(before)}, "
         f"then {spell.frame(after)}."

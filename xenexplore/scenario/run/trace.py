@@ -30,7 +30,7 @@ class OptionView:
     """The option that a run was made under.
 
     Attributes:
-        ident: the digest's number, e.g. ``"O7"``.
+        ident: the design's number, e.g. ``"O7"``.
         name: as scenarios spell it, e.g. ``"software-tlb"``.
         label: what the scenario calls this use of it; its name by default.
         title: one line.

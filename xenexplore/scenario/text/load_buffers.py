@@ -1,4 +1,4 @@
-"""Read ``[[buffer]]`` tables: where a buffer lives and what lies in it."""
+"""Read ``[[buffer]]`` tables: a buffer's place and contents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_buffer(
         fields: the table.
         guest: specification of the machine.
         names: every buffer of the scenario.
-        xen: the release of Xen whose public headers lay structs out.
+        xen: the release of Xen whose public headers define structs.
     """
     contents = read_contents(fields, names, structs_for("x86_64", xen))
     spec = BufferSpec(

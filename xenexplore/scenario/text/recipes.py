@@ -223,7 +223,7 @@ def _buffers(choices: Choices) -> list[str]:
 
 
 def _struct_place(choices: Choices) -> str:
-    """A struct that points to a user's array lies in user memory, too; else on the stack."""
+    """A struct that points to a user's array is also in user memory; otherwise on the stack."""
     return choices.place if choices.place in ("user", "privcmd") else "stack"
 
 
