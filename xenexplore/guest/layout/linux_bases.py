@@ -94,7 +94,7 @@ def _image(
         return bases
     phys_base = -offset if offset < 1 << 63 else (1 << 64) - offset
     return bases.known(
-        "kernel image", "page tables: most of its room maps to linear - "
+        "kernel image", "page tables: most of it maps to linear - "
         f"{KERNEL_MAP:#x} {'+' if phys_base >= 0 else '-'} {abs(phys_base):#x}",
         phys_base=phys_base,
     )  # fmt: skip

@@ -314,7 +314,7 @@ class _Outliner:
             # Xen's own answers are not steps a reader needs, except in place of
             # another value.
             yield OutlineLine(
-                depth, "value", f"{node.name} is the result from Xen", names=node.name
+                depth, "value", f"{node.name} is determined by Xen", names=node.name
             )
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[OutlineLine]:

@@ -170,9 +170,9 @@ def guest_space(
         bases, percpus = _percpu(bases, recording, domain, symbols)
     if bases.page_offset is None:
         how = "no walks recorded; the kernel was entered after the code that randomises addresses"
-        bases = bases.known("directmap", f"taken as unrandomised: {how}")
+        bases = bases.known("directmap", f"assumed not randomised: {how}")
     if bases.page_offset in (None, _PLAIN_DIRECTMAP):
-        bases = bases.known("vmalloc, vmemmap", "taken as unrandomised, like the directmap")
+        bases = bases.known("vmalloc, vmemmap", "assumed not randomised, like the directmap")
     elif bases.vmalloc is None:
         how = "unknown: the directmap was moved, and no walk shows the new place of these regions"
         bases = bases.known("vmalloc, vmemmap", how)

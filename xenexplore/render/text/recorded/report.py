@@ -159,7 +159,7 @@ def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
     rows.append(_row("  kept until a switch: served, stale", kept))
     crossing = [f"{d.sizes.crossing} of {_n(d.sizes.buffers)}" for d in shown]
     rows.append(_row("  buffers that cross a page", crossing))
-    rows.append(_row("  bytes of a call: 99% / most", [
+    rows.append(_row("  bytes of a call: 99% / max", [
         f"{_n(d.sizes.percentiles[1])} / {_n(d.sizes.call_bytes)}" for d in shown
     ]))  # fmt: skip
     fast = [percent(d.fast.covered, d.fast.calls) for d in shown]
