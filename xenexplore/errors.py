@@ -139,7 +139,7 @@ class ReleaseError(CatalogueError):
         text = (
             f"Xen {xen} has no {wanted}: it is there {when}"
             if wanted
-            else f"no Xen {xen!r} in the catalogue: it describes {', '.join(known)}"
+            else f"no Xen {xen!r} in the catalogue: it covers {', '.join(known)}"
         )
         self.args = (text,)
 

@@ -38,7 +38,7 @@ def enter_kernel(name: str, facts: KernelFacts) -> None:
     """
     known = _KNOWN.get(name)
     if known is not None and known.owner != facts.owner:
-        raise TypeError(f"kernel {name!r}: {known.owner} has this name already")
+        raise TypeError(f"kernel {name!r}: {known.owner} already has this name")
     _KNOWN[name] = facts
 
 

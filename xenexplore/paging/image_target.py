@@ -207,7 +207,7 @@ def _chosen(image: Image, vcpu: int | None, *, la57: bool | None) -> Registers |
             image.name,
             "--la57" if la57 else "--no-la57",
             expected="only values that the image does not state",
-            got=f"registers of vCPU {registers.index} that say: {MODE_NAMES[mode]}",
+            got=f"registers of vCPU {registers.index} that give: {MODE_NAMES[mode]}",
             hint="--mode overrides them",
         )
     return registers

@@ -313,9 +313,7 @@ class _Outliner:
         elif node.name in self.several:
             # Xen's own answers are not steps a reader needs, except in place of
             # another value.
-            yield OutlineLine(
-                depth, "value", f"{node.name} is determined by Xen", names=node.name
-            )
+            yield OutlineLine(depth, "value", f"{node.name} is determined by Xen", names=node.name)
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[OutlineLine]:
         if self.op is None:

@@ -103,7 +103,7 @@ def _header(calls: Sequence[Traced], path: Path, xen: str) -> dict[str, Json]:
         "machine": {"pcpus": max(call.pcpu for call in calls) + 1},
         "guests": guests,
         "backends": [],
-        "workload": "not told: traced by xentrace",
+        "workload": "unknown (traced by xentrace)",
         "artefacts": [Artefact.HYPERCALLS_ONLY.value],
         "recorder": "xenexplore record",
         "command": f"xenexplore record --from xentrace {path.name}",

@@ -85,7 +85,7 @@ def _keyed(space: AddressSpace) -> Iterator[str]:
     open_keys, denied = space.keys_in_question(), space.denied_keys()
     if open_keys:
         text = (
-            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is not known "
+            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is unknown "
             "(Linux's default denies them); set it with --pkru"
         )
         yield "\n".join(paragraph(text, 0, 2)) + "\n"

@@ -149,7 +149,7 @@ def _question(
             reason = "" if runs else "no built-in scenario asks it"
         if not runs and not reason:
             place = f"{name}, {option.name}"
-            hint = f"say why in {option.__name__}.unanswered, by question or as 'else'"
+            hint = f"give the reason in {option.__name__}.unanswered, by question or as 'else'"
             raise ScenarioError(
                 _SOURCE, place, expected="a scenario or a reason", got="neither", hint=hint
             )

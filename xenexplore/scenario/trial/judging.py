@@ -164,7 +164,7 @@ def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
         what = f"{own.outcome.wrong_bytes} bytes misplaced"
         if own.outcome.hazards:
             return Judged(Ruling.HAZARD, f"{what}: {own.outcome.hazards[0]}")
-        return Judged(Ruling.DAMAGE, f"{what}, and no error says so")
+        return Judged(Ruling.DAMAGE, f"{what}, without an error")
     if status is Status.ERROR:
         if before is Status.RIGHT:
             return Judged(Ruling.FAILS, "an error where today bytes move")
