@@ -81,8 +81,7 @@ def _refused_by_smap(done: list[Node]) -> Iterator[str]:
         step = node.step
         if isinstance(step, Fault) and step.reason == WalkEnd.SMAP.value:
             yield (
-                "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
-                "privcmd opens user access first (stac): user = true on the action says so."
+                "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd opens user access first (stac): user = true on the action models this."
             )
             return
 
@@ -125,7 +124,7 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
     if not move.direction.writes:
-        return " The copy succeeds; what the handler makes of these bytes is not modelled."
+        return " The copy succeeds; the handler's use of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
@@ -148,13 +147,12 @@ def _asked(tree: StepTree, done: list[Node]) -> Iterator[str]:
         else:
             gpa = search.other.to_physical(step.va)
             own = (
-                f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
+                f"vCPU {step.subject}'s own table has gpa {spell.physical(gpa.value)} "
                 f"([{search.other.slot}] {search.other.label}".rstrip()
                 + ")"
             )
         yield (
-            f"vCPU {step.asked} is current, so its table was searched, but the access is about "
-            f"vCPU {step.subject}. {own}."
+            f"vCPU {step.asked} is current, so its table was searched, but the access is for vCPU {step.subject}. {own}."
         )
         return
 

@@ -192,7 +192,7 @@ def test_what_is_copied_and_saved(opened: Opened, tmp_path: Path) -> None:
     mail = copied("mail")
     assert "O7 software-tlb: wrong bytes" in mail
     assert f"\n{link}\nxenexplore run wrong-vcpu --option software-tlb --step 32\n" in mail
-    assert "step 32 of 49: 48 bytes move to guest frame 0x2cb1c: the wrong one" in mail
+    assert "step 32 of 49: 48 bytes move to guest frame 0x2cb1c: the wrong frame" in mail
     assert max(len(line) for line in mail.splitlines() if "://" not in line) <= 72
     trace = run(load_builtin("wrong-vcpu"), "software-tlb")
     assert copied("svg") == trace.svg()
@@ -258,7 +258,7 @@ def test_a_damaged_link_gets_one_sentence(opened: Opened) -> None:
     page = opened.page("view.html#z=eNrLS8xNVbBVUMo7vFKJCwAe")
     page.wait_for_selector("#said.wrong")
     said = page.locator("#said").inner_text()
-    assert said == "link: z: expected a scenario, packed, got a part of one, or a changed one; a mail reader may have cut it: copy it again, whole"  # fmt: skip # noqa: E501
+    assert said == "link: z: expected a scenario, packed, got a part of one, or a changed one; a mail reader may have truncated it: copy the whole link again"  # fmt: skip # noqa: E501
     for place, words in (
         ("#s=nowhere", "this site has no scenario 'nowhere'"),
         ("#s=straddle&o=nothing", "straddle has no design 'nothing': it has linear-walk"),
@@ -381,7 +381,7 @@ def test_the_second_visit_needs_no_server(browser: Browser, site_folder: Path) -
     for place, words in (
         ("", "How Xen finds hypercall buffers"),
         ("designs/", "Proposed by"),
-        ("view.html#s=wrong-vcpu&o=software-tlb&step=32", "the wrong one"),
+        ("view.html#s=wrong-vcpu&o=software-tlb&step=32", "the wrong frame"),
     ):
         page.goto(base + place)
         page.wait_for_selector(f"text={words}")

@@ -234,10 +234,8 @@ def test_other_page_tables_are_chosen(capsys, guest):
 def test_raw_memory_needs_cr3_and_may_need_la57(capsys, tmp_path):
     path = tmp_path / "memory.zst"
     path.write_bytes(zstandard.compress(small_guest()))
-    assert "say so (--raw)" in fails(capsys, "map", path)
-    assert "expected CR3, got only memory; give it with --cr3" in fails(
-        capsys, "map", path, "--raw"
-    )
+    assert "use --raw" in fails(capsys, "map", path)
+    assert "expected CR3, got only memory; set it with --cr3" in fails(capsys, "map", path, "--raw")
     assert "Assumed: 4-level paging" in answer(capsys, "walk", path, "--raw", "--cr3", "0", "123")
     five = small_guest(e4_0=0x0007)
     path.write_bytes(zstandard.compress(five))
