@@ -35,6 +35,10 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         assert running.complaints == []
 
 
+# What no theme changes is seen in one of them.
+in_one_theme = pytest.mark.parametrize("lab", ["JupyterLab Light"], indirect=True)
+
+
 def view(page: Page, cell: int) -> Locator:
     return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-child")
 
@@ -191,6 +195,7 @@ def no_violation_of_wcag(page: Page) -> None:
     assert [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]] == []
 
 
+@in_one_theme
 def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:
     page = lab.page(browser)
     page.set_default_timeout(PATIENCE)
@@ -224,6 +229,7 @@ LONG = 'print("\\n".join(f"line {n}" for n in range(70)))'
 FAR_APART = (WIDGETS[0], LONG, WIDGETS[1], LONG, f"import xenexplore as xe\n{LONG}", WIDGETS[0])
 
 
+@in_one_theme
 def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     """JupyterLab skips the cells that are out of sight, and draws into them all the same.
 
@@ -265,16 +271,24 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     expect(pictures).to_have_count(3, timeout=PATIENCE)
     assert page.locator(".xe").count() == page.get_by_text("Error displaying widget").count() == 0
     lab.shut_down(page)
-    # Opened with no kernel, too, in the lab's colours; one that is started later shows the views.
+    # Opened with no kernel, too; one that is started later shows the views.
     page = lab.page(browser)
     page.evaluate(OPEN_WITHOUT_KERNEL, "apart.ipynb")
     pictures = page.locator(".jp-OutputArea-output img")
     expect(pictures).to_have_count(3, timeout=PATIENCE)
-    light = page.locator("body[data-jp-theme-light=true]").count()
-    scheme = pictures.first.evaluate("one => getComputedStyle(one).colorScheme")
-    assert scheme == ("light" if light else "dark")
     page.evaluate(START_KERNEL)
     wait_for_views(page, 3)
+    lab.shut_down(page)
+
+
+def test_saved_pictures_have_the_labs_colours(lab: Lab, browser: Browser) -> None:
+    page = lab.page(browser)
+    page.set_default_timeout(PATIENCE)
+    page.evaluate(OPEN_WITHOUT_KERNEL, "00_start_here.ipynb")
+    light = page.locator("body[data-jp-theme-light=true]").count()
+    picture = page.locator(".jp-OutputArea-output img").first
+    scheme = picture.evaluate("one => getComputedStyle(one).colorScheme")
+    assert scheme == ("light" if light else "dark")
     lab.shut_down(page)
 
 
@@ -307,6 +321,7 @@ WATCH = """() => {
 BACKWARD = "stood.filter((step, at) => at && step < stood[at - 1])"
 
 
+@in_one_theme
 def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser) -> None:
     """A kernel that takes 150 ms over every step that it is told of."""
     lab.write("slow.ipynb", SLOW, "shown.step")
@@ -361,7 +376,7 @@ def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser)
     lab.shut_down(page)
 
 
+@in_one_theme
 def test_a_copy_is_served_and_what_a_notebook_folds_comes_up(lab: Lab, browser: Browser) -> None:
     assert Path(lab.folder).resolve() != jupyter.NOTEBOOKS
-    if lab.theme == "JupyterLab Light":
-        views_come_up_when_unfolded(lab, browser)
+    views_come_up_when_unfolded(lab, browser)
