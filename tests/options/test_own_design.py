@@ -125,6 +125,10 @@ def test_what_a_class_leaves_out_is_derived_and_is_ours() -> None:
     class Undocumented(OneTLBPerGuest):
         ident: ClassVar[str] = "U"
 
+    class Cache(OneTLBPerGuest):
+        """A single word: its first letters."""
+
+    assert Cache.ident == "CAC"
     own = option_class(OneTLBPerGuest)
     assert (own.name, own.ident, own.title) == (
         "one-tlb-per-guest", "OTPG", "One table for a whole guest",
