@@ -81,7 +81,8 @@ def _refused_by_smap(done: list[Node]) -> Iterator[str]:
         step = node.step
         if isinstance(step, Fault) and step.reason == WalkEnd.SMAP.value:
             yield (
-                "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd opens user access first (stac): user = true on the action models this."
+                "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd "
+                "opens user access first (stac): user = true on the action models this."
             )
             return
 
@@ -152,7 +153,8 @@ def _asked(tree: StepTree, done: list[Node]) -> Iterator[str]:
                 + ")"
             )
         yield (
-            f"vCPU {step.asked} is current, so its table was searched, but the access is for vCPU {step.subject}. {own}."
+            f"vCPU {step.asked} is current, so its table was searched, but the access is for "
+            f"vCPU {step.subject}. {own}."
         )
         return
 
