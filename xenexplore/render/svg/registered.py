@@ -116,7 +116,7 @@ def _roles(
     if table.vcpu == search.step.asked:
         role = "bad" if search.wrong_vcpu or not search.step.hit else "good"
         draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, role, filled=True)
-        canvas.text(x + 20, y, "asked", size=12, role=role)
+        canvas.text(x + 20, y, "searched", size=12, role=role)
     elif search.wrong_vcpu and table.vcpu == search.step.subject:
         draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, "now")
         canvas.text(x + 20, y, "should have been searched", size=12, role="now")

@@ -16,7 +16,7 @@ _WALKERS = {Manner.XEN: "Xen's software walk", Manner.CPU: "the guest's CPU"}
 
 def walk_sheet(one: Walk) -> Sheet:
     """A walk: what was asked, each level, and how it ended."""
-    facts = [("asked", f"{one.access}, by {_WALKERS[one.manner]}")]
+    facts = [("access", f"{one.access}, by {_WALKERS[one.manner]}")]
     rights = walk_permissions(one)
     if one.gpa is not None and one.page_size is not None:
         facts.append(("guest-physical", spell.physical(one.gpa.value)))
