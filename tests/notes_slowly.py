@@ -64,8 +64,8 @@ def _wrong(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
         if step.meant == step.gpa:
             verb = "wrote" if step.direction.writes else "read"
             yield (
-                f"{frame} is private to the guest: what Xen {verb} there is not what the "
-                f"guest has there.{_silent(tree, copy, step)}"
+                f"{frame} is private to the guest: the data that Xen {verb} there differs "
+                f"from the guest's.{_silent(tree, copy, step)}"
             )
             return
         yield (

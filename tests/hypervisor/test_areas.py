@@ -83,5 +83,5 @@ def test_a_vcpu_in_user_mode_has_other_tables_under_pti_only(pti: bool) -> None:
     assert (inside != kernel) == pti
     assert domain.vcpus[1].cr3 == kernel
     (note,) = (node.step for node in xen.record.nodes if isinstance(node.step, Note))
-    whose = "the tables of user mode" if pti else "the same tables as in the kernel"
+    whose = "the user-mode tables" if pti else "the same tables as in kernel mode"
     assert note.text == f"vCPU 1 is in user mode: its CR3 is {inside.hex()}, {whose}."

@@ -103,7 +103,7 @@ def test_the_table_that_should_have_been_asked_is_shown():
     assert search.step.gpa == Gpa(0xA040)
     assert search.other.to_physical(search.step.va) == Gpa(0xB040)
     text = registered_text(path_of(cross().nodes), 2)
-    assert "vCPU 1's own says [0] area-1 -> gpa 0000b040" in " ".join(text.split())
+    assert "vCPU 1's own has [0] area-1 -> gpa 0000b040" in " ".join(text.split())
 
 
 def test_what_is_gone_says_when_and_how():
