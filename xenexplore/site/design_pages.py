@@ -65,8 +65,8 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
         )
     parts.append("<h2>Questions</h2>")
     caption = f"Results of {option.name} for each question"
-    head = ("Number", "Question", "Run, or the reason why there is none")
-    parts.append(table(head, rows, caption=caption, cls="wide"))
+    columns = ("Number", "Question", "Run, or the reason why there is none")
+    parts.append(table(columns, rows, caption=caption, cls="wide"))
     return page(f"{option.ident} {option.name}", "".join(parts), here=f"designs/{option.name}.html")
 
 
