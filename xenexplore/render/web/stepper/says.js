@@ -13,18 +13,21 @@ export class Says extends View {
     const all = view.counters.map((name, at) => [at, name]);
     this.used = all.filter(([at]) => last.calls(at) || last.once(at));
     this.once = this.used.some(([at]) => last.once(at));
+    /** @type {any[] | null} */
+    this.counts = null; // what shows them, once it stands in the page
   }
   // The table of counts, its numbers still to come.
   html() {
+    const { last, view } = this.run;
     const head =
       `<thead class="xe-hide"><tr><th scope="col">` +
       `<span class="xe-sr">count</span></th>${this.once ? '<th scope="col">once</th>' : ""}` +
       `<th scope="col">${this.once ? "calls" : '<span class="xe-sr">calls</span>'}</th></tr></thead>`;
-    const zero = ([at]) => (this.run.last.once(at) ? "" : ' class="is-zero"');
+    const zero = (at) => (last.once(at) ? "" : ' class="is-zero"');
     const rows = this.used.map(
-      (one) =>
-        `<tr data-count="${one[0]}"><th scope="row"${term(`count:${this.run.view.counts[one[0]]}`)}>${one[1]}` +
-        `</th>${this.once ? `<td${zero(one)}>0</td>` : ""}<td>0</td></tr>`,
+      ([at, name]) =>
+        `<tr data-count="${at}"><th scope="row"${term(`count:${view.counts[at]}`)}>${name}` +
+        `</th>${this.once ? `<td${zero(at)}>0</td>` : ""}<td>0</td></tr>`,
     );
     return `<table class="xe-sofar${this.once ? " has-once" : ""}">${head}<tbody>${rows.join("")}</tbody></table>`;
   }
