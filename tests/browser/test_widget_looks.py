@@ -40,7 +40,8 @@ MOVE = """count => {
     form => !form.parentElement.closest(".widget-vbox"));
   if (forms.length !== count) throw new Error(`${forms.length} forms`);
   const style = document.createElement("style");
-  style.textContent = `body { overflow: auto !important; background: var(--jp-layout-color0) !important; }
+  style.textContent = `
+    body { overflow: auto !important; background: var(--jp-layout-color0) !important; }
     body > :not(#alone) { display: none !important; }
     #alone > .widget-vbox:not(.is-shown) { display: none; }
     #alone { padding: 8px; } #alone > * { overflow: visible; }

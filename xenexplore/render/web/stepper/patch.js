@@ -11,27 +11,20 @@ export function patch(part, html) {
   become(part, wanted);
 }
 function become(part, wanted) {
-  let here = part.firstChild,
-    there = wanted.firstChild;
-  while (there) {
-    const next = there.nextSibling,
-      after = here?.nextSibling ?? null;
+  const has = [...part.childNodes],
+    all = [...wanted.childNodes];
+  all.forEach((there, k) => {
+    const here = has[k];
     if (!here) part.append(there);
     else if (here.nodeName !== there.nodeName) here.replaceWith(there);
-    else if (here.nodeType !== 1) {
-      if (here.data !== there.data) here.data = there.data;
-    } else if (!here.isEqualNode(there)) {
+    else if (here.isEqualNode(there)) return;
+    else if (here.data) here.data = there.data;
+    else {
       for (const name of here.getAttributeNames()) if (!there.hasAttribute(name)) here.removeAttribute(name);
       for (const { name, value } of there.attributes)
         if (here.getAttribute(name) !== value) here.setAttribute(name, value);
       become(here, there);
     }
-    here = after;
-    there = next;
-  }
-  while (here) {
-    const after = here.nextSibling;
-    here.remove();
-    here = after;
-  }
+  });
+  has.slice(all.length).forEach((node) => node.remove());
 }

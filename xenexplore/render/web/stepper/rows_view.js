@@ -25,8 +25,9 @@ export class Rows extends View {
     this.drawChunks(this.focus);
     clearTimeout(this.waiting);
     // Of steps that follow each other quickly, rows out of sight have the last.
-    if (this.shownRows && !this.inSight) this.waiting = setTimeout(() => this.drawRows(), AT_REST);
-    else this.drawRows();
+    if (!this.shownRows || this.inSight) return this.drawRows();
+    if (this.parts.rows.contains(document.activeElement)) this.stepper.root.focus({ preventScroll: true });
+    this.waiting = setTimeout(() => this.drawRows(), AT_REST);
   }
   drawRows() {
     clearTimeout(this.waiting);
