@@ -263,7 +263,7 @@ def test_a_call_s_own_trace_knows_what_was_registered_before_it(guest: xe.Guest)
         (0, "send", 0), (1, "send", 0),
     ]  # fmt: skip
     shown = call.text(view="registered")
-    assert "1 look-up, 1 hit" in shown
+    assert "1 lookup, 1 hit" in shown
     assert "[0] ffffc900" in shown
     record = json.loads(call.to_json())
     assert [one["i"] for one in record["registered"]] == [-1, -1]

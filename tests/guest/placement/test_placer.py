@@ -250,7 +250,7 @@ def test_fixed_may_replace_part_of_the_directmap():
         ("kmalloc", {"offset": -1}, "offset -1"),
         ("kmalloc", {"offset": 1, "address": Gva(4096)}, "an address or an offset, not both"),
         ("kmalloc", {"contents": b"123456789"}, "contents do not fit in 8 bytes"),
-        ("kmalloc", {"shared": False}, "not encrypted: all its memory is open"),
+        ("kmalloc", {"shared": False}, "not encrypted: all its memory is accessible"),
         ("kmalloc", {"vcpu": 1}, "no vCPU 1: the guest has 1, from 0"),
         ("kmalloc", {"address": Gva(0x8000_0000_0000)}, "not a canonical linear address"),
         ("kmalloc", {"address": Gva(0x7FFF_FFFF_FFFC)}, "not a canonical linear address"),
@@ -265,7 +265,7 @@ def test_fixed_may_replace_part_of_the_directmap():
         (
             "kmalloc",
             {"address": Gva(0xFFFF_8880_0900_0000), "frames": (Gfn(0x9000),)},
-            "the address of kmalloc memory decides its frames",
+            "the address of kmalloc memory determines its frames",
         ),
         ("static", {"frames": (Gfn(0x9000),)}, "the address of static memory decides"),
         ("static", {"size": 64 << 20}, "no room in the image's data"),

@@ -121,7 +121,7 @@ def _tried(recording: Recording, seen: RecordedCall) -> tuple[Scenario, Trace]:
         raise RecordingError(
             recording.source,
             f"hypercall {int(recording.calls.seq[seen.row])}",
-            expected="a number that the catalogue knows",
+            expected="a number in the catalogue",
             got="an entry that reached no handler" if seen.call.number < 0
             else str(seen.call.number),
         )  # fmt: skip
@@ -295,12 +295,15 @@ def _about(
         ),
         f"Recorded: number, arguments, addresses, lengths{frames}.",
         (
-            "Not recorded: what the structs held, and the guest's page tables. Fields are zero but "
-            "for what the recorded copies decide by the catalogue's copy plan."
+            "Not recorded: the contents of the structs, and the guest's page tables. Fields are "
+            "zero except where the recorded copies determine them through the catalogue's copy "
+            "plan."
         ),
     ]
     if seen.call.guest == "pv":
-        words.append("A PV guest's frames are not in the recording: they are this machine's.")
+        words.append(
+            "A PV guest's frames are not in the recording: they are those of this model's machine."
+        )
     if identity:
         words.append(
             "Linear addresses equal guest-physical ones here: the guest was still booting."
@@ -321,7 +324,7 @@ def _today(recording: Recording, scenario: Scenario, seen: RecordedCall) -> Trac
     except ScenarioError as error:
         raise RecordingError(
             recording.source, f"hypercall {int(recording.calls.seq[seen.row])}",
-            expected="buffers that this model's guest can have", got=error.got,
+            expected="buffers possible in this model's guest", got=error.got,
         ) from None  # fmt: skip
 
 
@@ -332,8 +335,9 @@ def _expecting(scenario: Scenario, trace: Trace, seen: RecordedCall) -> Scenario
     wanted = [copy for copy in seen.copies if copy[2]]
     if not _as_recorded(made, wanted, seen.call.guest) or trace.outcome.status is not Status.RIGHT:
         note = (
-            f"Run here, Xen's model copies otherwise ({len(made)} copies here, {len(wanted)} "
-            "recorded): what decides that was not recorded, so nothing is expected."
+            f"In this run the model of Xen makes different copies ({len(made)} here, "
+            f"{len(wanted)} recorded): the deciding state was not recorded, so nothing is "
+            "expected."
         )
         text = scenario.about.text + "\n" + "\n".join(textwrap.wrap(note, 72))
         return replace(scenario, about=replace(scenario.about, text=text))

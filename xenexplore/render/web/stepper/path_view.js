@@ -1,4 +1,4 @@
-// How Xen gets there, drawn: the address as bit-fields, a box for each table, look-up, P2M, frame.
+// How Xen gets there, drawn: the address as bit-fields, a box for each table, lookup, P2M, frame.
 // What stands where, and what it says, comes from Python (piece_paths.py, path_layout.py).
 
 import { term } from "./explain.js";
@@ -253,7 +253,7 @@ export class PathView extends View {
       `<path class="xe-arrowhead" d="${head}"/></g>${mark}`
     );
   }
-  // The P2M look-up of the table that an entry is read from.
+  // The P2M lookup of the table that an entry is read from.
   tableLookUp(box) {
     if (box.role !== "entry") return -1;
     return this.run.steps[box.first - 1]?.kind === "p2m-lookup" ? box.first - 1 : -1;
