@@ -179,6 +179,9 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp")
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         "IPYTHONDIR": str(own / "ipython"),
     }
+    if app != "LabApp":  # which lists the extensions of a path of its own, and does not serve them
+        there = os.environ.get("JUPYTER_PATH")
+        mine["JUPYTER_PATH"] = os.pathsep.join([str(OURS.parent), *([there] if there else [])])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -3,6 +3,7 @@
 
 import { term } from "./explain.js";
 import { big, esc, frameOf, hex } from "./numbers.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 import { clip } from "./words.js";
 
@@ -68,7 +69,7 @@ export class PathView extends View {
     if (key !== this.key) {
       this.key = key;
       const held = parts.drawn.contains(document.activeElement) && document.activeElement.dataset.box;
-      parts.drawn.innerHTML = this.html(path[0], path[1], width);
+      patch(parts.drawn, this.html(path[0], path[1], width));
       if (held) parts.drawn.querySelector(`[data-box="${held}"]`)?.focus({ preventScroll: true });
       this.marks = [...parts.drawn.querySelectorAll("[data-first]")].map((mark) => ({
         mark,
