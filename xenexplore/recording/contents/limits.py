@@ -56,7 +56,7 @@ class Facts:
         return replace(
             self,
             vcpus=self.vcpus | found,
-            stacks=self.stacks or bool((calls.rsp[calls.kind == 1] != 0).any()),
+            stacks=self.stacks or bool((calls.rsp[calls.kind != 0] != 0).any()),
             grants=self.grants + int(grants.sum()),
         )
 
