@@ -33,10 +33,6 @@ _SOON = 64
 # How many of the vCPU's next calls from the same place may be it: a handler of
 # events in between can make the same call, too.
 _LEGS = 4
-# A 32-bit guest's call: Xen's handlers copy between its structs and their own in an area of
-# Xen's (COMPAT_ARG_XLAT_VIRT_BASE), by the same functions.  That is no guest access.
-_COMPAT = KINDS.index("hvm32")
-_GIB_4 = 1 << 32
 # Alternatives to try: first few, for the call alone and as a preempted leg,
 # then many.  No call of the shipped recordings needs more than 250.
 _ATTEMPTS = (300, 3000)
@@ -120,8 +116,6 @@ def _between(recording: Recording, first: int, last: int) -> Iterator[RecordedCa
             xen=xen,
         )
         seen = tuple(copies[index] for index in mine if counts[index])
-        if kind == _COMPAT:
-            seen = tuple(copy for copy in seen if copy[1] < _GIB_4)
         yield RecordedCall(first + at, domain, call, seen, (domain, vcpu, when), (rip, rsp))
 
 

@@ -435,6 +435,8 @@ static int begin_copy(unsigned cpu, int kind, uint64_t rsp)
     Record r = { .kind = kind, .inside = c->in_handler, .domain = -1, .vcpu = -1 };
     r.address = reg(cpu, from ? RSI : RDI);
     r.size = (uint32_t)reg(cpu, clear ? RSI : RDX);
+    if (c->in_handler && c->compat && r.address >> 32)
+        return -1;                  /* Xen's own area, by which compat handlers hand structs on */
     if (!c->in_handler)
         ids(current(rsp), &r.domain, &r.vcpu);
     return add_record(c, r);
