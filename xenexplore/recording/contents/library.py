@@ -52,6 +52,8 @@ _FINDINGS: Mapping[str, str] = MappingProxyType(
         "pvh-net": "the same back-ends, blkback keeping grants mapped; a second run for the counts",
         "pvh-smp": "two vCPUs: a hardirq stack of each, stacks that change CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
+        "pvh-no-vmap": "a kernel without CONFIG_VMAP_STACK: its stacks are in the directmap",
+        "hvm": "an HVM guest's firmware: the 32-bit ABI, no paging",
         "runstate-loop": "one call 2,000 times: what a walk and a copy are of it",
     }
 )
