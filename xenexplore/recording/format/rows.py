@@ -88,7 +88,7 @@ def call_columns(rows: Sequence[RecordLine], version: int) -> Calls:
         raise OverflowError("a")
     needed = None if version == 2 else -1
     _numbers(rows, "d", needed, np.int32, 1 << 15)
-    kinds = [KINDS.index(row.k) for row in rows]  # type: ignore[arg-type]
+    kinds = [KINDS.index(row.k) for row in rows]
     if version == 1 and KINDS.index("hvm32") in kinds:
         raise OverflowError("k")
     return Calls(
