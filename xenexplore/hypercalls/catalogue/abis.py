@@ -3,7 +3,7 @@
 ``hvm32`` is an HVM guest that is not in 64-bit code: hvm_hypercall() then takes the 32-bit
 registers and the handlers of hypercall_args_table's compat half (xen/arch/x86/hvm/hypercall.c),
 and structs are as a 32-bit compiler lays them out.  The catalogue describes that ABI for
-the hypercalls and sub-ops that say so; it is no guest of its own otherwise.
+the hypercalls and sub-ops that say so; it is otherwise not a guest of its own.
 """
 
 from __future__ import annotations
