@@ -1,4 +1,4 @@
-"""Compare every option of a scenario, and ask why one of them is wrong."""
+"""Compare every option of a scenario, and see why one of them is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask a recorded boot where its buffers lie, and step one of its calls."""
+"""Find the buffers of a recorded boot, and step through one of its calls."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ for option in ("linear-walk", "giant-map", "software-tlb", "number-bit"):
     counts = xe.run(xe.scenario_from(recorded, row=row), option).outcome.calls
     print(
         f"{option:14} walks {counts.walks}, TLB hits {counts.tlb_hits}, "
-        f"P2M look-ups {counts.p2m_lookups}"
+        f"P2M lookups {counts.p2m_lookups}"
     )

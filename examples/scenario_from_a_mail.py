@@ -1,4 +1,4 @@
-"""Run a scenario that came in a mail: its text is all there is to it."""
+"""Run a scenario from a mail: its text is all that is needed."""
 
 from __future__ import annotations
 

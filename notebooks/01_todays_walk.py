@@ -1,16 +1,15 @@
 # %% [markdown]
 # # Today's walk: what Xen does for every piece that it copies
 #
-# Terms: a **piece** is as much of a buffer as lies in one 4 KiB page. Xen copies piece by piece
-# (`__hvm_copy()`, `xen/arch/x86/hvm/hvm.c`) and walks for each. The **error code** says why a walk failed,
-# as the CPU would say it.
+# Terms: a **piece** is the part of a buffer within one 4 KiB page. Xen copies piece by piece
+# (`__hvm_copy()`, `xen/arch/x86/hvm/hvm.c`) and walks for each. The **error code** gives the reason why a walk failed, in the CPU's encoding.
 #
 # **Question:** what does a walk read, what does it check, and what does it cost?
 #
 # ## The walk by itself
 #
-# First without Xen: a guest whose page tables are laid out as Linux 6.1 lays them out, and a buffer on a
-# kernel stack. Each level is recorded: which table, which entry, what it held.
+# First without Xen: a guest whose page tables have the layout of Linux 6.1, and a buffer on a kernel stack. Each level is recorded:
+# the table, the entry, and its value.
 
 # %%
 from textwrap import fill
@@ -28,8 +27,8 @@ assert len(record.levels) == 4
 assert record.gpa == domain.truth(buffer.va, 48)[0][0]
 
 # %% [markdown]
-# The same walk as Xen makes it. Each table is a guest frame, so each costs a look-up in the P2M. The frame at the end
-# costs another (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
+# The same walk, made by Xen. Each table is a guest frame, so each costs a lookup in the P2M. The final frame costs another
+# (`hap_p2m_ga_to_gfn()`, `xen/arch/x86/mm/hap/guest_walk.c`).
 
 # %%
 by_xen = xe.walk(domain, buffer.va, xe.READ, by="xen")
@@ -41,9 +40,9 @@ for step in by_xen.steps():
 # %% [markdown]
 # ## What it checks
 #
-# The walk enforces what the CPU would have enforced for a read or a write of the guest's kernel: present, writable,
-# user or supervisor, SMAP, protection keys, reserved bits. And it sets Accessed and Dirty, as the CPU would. A fault is an
-# answer, with its error code. Here the buffer is made read-only, and Xen is to write to it:
+# The walk enforces what the CPU would enforce for a read or a write by the guest's kernel: present, writable, user or supervisor,
+# SMAP, protection keys, reserved bits. It also sets Accessed and Dirty, as the CPU would. A fault is a result, with its error code.
+# Here the buffer is made read-only, and then Xen has to write to it:
 
 # %%
 domain.set_writable("buffer", False)
@@ -52,12 +51,12 @@ print(refused.fault.say())
 assert refused.error_code == 0b011
 
 # %% [markdown]
-# In 0x3, bit 0 says that the page was present, bit 1 that the access was a write.
+# In 0x3, bit 0 means that the page was present, bit 1 that the access was a write.
 #
 # ## What it costs, by page size
 #
-# An entry read is of a guest page table or of the P2M. Larger pages have fewer levels, in both. A physical address needs
-# one P2M look-up, and no walk.
+# An entry read is a read of a guest page-table entry or of a P2M entry. Larger pages mean fewer levels in both. A physical address needs
+# one P2M lookup, and no walk.
 
 # %%
 reads = {}
@@ -68,8 +67,8 @@ for size, order, physical in (("4 KiB", 0, 4), ("2 MiB", 9, 3), ("1 GiB", 18, 2)
 assert list(reads.values()) == [28, 18, 10]
 
 # %% [markdown]
-# These are sums. Two runs, step by step, give the same: `EVTCHNOP_send` of [00_start_here](00_start_here.ipynb), with one copy, and a guest
-# whose directmap and P2M are made of 1 GiB pages, with 65 copies.
+# These are calculated sums. Two runs, step by step, give the same: `EVTCHNOP_send` of [00_start_here](00_start_here.ipynb), with
+# one copy, and the call of a guest whose directmap and P2M use 1 GiB pages, with 65 copies.
 
 # %%
 small = xe.compare(xe.load("evtchn-send-from-stack"), ["linear-walk", "number-bit"]).outcomes
@@ -87,7 +86,7 @@ assert (walked.pte_reads + walked.p2m_entry_reads, by_gpa.p2m_entry_reads) == (6
 # %% [markdown] tags=["more"]
 # ## A buffer that crosses a page
 #
-# It is two pieces and so two walks, and they may end at unrelated frames. That is legal today.
+# Such a buffer has two pieces, which take two walks and may be in unrelated frames. That is legal today.
 
 # %%
 straddle = xe.run(xe.load("straddle"), "linear-walk")
@@ -98,16 +97,16 @@ xe.Stepper(straddle)
 # %% [markdown]
 # ## Conclusion
 #
-# With 4 KiB pages everywhere, a copy of one piece reads 28 entries, and the next piece reads as many again. By physical address 4 of
-# them remain. The walk also checks what the CPU would check, and sets Accessed and Dirty. A design without a walk gives up both:
+# With 4 KiB pages everywhere, a copy of one piece reads 28 entries, and the next piece reads as many again. By physical address, 4
+# of them remain. The walk also checks what the CPU would check, and sets Accessed and Dirty. A design without a walk gives up both:
 # see [03_software_tlb](03_software_tlb.ipynb).
 #
 # ## What would change this conclusion
 #
-# * Under HAP nothing is cached between copies of one hypercall (`hvm_hypercall()` disables the emulator's cache); shadow paging
-#   has its vTLB there (*shadow-vtlb*).
-#   A one-entry cache of the last walk would save what [11_findings](11_findings.ipynb) counts: 36.5% of one guest's walks, none of
-#   the other's. A read's walk cannot serve a write, which needs RW tested and Dirty set.
+# * Under HAP nothing is cached between copies of one hypercall (`hvm_hypercall()` disables the emulator's cache); shadow paging has
+#   its vTLB there (*shadow-vtlb*). A one-entry cache of the last walk would save 36.5% of one guest's walks and none of the
+#   other's, as counted in [11_findings](11_findings.ipynb). A read's walk cannot serve a write, which needs RW checked and Dirty
+#   set.
 # * Counts are not times: page-table entries that are in the CPU's cache are cheap to read.
 # * PV guests have no such walk: Xen uses their page tables directly. See [09_pv](09_pv.ipynb).
 #

@@ -1,14 +1,14 @@
 # %% [markdown]
 # # Registered buffers as a software TLB
 #
-# Terms: an **entry** is a registered range: virtual address, physical address, size. A **hit** is a look-up that an entry
-# serves; a **miss** is one that none does. To **purge** is to remove entries.
+# Terms: an **entry** is a registered range: virtual address, physical address, size. A **hit** is a lookup served by an entry; a
+# **miss** is one that no entry serves. To **purge** is to remove entries.
 #
-# **Question:** what does Xen do with registered buffers, what may be registered, and what happens to an entry that is no longer true?
+# **Question:** what does Xen do with registered buffers, what may be registered, and what happens if an entry becomes stale?
 #
 # Proposed by Juergen Gross (28 Sep 2022). Jan Beulich (29 Sep 2022): no table in memory, but one call without a buffer for each
-# piece. (Ours: sub-op, vCPU, virtual address, physical address and size just fill the five argument registers of a 64-bit caller.)
-# What the thread leaves open is decided here, and marked as ours.
+# piece. (Ours: sub-op, vCPU, virtual address, physical address and size exactly fill the five argument registers of a 64-bit
+# caller.) Questions that the thread leaves open are decided here, and marked as ours.
 
 # %% [markdown] tags=["more"]
 # ## Two ways to register
@@ -30,8 +30,8 @@ for form, once in (("table", table), ("calls", calls)):
 # %% [markdown] tags=["more"]
 # ## What may be registered?
 #
-# The thread does not say. Ours: any range, aligned or not; one that overlaps another is refused, so that no look-up has two answers; an entry too
-# many for the table is refused, too. The error numbers are ours.
+# The thread does not say. Our choice: any range, aligned or not. A range that overlaps another is rejected, so that no lookup has
+# two answers, and so is an entry beyond the table's capacity. The error numbers are ours.
 
 # %%
 two_slots = xe.TlbTable(capacity=2)
@@ -45,7 +45,7 @@ assert results == [0, -17, 0, -28]
 # %% [markdown]
 # ## A hit
 #
-# On a hit Xen compares, and looks the frame up in the P2M. On a miss it walks as today: for that see the directmap entry in
+# On a hit Xen compares, and looks the frame up in the P2M. On a miss it walks as today: for an example see the directmap entry in
 # [02_directmap](02_directmap.ipynb).
 
 # %%
@@ -55,10 +55,9 @@ assert (counts.walks, counts.tlb_hits, counts.p2m_lookups) == (0, 1, 1)
 xe.Stepper(hit, step=7)
 
 # %% [markdown]
-# ## An entry that is no longer true
+# ## A stale entry
 #
-# The guest maps another frame at a registered address and does not tell Xen. The next hit reaches the old frame: no fault,
-# no error.
+# The guest maps another frame at a registered address and does not notify Xen. The next hit reaches the old frame: no fault, no error.
 
 # %%
 remapped = xe.load("stale-entry")
@@ -77,9 +76,10 @@ for label, outcome in outcomes.items():
 # %% [markdown] tags=["more"]
 # ## Without registration: a cache that Xen fills (ours)
 #
-# Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees neither:
-# a walk may be kept while the vCPU stays in Xen, no longer. Kept until Xen switches the vCPU out, it goes stale like an entry that is
-# not purged, but here the guest was never asked to purge it. How much each serves: [11_findings](11_findings.ipynb).
+# Shadow paging has remembered walks for years (*shadow-vtlb*), because it intercepts CR3 loads and INVLPG. Under HAP Xen sees
+# neither: a walk may be kept while the vCPU stays in Xen, no longer. If it is kept until Xen switches the vCPU out, it goes stale
+# like an entry that is not purged, but here the guest was never asked to purge it. For the coverage of each see
+# [11_findings](11_findings.ipynb).
 
 # %%
 kept = xe.compare(xe.load("remembered-walks"))
@@ -91,7 +91,7 @@ xe.ComparisonView(kept, folded=True)
 # %% [markdown]
 # ## Checks that are no longer made
 #
-# A hit does not consult the guest's page tables. So it neither checks what they allow, nor sets Accessed and Dirty.
+# A hit does not consult the guest's page tables, so it neither checks the access rights nor sets Accessed and Dirty.
 
 # %%
 checks = xe.load("lost-checks")
@@ -104,13 +104,13 @@ for label, outcome in lost.outcomes.items():
     print(f"{label:13} {outcome.status:6} {outcome.lost_checks} checks lost")
 
 # %% [markdown]
-# *Right* is about the frame only: the bytes went where the caller said. Today both calls fail.
+# *Right* refers only to the frame: the bytes went where the caller meant. Today both calls fail.
 
 # %% [markdown] tags=["more"]
 # ## How many entries, and how are they searched?
 #
-# A scan compares each entry; a sorted table at most 9 of 256, here 8; a table that is indexed by page number just one. *256 direct* and
-# *16 slots, full* end in error because some registrations were refused.
+# A scan compares each entry, a sorted table at most 9 of 256 (here 8), a table indexed by page number just one. *256 direct* and
+# *16 slots, full* end in error because some registrations were rejected.
 
 # %%
 scenario = xe.load("entries-and-lookup")
@@ -126,12 +126,12 @@ xe.ComparisonView(entries, folded=True)
 # %% [markdown]
 # ## Conclusion
 #
-# A hit replaces the walk by compares and one P2M look-up. Xen trusts the entry: if it is stale, bytes go to the wrong frame and the
+# A hit replaces the walk with compares and one P2M lookup. Xen trusts the entry: if it is stale, bytes go to the wrong frame and the
 # call returns 0. Neither the page's rights nor SMAP are checked.
 #
 # ## What would change this conclusion
 #
 # * How many entries a real guest needs is measured in [11_findings](11_findings.ipynb), not here.
-# * If the guest's kernel purged on every change of a registered mapping, stale entries would not occur. The question is who changes
-#   mappings without knowing of registrations: module unload, memory hot-unplug, compaction of user pages.
-# * The choices marked as ours (refuse an overlap, refuse when full) change which error a guest sees, not which bytes move.
+# * If the guest's kernel purged on every change of a registered mapping, stale entries would not occur. The question is which code
+#   changes mappings without knowing about registrations: module unload, memory hot-unplug, compaction of user pages.
+# * The choices marked as ours (reject an overlap, reject when full) change which error a guest sees, not which bytes move.

@@ -1,9 +1,9 @@
 # %% [markdown]
-# # Whose TLB? Accesses about another vCPU
+# # Whose TLB? Accesses on behalf of another vCPU
 #
-# Terms: **current** is the vCPU that runs on this CPU. The **subject** vCPU is the one that an operation is about. The copy helpers
-# know only `current` (`copy_to_user_hvm()`, `xen/arch/x86/hvm/hvm.c`; still so in 2026). The **runstate area** is a struct of the
-# guest, one for each vCPU, in which Xen writes how long that vCPU has run; it is registered once, and written at context switches.
+# Terms: **current** is the vCPU that runs on this CPU. The **subject** vCPU is the vCPU that an operation is for. The copy helpers
+# use only `current` (`copy_to_user_hvm()`, `xen/arch/x86/hvm/hvm.c`; still so in 2026). The **runstate area** is a struct in guest
+# memory, one for each vCPU, to which Xen writes how long that vCPU has run; it is registered once, and written at context switches.
 #
 # **Question:** what happens when Xen writes vCPU 1's registered area while vCPU 0 runs? Jan Beulich called this the prerequisite of
 # the software TLB (29 Sep 2022), after his and Roger Pau Monne's exchange of the same day.
@@ -34,7 +34,7 @@ today = xe.run(scenario, "linear-walk")
 assert (today.outcome.status, today.outcome.wrong_bytes) == ("wrong", 48)
 
 # %% [markdown]
-# ## Two fixes, one that is not, and the physical twin
+# ## Two fixes, a rule that is not enough, and the physical twin
 #
 # * Search the table of the subject (*tlb, subject*).
 # * Defer the update until the subject returns to its guest (*tlb, deferred*).
@@ -49,13 +49,13 @@ assert status["tlb, global only"] == status["linear-walk"] == "wrong"
 xe.ComparisonView(everything, folded=True)
 
 # %% [markdown]
-# "Only global ranges" refuses both registrations and leaves today's walk, which is as wrong as before: the rule fixes the table, not the walk.
+# "Only global ranges" rejects both registrations, which leaves today's walk, as wrong as before: the rule fixes the table, not the walk.
 
 # %% [markdown] tags=["more"]
 # ## A handle that is stored, and used later
 #
-# A registered area is written outside of any hypercall. The **flavour bit** of a hypercall's number, which says that its handles are
-# physical addresses, lives for the length of that call. When the area is written, it is gone.
+# A registered area is written outside any hypercall. The **flavour bit** in a hypercall's number, which marks the call's handles as
+# physical addresses, exists only for the duration of that call. When the area is written, the bit is gone.
 
 # %%
 stored = xe.load("deferred-handle")
@@ -69,7 +69,7 @@ xe.ComparisonView(deferred, folded=True)
 # ## The right vCPU, and still the wrong tables
 #
 # With page-table isolation (KPTI) a vCPU that leaves the guest in user mode has tables without the kernel's data: Xen cannot find
-# the area through them, and the update is lost silently. The list met this on Arm in 2020; no answer in the thread uses it.
+# the area through them, and the update is lost silently. xen-devel discussed this for Arm in 2020; no reply in the thread mentions it.
 
 # %%
 isolated = xe.compare(xe.load("kpti-runstate"))
@@ -80,8 +80,9 @@ xe.ComparisonView(isolated, folded=True)
 # %% [markdown]
 # ## Conclusion
 #
-# A table for each vCPU is as wrong as today's walk, unless Xen searches the subject's table, waits for the subject, or is given a physical address. A
-# bit of one call is not kept with a handle that is stored. A registration, or a physical address, does not depend on the tables of user mode.
+# A table for each vCPU is as wrong as today's walk, unless Xen searches the subject's table, waits for the subject, or is given a
+# physical address. The bit of a call is not stored with a handle. A registration, or a physical address, does not depend on the
+# user-mode page tables.
 #
 # ## What would change this conclusion
 #

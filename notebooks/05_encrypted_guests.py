@@ -1,16 +1,16 @@
 # %% [markdown]
 # # Encrypted guests: why Xen cannot walk
 #
-# Terms: a **private** page is encrypted with the guest's key; Xen reads ciphertext there. A **shared** page is in the clear. To
-# **flip** a page is to change it from one to the other. **SEV** is AMD's encryption of a guest's memory: a write by Xen damages a
-# private page. **SEV-SNP** adds integrity: such a write faults. **SEV-ES** encrypts the guest's registers, too; what the hypervisor
-# may see of them goes through a shared page, the **GHCB**. A **Realm** is Arm's counterpart.
+# Terms: a **private** page is encrypted with the guest's key; Xen reads ciphertext from it. A **shared** page is not encrypted. To
+# **flip** a page is to change it from one state to the other. **SEV** is AMD's encryption of a guest's memory: a write by Xen
+# damages a private page. **SEV-SNP** adds integrity: such a write faults. **SEV-ES** also encrypts the guest's registers; those
+# that the hypervisor may see are passed in a shared page, the **GHCB**. A **Realm** is Arm's counterpart.
 #
 # **Question:** which designs work when Xen can read neither the guest's page tables nor its private buffers?
 #
 # ## Today
 #
-# The walk fails because of what it reads: the table's bytes are ciphertext, and what looks like an entry is noise.
+# The walk fails because the table's bytes are ciphertext: what Xen reads as an entry is noise.
 
 # %%
 import xenexplore as xe
@@ -28,13 +28,13 @@ print(f"The level-{noise.level} entry as Xen reads it: {noise.entry:016x}")
 print(f"{fault.reason}: error code {fault.error_code:#x}, and -EFAULT")
 
 # %% [markdown]
-# The entry looks present (bit 0), but bits are set that must be clear. That is chance: other noise is not present, or has no reserved
-# bit set, and then the walk continues to a meaningless frame.
+# The entry looks present (bit 0), but reserved bits are set. That is chance: with other noise the entry is not present, or has no
+# reserved bit set, and then the walk continues to a meaningless frame.
 #
 # ## Registered, or physical
 #
-# Juergen Gross (28 Sep 2022): a miss in the software TLB is walked as today, or fails when the guest is encrypted. Three calls: a buffer
-# that is registered and shared, one that is registered but private, one that is shared but not registered.
+# Juergen Gross (28 Sep 2022): on a miss in the software TLB Xen walks as today, or fails if the guest is encrypted. Three calls,
+# with a buffer that is registered and shared, one that is registered but private, and one that is shared but not registered.
 
 # %%
 comparison = xe.compare(scenario)
@@ -51,13 +51,13 @@ assert comparison.outcomes["giant-map"].status == "refused"
 assert comparison.outcomes["bounce"].status == comparison.outcomes["fastabi"].status == "right"
 
 # %% [markdown]
-# A registration tells Xen where a buffer is, not that Xen can read it. The same holds for a physical address. FastABI's bytes are in
-# registers, and are counted apart.
+# A registration tells Xen where a buffer is, not that Xen can read it. The same holds for a physical address. FastABI's bytes are
+# in registers, and are counted separately.
 
 # %% [markdown] tags=["more"]
 # ## Flip, or bounce?
 #
-# A buffer must be shared for the length of the call. Either its page is flipped twice per call, or a page that is always shared is
+# A buffer must be shared for the duration of the call. Either its page is flipped twice per call, or a permanently shared page is
 # used as a bounce buffer (Juergen Gross, 28 Sep 2022; Wei Chen for Arm's Realms, 29 Sep 2022: switching "can be very expensive").
 
 # %%
@@ -76,8 +76,8 @@ for label in ("flip", "static", "fastabi"):
 # %% [markdown] tags=["more"]
 # ## The hypercall page
 #
-# When a guest asks for it, Xen writes its stubs into a page of the guest. In a private page they are garbage. (Andrew Cooper, 28 Sep
-# 2022, objects to the page itself: it is code injection.) The page was never mandatory; Xen's guide says so since 2024.
+# On request, Xen writes its stubs into a page of the guest. In a private page they are garbage. (Andrew Cooper, 28 Sep
+# 2022, objects to the page itself: it is code injection.) The page was never mandatory; Xen's guide has said so since 2024.
 
 # %%
 page = xe.compare(xe.load("hypercall-page"))
@@ -88,18 +88,17 @@ assert page.outcomes["fastabi"].status == "right"
 xe.ComparisonView(page, folded=True)
 
 # %% [markdown]
-# The nine wrong bytes are the stub, which is written before the call. The call by physical address then moves its own four bytes
-# right.
+# The nine wrong bytes are the stub, which is written before the call. The call by physical address then moves its own four bytes correctly.
 
 # %% [markdown]
 # ## Conclusion
 #
-# Xen cannot walk: it reads ciphertext. A registration or a physical address removes the walk, but the buffer must still be shared. Only
-# flipping, bouncing and registers gave right bytes in every call here.
+# Xen cannot walk: it reads ciphertext. A registration or a physical address removes the walk, but the buffer must still be shared.
+# Only flipping, bouncing and registers moved the right bytes in every call here.
 #
 # ## What would change this conclusion
 #
-# * No released Xen runs SEV guests; this model follows AMD's manual and the code for plain guests. When Xen gains SEV, its walk may
-#   refuse earlier, and say so.
-# * What a flip costs is not known here: the counts are what a design changes.
+# * No released Xen runs SEV guests; this model follows AMD's manual and the code for plain guests. Once Xen supports SEV, its walk
+#   may fail earlier, with a clear error.
+# * The cost of a flip is not known here; only the counts are.
 # * Under SEV-ES a hypercall has to go through the GHCB, regardless of its buffers.

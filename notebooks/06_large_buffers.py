@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Large and straddling buffers: flat, lists, and who reads the list
+# # Large and straddling buffers: flat addresses and lists
 #
 # Terms: a buffer **straddles** if it crosses a page boundary. **Flat**: one physical address for the whole buffer.
 # **Scatter/gather**: a list of its pages, or of (address, length) pairs (**tuples**). A page of 64-bit gfns describes 512 pages, or
@@ -10,7 +10,7 @@
 #
 # ## The naive version: take the physical address of the first byte
 #
-# 48 bytes at offset 4080: the second piece is in another frame. The flat address says that it is in the next one.
+# 48 bytes at offset 4080: the second piece is in another frame, but the flat address implies the next frame.
 
 # %%
 import xenexplore as xe
@@ -27,11 +27,11 @@ assert status["flat, checked"] == "refused"
 xe.ComparisonView(flat, folded=True)
 
 # %% [markdown]
-# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that checks first, and does not make
-# the call.
+# The 32 bytes go to a frame that the caller did not mean, and the call returns 0. *Flat, checked* is a kernel that checks first and
+# does not make the call.
 #
-# Lists and registrations get it right. *tlb, per piece* looks the second piece up again; *tlb, one entry* treats an access that extends past its
-# entry for a miss, and walks.
+# Lists and registrations get it right. *tlb, per piece* looks the second piece up again; *tlb, one entry* treats an access that
+# extends past its entry as a miss, and walks.
 
 # %%
 listed = xe.compare(straddle, [
@@ -47,8 +47,8 @@ xe.ComparisonView(listed, folded=True)
 # %% [markdown]
 # ## An array
 #
-# An array whose elements are not a power of two in size straddles on its own. The larger problem is another: with a flat address, everything past the
-# first page is wrong.
+# An array whose element size is not a power of two straddles by itself. There is a larger problem: with a flat address, everything
+# past the first page is wrong.
 
 # %%
 arrays = xe.load("straddle-arrays")
@@ -61,10 +61,10 @@ assert array.outcomes["tlb, per piece"].setup.tlb_inserts == 5
 xe.ComparisonView(array, folded=True)
 
 # %% [markdown] tags=["more"]
-# ## Lists: how they are laid out
+# ## Lists: their layouts
 #
-# With gfns in an array, element *i* is found by two reads (*offset slot*), or by one if buffers begin on a page (*aligned*). With *tuples* Xen
-# has to scan from the first.
+# With gfns in an array, element *i* is found with two reads (*offset slot*), or with one if buffers are page-aligned (*aligned*).
+# With *tuples* Xen has to scan from the first element.
 
 # %%
 layouts = xe.compare(xe.load("list-layouts"))
@@ -82,7 +82,8 @@ for label in ("tuples", "offset slot", "aligned"):
 # ## When one list page is not enough
 #
 # 2 MiB in one copy, 512 frames. *sg, aligned* needs one list page; *sg, offset* and *bits, tuples* need a second level. `gfn-lists`
-# is refused: its registered page holds a list of 511. The software TLB takes an entry for each page of the blob, and four for the stack.
+# is refused: its registered page holds a list of 511. The software TLB needs an entry for each page of the blob, and four for the
+# stack.
 
 # %%
 blob = xe.load("large-buffer")
@@ -115,13 +116,13 @@ xe.ComparisonView(limit, folded=True)
 # %% [markdown]
 # ## Conclusion
 #
-# A flat address is right only for contiguous frames. Otherwise it is wrong, and the call returns 0. Lists and one entry
-# per page are right. They cost list reads, or 516 registrations for 2 MiB.
+# A flat address is right only for contiguous frames. Otherwise it is wrong, and the call still returns 0. Lists are right, and so
+# is one entry per page. They cost list reads, or 516 registrations for 2 MiB.
 #
 # ## What would change this conclusion
 #
-# * A guest that checks its frames before it passes a flat address is safe, and has to do something else when they are not contiguous.
-# * Which calls really pass more than a page is a question of use: in the recorded boot the largest buffer has 13,966 bytes, and 2 of
-#   53,778 cross a page ([11_findings](11_findings.ipynb)).
-# * Here frames behind `vmalloc` addresses are never contiguous. In a real kernel they sometimes are, which makes the mistake rarer and
-#   harder to find.
+# * A guest that checks its frames before it passes a flat address is safe, and has to find another way when they are not contiguous.
+# * Which calls really pass more than a page depends on the workload: in the recorded boot the largest buffer has 13,966 bytes, and
+#   2 of 53,778 cross a page ([11_findings](11_findings.ipynb)).
+# * Here frames behind `vmalloc` addresses are never contiguous. In a real kernel they sometimes are, which makes the error rarer
+#   and harder to find.

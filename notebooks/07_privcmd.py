@@ -4,12 +4,12 @@
 # Terms: **privcmd** is Linux's device through which toolstacks make hypercalls (`/dev/xen/privcmd`). Their buffers have *user*
 # addresses. Pages of `/dev/xen/hypercall` are allocated by the kernel and mapped into the process: they do not move.
 #
-# **Question:** which designs help calls that the kernel merely passes on? Jan Beulich (28 and 29 Sep 2022): the kernel would have to
+# **Question:** which designs help with calls that the kernel merely passes on? Jan Beulich (28 and 29 Sep 2022): the kernel would have to
 # understand each call; the directmap registration does not help privcmd.
 #
 # ## One user address, two processes
 #
-# A registered user range is not tied to a process. After a switch the look-up hits, and reaches the other process' page:
+# A registered user range is not tied to a process. After a switch the lookup hits, and reaches the other process's page:
 
 # %%
 import xenexplore as xe
@@ -21,7 +21,7 @@ xe.Stepper(kept)
 
 # %% [markdown]
 # Two fixes for the table: purge when CR3 changes (*tlb, purged*), or tag each entry with CR3 (*tlb, tagged*). Either makes the second call a
-# miss. Not to register user ranges at all is right, too (*tlb, global only*; the error is that of the registration). With the bit, the
+# miss. Registering no user ranges at all is right too (*tlb, global only*; the error is from the registration). With the bit, the
 # kernel may leave user handles linear (*bit, linear*), or translate them call by call (*bit, physical*).
 
 # %%
@@ -40,7 +40,7 @@ xe.ComparisonView(comparison, folded=True)
 # %% [markdown] tags=["more"]
 # ## A handle inside a struct
 #
-# Translating registers is not enough: toolstack structs hold handles, too.
+# Translating registers is not enough: toolstack structs contain handles, too.
 
 # %%
 inside = xe.load("privcmd-nested-handle")
@@ -61,7 +61,7 @@ xe.ComparisonView(nested, folded=True)
 # %% [markdown] tags=["more"]
 # ## User pages move
 #
-# The kernel moves the heap page and does not tell Xen. The entry still names the old frame, and the call returns 0.
+# The kernel moves the heap page and does not notify Xen. The entry still has the old frame, and the call returns 0.
 
 # %%
 moves = xe.compare(xe.load("user-page-moves"))
@@ -72,13 +72,13 @@ assert [outcome.status for outcome in moves.outcomes.values()].count("right") ==
 xe.ComparisonView(moves, folded=True)
 
 # %% [markdown]
-# Right are the 48 bytes that went to the page of `/dev/xen/hypercall`: it did not move.
+# The 48 right bytes went to the page of `/dev/xen/hypercall`, which did not move.
 
 # %% [markdown]
 # ## Conclusion
 #
 # Linear addresses require nothing new of the kernel. A registered user range must be purged or tagged at each switch, and its page
-# must not move. Physical addresses need a kernel that knows every handle in every struct.
+# must not move. Physical addresses need a kernel that knows about every handle in every struct.
 #
 # ## What would change this conclusion
 #
@@ -86,5 +86,5 @@ xe.ComparisonView(moves, folded=True)
 #   they are mapped.
 # * Calls that describe their own buffers can be translated by a kernel that does not understand them. There is one such call: `dm_op` (the
 #   device model's call).
-# * Today's walk needs the kernel to open user access around the call by `stac` (the instruction that suspends SMAP). A new design could drop that,
-#   too.
+# * Today's walk needs the kernel to open user access around the call with `stac` (the instruction that suspends SMAP). A new design
+#   could drop that too.

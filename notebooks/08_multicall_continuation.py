@@ -1,16 +1,17 @@
 # %% [markdown]
 # # Multicalls and continuations
 #
-# Terms: a **multicall** is one hypercall that carries a list of others. A **continuation** is a hypercall that Xen preempts: it
-# rewrites the argument registers and lets the instruction execute again; each execution is a **leg** of the call. The **bit** is the
-# flavour bit of a hypercall's number: it says that the call's handles are physical addresses.
+# Terms: a **multicall** is one hypercall that carries a list of others. A **continuation** is how Xen preempts a hypercall: it
+# rewrites the argument registers and lets the instruction execute again; each execution is a **leg** of the call. The **bit** is
+# the flavour bit in a hypercall's number: it marks the call's handles as physical addresses.
 #
 # **Question:** does a call's flavour bit survive a multicall, and a continuation?
 #
 # ## Outer and inner calls
 #
-# Jan Beulich (28 Sep 2022): the multicall and each of its entries carry their own bit. In Teddy Astie's patch of May 2025 entries inherit
-# the outer call's flag instead, and an entry that has the bit is unknown: that is our reading of the patch, not a reviewer's.
+# Jan Beulich (28 Sep 2022): the multicall and each of its entries carry their own bit. In Teddy Astie's patch of May 2025 entries
+# inherit the outer call's flag instead, and an entry with the bit set is an unknown hypercall: that is our reading of the patch,
+# not a reviewer's.
 
 # %%
 import xenexplore as xe
@@ -26,13 +27,11 @@ assert bits.outcomes["fastabi"].status == "refused"
 xe.ComparisonView(bits, folded=True)
 
 # %% [markdown]
-# In domain mode no handle is linear any more. The error is that of the handles that are still passed as linear ones, by code that was not
-# converted.
+# In domain mode no handle is linear any more. The error comes from handles that unconverted code still passes as linear addresses.
+# ## After a restart
 #
-# ## Restarted
-#
-# `hypercall_create_continuation()` puts the bare number into RAX. If nothing is done about it, the second leg takes physical addresses for
-# linear ones.
+# `hypercall_create_continuation()` puts the bare number into RAX. Unless the patch restores the bit, the second leg takes physical
+# addresses for linear ones.
 
 # %%
 restart = xe.load("continuation-loses-bit")
@@ -41,7 +40,7 @@ assert (lost.outcome.status, lost.outcome.result, lost.outcome.calls.exits) == (
 xe.Stepper(lost)
 
 # %% [markdown]
-# The caller gets "2 of 5", and no errno: `do_memory_op()` returns the number of extents that were done when it cannot fetch the
+# The caller gets "2 of 5" and no errno: `do_memory_op()` returns the number of extents that were done when it cannot fetch the
 # struct again. The second leg's walk began at a physical address, and found nothing there.
 
 # %%
@@ -57,7 +56,7 @@ xe.ComparisonView(both, folded=True)
 # %% [markdown] tags=["more"]
 # ## Purged between two legs
 #
-# Linear handles have no bit to lose. Registered buffers have a race of their own: between two legs another vCPU may purge the entry.
+# Linear handles have no bit to lose. Registered buffers have their own race: between two legs another vCPU may purge the entry.
 
 # %%
 race = xe.load("purge-race")
@@ -76,8 +75,7 @@ xe.ComparisonView(purged, folded=True)
 #
 # ## What would change this conclusion
 #
-# * Both failures are of one patch, and can be fixed in it: keep the bit in RAX, mask it in the multicall's
-#   dispatcher.
-# * A guest that never purges what a call in flight may use has no race. A table for each vCPU, or a guest that is not encrypted, where a
-#   miss is walked, has none either.
+# * Both failures belong to one patch, and can be fixed there: keep the bit in RAX, and mask it in the multicall dispatcher.
+# * A guest that never purges an entry that a call in flight may use has no race. Nor is there one with a table for each vCPU, or in
+#   an unencrypted guest, where a miss is walked.
 # * Andrew Cooper (28 Sep 2022) wants continuations changed for another reason: they cause liveness problems for user space.

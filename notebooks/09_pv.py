@@ -1,11 +1,11 @@
 # %% [markdown]
 # # PV guests
 #
-# Terms: in a **PV** guest page tables hold machine frames: gfn = mfn. The guest's own numbering (**pfn**) is private to it. Xen
-# shares the address space and uses the guest's mappings directly: there is no software walk.
+# Terms: the page tables of a **PV** guest contain machine frames: gfn = mfn. The guest's own numbering (**pfn**) is private to it.
+# Xen shares the address space and uses the guest's mappings directly, without a software walk.
 #
 # **Question:** do any of the designs apply? Juergen Gross and Jan Beulich (29 Sep 2022) agreed to keep linear addresses: any translation
-# would need page references, and dropping the last reference may free the page, in a place where Xen must not free one.
+# would need page references, and dropping the last reference may free the page where Xen must not free pages.
 #
 # ## The designs on a PV guest's call
 
@@ -31,7 +31,7 @@ xe.ComparisonView(xe.compare(scenario, [
 ]), folded=True)
 
 # %% [markdown] tags=["more"]
-# ## All eleven, and why they are refused
+# ## All eleven, with the reasons for refusal
 
 # %%
 for label, outcome in everything.outcomes.items():
@@ -39,9 +39,9 @@ for label, outcome in everything.outcomes.items():
     print(fill(words, 72, subsequent_indent="    "))
 
 # %% [markdown]
-# ## What a PV kernel really passes
+# ## The buffers of a real PV kernel
 #
-# The recorded PV dom0. Its calls that have a buffer in each region (a call with buffers in two regions counts in both):
+# The recorded PV dom0: calls with a buffer in each region (a call with buffers in two regions counts in both):
 
 # %%
 recorded = xe.open_recording("pv")
@@ -56,15 +56,15 @@ assert where["vmalloc"] > 3 * (where["directmap"] + where["image"])
 assert 0.10 < where["directmap"] / calls < 0.11
 
 # %% [markdown]
-# Mostly in `vmalloc` space, too. But one call in ten passes a directmap address, where the PVH dom0 has next to none
-# ([10_recorded_boot](10_recorded_boot.ipynb)). The recording has 10,994 walks: those are of the PVH guest that it starts.
+# Most are in `vmalloc` space, as for PVH. But one call in ten passes a directmap address, while the PVH dom0 has next to none
+# ([10_recorded_boot](10_recorded_boot.ipynb)). The recording's 10,994 walks are those of the PVH guest that dom0 starts.
 #
 # ## Conclusion
 #
-# Of eleven designs two leave a PV call working: today's, and the twins, which do not touch it.
+# Of eleven designs, two leave a PV call working: today's, and the twins, which do not affect it.
 #
 # ## What would change this conclusion
 #
-# * In 2025 Jan Beulich asked why the domain mode was for HVM only. The answer was that addresses from MFNs are not practical, and he would
-#   possibly agree for PFNs only. Neither has been shown.
-# * The physical twins of Xen 4.18 do work for PV guests, by machine frame. They are for two areas only.
+# * In 2025 Jan Beulich asked why the domain mode was for HVM only. The answer was that addresses from MFNs are not practical, and
+#   he would possibly agree for PFNs only. Neither claim has been demonstrated.
+# * The physical twins of Xen 4.18 do work for PV guests, by machine frame. They cover two areas only.

@@ -1,11 +1,11 @@
 # %% [markdown]
 # # A recorded boot, call by call
 #
-# Terms: a **recording** is what QEMU logged, at hooks in an unmodified Xen 4.17.7, while a guest ran: every hypercall with its
+# Terms: a **recording** is a QEMU log, taken at hooks in an unmodified Xen 4.17.7 while a guest ran: every hypercall with its
 # registers, every copy to or from the guest, and every walk behind a copy. **dom0** is the first guest, here Linux as PVH; **dom1**
-# is a guest that it started.
+# is a guest started by dom0.
 #
-# **Question:** which buffers do real kernels pass, where do they lie, and how does each design handle them?
+# **Question:** which buffers do real kernels pass, where are they, and how does each design handle them?
 #
 # ## What was recorded
 
@@ -23,9 +23,9 @@ assert (len(recorded.calls), sum(calls.values())) == (41_391, 41_390)
 # One hypercall reached no handler and has no domain.
 
 # %% [markdown] tags=["more"]
-# ## What is called most
+# ## The most frequent hypercalls
 #
-# One workload, not the average one: dom0's tools build a guest, and for that they map its pages into dom0 and unmap them again.
+# This is one workload, not an average one: to build a guest, dom0's tools map its pages into dom0 and unmap them again.
 
 # %%
 names = index.names("dom0")
@@ -36,11 +36,11 @@ assert most[:2] == ["memory_op remove_from_physmap", "memory_op add_to_physmap_b
 assert most[2] == "vcpu_op set_singleshot_timer"
 
 # %% [markdown]
-# ## Where the buffers lie
+# ## Where the buffers are
 #
-# Calls of dom0 that have a buffer in each region. (A call with buffers in two regions counts in both.) `vmalloc` is where Linux has
-# its tasks' stacks; `hardirq stack` is the CPU's own, mapped there too (`map_irq_stack()`, `arch/x86/kernel/irq_64.c`); `identity` is
-# boot code that runs before the kernel's own page tables; `user` is a process, by privcmd.
+# Calls of dom0 with a buffer in each region. (A call with buffers in two regions counts in both.) Task stacks are in `vmalloc`
+# space; `hardirq stack` is the CPU's own, mapped there too (`map_irq_stack()`, `arch/x86/kernel/irq_64.c`); `identity` is boot code
+# that runs before the kernel's own page tables; `user` is a process that uses privcmd.
 
 # %%
 where = {region: len(index.find(domain="dom0", region=region)) for region in index.regions()}
@@ -55,8 +55,8 @@ print(f"directmap: {where['directmap']:,}")
 #
 # ## A real call, under today's interface
 #
-# `event_channel_op send`, by which dom0 notifies another guest. Its buffer, its address and its place in the page are those of the
-# recording; the page tables around it are laid out as Linux lays them out, since they were not recorded.
+# `event_channel_op send`, with which dom0 notifies another guest. The buffer, its address and its offset in the page are those of
+# the recording; the page tables have Linux's layout, since they were not recorded.
 
 # %%
 row = int(index.find(domain="dom0", name="event_channel_op send")[0])
@@ -78,7 +78,7 @@ xe.Stepper(registered, step=7)
 # %% [markdown] tags=["more"]
 # ## The most frequent calls
 #
-# One recorded call of each kind: walks today, and hits once what it uses is registered.
+# One recorded call of each kind: walks today, and hits once its buffers are registered.
 
 # %%
 walks = []
@@ -93,8 +93,8 @@ for name in [*most, "console_io write", "event_channel_op send"]:
 assert (min(walks), max(walks)) == (1, 4)
 
 # %% [markdown]
-# `add_to_physmap_batch` passes a struct with three handles in it, so that one call makes four copies. Xen walks four times, for one page
-# of the stack:
+# `add_to_physmap_batch` passes a struct that contains three handles, so one call makes four copies. Xen walks four times, for one
+# page of the stack:
 
 # %%
 rows = index.find(domain="dom0", name="memory_op add_to_physmap_batch")
@@ -108,7 +108,7 @@ assert (len(handles), len({handle >> 12 for handle in handles})) == (4, 1)
 # %% [markdown]
 # ## Choose one yourself
 #
-# Filter by domain, hypercall and region; a call that is chosen is run under the option on the left.
+# Filter by domain, hypercall and region; the selected call is run under the option on the left.
 
 # %%
 browser = xe.RecordingBrowser(recorded)
@@ -123,7 +123,7 @@ browser
 #
 # ## What would change this conclusion
 #
-# * This is one boot of one kernel, emulated, on one vCPU, with no block or network back-end at work: kinds of buffers are what it shows;
-#   proportions are this workload's. Record your own: the format is described in the package (`recording/format/FORMAT.md`).
+# * This is one boot of one kernel, emulated, on one vCPU, with no active block or network backend: it shows kinds of buffers; the
+#   proportions are those of this workload. Record your own: the format is described in the package (`recording/format/FORMAT.md`).
 # * A kernel without `CONFIG_VMAP_STACK` has its stacks, and so nearly all of these buffers, in the directmap.
-# * That a `vmalloc` address is a task's stack is inferred from where it lies, not recorded.
+# * That a `vmalloc` address is on a task's stack is inferred from the address, not recorded.

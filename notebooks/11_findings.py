@@ -1,13 +1,13 @@
 # %% [markdown]
-# # What the recorded boot says about each design
+# # What the recorded boot shows about each design
 #
-# Terms: **coverage**: the share of accesses that a registered range serves. **Busiest**: the hypercall with most accesses; since it can dominate all
-# others, each share is given without it, too.
+# Terms: **coverage**: the share of accesses that a registered range serves. **Busiest**: the hypercall with the most accesses;
+# since it can dominate all others, each share is also given without it.
 #
 # **Question:** with numbers from a real boot instead of guesses, which of the designs would have helped, and by how much?
 #
-# It takes some seconds: of 97,089 accesses, those that hypercalls make are replayed under every design. First where the buffers are,
-# then what registered ranges serve of them, then what Xen reads and executes; the page that one would post is at the end.
+# This takes some seconds: of 97,089 accesses, those made by hypercalls are replayed under every design. The order: the location of
+# the buffers, the coverage of registered ranges, what Xen reads and executes, and finally the page to post.
 
 # %%
 import xenexplore as xe
@@ -19,10 +19,11 @@ figures["regions"]
 # %% [markdown]
 # ## One registration over the directmap serves 0.2%
 #
-# One over the directmap serves 0.2% in both guests. One over the kernel image adds little in dom0 (to 1.7%) and a fifth of dom1's (to
-# 23.0%); nearly all of that is `init_task`'s stack. The buffers are on kernel stacks. One is the CPU's, not a task's: the hardirq
-# stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps once, with contiguous frames. One entry serves it
-# for good, and brings 4.3% and 68.5%. With tasks' stacks too, 99.3% and 100%.
+# A registration over the directmap serves 0.2% in both guests. Another over the kernel image adds little in dom0 (to 1.7%) and a
+# fifth of dom1's accesses (to 23.0%); nearly all of that is `init_task`'s stack. The buffers are on kernel stacks. One of these
+# belongs to the CPU, not to a task: the hardirq stack, per-CPU memory that `map_irq_stack()` (`arch/x86/kernel/irq_64.c`) maps
+# once, with contiguous frames. One permanent entry serves it, and raises coverage to 4.3% and 68.5%. With task stacks too, coverage
+# is 99.3% and 100%.
 
 # %%
 dom0, dom1 = (domain.coverage for domain in findings.domains)
@@ -47,7 +48,7 @@ assert [f"{group.share:.1%}" for group in dom0.groups[:3]] == ["94.9%", "2.6%", 
 assert [f"{group.share:.1%}" for group in dom1.groups[:3]] == ["45.5%", "31.5%", "22.8%"]
 
 # %% [markdown]
-# Is that due to one busy call? Without it, in the same order:
+# Is this due to one busy call? Without it, in the same order:
 
 # %%
 for seen in (dom0, dom1):
@@ -58,9 +59,9 @@ assert [f"{share:.1%}" for share in dom0.without_busiest] == ["1.7%", "18.6%", "
 assert [f"{share:.1%}" for share in dom1.without_busiest] == ["0.4%", "13.0%", "13.0%", "100.0%"]
 
 # %% [markdown] tags=["more"]
-# ## A handful of entries is enough, if one knows which
+# ## A handful of entries is enough, in hindsight
 #
-# Chosen in hindsight, page by page: seven pages cover 99% in either guest, if one knows which; all of them are 43 and 13.
+# Chosen in hindsight, page by page, seven pages cover 99% in either guest; 43 and 13 pages cover everything.
 
 # %%
 for domain in findings.domains:
@@ -70,8 +71,9 @@ assert findings.domains[1].entries[0].needed == (3, 7, 11, 13)
 figures["entries"]
 
 # %% [markdown]
-# A guest that registers beforehand does not know which. It registers the whole stack of each task, or changes one set per vCPU as tasks
-# come and go. (An interrupt changes to the hardirq stack and back: no change of task, and nothing to register.)
+# A guest that registers in advance does not know which pages these are. It registers the whole stack of each task, or changes one
+# set per vCPU as tasks come and go. (An interrupt switches to the hardirq stack and back: no change of task, and nothing to
+# register.)
 
 # %%
 for seen in (dom0, dom1):
@@ -83,8 +85,8 @@ assert (dom0.stacks.changes, dom1.stacks.changes) == (126, 27)
 # %% [markdown]
 # ## What Xen reads to find the bytes
 #
-# Page-table, P2M and list entries for each hypercall. By physical address, or with everything registered, about a seventh of today's remains;
-# with lists a half; with one registration over the directmap all.
+# Page-table, P2M and list entries for each hypercall. By physical address, or with everything registered, about a seventh of
+# today's reads remain; with lists half of them; with one registration over the directmap all of them.
 
 # %%
 reads = [
@@ -101,7 +103,7 @@ figures["reads"]
 # %% [markdown] tags=["more"]
 # ## Buffers are small, and hardly ever cross a page
 #
-# A call may have several buffers. FastABI's rule here is ours: what fits in registers, of calls that do not come from user space.
+# A call may have several buffers. The criterion for FastABI is ours: calls that fit in registers and do not come from user space.
 
 # %%
 sizes = findings.domains[0].sizes
@@ -118,14 +120,16 @@ assert (refused["fastabi"], refused["bounce"], refused["linear-walk"]) == (17_42
 # %% [markdown] tags=["more"]
 # ## Today's walk, with one page remembered
 #
-# One remembered walk, dropped at the end of each hypercall, would serve the pieces that follow on the same page, with no new
-# interface at all: a read's walk serves reads, a write's (which tests RW and CR0.WP, and sets Dirty) both. That is 36.5% of dom0's
-# pieces. In dom1, nearly all of whose calls make one copy, it is none. Only the guest's part may be remembered: hypercalls such as
-# `XENMEM_add_to_physmap_batch` change the P2M between two of their own copies. It is the design *hap-cache*, ours.
+# One remembered walk, dropped at the end of each hypercall, would serve subsequent pieces on the same page, with no new interface
+# at all: a read's walk serves reads, and a write's (which checks RW and CR0.WP, and sets Dirty) serves both. That is 36.5% of
+# dom0's pieces. In dom1 it is none, since nearly all of its calls make one copy. Only the guest's part may be remembered:
+# hypercalls such as `XENMEM_add_to_physmap_batch` change the P2M between two of their own copies. It is the design *hap-cache*,
+# ours.
 #
-# The frames are recorded, so the argument can be checked: dropped after each call, no kept walk led to another frame than a fresh one did. Kept
-# until Xen switches the vCPU it would serve nearly everything, and seven of dom0's pieces with a stale frame: under HAP nothing tells Xen that
-# the guest has changed its tables. To keep a walk longer takes notification by the guest, which is what registration is.
+# The frames are recorded, so the argument can be checked: if walks are dropped after each call, no remembered walk led to a
+# different frame from a fresh one. If they are kept until Xen switches the vCPU, they would serve nearly everything, but seven of
+# dom0's pieces with a stale frame: under HAP nothing notifies Xen when the guest changes its tables. Keeping a walk longer needs a
+# notification from the guest, which is what registration provides.
 
 # %%
 for domain in findings.domains:
@@ -146,7 +150,7 @@ assert [(one.served, one.checked, one.stale) for one in kept] == [
 # %% [markdown] tags=["more"]
 # ## Where the one registration does work
 #
-# Accesses outside of hypercalls are Xen's updates of the runstate area. All of them lie in the directmap.
+# Accesses outside hypercalls are Xen's updates of the runstate area. All of them are in the directmap.
 
 # %%
 for seen in (dom0, dom1):
@@ -157,10 +161,10 @@ assert dom0.outside_directmap == dom1.outside_directmap == 1.0
 assert sum(seen.accesses + seen.outside for seen in (dom0, dom1)) + findings.repeats == 97_089
 
 # %% [markdown] tags=["more"]
-# ## What that is in instructions
+# ## The same in instructions
 #
-# This recording has no counts of its own; those of another with the same Xen are used (`pvh-backends`). A scan of the table has
-# to compare 363 entries before it takes as many instructions as the walk to a 4 KiB page. Instructions are not time.
+# This recording has no counts of its own; those of another with the same Xen are used (`pvh-backends`). A scan of the table takes
+# as many instructions as the walk to a 4 KiB page once it compares 363 entries. Instructions are not time.
 
 # %%
 costs = findings.costs
@@ -172,9 +176,9 @@ for even, size in zip(findings.break_even[:2], ("4 KiB", "2 MiB"), strict=True):
 assert [(even.walk, even.compares) for even in findings.break_even[:2]] == [(3646, 363), (2922, 290)]
 
 # %% [markdown]
-# ## The page one would post
+# ## The page to post
 #
-# The same as `xenexplore report pvh` prints. All recordings as one mail: `xenexplore report --all --mail`.
+# This is the output of `xenexplore report pvh`. All recordings as one mail: `xenexplore report --all --mail`.
 
 # %%
 print(findings.text())
@@ -182,16 +186,16 @@ print(findings.text())
 # %% [markdown]
 # ## Conclusion
 #
-# What kernels pass is on their stacks. A registration over the directmap serves 0.2% of it. One each for the image and the hardirq stack raise that
-# to 68.5% in dom1 and 4.3% in dom0; registering tasks' stacks serves nearly all, and has to track them. By physical address or with everything
-# registered Xen reads about a seventh of what it reads today. Remembering one walk would save 36.5% of dom0's walks and none of dom1's, with no new
-# interface.
+# Kernels pass buffers on their stacks. A registration over the directmap serves 0.2% of the accesses. One registration each for the
+# image and the hardirq stack raises that to 68.5% in dom1 and 4.3% in dom0; registering task stacks serves nearly all accesses, but
+# the guest has to track the stacks. By physical address, or with everything registered, Xen reads about a seventh of the entries
+# that it reads today. Remembering one walk would save 36.5% of dom0's walks and none of dom1's, with no new interface.
 #
 # ## What would change this conclusion
 #
-# * The limits at the end of the page above: one boot, one kernel, emulated, one vCPU, no back-ends. What changes with back-ends, a
-#   second vCPU and another Xen is in [14_what_changes_it](14_what_changes_it.ipynb).
+# * The limits at the end of the page above: one boot, one kernel, emulated, one vCPU, no backends. For backends, a second vCPU and
+#   another Xen see [14_what_changes_it](14_what_changes_it.ipynb).
 # * Instructions are not time: caches, and the CPU's own work at a VM exit, are not in them. `xenexplore report --costs FILE` takes
-#   nanoseconds of yours.
+#   your own nanoseconds.
 # * A kernel whose stacks are in the directmap reverses the first finding: see [02_directmap](02_directmap.ipynb).
-# * Record another workload: `xenexplore report FILE` makes the same page of it.
+# * Another workload: record it, and `xenexplore report FILE` makes the same page from it.

@@ -1,17 +1,17 @@
 # %% [markdown]
 # # At the prompt: a guest, its tables, and a design to try
 #
-# The other notebooks play scenarios. Here a guest is built by hand, looked at, changed while Xen runs under it, and
-# the session is written out as a scenario that replays it. Half an hour; every cell can be changed and run again.
+# The other notebooks play scenarios. Here a guest is built by hand, inspected, and changed while Xen runs under it, and the session
+# is saved as a scenario that replays it. It takes half an hour; every cell can be changed and run again.
 #
-# **Question:** what does it take to make a registered buffer wrong, and to make it right again?
+# **Question:** what makes a registered buffer stale, and how is it put right?
 #
 # ## Build a guest, place a buffer
 #
-# A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct of Xen's
-# public headers; its fields are attributes, in guest memory.
+# A guest has a kernel's address-space layout and real page tables in its own memory. `struct=` places a struct from Xen's public
+# headers; its fields are attributes, backed by guest memory.
 #
-# The Tab key lists what there is: places after `guest.buffer.`, structs after `guest.buffer.stack.`, regions after `guest.regions["`,
+# The Tab key completes names: places after `guest.buffer.`, structs after `guest.buffer.stack.`, regions after `guest.regions["`,
 # designs after `xe.designs.`, hypercalls after `xen.hypercall.`, and their sub-ops after those.
 
 # %%
@@ -36,9 +36,9 @@ guest.regions
 # %% [markdown]
 # ## Walk its page tables
 #
-# `guest.walk` is Xen's software walk (`guest_walk_tables()`, `xen/arch/x86/mm/guest_walk.c`). It changes nothing, and is not part of the
-# session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or says at which level it failed
-# (`walk.failed_level`).
+# `guest.walk` is Xen's software walk (`guest_walk_tables()`, `xen/arch/x86/mm/guest_walk.c`). It changes nothing, and is not part
+# of the session. It ends at a guest-physical address (its frame, the gfn, is `walk.gpa.value >> 12`), or gives the level at which
+# it failed (`walk.failed_level`).
 
 # %% tags=["now"]
 walk = guest.walk(send)
@@ -59,11 +59,10 @@ assert guest.walk(send).ok
 print(f"not present at level {broken.failed_level}")
 
 # %% [markdown]
-# ## Xen as it is today
+# ## Today's Xen
 #
-# `xe.Xen(guest)` puts today's Xen under the guest. A hypercall returns its own trace; `send` stands for its linear
-# address. What the call cost is in `call.outcome.calls`: `walks`, `tlb_hits`, and more. As a cell's last line `call` is its
-# picture.
+# `xe.Xen(guest)` puts today's Xen under the guest. A hypercall returns its own trace; `send` stands for its linear address. The
+# cost of the call is in `call.outcome.calls`: `walks`, `tlb_hits`, and more. As a cell's last line, `call` displays its picture.
 
 # %%
 xen = xe.Xen(guest)
@@ -74,9 +73,9 @@ print(f"{call.outcome.status}, {call.outcome.calls.walks} walk")
 # %% [markdown]
 # ## A design with registered buffers
 #
-# The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the session as it is now, and follows what
-# later cells do: the map, the registered ranges, each buffer's translation. Going to a step, a click on the map or on a row of the tables, and
-# the list select the same buffer. An operation plays its steps; Space stops.
+# The same guest under the software TLB ([03_software_tlb](03_software_tlb.ipynb)). The explorer shows the current state of the
+# session, and follows later cells: the map, the registered ranges, each buffer's translation. A step, a click on the map or on a
+# row of the tables, and the list all select the same buffer. An operation plays its steps; Space stops it.
 
 # %%
 xen = xe.Xen(guest, design="software-tlb", entries=8)
@@ -92,8 +91,8 @@ xen.tlb[0]
 # %% [markdown]
 # ## Break it
 #
-# The guest maps another frame at the same address: a stack that was freed and allocated again. Xen is not told. The
-# entry is stale, the call succeeds, and Xen has read the frame that was there before.
+# The guest maps another frame at the same address: a stack that was freed and allocated again. Xen is not notified. The entry is
+# stale, the call succeeds, and Xen has read the old frame.
 
 # %% tags=["now"]
 guest.remap(send)
@@ -106,7 +105,7 @@ xen.tlb[0]
 # %% [markdown]
 # ## Fix it
 #
-# A guest that remaps has to purge. Then the address misses, and Xen walks, until it is registered again.
+# A guest that remaps has to purge. After that the address misses and Xen walks, until the buffer is registered again.
 
 # %%
 xen.tlb[0].purge(send)
@@ -128,7 +127,7 @@ xen.tlb
 # %% [markdown] tags=["more"]
 # ## The session is text
 #
-# Everything since the guest was built, as a scenario. It can be mailed, and replays to the same trace, byte for byte.
+# Everything since the guest was built, as a scenario. It can be mailed, and it replays to the same trace, byte for byte.
 
 # %%
 text = xen.scenario(name="stale-stack", title="A stack buffer, remapped").text()
@@ -150,9 +149,9 @@ dom0
 # %% [markdown]
 # ## Exercises
 #
-# Each begins with a session of its own, `e.guest` and `e.xen`, with its buffers in `e.guest.buffers`, and checks an answer by asking
-# the model: `e.check(answer)`, or `e.check()` where the session itself is the answer. What was shown above is enough for the first
-# four. `e.hint()` helps; `e.reset()` begins again.
+# Each begins with its own session, `e.guest` and `e.xen`, with its buffers in `e.guest.buffers`, and checks an answer against the
+# model: `e.check(answer)`, or `e.check()` where the session itself is the answer. The cells above are enough for the first four.
+# `e.hint()` gives a hint; `e.reset()` starts again.
 
 # %%
 xe.exercises()
@@ -162,7 +161,7 @@ e = xe.exercise("find-the-frame")
 e
 
 # %% [markdown]
-# A wrong answer gets an explanation, without the right one:
+# A wrong answer gets an explanation, but not the solution:
 
 # %%
 verdict = e.check(e.guest.buffers["send"].va.value >> 12)
@@ -172,10 +171,10 @@ verdict
 # %% [markdown]
 # ## Conclusion
 #
-# Registration saves a walk. In exchange the guest owes Xen a purge for each remap of a registered buffer, on each vCPU that registered it: a
-# forgotten purge is silent, since the call still succeeds.
+# Registration saves a walk. In exchange the guest has to purge the entry at each remap of a registered buffer, on each vCPU that
+# registered it: a forgotten purge is silent, since the call still succeeds.
 #
 # ## What would change this conclusion
 #
 # * A buffer that is never remapped, such as one in the directmap, cannot go stale.
-# * A design that walks (today's), or that takes physical addresses, has no entry to go stale.
+# * A design that walks (today's) or takes physical addresses has no entry to go stale.

@@ -1,20 +1,21 @@
 # %% [markdown]
 # # A design of your own
 #
-# Terms: a **design** says how Xen finds the memory behind a handle. A **hook** is a method of its class that the machine calls. A **trial**
-# runs a design in every built-in scenario and in random machines, and judges it beside today's interface.
+# Terms: a **design** defines how Xen finds the memory behind a handle. A **hook** is a method of its class that the model calls. A
+# **trial** runs a design in every built-in scenario and on random machines, and compares it with today's interface.
 #
 # **Question:** what does an idea cost, and where does it fail, before anyone writes a patch?
 #
-# The idea: Xen remembers the last page that it walked for a hypercall. A handler that copies field by field, or element by element, walks
-# one page again and again; the guest does nothing, and nothing is registered. It is ours, not a reviewer's.
+# The idea: Xen remembers the last page that it walked for a hypercall. A handler that copies field by field, or element by element,
+# walks to the same page again and again. The guest does nothing, and nothing is registered. The idea is ours, not a reviewer's.
 #
 # ## One class, two hooks
 #
-# `locate` yields one piece for each page. `prepare` is called before each hypercall. `access` is one copy: its `handle` (a linear address, here),
-# `size`, `writes`, `current` (the vCPU that Xen runs on), `number` (of the hypercall; None for what is copied outside one). `xe.walk_piece` walks
-# as Xen does today, and gives the piece, or the fault. What the class leaves out is derived from its name and docstring, with "ours" as the
-# source; what it does not state, such as how PV guests are served, is refused. `help(xe.Design)` lists all hooks.
+# `locate` yields one piece for each page. `prepare` is called before each hypercall. `access` is one copy: its `handle` (here a
+# linear address), `size`, `writes`, `current` (the vCPU on which Xen runs), `number` (of the hypercall; None for a copy outside a
+# hypercall). `xe.walk_piece` walks as Xen does today, and returns the piece or the fault. Attributes that the class omits are
+# derived from its name and docstring, with "ours" as the source; cases that it does not define, such as PV guests, are refused.
+# `help(xe.Design)` lists all hooks.
 
 # %%
 from textwrap import fill
@@ -51,7 +52,7 @@ xe.designs(LastWalk)
 # %% [markdown]
 # ## Beside the others
 #
-# A class goes wherever a design's name goes.
+# A class can be used wherever a design's name can.
 
 # %%
 both = xe.compare(xe.load("evtchn-send-from-stack"), ["linear-walk", LastWalk])
@@ -62,7 +63,7 @@ assert walks == {"linear-walk": 256, "software-tlb": 0, "last-walk": 1}
 xe.ComparisonView(grants, folded=True)
 
 # %% [markdown]
-# 256 walks become one. Too good: each grant is read and then written, and a read's walk does not say whether a write is allowed.
+# 256 walks become one. That is too good: each grant is read and then written, and a read's walk does not show whether a write is allowed.
 #
 # ## On trial
 #
@@ -76,9 +77,9 @@ for case in tried.failed:
     print(f"{case.found}: {case.ruling}\n    {case.why}")
 
 # %% [markdown]
-# Two faults. Memory that became read-only is written, as the page's read was remembered. And an update of a runstate area is not part of a
-# hypercall: `prepare` is not called for it, and what an earlier hypercall walked, on another vCPU, is still remembered. Each fault comes as
-# a small scenario, whose text runs again, for a mail:
+# Two faults. Memory that became read-only is written, because the walk for a read was remembered. And an update of a runstate area
+# is not part of a hypercall: `prepare` is not called for it, so a walk by an earlier hypercall, on another vCPU, is still
+# remembered. Each fault is reported as a small scenario; its text reproduces the fault, and fits in a mail:
 
 # %%
 area = next(case for case in tried.failed if case.found == "wrong-vcpu")
@@ -117,8 +118,9 @@ print({label: outcome.calls.walks for label, outcome in grants.outcomes.items()}
 # %% [markdown] tags=["more"]
 # ## As shadow paging does it
 #
-# Xen has such a cache, for guests with shadow paging: the vTLB, direct-mapped, 13 walks for each vCPU. Its rule for directions is better than
-# ours: a write's walk has found the page writable, so it serves reads, too; a read's walk serves no write. Number of slots: a parameter.
+# Xen has such a cache, for guests with shadow paging: the vTLB, direct-mapped, 13 walks for each vCPU. Its rule for directions is
+# better than ours: a write's walk has found the page writable, so it serves reads too; a read's walk serves no write. The number of
+# slots is a parameter.
 
 # %%
 class ShadowRules(xe.Design):
@@ -155,14 +157,15 @@ assert xe.trial(ShadowRules, n=33, scenarios=["stale-entry", "straddle"]).failed
 print(walks)
 
 # %% [markdown]
-# Two walks for 128 grants, one for each direction. The listed design `hap-cache` (O13, ours) is this one, with words for its steps, a replay
-# model, and the rule for a preempted call; its module, `xenexplore/options/hap_cache.py`, argues why such a walk cannot be stale.
+# Two walks for 128 grants, one for each direction. The built-in design `hap-cache` (O13, ours) is the same, with sentences for its
+# steps, a replay model, and a rule for preempted calls; its module, `xenexplore/options/hap_cache.py`, explains why such a walk
+# cannot be stale.
 
 # %% [markdown] tags=["more"]
 # ## The recording
 #
 # The class has no replay model, so its recorded hypercalls go through the step-by-step machine: a sample, with intervals. `all=True` replays
-# each of them. `hap-cache` has a model, and its exact count lies in the interval.
+# each of them. `hap-cache` has a model, and its exact count is within the interval.
 
 # %%
 recorded = xe.replay("pvh", ShadowRules, n=60)
@@ -174,7 +177,7 @@ print(recorded.text())
 # %% [markdown] tags=["more"]
 # ## Mistakes in a class
 #
-# A piece that leaves its page, bytes that are missing, a step without a citation: each is one error, with the line.
+# A piece that extends past its page, missing bytes, a step without a citation: each is reported as one error, with its line.
 
 # %%
 class Careless(xe.Design):
@@ -193,11 +196,11 @@ assert line == 5
 # %% [markdown]
 # ## Conclusion
 #
-# Remembering walks within a hypercall saves more than a third of the recorded dom0's walks, needs no registration, and cannot go stale, since
-# nothing outlives the hypercall. The first version had two faults, and the trial found both.
+# Remembering walks within a hypercall saves more than a third of the recorded dom0's walks, needs no registration, and cannot go
+# stale, since no walk outlives the hypercall. The first version had two faults, and the trial found both.
 #
 # ## What would change this conclusion
 #
 # * The recorded dom0 is one boot, without a backend that maps many grants.
-# * Another vCPU may change the page tables within the hypercall. Today's walk would see that at the next copy; a remembered one does not.
-# * `xe.offer(LastWalk)` puts the class into the workbench's list; in a file, `xenexplore compare SCENARIO --design my.py:LastWalk`.
+# * Another vCPU may change the page tables during the hypercall. Today's walk would see that at the next copy; a remembered walk does not.
+# * `xe.offer(LastWalk)` adds the class to the workbench's list; for a class in a file use `xenexplore compare SCENARIO --design my.py:LastWalk`.

@@ -5,10 +5,10 @@
 # **corrected**: instructions from VM exit to VM entry without the emulator's artefact (below); **netback**, **blkback**: dom0's
 # drivers that serve a guest's network and disk.
 #
-# **Question:** [11_findings](11_findings.ipynb) rests on one boot without back-ends. What is left of it with back-ends, with a second vCPU,
+# **Question:** [11_findings](11_findings.ipynb) rests on one boot without backends. What is left of it with backends, with a second vCPU,
 # with another Xen and another kernel, with stacks elsewhere? And what do the walks cost?
 #
-# Each recording's machine, workload and the command that makes one of its kind: `xenexplore recording list`. All of it as one mail:
+# Each recording's machine, its workload, and the command that makes a similar one: `xenexplore recording list`. All of it as one mail:
 # `xenexplore report --all --mail`.
 
 # %%
@@ -32,14 +32,14 @@ for name, one in found.items():
 # %% [markdown]
 # ## Most of a hypercall is the walk to its buffer
 #
-# Counted are instructions that Xen executes. The emulated CPU does not save the next RIP (NRIP), so that Xen decodes VMMCALL by software
-# (`svm_get_insn_len()`, `xen/arch/x86/hvm/svm/emulate.c`), with a walk of its own. Hardware does not pay that: it is subtracted, and shown.
-# Calls during which Xen handled an interrupt or switched vCPUs are left out.
+# The counts are of instructions executed by Xen. The emulated CPU does not save the next RIP (NRIP), so Xen decodes VMMCALL in
+# software (`svm_get_insn_len()`, `xen/arch/x86/hvm/svm/emulate.c`), with a walk of its own. Hardware does not incur this cost: it
+# is subtracted, and shown. Calls during which Xen handled an interrupt or switched vCPUs are left out.
 #
 # **Of the instructions from exit to entry 57-60% are page walks and 74-76% guest copies, walks included; of the handlers alone
-# 60.5-71% and 79-90%.** Limits: Xen 4.17.7's release build, one vCPU, this mix of calls. Command: `xenexplore report pvh-backends`; `pvh-net`, another
-# run, says the same to a point.
-# This would refute it: other shares for a similar mix, counted by performance counters on hardware.
+# 60.5-71% and 79-90%.** Limits: Xen 4.17.7's release build, one vCPU, this mix of calls. Command: `xenexplore report pvh-backends`;
+# `pvh-net`, another run, agrees to within a percentage point. A refutation would be different shares for a similar mix, counted
+# with performance counters on hardware.
 
 # %%
 for domain in found["pvh-backends"].executed.domains:
@@ -62,7 +62,7 @@ assert [round(one.decode / one.calls) for one in totals] == [4879, 4700]
 
 # %% [markdown]
 # A walk is long because each table's frame is looked up in the P2M, with a reference taken and dropped. Xen 4.20's is a tenth shorter, and the
-# shares are the same to two points: 56.5-61.3% walks, 74.4-78.1% copies. This would refute it: other counts for the same packages.
+# shares are the same to two points: 56.5-61.3% walks, 74.4-78.1% copies. A refutation would be different counts for the same packages.
 
 # %%
 for name in ("pvh-backends", "pvh-xen420"):
@@ -70,7 +70,7 @@ for name in ("pvh-backends", "pvh-xen420"):
     print(f"Xen {found[name].executed.xen}:")
     print(f"  walk of a 4 KiB page {pieces.walks[1]}")
     print(f"  walk of a 2 MiB page {pieces.walks[2]}")
-    print(f"  look-up of the frame {pieces.p2m}")
+    print(f"  lookup of the frame {pieces.p2m}")
 assert [found["pvh-backends"].executed.pieces.walks[level].median for level in (1, 2)] == [
     3605,
     2881,
@@ -83,16 +83,19 @@ assert [f"{one.share('copies'):.1%}" for one in newer] == ["74.4%", "78.1%"]
 # %% [markdown] tags=["more"]
 # ## The thread's loop, in instructions
 #
-# The thread's one number, about 30% less overhead by physical addresses, was measured in time, in a loop of `VCPUOP_get_runstate_info`
-# (Teddy Astie, cover.1744981654.git.teddy.astie@vates.tech). Here a small guest of ours makes that call as dom0, on the same Xen as above, its structure
-# in a 4 KiB page and then in a 2 MiB page. The walk, which a physical address saves, is **61-66% of the call's instructions**, the copy with its walk 84-86%.
+# The only posted measurement, about 30% less overhead with physical addresses, was made in time, in a loop of
+# `VCPUOP_get_runstate_info` (Teddy Astie, cover.1744981654.git.teddy.astie@vates.tech). Here a small guest of ours makes that call
+# as dom0, on the same Xen as above, its structure in a 4 KiB page and then in a 2 MiB page. The walk, which a physical address
+# saves, is **61-66% of the call's instructions**, the copy with its walk 84-86%.
 #
-# Time and instructions differ: a VM exit and entry are one instruction each, and hundreds of cycles; a walk is loads that hit the cache and
-# branches that are predicted, several of them in a cycle. So its share of time is smaller. The two numbers do not contradict each other; cycles were not measured
-# here, and the explanation is ours. The P2M of this guest has 2 MiB entries; with 4 KiB ones a walk takes one more step for each table.
+# Time and instructions differ: a VM exit and entry are one instruction each, but hundreds of cycles; a walk consists of loads that
+# hit the cache and predicted branches, several of them per cycle, so its share of time is smaller. The two numbers do not
+# contradict each other; cycles were not measured here, and the explanation is ours. The P2M of this guest has 2 MiB entries; with 4
+# KiB ones a walk takes one more step for each table.
 #
-# Limits: one guest, one CPU, Xen 4.17.7's release build. Command: `xenexplore record pvh --loop -o FILE`. This would refute it: other counts for the same package;
-# or a loop on hardware whose walks take as large a share of the cycles as of the instructions.
+# Limits: one guest, one CPU, Xen 4.17.7's release build. Command: `xenexplore record pvh --loop -o FILE`. A refutation would be
+# different counts for the same package, or a loop on hardware whose walks take as large a share of the cycles as of the
+# instructions.
 
 # %%
 loop = xe.loop_costs()
@@ -107,15 +110,15 @@ assert [(one.corrected, one.handler, one.copy, one.walk) for one in loop] == [
 assert [f"{one.walk_share:.0%} {one.copy_share:.0%}" for one in loop] == ["66% 86%", "61% 84%"]
 
 # %% [markdown]
-# ## The directmap alone: 0.2% without back-ends, 5.5% with
+# ## The directmap alone: 0.2% without backends, 5.5% with
 #
-# What a dom0 with back-ends adds are grant copies, maps and unmaps. netback's arrays are in its queue, a static allocation in vmalloc space
+# What a dom0 with backends adds are grant copies, maps and unmaps. netback's arrays are in its queue, a static allocation in vmalloc space
 # (`struct xenvif_queue`, `drivers/net/xen-netback/common.h`; inferred from the sub-ops): they never move, and one registration each serves them
 # for good. blkback maps from its thread's stack; its unmap requests are `kmalloc`ed, in the directmap. By default
 # blkback keeps grants mapped (persistent grants), which removes nearly all of its grant calls: in `pvh-xen420`, whose disk was used too, 0.1%.
 #
-# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. This would refute it: a dom0 with busy back-ends
-# whose directmap share is far above a twentieth.
+# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. A
+# refutation would be a dom0 with busy backends whose directmap share is far above a twentieth.
 
 # %%
 cover = {
@@ -158,7 +161,7 @@ assert [f"{one.with_image:.1%}" for one in flat.values()] == ["82.2%", "100.0%"]
 # %% [markdown] tags=["more"]
 # ## With and without the calls that set timers
 #
-# An emulated machine is slow, and a guest sets timers by the clock that it sees: their number says little. Without them, in the same order:
+# An emulated machine is slow, and a guest sets timers by its own clock, so their number means little. Without them, in the same order:
 
 # %%
 for name, seen in cover.items():
@@ -171,10 +174,11 @@ assert [f"{rate:.1%}" for rate in busy.without_timers] == ["6.5%", "7.0%", "7.5%
 # %% [markdown] tags=["more"]
 # ## A second vCPU
 #
-# Each CPU has a hardirq stack of its own: one more entry. Tasks move between CPUs, and their stacks with them. The recording is of a PVH dom0
-# that served a guest's disk and network to the end, its clock slowed 16 times. A call that waits for the other CPU executes its waiting, which the
-# emulator's threads make long: the shares of instructions above are of one CPU.
-# Command: `xenexplore report pvh-smp`. This would refute it: a second vCPU whose hypercalls come from elsewhere than stacks.
+# Each CPU has a hardirq stack of its own: one more entry. Tasks move between CPUs, and their stacks with them. The recording is of
+# a PVH dom0 that served a guest's disk and network until the workload finished, with its clock slowed 16 times. A call that waits
+# for the other CPU executes instructions while it waits, and the emulator's threads make the wait long; so the shares of
+# instructions above are from one CPU. Command: `xenexplore report pvh-smp`. A refutation would be a second vCPU whose hypercall
+# buffers are not on stacks.
 
 # %%
 smp = cover["pvh-smp dom0"]
@@ -184,8 +188,8 @@ assert smp.stacks.irq_stacks == 2
 # %% [markdown] tags=["more"]
 # ## What a table would save
 #
-# Instructions of Xen per hypercall against today's walk, by each recording's own counts. The compare is our own C, compiled as Xen is and run on the
-# same emulator (`xenexplore record --lookup`): 10 instructions an entry. No patch has been posted.
+# Instructions of Xen per hypercall against today's walk, by each recording's own counts. The compare is our own C code, compiled
+# like Xen and run on the same emulator (`xenexplore record --lookup`): 10 instructions an entry. No patch has been posted.
 
 # %%
 for name, one in found.items():
@@ -198,15 +202,16 @@ print(f"as long as a walk: {even[0].compares} compares (4 KiB), {even[1].compare
 assert [pair.compares for pair in even[:2]] == [363, 290]
 
 # %% [markdown] tags=["more"]
-# ## arm64: the CPU translates, and did not fail
+# ## arm64: the CPU translates, and never failed
 #
 # Xen on arm64 has the CPU translate (`gva_to_par()`, an AT instruction), and walks in software where that fails
 # (`p2m_mem_access_check_and_get_page()`). Julien Grall doubted in the thread that AT is reliable enough. In the boot of a dom0 on Xen 4.20 with
 # Linux 6.12, 903 hypercalls made 874 copies, each within a page: AT succeeded 874 of 874 times, the recorder counted, and no copy fell short.
 #
-# What it says: at boot of one guest, on one vCPU, nothing was unmapped while Xen copied. What it does not say: AT fails where the guest's stage 1 is
-# being changed (break-before-make on another vCPU), where stage 2 has no mapping (memory access, paging), or on real errata: none of which was there.
-# It neither confirms nor refutes the doubt; one failure on hardware would confirm it.
+# What this shows: during the boot of one guest, on one vCPU, nothing was unmapped while Xen copied. What it does not show: AT fails
+# where the guest's stage 1 is being changed (break-before-make on another vCPU), where stage 2 has no mapping (memory access,
+# paging), or because of real errata, none of which occurred here. It neither confirms nor refutes the doubt; one failure on
+# hardware would confirm it.
 
 # %%
 arm = xe.arm_copies()
@@ -217,7 +222,7 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 # %% [markdown]
 # ## Conclusion
 #
-# More than half of what Xen executes for a PVH guest's hypercall is the walk to its buffer. Back-ends move buffers: to static arrays, which register
+# More than half of what Xen executes for a PVH guest's hypercall is the walk to its buffer. Backends move buffers: to static arrays, which register
 # well, and to the directmap, to a twentieth. With tasks' stacks registered too, nearly nine in ten accesses are served; netback's arrays are the rest.
 # A kernel without `CONFIG_VMAP_STACK` gets four fifths of it from one registration: how useful a giant mapping is, is decided by that option.
 #

@@ -1,22 +1,22 @@
 # %% [markdown]
 # # Porting: what a guest kernel would have to change
 #
-# Terms: a **pool** is where a kernel takes small buffers from. To **register** is to tell Xen a range's linear and guest-physical
-# address beforehand; to **purge**, to withdraw the registration. To **translate** is to find a buffer's guest-physical address oneself.
+# Terms: a **pool** is the allocator for a kernel's small buffers. To **register** a range is to give Xen its linear and
+# guest-physical address in advance; to **purge** it is to withdraw the registration. To **translate** a buffer is to find its
+# guest-physical address in the kernel.
 #
-# **Question:** for your kernel, what is registered, translated and purged, and what does it cost? Raised by Jan Beulich (29 Sep 2022):
+# **Question:** for your kernel, what has to be registered, translated and purged, and what does it cost? Raised by Jan Beulich (29 Sep 2022):
 # one registration over the directmap is Linux-centric; a kernel without a directmap might need intrusive changes.
+# ## Where pools and stacks are
 #
-# ## Where pools and stacks lie
-#
-# | kernel | small buffers | kernel stacks | who changes kernel page tables |
+# | kernel | small buffers | kernel stacks | code that changes kernel page tables |
 # |---|---|---|---|
 # | Linux | `kmalloc()`: directmap | `vmalloc` space (`CONFIG_VMAP_STACK`), else directmap | the kernel: `vmap()`, `set_memory_*()`, modules |
 # | FreeBSD 14 | `malloc(9)`: directmap up to a page, kernel map above | kernel map, behind a guard page | the kernel: `pmap_qenter()`, `kmem_malloc()` |
 # | Windows, as a PV driver sees it | pools, page by page | page by page | the kernel, not the driver |
-# | unikernel, Mini-OS | the one mapping of all memory | there, too | none after boot; Mini-OS: `map_frames_ex()` |
+# | unikernel, Mini-OS | the single mapping of all memory | the same mapping | none after boot; Mini-OS: `map_frames_ex()` |
 #
-# Linux, FreeBSD and the unikernel are laid out as their sources say; *no-directmap* stands for Windows, whose source is not public.
+# The layouts of Linux, FreeBSD and the unikernel follow their sources; *no-directmap* stands for Windows, whose source is not public.
 
 # %%
 import xenexplore as xe
@@ -36,8 +36,9 @@ assert [linear[kernel, "stack"] for kernel in KERNELS] == [False, False, False, 
 # %% [markdown]
 # ## One call on each kernel
 #
-# `XENMEM_populate_physmap` with 600 extents: the struct on the stack, an array of 4800 bytes from the pool. FreeBSD takes more than a page
-# from its kernel map, frame by frame: the range over its directmap serves neither, and a flat address is wrong, as without a directmap.
+# `XENMEM_populate_physmap` with 600 extents: the struct on the stack, an array of 4800 bytes from the pool. FreeBSD allocates more
+# than a page from its kernel map, frame by frame: the range over its directmap serves neither buffer, and a flat address is wrong,
+# as without a directmap.
 
 # %%
 text = xe.load("no-directmap").text()
@@ -63,8 +64,8 @@ assert statuses == ["right", "wrong", "wrong", "right"]
 # %% [markdown]
 # ## The cost for a mix of buffers
 #
-# The recorded dom0 (Linux) passes this mix. If another kernel passed the same from the same kinds of place, one range over all that it maps
-# linearly would serve this much. What FreeBSD and Windows really pass was not recorded.
+# The recorded dom0 (Linux) passes this mix of buffers. If another kernel passed the same mix from the same kinds of memory, one
+# range over all its linearly mapped memory would serve this much. The real mix of FreeBSD and Windows was not recorded.
 
 # %%
 index = xe.CallIndex(xe.open_recording("pvh"))
@@ -76,28 +77,28 @@ for kernel in KERNELS:
     print(f"{kernel:12} {served:6,} of {stacks + pool:,} calls with a stack or pool buffer")
 
 # %% [markdown]
-# ## What to write, where
+# ## Where to change the kernel
 #
 # | | once | where to register | where to purge | which calls to translate (flat, lists) |
 # |---|---|---|---|---|
-# | Linux | directmap and image: two entries | `alloc_thread_stack_node()` | `free_thread_stack()`, `vfree()`, `free_module()` | all: every handle, those inside structs, too (privcmd: [07](07_privcmd.ipynb)) |
+# | Linux | directmap and image: two entries | `alloc_thread_stack_node()` | `free_thread_stack()`, `vfree()`, `free_module()` | all: every handle, including those inside structs (privcmd: [07](07_privcmd.ipynb)) |
 # | FreeBSD | DMAP and image: two entries | `vm_thread_new()`, large `malloc(9)` | `vm_thread_dispose()`, `kmem_free()` | all; `vtophys()` for each page |
-# | Windows | – | the driver's own buffers: make them few and permanent | before `ExFreePool…` | all; `MmGetPhysicalAddress()` for each page |
+# | Windows | – | the driver's own buffers, few and permanent | before `ExFreePool…` | all; `MmGetPhysicalAddress()` for each page |
 # | unikernel, Mini-OS | one entry | nowhere else | nowhere | none: addresses are physical already |
 #
 # With a table for each vCPU a task's stack is registered wherever the task may run ([04](04_whose_tlb.ipynb)). An encrypted guest must also
 # share each of these pages with Xen ([05](05_encrypted_guests.ipynb)). The functions: Linux 6.1 `kernel/fork.c`, `mm/vmalloc.c`,
 # `kernel/module/main.c`; FreeBSD 14 `sys/vm/vm_glue.c`, `sys/vm/vm_kern.c`; Mini-OS `arch/x86/mm.c`; Windows' documented driver interface.
-# Which of these hooks suffices is our judgement, and was not tried in a kernel.
+# The choice of hooks is our judgement; it was not tested in a kernel.
 #
 # ## Conclusion
 #
-# A unikernel is served by one entry, and its addresses are physical already. Linux and FreeBSD have a directmap, and keep stacks elsewhere: one
-# range serves 130 of 36,709 such calls, so that stacks are registered one by one, or each handle is translated. FreeBSD's large allocations are
-# scattered, as all of Windows' are: there a flat address is silently wrong.
+# A unikernel is served by one entry, and its addresses are physical already. Linux and FreeBSD have a directmap but keep stacks
+# elsewhere: one range serves 130 of 36,709 such calls, so stacks have to be registered one by one, or each handle translated.
+# FreeBSD's large allocations are scattered, as are all of Windows' allocations: there a flat address is silently wrong.
 #
 # ## What would change this conclusion
 #
 # * A recording of FreeBSD, Windows or Mini-OS: `xenexplore record` makes one of a Linux guest.
-# * A kernel that passes its small arguments from a few permanent pages, as a driver can, needs as many entries.
-# * `CONFIG_VMAP_STACK=n`, or stacks in the unikernel's manner: all of them are in the linear range.
+# * A kernel that passes its small arguments from a few permanent pages, as a driver can, needs only as many entries.
+# * `CONFIG_VMAP_STACK=n`, or stacks as in the unikernel: all of them are in the linear range.

@@ -14,7 +14,8 @@ has them carries the tag ``now``, and theirs follow it at once.
 A section whose heading has the tag ``more`` is folded in JupyterLab until its heading is clicked,
 and an output of more than 24 lines scrolls in its own box: the others do without both.
 Slides, for ``jupyter nbconvert --to slides``: a heading begins a cell, and a slide; what follows
-is beneath it; claims are left out.
+is beneath it, on a further one where this one is full; claims, and texts that fit on none, are
+left out.  A cell that is higher than a slide scrolls, with ``--SlidesExporter.reveal_scroll=True``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ CLAIMS = "claims"
 NOW = "now"
 MORE = "more"
 LONG = 24
+#: px of a slide (reveal.js gives it 700), of a line of text, and of a picture (still.py).
+SLIDE, LINE, PICTURE = 680, 27, 440
 VOLATILE = ("application/vnd.jupyter.widget-view+json",)
 # A plot's bytes are those of one matplotlib; its numbers stand in the text beside it.
 PLOT = re.compile(r'(<div class=\\"xe-plot\\"><img alt=\\"[^"]*\\" src=\\"data:)[^"]*"')
@@ -160,11 +163,6 @@ def _metadata(cell: NotebookNode) -> dict[str, Any]:
     """Tags, whether it is folded, and how it stands among slides."""
     tags = list(cell.metadata.get("tags", ()))
     kept: dict[str, Any] = {"tags": tags} if tags else {}
-    begins = cell.cell_type == "markdown" and cell.source.startswith(("# ", "## "))
-    slide = "skip" if CLAIMS in tags else "slide" if begins else "fragment"
-    if cell.cell_type == "code" and re.search(r"(View|Stepper)\(", cell.source):
-        slide = "subslide"
-    kept["slideshow"] = {"slide_type": slide}
     if CLAIMS in tags:
         kept["jupyter"] = {"source_hidden": True}
     if MORE in tags:
@@ -174,20 +172,55 @@ def _metadata(cell: NotebookNode) -> dict[str, Any]:
     return kept
 
 
+def _slides(cells: list[NotebookNode]) -> list[str]:
+    """How each cell stands among slides: what does not fit beneath the one before begins another."""
+    found, used = [], 0
+    for cell in cells:
+        high = _height(cell)
+        if CLAIMS in cell.metadata.get("tags", ()) or any(map(_is_long, cell.get("outputs", ()))):
+            found.append("skip")
+            continue
+        begins = cell.cell_type == "markdown" and cell.source.startswith(("# ", "## "))
+        full = used + high > SLIDE
+        found.append("slide" if begins else "subslide" if full else "fragment")
+        used = high if begins or full else used + high
+    return found
+
+
+def _height(cell: NotebookNode) -> int:
+    """How high a cell is on a slide, about: in px."""
+    if cell.cell_type == "markdown":
+        lines = [1 + len(line) // 80 for line in cell.source.splitlines()]
+        return 4 * LINE // 3 * (sum(lines) + 2 * cell.source.startswith("#"))
+    shown = [_shown(output) for output in cell.get("outputs", ())]
+    texts = [cell.source, *(text for text, pictured in shown if not pictured)]
+    lines = sum(1 + text.count("\n") for text in texts)
+    return LINE * (lines + 2) + PICTURE * sum(pictured for _, pictured in shown)
+
+
+def _shown(output: NotebookNode) -> tuple[str, bool]:
+    """The text of an output, and whether a picture stands in its place."""
+    data = output.get("data", {})
+    page = data.get("text/html", "")
+    if page.startswith("<details"):
+        return "\n" * 3, False  # a sentence, and the rest behind it
+    return output.get("text", data.get("text/plain", "")), "<img" in page
+
+
 def _is_long(output: NotebookNode) -> bool:
     """Whether a text has too many lines to stand among others; pictures and views are none."""
-    data = output.get("data", {})
-    text = output.get("text", data.get("text/plain", ""))
-    return text.count("\n") > LONG and "<img" not in data.get("text/html", "")
+    text, pictured = _shown(output)
+    return text.count("\n") > LONG and not pictured
 
 
 def canonical(notebook: NotebookNode) -> str:
     """One text per notebook: no ids, timings, widget state or versions of the run that made it."""
     cells = []
+    slides = _slides(notebook.cells)
     for index, cell in enumerate(notebook.cells):
         kept = {
             "cell_type": cell.cell_type,
-            "metadata": _metadata(cell),
+            "metadata": {**_metadata(cell), "slideshow": {"slide_type": slides[index]}},
             "source": cell.source,
         }
         digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]

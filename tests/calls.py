@@ -151,7 +151,7 @@ def refused(design: Design, spec: GuestSpec | None = None) -> str:
     """Why a design cannot be used with such a guest, or ``""``; one guest of a spec for all."""
     domain = _untouched(spec or GuestSpec())
     why = design.refuses(Xen(domain, design))
-    assert not domain.buffers, "refusing is no set-up"
+    assert not domain.buffers, "refusing is no setup"
     return why
 
 

@@ -64,8 +64,8 @@ def _wrong(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
         if step.meant == step.gpa:
             verb = "wrote" if step.direction.writes else "read"
             yield (
-                f"{frame} is private to the guest: what Xen {verb} there is not what the "
-                f"guest has there.{_silent(tree, copy, step)}"
+                f"{frame} is private to the guest: the data that Xen {verb} there differs "
+                f"from the guest's.{_silent(tree, copy, step)}"
             )
             return
         yield (
@@ -81,8 +81,8 @@ def _refused_by_smap(done: list[Node]) -> Iterator[str]:
         step = node.step
         if isinstance(step, Fault) and step.reason == WalkEnd.SMAP.value:
             yield (
-                "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
-                "privcmd opens user access first (stac): user = true on the action says so."
+                "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd "
+                "opens user access first (stac): user = true on the action models this."
             )
             return
 
@@ -125,7 +125,7 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
     if not move.direction.writes:
-        return " The copy succeeds; what the handler makes of these bytes is not modelled."
+        return " The copy succeeds; the handler's use of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
@@ -148,12 +148,12 @@ def _asked(tree: StepTree, done: list[Node]) -> Iterator[str]:
         else:
             gpa = search.other.to_physical(step.va)
             own = (
-                f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
+                f"vCPU {step.subject}'s own table has gpa {spell.physical(gpa.value)} "
                 f"([{search.other.slot}] {search.other.label}".rstrip()
                 + ")"
             )
         yield (
-            f"vCPU {step.asked} is current, so its table was searched, but the access is about "
+            f"vCPU {step.asked} is current, so its table was searched, but the access is for "
             f"vCPU {step.subject}. {own}."
         )
         return
@@ -175,7 +175,7 @@ def _walked_for(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> It
 
 
 def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterator[str]:
-    """A look-up missed although an entry covers the very frame, by another address."""
+    """A lookup missed although an entry covers the very frame, by another address."""
     missed = [n for n in done if isinstance(n.step, TlbLookup) and not n.step.hit]
     if not missed:
         return
@@ -200,7 +200,7 @@ def _alias(trace: Trace, tree: StepTree, copy: int, done: list[Node]) -> Iterato
 
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
-    """Where the bytes of a look-up turned out to be: the first move after it."""
+    """Where the bytes of a lookup turned out to be: the first move after it."""
     for node in tree.inside(copy):
         if node.index > lookup and isinstance(node.step, TlbLookup):
             return None
@@ -232,7 +232,7 @@ def _again(tree: StepTree, done: list[Node]) -> Iterator[str]:
     if walk is None or tree.walk_root(walk.index) is None:
         return
     if any(isinstance(node.step, WalkCacheLookup) for node in done):
-        return  # walks are remembered: the look-up says why this one was made again
+        return  # walks are remembered: the lookup says why this one was made again
     assert isinstance(walk.step, Piece)
     before = tree.walked_before(walk.index)
     if before:

@@ -21,7 +21,7 @@ Pieces = Iterator[Located | Fault]
 
 
 class IgnoresVcpu(SoftwareTlb):
-    """Every look-up is made in vCPU 0's table."""
+    """Every lookup is made in vCPU 0's table."""
 
     def locate(self, xen: Xen, access: HandleAccess) -> Pieces:
         return self.tlb.locate(xen, replace(access, current=0))

@@ -229,7 +229,7 @@ class Range(Generic[A]):
         return self.start.value <= address.value < self.end
 
     def covers(self, start: A, size: int) -> bool:
-        """Whether all of ``size`` units from ``start`` lie inside."""
+        """Whether all of ``size`` units from ``start`` are inside."""
         return self.start.value <= start.value and start.value + size <= self.end
 
     def overlaps(self, other: Range[A]) -> bool:
@@ -247,14 +247,14 @@ B = TypeVar("B", bound=Space)
 def split_pages(start: B, size: int, page_size: int = PAGE_SIZE) -> Iterator[tuple[B, int]]:
     """Cut ``size`` bytes from ``start`` at page boundaries: ``(address, bytes)`` pieces.
 
-    The one page-splitting loop of the project; it is the loop of __hvm_copy()
+    The only page-splitting loop of the project; it is the loop of __hvm_copy()
     (xen/arch/x86/hvm/hvm.c), which copies at most to the end of the 4 KiB page.
-    Zero bytes give no piece.
+    Zero bytes yield no piece.
 
     Args:
         start: first byte, in any address space.
         size: bytes.
-        page_size: where to cut, bytes.
+        page_size: distance of the cuts, in bytes.
 
     Raises:
         AddressError: a later piece would start outside the address space.
@@ -278,7 +278,7 @@ def parse_address(text: str, space: type[A]) -> A:
     hexadecimal, and so is ``0d001000``.
 
     Raises:
-        AddressError: the text is not a number, or lies outside the space.
+        AddressError: the text is not a number, or is outside the space.
 
     >>> parse_address("0d00'008a", Gpa), parse_address("0t4096", Gpa)
     (Gpa(0xd00008a), Gpa(0x1000))

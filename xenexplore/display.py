@@ -32,7 +32,7 @@ class Displays(Protocol):
         """A value as an SVG document."""
 
     def mimebundle_of(self, shown: object) -> dict[str, str]:
-        """Bundle that a notebook keeps of a value, by media type."""
+        """Notebook bundle of a value, by media type."""
 
 
 _module = ""
@@ -73,7 +73,7 @@ def pretty(shown: object, printer: Any) -> None:
 
 
 class Shown:
-    """A value that shows itself as text."""
+    """A value that displays itself as text."""
 
     __slots__ = ()
 
@@ -100,7 +100,7 @@ class Shown:
 
 
 class Pictured(Shown):
-    """A value that shows itself as a picture, too."""
+    """A value that also displays itself as a picture."""
 
     __slots__ = ()
 

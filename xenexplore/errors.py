@@ -30,7 +30,7 @@ class AddressError(XenexploreError, ValueError):
     """An address or range does not exist in its address space.
 
     Attributes:
-        value: what was given (an integer, or the text that did not parse).
+        value: the input (an integer, or the text that did not parse).
         space: the address space it was meant for, e.g. ``"linear"``.
         expected: what that space accepts.
     """
@@ -51,10 +51,10 @@ class InputError(XenexploreError):
 
     Attributes:
         source: the file (or ``"standard input"``, or a built-in's name).
-        place: where in it: an offset, a line, a field.
-        expected: what should have been there.
-        got: what was there.
-        hint: the likely cause, or what to do.
+        place: the place in it: an offset, a line, a field.
+        expected: the expected input.
+        got: the actual input.
+        hint: the likely cause, or a remedy.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class ScenarioError(InputError):
 
 
 class DesignError(InputError):
-    """A design's class is not what the machine can run: a hook's mistake, or the class's own.
+    """A design's class cannot be run: a mistake in a hook, or in the class itself.
 
     Attributes:
         source: the file of the class, or ``"a notebook's cell"``.
-        line: line of it, from 1; 0 if it is not known.
+        line: line of the file, from 1; 0 if unknown.
         hook: class and hook, ``"LastWalk.locate"``, or the class alone.
-        expected, got, hint: as for every input.
+        expected, got, hint: as for :class:`InputError`.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class CatalogueError(XenexploreError, LookupError):
     """A hypercall, sub-op or struct is not in the catalogue.
 
     Attributes:
-        wanted: what was asked for.
-        nearest: names that are close to it, best first.
+        wanted: the name that was requested.
+        nearest: similar names, best first.
     """
 
     def __init__(self, wanted: str, nearest: tuple[str, ...] = ()) -> None:
@@ -121,12 +121,12 @@ class CatalogueError(XenexploreError, LookupError):
 
 
 class ReleaseError(CatalogueError):
-    """A Xen that the catalogue does not describe, or one that lacks what was asked for.
+    """A release of Xen that the catalogue does not cover, or that lacks the requested entry.
 
     Attributes:
         xen: the version of Xen.
-        known: the releases that the catalogue describes; empty where that is one of them.
-        when: of what this Xen lacks: which releases have it, e.g. ``"since 4.18"``.
+        known: the releases that the catalogue covers; empty if ``xen`` is one of them.
+        when: the releases that have the missing entry, e.g. ``"since 4.18"``.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class ReleaseError(CatalogueError):
         text = (
             f"Xen {xen} has no {wanted}: it is there {when}"
             if wanted
-            else f"no Xen {xen!r} in the catalogue: it describes {', '.join(known)}"
+            else f"no Xen {xen!r} in the catalogue: it covers {', '.join(known)}"
         )
         self.args = (text,)
 

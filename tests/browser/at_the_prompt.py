@@ -165,7 +165,6 @@ def without_a_kernel(lab: Lab, page: Page) -> None:
 
 
 def main() -> None:
-    expect.set_options(timeout=30_000)
     with chromium() as browser:
         for theme in ("JupyterLab Light", "JupyterLab Dark"):
             with (
@@ -173,7 +172,6 @@ def main() -> None:
                 jupyter.serve(Path(folder), theme=theme) as lab,
             ):
                 page = lab.page(browser)
-                page.set_default_timeout(60_000)
                 for step in (run_objects, by_hand, unclipped, without_a_kernel):
                     step(lab, page)
                     print(theme, step.__name__, flush=True)

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = os.environ.get("XENEXPLORE_CHROMIUM", "")
+# ms; a busy machine has taken over 30 s for what takes one.
+PATIENCE = 90_000
 PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
 
 
@@ -22,6 +24,7 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium, until the block ends: the tests' own, and that of tools run by hand."""
     found = found_chromium()
     assert found, "these tests drive Chromium: apt-get install chromium, or XENEXPLORE_CHROMIUM=…"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found)
         yield running
@@ -53,6 +56,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("request", lambda request: _judge(request.url, complaints))

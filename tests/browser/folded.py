@@ -35,9 +35,9 @@ def views_come_up_when_unfolded(lab: Lab, browser: Browser) -> None:
     expect(page.locator(".xe:visible")).to_have_count(0)
     page.locator(".jp-showHiddenCellsButton").click()
     stepper = page.locator(".xe").first
-    expect(stepper).to_be_visible(timeout=30_000)
+    expect(stepper).to_be_visible()
     page.locator(".jp-Placeholder:visible").first.click()
-    expect(page.locator(".xe-comparison")).to_be_visible(timeout=30_000)
+    expect(page.locator(".xe-comparison")).to_be_visible()
     assert missing(page) == []
     stepper.focus()
     page.keyboard.press("Home")

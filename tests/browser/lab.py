@@ -17,6 +17,7 @@ from typing import Any
 
 import nbformat
 import psutil
+from browser.conftest import PATIENCE
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 import xenexplore
@@ -61,12 +62,14 @@ SHUT_DOWN = """async () => {
   }
   await app.serviceManager.sessions.shutdownAll();
 }"""
-# Said by JupyterLab 4 itself, whatever is in a notebook; the last but one where a kernel ends
-# early, the last by ipywidgets where there is none.
+# Said by JupyterLab 4 itself, whatever is in a notebook; the last but two where a kernel ends
+# early, the last but one by ipywidgets where there is none, the last by a notebook that is closed
+# before it has its focus.
 NOT_OURS = (
     "favicon", "preload", "Autofocus processing", "willReadFrequently",
     "Canceled future for",
     "Cannot read properties of null (reading 'kernel')",
+    "Cannot read properties of null (reading 'footer')",
 )  # fmt: skip
 
 # Said by anywidget of a model whose module took over two seconds, as on a machine that is busy
@@ -107,7 +110,7 @@ class Lab:
         self, browser: Browser, *, width: int = 1200, height: int = 900, script: str = ""
     ) -> Page:
         """The lab in a new window, with nothing open; the script runs before its own."""
-        page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page = self.window(browser, width=width, height=height)
         page.add_init_script(script or "0")
         page.on("console", self._heard)
         page.on("pageerror", self._failed)
@@ -116,6 +119,12 @@ class Lab:
         page.evaluate("window.jupyterapp.restored")
         if page.locator(".jp-SideBar .lm-mod-current").count():
             page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+        return page
+
+    def window(self, browser: Browser, *, width: int = 1280, height: int = 720) -> Page:
+        """A new window with no address yet; what it says is not heard."""
+        page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+        page.set_default_timeout(PATIENCE)
         return page
 
     def _failed(self, error: Error) -> None:
@@ -170,6 +179,9 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp")
         "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
         "IPYTHONDIR": str(own / "ipython"),
     }
+    if app != "LabApp":  # which lists the extensions of a path of its own, and does not serve them
+        there = os.environ.get("JUPYTER_PATH")
+        mine["JUPYTER_PATH"] = os.pathsep.join([str(OURS.parent), *([there] if there else [])])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

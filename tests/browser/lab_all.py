@@ -25,7 +25,7 @@ def run_in(browser: Browser, theme: str, folder: Path) -> int:
             page = lab.page(browser, width=1440)
             found = lab.run_all(page, file.name)
             if found["views"]:
-                page.locator(".xe").first.wait_for(timeout=30_000)
+                page.locator(".xe").first.wait_for()
             page.wait_for_timeout(500)
             shown = page.locator(".xe").count()
             broken = page.get_by_text("Error displaying widget").count()

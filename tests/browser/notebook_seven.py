@@ -62,7 +62,7 @@ def by_hand(lab: Lab, browser: Browser) -> Page:
     page.context.close()
     page = opened(lab, browser)
     pictures = page.locator(".jp-OutputArea-output img")
-    expect(pictures).to_have_count(2)
+    expect(pictures).to_have_count(2, timeout=60_000)
     assert page.get_by_text("Loading widget").count() == 0
     assert page.get_by_text("Error displaying widget").count() == 0
     return page

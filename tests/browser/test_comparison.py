@@ -41,7 +41,7 @@ def test_at_their_ends_the_table_says_the_outcomes(open_page: Open, file: Path) 
     rows = made.options().rows
     outcomes = [row.trace.outcome for row in rows]
     assert cells(page, "walks") == [str(o.calls.walks) for o in outcomes]
-    assert cells(page, "P2M look-ups") == [str(o.calls.p2m_lookups) for o in outcomes]
+    assert cells(page, "P2M lookups") == [str(o.calls.p2m_lookups) for o in outcomes]
     once = [f" + {o.setup.exits} once" if o.setup.exits else "" for o in outcomes]
     assert cells(page, "exits") == [
         f"{o.calls.exits}{more}" for o, more in zip(outcomes, once, strict=True)
@@ -55,7 +55,7 @@ def test_a_number_opens_the_steps_that_make_it(open_page: Open, file: Path) -> N
     page = open_page(file)
     rows = made.options().rows
     at = next(k for k, row in enumerate(rows) if row.trace.option.name == "software-tlb")
-    page.locator(".xe-crow", has_text="P2M look-ups").locator(".xe-num").nth(at).click()
+    page.locator(".xe-crow", has_text="P2M lookups").locator(".xe-num").nth(at).click()
     why = page.get_by_role("region", name="The steps that make a count")
     aligned = aligned_steps(rows[0].trace, rows[at].trace, "p2m_lookups")
     for side, of in enumerate(("first", "other")):

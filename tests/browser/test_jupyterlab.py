@@ -16,8 +16,6 @@ from browser.seen import missing, scroll_through, wait_for_views
 from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
 
-PATIENCE = 30_000  # ms; two cores may be busy with something else
-
 SEND = 'xe.load("evtchn-send-from-stack")'
 WIDGETS = (
     f'import xenexplore as xe\nxe.Stepper(xe.run({SEND}, "giant-map"))',
@@ -35,6 +33,10 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         assert running.complaints == []
 
 
+# What no theme changes is seen in one of them.
+in_one_theme = pytest.mark.parametrize("lab", ["JupyterLab Light"], indirect=True)
+
+
 def view(page: Page, cell: int) -> Locator:
     return page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-child")
 
@@ -50,8 +52,6 @@ def test_the_widgets_by_hand(lab: Lab, browser: Browser) -> None:
     """
     dark = lab.theme == "JupyterLab Dark"
     page = lab.page(browser, script=ALL_LATE if dark else "")
-    page.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     lab.write("widgets.ipynb", *WIDGETS)
     found = lab.run_all(page, "widgets.ipynb")
     assert (found["errors"], found["ran"], found["views"]) == ([], len(WIDGETS), len(WIDGETS))
@@ -191,14 +191,14 @@ def no_violation_of_wcag(page: Page) -> None:
     assert [(rule["id"], [n["html"] for n in rule["nodes"]]) for rule in found["violations"]] == []
 
 
+@in_one_theme
 def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:
     page = lab.page(browser)
-    page.set_default_timeout(PATIENCE)
     page.evaluate("void window.jupyterapp.commands.execute('launcher:create')")
     page.locator(".jp-LauncherCard:visible", has_text="Xen Workbench").first.click()
     tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.lm-mod-current", has_text=": view")
-    tab.wait_for(timeout=PATIENCE)
-    expect(page.locator(".jp-LinkedOutputView:visible .xe").first).to_be_visible(timeout=PATIENCE)
+    tab.wait_for()
+    expect(page.locator(".jp-LinkedOutputView:visible .xe").first).to_be_visible()
     lab.shut_down(page)
     assert lab.kernels() == []
 
@@ -206,13 +206,12 @@ def test_a_view_in_a_tab_of_its_own(lab: Lab, browser: Browser) -> None:
 def test_a_notebook_runs_to_its_end(lab: Lab, browser: Browser) -> None:
     """One in each theme; ``python -m browser.lab_all`` runs them all."""
     page = lab.page(browser, width=900)
-    page.set_default_timeout(PATIENCE)
     light = page.locator("body[data-jp-theme-light=true]").count()
     name = "00_start_here" if light else "04_whose_tlb"
     found = lab.run_all(page, f"{name}.ipynb")
     assert found["errors"] == []
     assert found["ran"] == found["cells"] > 0
-    expect(page.locator(".xe").nth(found["views"] - 1)).to_be_attached(timeout=PATIENCE)
+    expect(page.locator(".xe").nth(found["views"] - 1)).to_be_attached()
     assert page.locator(".xe").count() >= found["views"] > 0
     assert page.get_by_text("Error displaying widget").count() == 0
     assert page.get_by_text("Loading widget").count() == 0
@@ -224,6 +223,7 @@ LONG = 'print("\\n".join(f"line {n}" for n in range(70)))'
 FAR_APART = (WIDGETS[0], LONG, WIDGETS[1], LONG, f"import xenexplore as xe\n{LONG}", WIDGETS[0])
 
 
+@in_one_theme
 def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     """JupyterLab skips the cells that are out of sight, and draws into them all the same.
 
@@ -231,7 +231,6 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     """
     lab.write("apart.ipynb", *FAR_APART)
     page = lab.page(browser, width=1024, height=768)
-    page.set_default_timeout(PATIENCE)
     found = lab.run_all(page, "apart.ipynb")
     assert (found["errors"], found["views"]) == ([], 3)
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
@@ -240,8 +239,7 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     assert missing(page) == []
     # In another window, by its address, while the kernel lives.
     page.context.close()
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-    page.set_default_timeout(PATIENCE)
+    page = lab.window(browser, width=1280, height=720)
     page.goto(f"{lab.url}/lab/tree/apart.ipynb?token={TOKEN}&reset")
     page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer").wait_for()
     scroll_through(page, 60)
@@ -258,23 +256,29 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
         assert page.get_by_text("Error displaying widget").count() == 0
     # With the kernel gone, its view is the picture that was saved.
     lab.shut_down(page)
-    page = browser.new_context().new_page()
-    page.set_default_timeout(PATIENCE)
+    page = lab.window(browser)
     page.goto(f"{lab.url}/lab/tree/apart.ipynb?token={TOKEN}&reset")
     pictures = page.locator(".jp-OutputArea-output.jupyter-widgets img")
-    expect(pictures).to_have_count(3, timeout=PATIENCE)
+    expect(pictures).to_have_count(3)
     assert page.locator(".xe").count() == page.get_by_text("Error displaying widget").count() == 0
     lab.shut_down(page)
-    # Opened with no kernel, too, in the lab's colours; one that is started later shows the views.
+    # Opened with no kernel, too; one that is started later shows the views.
     page = lab.page(browser)
     page.evaluate(OPEN_WITHOUT_KERNEL, "apart.ipynb")
     pictures = page.locator(".jp-OutputArea-output img")
-    expect(pictures).to_have_count(3, timeout=PATIENCE)
-    light = page.locator("body[data-jp-theme-light=true]").count()
-    scheme = pictures.first.evaluate("one => getComputedStyle(one).colorScheme")
-    assert scheme == ("light" if light else "dark")
+    expect(pictures).to_have_count(3)
     page.evaluate(START_KERNEL)
     wait_for_views(page, 3)
+    lab.shut_down(page)
+
+
+def test_saved_pictures_have_the_labs_colours(lab: Lab, browser: Browser) -> None:
+    page = lab.page(browser)
+    page.evaluate(OPEN_WITHOUT_KERNEL, "00_start_here.ipynb")
+    light = page.locator("body[data-jp-theme-light=true]").count()
+    picture = page.locator(".jp-OutputArea-output img").first
+    scheme = picture.evaluate("one => getComputedStyle(one).colorScheme")
+    assert scheme == ("light" if light else "dark")
     lab.shut_down(page)
 
 
@@ -307,11 +311,11 @@ WATCH = """() => {
 BACKWARD = "stood.filter((step, at) => at && step < stood[at - 1])"
 
 
+@in_one_theme
 def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser) -> None:
     """A kernel that takes 150 ms over every step that it is told of."""
     lab.write("slow.ipynb", SLOW, "shown.step")
     page = lab.page(browser)
-    page.set_default_timeout(PATIENCE)
     assert lab.run_all(page, "slow.ipynb")["errors"] == []
     root = page.locator(".xe")
     root.wait_for()
@@ -334,7 +338,7 @@ def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser)
     from_the_beginning()
     root.get_by_label("Speed").select_option("20")
     root.get_by_role("button", name="Play").click()
-    expect(root).to_have_attribute("data-step", str(last), timeout=PATIENCE)
+    expect(root).to_have_attribute("data-step", str(last))
     assert page.evaluate(BACKWARD) == []
     from_the_beginning()
     box = root.get_by_role("slider").bounding_box()
@@ -357,11 +361,11 @@ def test_steps_run_forward_whatever_the_kernel_is_at(lab: Lab, browser: Browser)
         }"""
     )
     shown = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output")
-    expect(shown).to_have_text(str(last), timeout=PATIENCE)
+    expect(shown).to_have_text(str(last))
     lab.shut_down(page)
 
 
+@in_one_theme
 def test_a_copy_is_served_and_what_a_notebook_folds_comes_up(lab: Lab, browser: Browser) -> None:
     assert Path(lab.folder).resolve() != jupyter.NOTEBOOKS
-    if lab.theme == "JupyterLab Light":
-        views_come_up_when_unfolded(lab, browser)
+    views_come_up_when_unfolded(lab, browser)

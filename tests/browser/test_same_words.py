@@ -43,7 +43,7 @@ SHOWN = """(data, step) => {
       plain(row.words.label), plain(row.words.html.main),
       plain(cut(Rows.prototype.rowHtml.call(rows, row, null)))]),
     say: plain(marked(data.steps[step].say)),
-    notes: Says.prototype.notes.call(says).map(({ text }) => plain(text)),
+    notes: Says.prototype.notes.call(says).map(({ said }) => plain(marked(said))),
     status: data.view.status.join(""),
     stop: run.line(step).short,
     counts: data.view.counters.map((name, at) => [name, state.calls(at), state.once(at)]),

@@ -20,8 +20,8 @@ from xenexplore.steps import Phase
 # The stepper's words for Counts' fields.
 NAMES = {
     "exits": "exits", "copies": "copies", "walks": "walks", "page-table reads": "pte_reads",
-    "P2M look-ups": "p2m_lookups", "P2M entry reads": "p2m_entry_reads",
-    "TLB look-ups": "tlb_lookups", "TLB hits": "tlb_hits", "TLB compares": "tlb_compares",
+    "P2M lookups": "p2m_lookups", "P2M entry reads": "p2m_entry_reads",
+    "TLB lookups": "tlb_lookups", "TLB hits": "tlb_hits", "TLB compares": "tlb_compares",
     "registrations": "tlb_inserts", "purges": "tlb_purges", "list reads": "list_reads",
     "bytes from guest": "bytes_from_guest", "bytes to guest": "bytes_to_guest",
     "bytes in registers": "register_bytes", "guest translations": "guest_translations",

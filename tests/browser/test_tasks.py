@@ -72,7 +72,7 @@ def test_who_is_right_who_is_cheapest_what_is_lost(read: Callable[..., Reader]) 
 
 def test_which_steps_make_a_count(read: Callable[..., Reader]) -> None:
     reader = read(made.options())
-    counts = reader.page.locator(".xe-crow", has_text="P2M look-ups")
+    counts = reader.page.locator(".xe-crow", has_text="P2M lookups")
     reader.click(counts.locator(".xe-num").first)
     steps = reader.page.locator(".xe-why td button")
     expect(steps).to_have_count(made.options().rows[0].trace.outcome.calls.p2m_lookups)

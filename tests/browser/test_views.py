@@ -32,7 +32,7 @@ def test_the_frame_has_two_addresses(open_page: Open, files: dict[str, Path]) ->
     assert page.locator(".xe-reg").count() == 1
     note = page.locator(".xe-worth").inner_text()
     assert "The frame is registered, the address is not" in note
-    page.get_by_role("slider").fill("17")  # the look-up of the frame that the walk found
+    page.get_by_role("slider").fill("17")  # the lookup of the frame that the walk found
     assert page.locator(".xe-curve-now").count() == 1
     desc = page.locator(".xe-mapsvg desc").text_content()
     assert desc == "Linear ffffc90000613b2c is guest-physical 06bf7b2c."

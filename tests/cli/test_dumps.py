@@ -104,7 +104,7 @@ def test_a_verdict_that_pkru_decides_says_so(capsys, tmp_path):
     granted = json.loads(run(capsys, *words, "--json", "--pkru", "0")[1])
     assert (granted["gpa"], "depends_on" in granted) == ("0x9000", False)
     said = " ".join(run(capsys, "map", path)[1].split())
-    assert "protection key 5: whether PKRU denies data accesses is not known" in said
+    assert "protection key 5: whether PKRU denies data accesses is unknown" in said
     head, first, *_ = map(json.loads, run(capsys, "map", path, "--json")[1].splitlines())
     assert "PKRU unknown" in head["assumed"]
     assert first["depends_on"] == record["depends_on"]

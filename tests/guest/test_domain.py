@@ -49,7 +49,7 @@ def ask(domain, va, access=READ, *, vcpu=0, user_access=False):
         ({"type": "pv", "memory": 5 * GIB}, "up to 0x100000000 .4 GiB."),
         ({"kernel": "unikernel", "la57": True}, "no five-level layout"),
         ({"paging": "shadows"}, "no paging kind 'shadows': .*did you mean 'shadow'"),
-        ({"type": "pv", "paging": "shadow"}, "not modelled; leave paging out"),
+        ({"type": "pv", "paging": "shadow"}, "not modelled; omit paging"),
         ({"encryption": "sev", "paging": "shadow"}, "encrypted guests need nested paging"),
         ({"p2m_order": 18, "paging": "shadow"}, "Xen makes those for HAP only"),
         ({"type": "pv", "pti": True}, "Linux turns it off under PV"),
@@ -280,7 +280,7 @@ def test_frames_run_out():
 def test_linear_regions_by_word():
     domain = Domain(GuestSpec(memory=6 * GIB))
     directmap = domain.linear_region("directmap")
-    # RAM lies on both sides of the hole below 4 GiB: from physical 0 to the last frame.
+    # RAM is on both sides of the hole below 4 GiB: from physical 0 to the last frame.
     assert (directmap.start, directmap.size) == (Gva(0xFFFF_8880_0000_0000), 6 * GIB + 0x1000_0000)
     assert directmap.physical.value == 0
     assert domain.linear_region("kernel-image").physical.value == 0x100_0000

@@ -10,12 +10,17 @@ from variants import SPECIFIED
 from xenexplore.addr import PAGE_SIZE, Gpa
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
-from xenexplore.hypervisor.areas import RUNSTATE_BYTES, register_physical, update_runstate
+from xenexplore.hypervisor.areas import (
+    RUNSTATE_BYTES,
+    out_of_user_mode,
+    register_physical,
+    update_runstate,
+)
 from xenexplore.hypervisor.calls import RegisteredArea
 from xenexplore.hypervisor.design import Design
 from xenexplore.hypervisor.xen import Xen
 from xenexplore.options.registry import TODAY
-from xenexplore.steps import Copy
+from xenexplore.steps import Copy, Note
 
 LAST = PAGE_SIZE - RUNSTATE_BYTES
 """Offset of an area that ends with its page."""
@@ -65,3 +70,18 @@ def test_the_update_flag_is_the_top_of_the_entry_time(
     flag = (8, 8) if physical else (15, 1)
     wanted = [flag, (0, RUNSTATE_BYTES), flag]
     assert [(copy.handle - start, copy.size) for copy in copies] == wanted
+
+
+@pytest.mark.parametrize("pti", [False, True])
+def test_a_vcpu_in_user_mode_has_other_tables_under_pti_only(pti: bool) -> None:
+    """SWITCH_TO_USER_CR3, Linux arch/x86/entry/calling.h: without PTI CR3 stays."""
+    domain = Domain(GuestSpec(vcpus=2, pti=pti))
+    kernel = domain.vcpus[1].cr3
+    xen = Xen(domain, TODAY())
+    with out_of_user_mode(xen, 1):
+        inside = domain.vcpus[1].cr3
+    assert (inside != kernel) == pti
+    assert domain.vcpus[1].cr3 == kernel
+    (note,) = (node.step for node in xen.record.nodes if isinstance(node.step, Note))
+    whose = "the user-mode tables" if pti else "the same tables as in kernel mode"
+    assert note.text == f"vCPU 1 is in user mode: its CR3 is {inside.hex()}, {whose}."

@@ -1,4 +1,4 @@
-"""The copy helpers' failure semantics, and what a walk and a P2M look-up cost."""
+"""The copy helpers' failure semantics, and what a walk and a P2M lookup cost."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 from xenexplore.errors import ScenarioError
 from xenexplore.scenario.run.runner import run
 from xenexplore.scenario.text.loader import parse_scenario
-from xenexplore.steps import Copy, CopyFailed, Exit, Note
+from xenexplore.steps import Copy, CopyFailed, Exit, Note, Return
 
 SCENARIO = """
 name = "case"
@@ -113,3 +113,11 @@ def test_how_a_guest_leaves(guest: str, instruction: str) -> None:
     trace = made("call", 'hypercall = "xen_version version"', guest=guest)
     exits = {node.step.instruction for node in trace.steps if isinstance(node.step, Exit)}
     assert exits == {instruction}
+
+
+def test_a_result_that_is_not_modelled_is_zero_and_says_so() -> None:
+    trace = made("call", 'hypercall = "memory_op maximum_ram_page"')
+    assert trace.outcome.result == 0
+    (last,) = (node.step for node in trace.steps if isinstance(node.step, Return))
+    assert (last.value, last.name) == (0, "")
+    assert last.what == "in place of the highest machine frame, which is not modelled"

@@ -80,7 +80,7 @@ def test_lists_that_cannot_be_built() -> None:
         build_list(xen, many, "aligned-array", 1, pages)
     with pytest.raises(MachineError, match="do not fit"):
         build_list(xen, many, "aligned-array", 2, pages)
-    with pytest.raises(MachineError, match="begin on a page"):
+    with pytest.raises(MachineError, match="page-aligned buffers"):
         build_list(xen, ((Gpa(8), 8),), "aligned-array", 1, pages)
     with pytest.raises(MachineError, match="cannot write its list page"):
         build_list(xen, ((Gpa(0), 8),), "gfn-array", 1, (Gfn(1 << 30),))
@@ -140,4 +140,4 @@ def test_aligned_lists_refuse_buffers_inside_a_page() -> None:
     for option in ("address-bits", "sg-policy"):
         ran = run_call(option, _big, Where("vmalloc", offset=8), params=params)
         assert ran.outcome.status == "refused"
-        assert "begin on a page" in ran.outcome.refusals[0]
+        assert "page-aligned buffers" in ran.outcome.refusals[0]

@@ -28,7 +28,7 @@ def pages(*records: tuple[int, bytes]) -> bytes:
 def test_raw_memory_must_be_asked_for(tmp_path):
     path = tmp_path / "memory"
     path.write_bytes(b"\xf0" * 0x3000)
-    with pytest.raises(ImageError, match=r"got bytes f0f0f0f0; if it is raw memory, say so"):
+    with pytest.raises(ImageError, match=r"got bytes f0f0f0f0; if it is raw memory, use --raw"):
         open_image(path)
     image = open_image(path, Kind.RAW)
     assert (image.kind, image.vcpus, image.ram_bytes) == (Kind.RAW, (), 0x3000)

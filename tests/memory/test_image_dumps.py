@@ -291,7 +291,7 @@ def test_every_foreign_format_is_named_with_a_way_out(tmp_path):
             opened(tmp_path, data.ljust(0x2000, b"\0"))
         assert foreign.name in str(caught.value)
         assert caught.value.hint
-        assert "say so (--raw)" not in str(caught.value)
+        assert "use --raw" not in str(caught.value)
 
 
 def test_the_printed_commands_unpack_what_they_are_printed_for(tmp_path):
@@ -315,7 +315,7 @@ def test_the_printed_commands_unpack_what_they_are_printed_for(tmp_path):
 def test_a_command_that_was_not_tried_says_so():
     from xenexplore.memory.image_formats import FOREIGN
 
-    unsure = [one.name for one in FOREIGN if "not tried by us" in one.way]
+    unsure = [one.name for one in FOREIGN if "not tested" in one.way]
     assert len(unsure) == 10
     assert "a QEMU migration stream" not in unsure
 

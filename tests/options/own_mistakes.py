@@ -31,12 +31,12 @@ class TooMany(Base):
 
 
 class TooFew(Base):
-    def locate(self, xen, access):  # expected pieces of 4 bytes in all, got 2 bytes and no fault
+    def locate(self, xen, access):  # expected pieces of 4 bytes in total, got 2 bytes and no fault
         yield xe.Located(xe.Gpa(0x2000), 2, checked=False)
 
 
 class ForgetsTheFault(Base):
-    def locate(self, xen, access):  # yield it, too
+    def locate(self, xen, access):  # yield it too
         for va, size in pieces(access):
             found = xe.walk_piece(xen, va + (1 << 45), size, write=False, vcpu=0)
             if not isinstance(found, xe.Fault):

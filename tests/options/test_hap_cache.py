@@ -64,7 +64,7 @@ def test_walks_are_dropped_at_entry_and_on_preemption() -> None:
     [
         ({"encryption": "sev"}, "encrypted guests"),
         ({"encryption": "snp"}, "encrypted guests"),
-        ({"type": "pv"}, "walks nothing"),
+        ({"type": "pv"}, "makes no walk"),
         ({"paging": "shadow"}, "shadow paging has this cache"),
         ({}, ""),
     ],

@@ -40,7 +40,7 @@ def taken() -> object:
         (lambda: option_class(int), "expected a subclass of Design, got <class 'int'>"),
         (
             taken,
-            "class Taken: the name 'number-bit' is a registered option's: give it one of its own",
+            "class Taken: the name 'number-bit' belongs to a registered option: choose another",
         ),
         (
             lambda: with_parameters([variant("linear-walk")], {"entries": 4}),

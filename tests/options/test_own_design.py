@@ -125,6 +125,10 @@ def test_what_a_class_leaves_out_is_derived_and_is_ours() -> None:
     class Undocumented(OneTLBPerGuest):
         ident: ClassVar[str] = "U"
 
+    class Cache(OneTLBPerGuest):
+        """A single word: its first letters."""
+
+    assert Cache.ident == "CAC"
     own = option_class(OneTLBPerGuest)
     assert (own.name, own.ident, own.title) == (
         "one-tlb-per-guest", "OTPG", "One table for a whole guest",
@@ -137,14 +141,16 @@ def test_what_a_class_leaves_out_is_derived_and_is_ours() -> None:
     assert "source: OneTLBPerGuest, ours" in list_options(own).text()
     trace = run(load_builtin("pv-guest"), own)
     assert trace.outcome.refusals == (
-        "one-tlb-per-guest does not say how a PV guest's handles are resolved",
+        "one-tlb-per-guest does not define how a PV guest's handles are resolved",
     )
     assert all("asked" in vars(option) and option.title for option in OPTIONS.values())
 
 
 def test_a_design_needs_a_name_of_its_own() -> None:
     for what in ("name", "ident"):
-        with pytest.raises(MachineError, match=f"{getattr(LinearWalk, what)!r} is a registered"):
+        with pytest.raises(
+            MachineError, match=f"{getattr(LinearWalk, what)!r} belongs to a registered"
+        ):
             option_class(type("Taken", (LinearWalk,), {what: getattr(LinearWalk, what)}))
     with pytest.raises(MachineError, match="subclass"):
         variant(int)  # type: ignore[arg-type]

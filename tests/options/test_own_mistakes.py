@@ -126,7 +126,7 @@ def test_a_scenario_s_text_runs_no_file(tmp_path: Path) -> None:
     path = tmp_path / "my.py"
     path.write_text("raise AssertionError('executed')")
     text = f'name = "x"\ntitle = "x"\n[[option]]\nuse = "{path}:A: entries=2"\n'
-    with pytest.raises(ScenarioError, match="a text runs no file"):
+    with pytest.raises(ScenarioError, match="a scenario loads no file"):
         parse_scenario(text)
 
 

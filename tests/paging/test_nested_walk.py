@@ -41,7 +41,7 @@ def test_every_page_still_mapped_is_where_xens_walk_found_it(machine, vcpu):
         if w.ok:
             assert w.gpa_value >> 12 == int(gfn, 16), va
             assert len(w.lookups) == len(w.entries) + 1
-            # 2 MiB nested pages: three entry reads a look-up; all is plain RAM.
+            # 2 MiB nested pages: three entry reads a lookup; all is plain RAM.
             assert {entry.entry_reads for entry in w.lookups} == {3}
             assert {entry.type.name for entry in w.lookups} == {"p2m_ram_rw"}
             agree += 1

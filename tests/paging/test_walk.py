@@ -1,4 +1,4 @@
-"""The walk's record, its P2M look-ups, and where Xen's walk is Xen's own."""
+"""The walk's record, its P2M lookups, and where Xen's walk is Xen's own."""
 
 from __future__ import annotations
 

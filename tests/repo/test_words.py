@@ -16,6 +16,9 @@ FORBIDDEN = re.compile(
     r"|thereof|hereby|at hand|out of reach|of yore|for want of"
     r"|frames? that do(?:es)? not follow|frames do not follow|one's own|without a word|of old"
     r"|what becomes of|(?:is|are) told|(?:goes|going) on (?:as|behind|with)|in one go"
+    r"|look-ups?|set-ups?|back-ends?|by software|counted apart|small letters|what it holds"
+    r"|in whose name|can(?:not)? be had|(?:comes?|came) to (?:its|their) end"
+    r"|about (?:another )?vCPUs?|walks nothing|the digest's|lies (?:in|on|behind)|lying in"
     r"|(?<!there )(?<!that )(?:is|are) no (?!longer\b)(?=\w))\b",
     re.IGNORECASE,
 )

@@ -41,7 +41,7 @@ def test_every_field_of_a_spec_is_a_keyword() -> None:
         (lambda g: g.buffer("stack"), "no length"),
         (lambda g: g.buffer("stack", 2, struct="evtchn_send"), "more than its length"),
         (lambda g: g.buffer("fixed", 8), "address=.* and frames"),
-        (lambda g: g.buffer("stack", 8, name="No Name"), "small letters"),
+        (lambda g: g.buffer("stack", 8, name="No Name"), "lowercase letters"),
         (lambda g: g.buffers["nothing"], "no buffer 'nothing'"),
         (lambda g: g.regions["vmaloc"], "did you mean 'vmalloc'"),
         (lambda g: g.memory[xe.Gva(1 << 63) :], "both ends"),
@@ -66,7 +66,7 @@ def test_every_field_of_a_spec_is_a_keyword() -> None:
         (lambda g: xe.Xen(g).hypercall("sched_op yield", vcpu=2), "no vCPU 2"),
         (lambda g: xe.Xen(g, "software-tlb").tlb[0].register("heap"), "expected one of directmap"),
         (lambda g: xe.Xen(g, "software-tlb").tlb[0].lookup(0, 0), "at least 1 byte"),
-        (lambda g: xe.Xen(g).scenario(name="No Name"), "small letters"),
+        (lambda g: xe.Xen(g).scenario(name="No Name"), "lowercase letters"),
     ],
 )
 def test_what_is_wrong_is_one_error_that_says_what_to_do(
@@ -263,7 +263,7 @@ def test_a_call_s_own_trace_knows_what_was_registered_before_it(guest: xe.Guest)
         (0, "send", 0), (1, "send", 0),
     ]  # fmt: skip
     shown = call.text(view="registered")
-    assert "1 look-up, 1 hit" in shown
+    assert "1 lookup, 1 hit" in shown
     assert "[0] ffffc900" in shown
     record = json.loads(call.to_json())
     assert [one["i"] for one in record["registered"]] == [-1, -1]

@@ -100,7 +100,7 @@ def test_what_a_release_lacks_is_said_and_nothing_has_moved() -> None:
         xe.Xen(guest, version="4.17")
     assert guest.release == "4.20"
     for wrong in (lambda: xe.Guest(xen="4.16"), lambda: xe.Xen(guest, version="5")):
-        with pytest.raises(xe.XenexploreError, match=r"it describes 4\.17, 4\.18"):
+        with pytest.raises(xe.XenexploreError, match=r"it covers 4\.17, 4\.18"):
             wrong()
 
 

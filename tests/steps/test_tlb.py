@@ -87,8 +87,8 @@ def purge(**changes):
         (
             lookup(asked=0, subject=1, compares=1, label=""),
             (
-                "Xen looks 0x1010 (48 bytes) up in vCPU 0's table although vCPU 1 is meant: "
-                "hit in slot 2, guest-physical 0x9010, after 1 compare."
+                "Xen looks 0x1010 (48 bytes) up in vCPU 0's table, although the access is for vCPU "
+                "1: hit in slot 2, guest-physical 0x9010, after 1 compare."
             ),
         ),
         (
@@ -123,15 +123,15 @@ def purge(**changes):
         (
             insert(slot=None, size=0, result=-22, reason="the range is empty"),
             (
-                "Xen refuses to register 0 bytes at 0x1000 (ring) as 0x9000 in vCPU 1's table "
-                "(-EINVAL): the range is empty."
+                "Xen rejects the registration of 0 bytes at 0x1000 (ring) as 0x9000 in vCPU 1's "
+                "table (-EINVAL): the range is empty."
             ),
         ),
         (
             insert(slot=None, result=-28, reason="the table is full"),
             (
-                "Xen refuses to register 64 bytes at 0x1000 (ring) as 0x9000 in vCPU 1's table "
-                "(-ENOSPC): the table is full."
+                "Xen rejects the registration of 64 bytes at 0x1000 (ring) as 0x9000 in vCPU 1's "
+                "table (-ENOSPC): the table is full."
             ),
         ),
         (purge(), "Xen purges 1 byte at 0x1000 from vCPU 1's table: slot 2 (ring) removed."),
@@ -155,7 +155,10 @@ def purge(**changes):
         ),
         (
             purge(size=0, removed=(), result=-3, reason="no such thing"),
-            "Xen refuses to purge 0 bytes at 0x1000 from vCPU 1's table (-ESRCH): no such thing.",
+            (
+                "Xen rejects the purge of 0 bytes at 0x1000 from vCPU 1's table (-ESRCH): "
+                "no such thing."
+            ),
         ),
     ],
 )

@@ -103,7 +103,7 @@ def test_the_table_that_should_have_been_asked_is_shown():
     assert search.step.gpa == Gpa(0xA040)
     assert search.other.to_physical(search.step.va) == Gpa(0xB040)
     text = registered_text(path_of(cross().nodes), 2)
-    assert "vCPU 1's own says [0] area-1 -> gpa 0000b040" in " ".join(text.split())
+    assert "vCPU 1's own has [0] area-1 -> gpa 0000b040" in " ".join(text.split())
 
 
 def test_what_is_gone_says_when_and_how():
@@ -153,3 +153,12 @@ def test_a_tag_is_shown_as_the_cr3_that_it_is():
     tables, recorder = TlbTables(1), s.Recorder()
     recorder.add(tables.insert(0, TlbEntry(Gva(BASE), Gpa(0), 8, False, 0x113000, "mine")))
     assert "mine (CR3 00113000)" in registered_text(path_of(recorder.nodes))
+
+
+def test_a_shared_table_comes_before_those_of_the_vcpus():
+    """A design of one's own may hold both."""
+    recorder = s.Recorder()
+    entry = TlbEntry(Gva(BASE), Gpa(0xA000), PAGE, False, None, "area")
+    for tables, vcpu in ((TlbTables(2), 1), (TlbTables(2), 0), (TlbTables(2, scope="domain"), 0)):
+        recorder.add(tables.insert(vcpu, entry))
+    assert [table.vcpu for table in registered_at(recorder.nodes).tables] == [None, 0, 1]

@@ -162,7 +162,7 @@ def test_a_direct_mapped_table_and_a_directmap_do_not_get_along():
     tlb.insert(DIRECTMAP)
     answer = tlb.insert(page(5))
     assert answer.result == -ENOSPC
-    assert answer.reason == "slot 0 (directmap) has the slot of one of its pages"
+    assert answer.reason == "slot 0 (directmap) occupies the slot of one of its pages"
     replacing = TlbTable(4, "fifo", "direct")
     for number in (0, 1, 2):
         replacing.insert(page(number))

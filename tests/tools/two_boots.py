@@ -6,7 +6,7 @@ A boot of a PVH dom0 on one vCPU, twice: the same calls in the same order but fo
 timers and the console (why: see :data:`CLOCKED`), all explained by the catalogue, and every
 walk of a 4 KiB and a 2 MiB mapping at the shipped recording's instructions.
 ``--setup`` prepares what is missing first (300 MB to download, 0.9 GB on disk).  Where the
-set-up is not there, or cannot be had, it says so and exits with 77.  The guest's clock runs
+setup is not there, or cannot be had, it says so and exits with 77.  The guest's clock runs
 eight times slower than this machine's, so that a busy machine is one that takes longer.
 """
 
@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.setup:
             setup.run(print)
         if not setup.ready():
-            print(f"two boots: not recorded: no set-up in {args.folder}")
+            print(f"two boots: not recorded: no setup in {args.folder}")
             return CANNOT
     except RecorderError as error:
         print(f"two boots: not recorded: {error}")

@@ -79,6 +79,9 @@ def test_a_real_call_under_every_option(browser: RecordingBrowser) -> None:
         (view,) = browser._shown.children
         assert view.trace.option.name == option
         hits[option] = view.trace.outcome.calls.walks
+        # Today's is what the call was tried with, and no other than running it again.
+        assert view.trace == xenexplore.run(browser._scenario, option)
+        assert view.trace.scenario == browser._scenario
     assert hits["linear-walk"] == hits["giant-map"] == 1
     assert hits["number-bit"] == hits["bounce"] == 0
     assert parse_scenario(browser.text, "x").buffers[0].frames[0].value == 0x6BF7

@@ -239,7 +239,7 @@ def test_the_python_under_a_still_shows_that_state() -> None:
 
 
 def test_a_scenario_that_is_not_built_in_is_only_named() -> None:
-    scenario = parse_scenario(builtin_text("straddle").replace("16 bytes lie", "16 lie"))
+    scenario = parse_scenario(builtin_text("straddle").replace("16 bytes are", "16 are"))
     assert scenario.about.name == "straddle"
     stepper, view = Stepper(run(scenario, "flat"), step=2), ComparisonView(compare(scenario))
     assert stepper.python() == 'xe.Stepper(xe.run(scenario, "flat"), step=2)'

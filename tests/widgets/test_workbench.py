@@ -83,7 +83,7 @@ def test_a_text_that_the_controls_can_say_sets_them(bench: Workbench) -> None:
 def test_a_text_that_says_more_runs_and_the_controls_say_so(bench: Workbench) -> None:
     before = bench._controls.choices()
     bench.text = bench.text.replace("port = 5", "port = 6")
-    assert "beyond the controls" in bench._by_hand.value
+    assert "more than the controls can show" in bench._by_hand.value
     assert bench._controls.choices() == before
     assert all(widget.disabled for widget in bench._controls.widgets.values())
     assert _view(bench).trace.outcome.status == "right"
@@ -103,7 +103,7 @@ def test_no_text_is_lost(bench: Workbench) -> None:
     assert not bench._controls.widgets["option"].disabled
     bench._undo.click()
     assert (bench.text, bench._area.value) == (typed, typed)
-    assert "beyond the controls" in bench._by_hand.value
+    assert "more than the controls can show" in bench._by_hand.value
     bench.undo()
     assert bench.text == begun
     assert bench._undo.disabled

@@ -1,4 +1,4 @@
-"""Everything that a recording says about the designs, computed once for every view."""
+"""All findings of a recording about the designs, computed once for every view."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from xenexplore.options.variant import Variant
 __all__ = ["DomainFindings", "Findings", "find"]
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, of how many, what is next)."""
+"""Called with (done, total, next item)."""
 
 
 @dataclass(frozen=True, slots=True)
 class DomainFindings:
-    """One domain; see the modules named by the fields' types.
+    """Findings about one domain; see the modules named by the fields' types.
 
     ``kept``: walks kept until Xen switches a vCPU, which under HAP is too long.
     """
@@ -54,10 +54,10 @@ class Findings(Pictured):
         source: its name; ``recorded``: not synthetic; ``limits``: of every figure.
         hypercalls: of all domains and of none; ``repeats``: accesses left out
             because they were logged twice.
-        shape: page sizes assumed; ``costs``: the cost table.
-        break_even: look-up against walk, by page sizes.
+        shape: the assumed page sizes; ``costs``: the cost table.
+        break_even: lookup against walk, by page sizes.
         domains: one each.
-        executed: what Xen executed, or None: the recording has no counts.
+        executed: instructions executed by Xen, or None if the recording has no counts.
     """
 
     source: str

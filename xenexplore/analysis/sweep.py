@@ -1,4 +1,4 @@
-"""Sweeps: a grid of parameters over a workload, by whatever executor the caller has.
+"""Sweeps: a grid of parameters over a workload, with the caller's executor.
 
 Every point is a pure function of the grid and the recording, so that threads,
 processes and a cluster give the same rows; a finished row is never computed
@@ -51,7 +51,7 @@ class Point:
         register: what is registered beforehand, words joined by ``+``; ``""``
             with ``on-miss``: nothing, each miss registers its page.
         entries: slots; 0: as many as are registered (beforehand only).
-        policy: what a full table does.
+        policy: the policies of a full table.
         scope: ``vcpu`` or ``domain``.
         p2m_order: log2 of the frames of one P2M entry.
     """
@@ -85,7 +85,7 @@ class SweepRow:
 
     @property
     def point(self) -> Point:
-        """The point that it is the result of."""
+        """The point of this result."""
         return Point(*(getattr(self, item.name) for item in fields(Point)))
 
 
@@ -232,7 +232,7 @@ def table_text(rows: Iterable[SweepRow], *, head: bool = True) -> str:
 
 
 def read_rows(path: str | Path) -> dict[Point, SweepRow]:
-    """Rows of a table, whole ones only: the last may have been cut short.
+    """Complete rows of a table; the last one may have been truncated.
 
     Raises:
         InputError: it is not a table of this kind.

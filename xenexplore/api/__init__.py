@@ -1,3 +1,3 @@
-"""One line each for what the command line can; :mod:`xenexplore` offers them as its own names."""
+"""Functions for the command line's features; :mod:`xenexplore` exports them."""
 
 from __future__ import annotations

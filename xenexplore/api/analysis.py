@@ -54,9 +54,9 @@ def replay(
             class, or a variant; None: all of them.
         p2m: page size of the P2M, which is not recorded: ``"4K"``, ``"2M"``, ``"1G"``.
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
-        n: of a design without a replay model, how many hypercalls go through the
-            step-by-step machine: a stratified sample, with 95% intervals.
-        seed: of the draw.
+        n: for a design without a replay model, the number of hypercalls run by the step-by-step
+            machine: a stratified sample, with 95% intervals.
+        seed: seed of the sample.
         all: replay each hypercall instead, in order (minutes).
         parameters: parameters of the designs by name, for each that has such a one.
 
@@ -104,7 +104,7 @@ def report(
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
         costs: a cost table (TOML) of your own, or ``"guessed-ns"``; default: instructions,
             the recording's own counts or the built-in ones.
-        designs: which are replayed, as for ``xe.replay``; default: all.
+        designs: the designs to replay, as for ``xe.replay``; default: all.
 
     Raises:
         InputError: there is no such page size, or the cost table is malformed.
@@ -134,12 +134,12 @@ def sweep(
 
     Args:
         recordings: one or several, each a file or a built-in's name.
-        register: what is registered, words joined by plus signs, or ``"on-miss"``.
-        entries: slots of one table.
-        policy: what a full table does.
+        register: the regions to register, joined by plus signs, or ``"on-miss"``.
+        entries: numbers of slots in one table.
+        policy: the policies of a full table.
         scope: ``"vcpu"``, ``"domain"``.
         p2m: page sizes of the P2M.
-        workers: processes.
+        workers: number of processes.
 
     Raises:
         InputError: there is no such page size.

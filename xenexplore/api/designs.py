@@ -1,4 +1,4 @@
-"""The designs, as a list and by tab."""
+"""The designs, as a list and for tab completion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Designs", "designs"]
 
 
 class Designs:
-    """The designs: ``designs()`` lists them; a tab after ``designs.`` has each as an attribute.
+    """The designs: ``designs()`` lists them; each is an attribute, for tab completion.
 
     >>> designs("O7", "linear-walk")
     <OptionList: software-tlb, linear-walk>

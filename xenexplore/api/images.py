@@ -29,21 +29,21 @@ def walk(
 ) -> Walk:
     """Translate a linear address, recording every page-table entry on the way.
 
-    A page fault is an answer: a walk that says why it ended.
+    A page fault is a result, not an error: the walk gives the reason.
 
     Args:
-        where: an opened image (``xe.open_image``) or its file; or a guest, whose
-            tables Xen or a CPU walks.
+        where: an opened image (``xe.open_image``) or its file; or a guest, whose tables are walked
+            by Xen or by a CPU.
         address: linear address: a number, or text in hex.
-        access: rights are checked as for it, e.g. ``xe.WRITE``.  None: of an image
-            only the translation is looked for; of a guest, ``xe.READ``.
+        access: the access whose rights are checked, e.g. ``xe.WRITE``. None: for an image only the
+            translation; for a guest ``xe.READ``.
         by: a guest's CPU, or Xen, which finds each table through the P2M (a guest only).
-        vcpu: whose registers (a guest; an image's are chosen when it is opened).
+        vcpu: the vCPU whose registers are used (for a guest; an image's are chosen on opening).
 
     Raises:
         AddressError: not a linear address of this paging mode.
         ImageError: the page tables lead out of the image; or it cannot be opened.
-        MachineError: an image is to be walked by Xen.
+        MachineError: ``by="xen"`` with an image.
 
     >>> from xenexplore.guest.domain import Domain
     >>> from xenexplore.guest.spec import GuestSpec

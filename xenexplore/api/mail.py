@@ -30,15 +30,15 @@ def reply(
 
     Args:
         mail: a file, ``"-"``, or a built-in scenario's name; ``"FILE#2"`` as for ``xe.load``.
-        option: what the answer runs the scenario under; None: as ``against``.
-        against: what it is held against; None: the option whose outcome the mail reports,
-            or else the scenario's first.
+        option: the option under which the answer runs the scenario; None: as ``against``.
+        against: the option to compare with; None: the option whose outcome the mail reports, or the
+            scenario's first.
         edited: the scenario as you would have it; None: unchanged.
-        link: where to look at it, or ``""``.
-        site: a site's address (``xenexplore site``), for a link to the step where the answer
-            parts from the other run; ``""``: the one that is used (:func:`~xenexplore.use_site`),
-            if any.
-        limit: most bytes of the file; None for 4 MiB.
+        link: address at which the answer can be viewed, or ``""``.
+        site: a site's address (``xenexplore site``), for a link to the step at which the answer
+            diverges from the other run; ``""``: the current one (:func:`~xenexplore.use_site`), if
+            any.
+        limit: the file's maximum size in bytes; None for 4 MiB.
 
     Raises:
         ScenarioError: the mail has no such scenario, or there is no such option.
@@ -70,7 +70,7 @@ def thread(mbox: str, *, limit: int | None = None) -> Thread:
 
     Args:
         mbox: an mbox, a message, or ``"-"`` for standard input.
-        limit: most bytes of it; None for 64 MiB.
+        limit: its maximum size in bytes; None for 64 MiB.
 
     Raises:
         ScenarioError: a message's text cannot be decoded.

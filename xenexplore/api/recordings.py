@@ -1,4 +1,4 @@
-"""Recordings of real hypercalls: what one contains, what explains it, a call as a scenario."""
+"""Recordings of real hypercalls: contents, explanation, a call as a scenario."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shell completion: what may stand where, asked of the parsers and of the data.
+"""Shell completion, from the parsers and the data.
 
 argcomplete runs the command itself with its own variables set; nothing here is
 imported otherwise.

@@ -23,7 +23,7 @@ DOCUMENTS: Final[Mapping[str, int]] = MappingProxyType(
         "hypercall": 1,  # a family or a sub-op of the catalogue
         "hypercall-diff": 1,  # what differs between two releases of Xen
         "lab": 1,  # where the notebooks are; the server's address
-        "lookup": 1,  # instructions of a look-up in registered buffers
+        "lookup": 1,  # instructions of a lookup in registered buffers
         "matching": 1,  # what the copy plans explain of a recording
         "matrix-cell": 1,
         "page-run": 1,  # a run of an address space, or what is missing from it

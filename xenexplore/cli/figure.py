@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_option(parser, "the scenario's first option")
     parser.add_argument(
         "--step", metavar="N", type=int,
-        help="step number, from 0; default: where the first copy goes wrong, or else ends",
+        help="step number, from 0; default: where the first copy goes wrong, or otherwise ends",
     )  # fmt: skip
     parser.add_argument(
         "--view", choices=VIEWS, default="stepper", help="what to draw (default: stepper)"

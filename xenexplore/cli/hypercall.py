@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--diff", metavar=("OLD", "NEW"), nargs=2,
         help="differences between two releases",
     )  # fmt: skip
-    parser.add_argument("--guest", choices=CALLERS, help="show what holds for this kind of guest")
+    parser.add_argument("--guest", choices=CALLERS, help="show what applies to this kind of guest")
     only = parser.add_argument_group("filters, with --list")
     only.add_argument(
         "--nested-handles",
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list and args.words:
         raise InputError(
             "command line", "--list", expected="filters only", got=repr(" ".join(args.words)),
-            hint="without --list, a name shows one entry",
+            hint="without --list, a name selects one entry",
         )  # fmt: skip
     caller = CALLERS[args.guest] if args.guest else None
     if args.diff:
@@ -85,8 +85,8 @@ def _diff(args: argparse.Namespace) -> int:
     given = args.words or args.list or args.guest or args.xen != DEFAULT
     if given or args.nested_handles or args.can_exceed_page or args.unbounded:
         raise InputError(
-            "command line", "--diff", expected="two versions of Xen alone", got="more",
-            hint="a name, --list, --guest, --xen and filters are of one version",
+            "command line", "--diff", expected="only two versions of Xen", got="more",
+            hint="a name, --list, --guest, --xen and filters select from one version",
         )  # fmt: skip
     found = diff(*args.diff)
     if args.json:

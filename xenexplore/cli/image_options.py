@@ -16,7 +16,7 @@ MODES = {"32": Mode.LEGACY, "pae": Mode.PAE, "4": Mode.LEVEL4, "5": Mode.LEVEL5}
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    """IMAGE and the options that say what in it to walk."""
+    """IMAGE and the options that select what to walk in it."""
     parser.add_argument(
         "image",
         metavar="IMAGE",
@@ -25,7 +25,7 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         " page-table pages, or raw memory (--raw); may be .zst",
     )
     add_printing(parser, "one object per line")
-    add_max_size(parser, "half of this machine's memory; plain files are not held to it")
+    add_max_size(parser, "half of this machine's memory; it does not apply to plain files")
     parser.add_argument(
         "--cr3", metavar="GPA", help="address of the top-level page table (default: the vCPU's CR3)"
     )
@@ -36,7 +36,7 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="refuse incomplete input; by default the rest is printed, with exit status 1",
+        help="reject incomplete input; by default the rest is printed, with exit status 1",
     )
     told = parser.add_argument_group(
         "values that the image may lack",
@@ -53,7 +53,7 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
         "--la57",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="5-level paging or not: as --mode 5 or 4, but refused if the image states the mode",
+        help="5-level paging or not: like --mode 5 or 4, but rejected if the image states the mode",
     )
     told.add_argument(
         "--c-bit", metavar="BIT", type=int, choices=range(32, 52),
@@ -64,7 +64,7 @@ def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     )
     told.add_argument(
         "--os", choices=[os.value for os in GuestOs],
-        help="the guest's operating system: decodes entries that are not present",
+        help="the guest's operating system: used to decode entries that are not present",
     )  # fmt: skip
     told.add_argument(
         "--maxphyaddr",

@@ -1,4 +1,4 @@
-"""``xenexplore lab``: open JupyterLab on the notebooks, in a copy that is the reader's own."""
+"""``xenexplore lab``: open JupyterLab on the reader's own copy of the notebooks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port of the server (default: a free one)",
     )
     parser.add_argument(
-        "--no-browser", action="store_true", help="print the address; open no browser"
+        "--no-browser", action="store_true", help="print the address without opening a browser"
     )
     parser.add_argument(
         "--copy-only", action="store_true", help="make or update the copy; do not start JupyterLab"
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def shipped_notebooks() -> Path:
-    """The folder that holds the notebooks as shipped: in the wheel, or in the checkout.
+    """The folder of the notebooks as shipped: in the wheel, or in the checkout.
 
     Raises:
         InputError: the installation has none.
@@ -148,7 +148,7 @@ def _copied(folder: Path, *, default: bool) -> tuple[list[str], list[str]]:
         return update_copy(shipped_notebooks(), folder)
     except OSError as error:
         raise InputError(
-            folder, "", expected="a folder that can be written",
+            folder, "", expected="a writable folder",
             got=f"{Path(error.filename).name if error.filename else 'an error'}: {error.strerror}",
             hint=f"choose {'a' if default else 'another'} folder with --dir",
         ) from None  # fmt: skip
@@ -257,7 +257,7 @@ def _serve(folder: Path, port: int, args: argparse.Namespace) -> int:
             sys.stderr.write(server.last_words())
             raise InputError(
                 "JupyterLab", "", expected=f"an answer on port {port}",
-                got=f"its end, with exit status {server.wait()}",
+                got=f"exit status {server.wait()}",
                 hint="see its messages above" if not args.verbose else "see its log above",
             )  # fmt: skip
     return 128 + server.signalled if server.signalled else 0

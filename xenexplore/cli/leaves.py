@@ -1,4 +1,4 @@
-"""The commands that run something, out of the parsers."""
+"""The commands that run something, taken from the parsers."""
 
 from __future__ import annotations
 

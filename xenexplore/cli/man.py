@@ -16,9 +16,9 @@ __all__ = ["man_page"]
 
 _DATE: Final = "2026-11-29"
 _EXAMPLES: Final = (
-    ("a mail's comparison of the options", "xenexplore compare evtchn-send-from-stack"),
+    ("comparison of the options, for a mail", "xenexplore compare evtchn-send-from-stack"),
     ("step by step, as text", "xenexplore run wrong-vcpu --option software-tlb"),
-    ("a scenario out of a mail", "xenexplore run - < mail.toml"),
+    ("a scenario from a mail", "xenexplore run - < mail.toml"),
     ("translate an address", "xenexplore walk guest.core ffffffff81000000"),
 )
 _STATUS: Final = (
@@ -26,8 +26,8 @@ _STATUS: Final = (
     (
         "1",
         (
-            "A requested check failed, part of the input could not be read, or what was recorded "
-            "did not come to its end (a recording that Ctrl-C ended is a success)."
+            "A requested check failed, part of the input could not be read, or the recorded run did"
+            " not finish (a recording ended with Ctrl-C is a success)."
         ),
     ),
     ("2", "Bad input or bad usage: one line on standard error."),
@@ -36,7 +36,7 @@ _STATUS: Final = (
 _ENVIRONMENT: Final = (
     ("NO_COLOR", "No progress bars if standard output is not a terminal."),
     ("TERM", "No progress bars if it is dumb or unset."),
-    ("BROWSER", "The browser that xenexplore lab starts."),
+    ("BROWSER", "The browser that xenexplore lab opens."),
 )
 
 
@@ -106,8 +106,10 @@ def _value(action: argparse.Action) -> str:
     """Placeholder of an argument's value; nothing if it takes none."""
     if action.nargs == 0:
         return ""
+    if isinstance(action.metavar, tuple):
+        return " ".join(action.metavar)
     if action.metavar is not None:
-        return str(action.metavar)
+        return action.metavar
     if action.choices is not None:
         return "{" + ",".join(str(choice) for choice in action.choices) + "}"
     return action.dest.upper()
@@ -137,7 +139,7 @@ def _tail() -> Iterator[str]:
             yield from (".TP", f".B {_escaped(name)}", *_prose(said))
     yield ".SH FILES"
     yield from (".TP", ".I \\(ti/xenexplore\\-notebooks")
-    yield from _prose("The reader's copy of the notebooks, unless --dir names another folder.")
+    yield from _prose("Your copy of the notebooks, unless --dir names another folder.")
     yield ".SH EXAMPLES"
     for said, command in _EXAMPLES:
         yield from (".TP", *_prose(f"{said[0].upper()}{said[1:]}:"), f".B {_escaped(command)}")

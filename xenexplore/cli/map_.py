@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="print every run; by default runs that repeat at equal distances share a line",
+        help="print every run; by default runs that repeat at equal intervals share a line",
     )
 
 

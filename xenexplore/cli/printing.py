@@ -40,7 +40,7 @@ _SHIFT: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
-    """``--json`` and ``--unicode``; ``record`` says what JSON holds."""
+    """``--json`` and ``--unicode``; ``record`` describes the JSON."""
     parser.add_argument("--json", action="store_true", help=f"print JSON: {record}")
     parser.add_argument(
         "--unicode", action="store_true", help="use box characters for lines and frames"
@@ -48,7 +48,7 @@ def add_printing(parser: argparse.ArgumentParser, record: str) -> None:
 
 
 def add_option(parser: argparse.ArgumentParser, default: str, *, several: bool = False) -> None:
-    """``--option``: under which design, spelled alike everywhere.
+    """``--option``: the design, with the same syntax everywhere.
 
     Args:
         parser: of a command.
@@ -87,7 +87,7 @@ def _size(text: str) -> int:
 
 
 def add_max_size(parser: argparse.ArgumentParser, default: str) -> None:
-    """``--max-size``: how much of a file is read at most."""
+    """``--max-size``: the maximum size of a file that is read."""
     parser.add_argument(
         "--max-size", metavar="SIZE", type=_size,
         help=f"limit on a file's decompressed size, e.g. 8G (default: {default})",
@@ -105,7 +105,7 @@ def print_record(document: str, record: Mapping[str, Any]) -> None:
 
 
 def takes_no_document(args: argparse.Namespace) -> None:
-    """Refuse ``--json`` where the output is a document already.
+    """Reject ``--json`` if the output is already a document.
 
     Raises:
         InputError: it was given with ``-o -``.
@@ -148,7 +148,7 @@ def prepare_output(args: argparse.Namespace) -> None:
         args.unicode = False
         tell(
             f"xenexplore: standard output is {sys.stdout.encoding}, which has no box characters:"
-            " --unicode is left out (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)"
+            " --unicode is ignored (set LC_ALL=C.UTF-8 or PYTHONIOENCODING=utf-8)"
         )
     reconfigure(errors="backslashreplace")
 
@@ -163,7 +163,7 @@ def _encodes(stream: TextIO, text: str) -> bool:
 
 @contextmanager
 def writing(path: object) -> Iterator[None]:
-    """Name the file in an error that does not: a full disk is found out only on writing.
+    """Add the file to an error that lacks it: a full disk is noticed only on writing.
 
     Raises:
         OSError: the error, with the file's name.

@@ -37,26 +37,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--lookup", action="store_true",
-        help="count the instructions of a look-up in registered buffers: our C, compiled here, "
-        "run on the emulator",
+        help="count the instructions of a lookup in registered buffers: our C code, compiled on "
+        "this machine and run on the emulator",
     )  # fmt: skip
     parser.add_argument(
         "--hooks", action="store_true",
-        help="list the functions of Xen that are hooked and what is read there, for a recorder of "
-        "your own on hardware; and what hardware cannot give",
+        help="list the hooked functions of Xen and what is read in each, for a recorder of your "
+        "own on hardware, and what hardware cannot provide",
     )  # fmt: skip
     parser.add_argument(
         "--from", nargs=2, metavar=("xentrace", "FILE"), dest="source",
-        help="a recording of the hypercalls in xentrace's file (with --cpu-mhz and --xen VERSION): "
-        "no accesses, no registers",
+        help="make a recording from the hypercalls in an xentrace file (with --cpu-mhz and --xen "
+        "VERSION): no accesses, no registers",
     )  # fmt: skip
     parser.add_argument(
-        "--cpu-mhz", metavar="MHZ", type=float, help="with --from: of the time stamp counter"
+        "--cpu-mhz",
+        metavar="MHZ",
+        type=float,
+        help="with --from: frequency of the time stamp counter",
     )
     parser.add_argument("--dry-run", action="store_true", help="with --setup: show the sizes only")
     parser.add_argument(
         "--folder", metavar="DIR", type=Path, default=default_folder(),
-        help="folder of the set-up (default: in the XDG cache)",
+        help="setup folder (default: in the XDG cache)",
     )  # fmt: skip
     parser.add_argument(
         "--xen", metavar="VERSION|DEB|FILE", default="4.17",
@@ -64,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--xen-symbols", metavar="MAP|DEB", type=Path,
-        help="its xen-syms.map, or the -dbg package with it; it gives the addresses of the hooks",
+        help="the hypervisor's xen-syms.map, or the -dbg package with it, for the hooks' addresses",
     )  # fmt: skip
     parser.add_argument(
         "--tools", choices=tuple(XEN_VERSIONS), default="4.17",
@@ -72,8 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--kernel", metavar="VERSION|DEB|FILE",
-        help="another kernel for both guests: Debian's of a version (6.12), a package "
-        "linux-image-*.deb, or a bzImage with Xen's drivers built in",
+        help="another kernel for both guests: the version of a Debian kernel (6.12), a package "
+        "linux-image-*.deb, or a bzImage with the Xen drivers built in",
     )  # fmt: skip
     parser.add_argument("--vcpus", type=int, default=1, help="vCPUs of dom0, and CPUs of Xen")
     parser.add_argument("--domu-vcpus", type=int, default=1, help="vCPUs of the domU; 0: no domU")
@@ -86,12 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backends",
         metavar="LIST",
         default="",
-        help=f"back-ends that the domU uses: {','.join(BACKENDS)}",
+        help=f"backends that the domU uses: {','.join(BACKENDS)}",
     )
     parser.add_argument(
         "--no-persistent-grants",
         action="store_true",
-        help="blkback maps grants for each request",
+        help="make blkback map grants for each request",
     )
     parser.add_argument(
         "--workload", metavar="SCRIPT", type=Path,
@@ -100,13 +103,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--loop", action="store_true",
-        help="dom0 is a small guest of ours, compiled here, that repeats one hypercall, "
-        "VCPUOP_get_runstate_info: what one call costs",
+        help="measure the cost of one call: dom0 is a small guest, compiled on this machine, that "
+        "repeats VCPUOP_get_runstate_info",
     )  # fmt: skip
     parser.add_argument(
         "--slow-clock", metavar="TIMES", type=int, default=SLOW,
-        help="Xen's and the guests' clock runs so many times slower than this machine's: more, "
-        f"against soft lockups on a busy machine or with several vCPUs (default: {SLOW})",
+        help="factor by which the clock of Xen and its guests is slower than this machine's; "
+        f"increase it against soft lockups (busy machine, several vCPUs; default: {SLOW})",
     )  # fmt: skip
     parser.add_argument(
         "--counts", choices=("instructions", "loads"), default="instructions",
@@ -114,8 +117,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--verify", action="store_true",
-        help="trace the run with xentrace in dom0, too, and hold the recording against that, per "
-        "CPU and in order; the trace leaves a PV dom0 by a serial line at 2 KB/s: for short runs",
+        help="also trace the run with xentrace in dom0, and check the recording against the trace, "
+        "per CPU and in order; for short runs: a PV dom0 sends it over a serial line at 2 KB/s",
     )  # fmt: skip
     parser.add_argument(
         "--keep",
@@ -176,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
     for cpu in found.held:
         tell(held_line(cpu))
     for fault in found.faults:
-        tell(f"xenexplore: error: {fault}; --keep leaves the console's text")
+        tell(f"xenexplore: error: {fault}; --keep keeps the console log")
     if found.unheld:
         tell(f"xenexplore: error: {found.unheld}")
     if args.json:
@@ -226,13 +229,13 @@ def _from(args: argparse.Namespace) -> int:
         got = "no -o FILE" if args.out is None else "no --cpu-mhz"
         raise InputError(
             "record", "--from", expected="-o FILE and --cpu-mhz MHZ", got=got,
-            hint="xentrace's file does not say how fast its time stamps count: "
-            "see cpu_mhz of xl info",
+            hint="an xentrace file does not contain the frequency of its time stamps: "
+            "see cpu_mhz in xl info",
         )  # fmt: skip
     found = from_xentrace(Path(file), args.out, xen=args.xen, cpu_mhz=args.cpu_mhz)
     tell(
-        f"{args.out}: {len(found.recording.calls)} hypercalls; neither accesses nor registers; "
-        f"{found.lost} records lost by Xen, {found.unknown} hypercalls of no known vCPU left out"
+        f"{args.out}: {len(found.recording.calls)} hypercalls; no accesses, no registers; "
+        f"{found.lost} records lost by Xen, {found.unknown} hypercalls of unknown vCPUs left out"
     )
     return 0
 
@@ -269,10 +272,10 @@ def _lookup(setup: RecorderSetup, args: argparse.Namespace) -> int:
         )  # fmt: skip
     else:
         print_text(
-            f"a hit at the n-th entry: {found.read} + {found.compare} n instructions to read, "
+            f"a hit at the nth entry: {found.read} + {found.compare} n instructions to read, "
             f"{found.write} + {found.compare} n to write\n"
-            f"a miss of n entries: {found.miss} + {found.compare} n\n"
-            f"{found.compiler}; {setup.version()}; our C, {found.source[:19]}\n",
+            f"a miss in n entries: {found.miss} + {found.compare} n\n"
+            f"{found.compiler}; {setup.version()}; our C code, {found.source[:19]}\n",
             args,
         )
     return 0

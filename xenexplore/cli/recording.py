@@ -1,4 +1,4 @@
-"""``xenexplore recording``: what a recording of real hypercalls holds, and what explains it."""
+"""``xenexplore recording``: contents and explanation of a recording of real hypercalls."""
 
 from __future__ import annotations
 
@@ -44,10 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add_printing(command, "one object")
         add_max_size(command, RECORDING_SIZE)
         command.add_argument(
-            "--strict", action="store_true", help="a cut or damaged file is an error"
+            "--strict", action="store_true", help="treat a truncated or damaged file as an error"
         )
     convert = commands.add_parser(
-        "convert", help="rewrite a version 1 recording as version 2, with a header on its machine"
+        "convert",
+        help="rewrite a version 1 recording as version 2, with a header that describes the machine",
     )
     convert.add_argument("file", metavar="FILE", help="the recording")
     add_printing(convert, "the file written")
@@ -128,7 +129,7 @@ def _print(document: str, what: str | Mapping[str, Any], args: argparse.Namespac
 
 
 def report_damage(recording: Recording) -> int:
-    """Say where reading stopped; a lost tail is survivable, a wrong record is bad input."""
+    """Report where reading stopped; a lost tail is tolerated, a wrong record is bad input."""
     damage = recording.damage
     if damage is None:
         return 0

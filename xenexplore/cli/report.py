@@ -1,4 +1,4 @@
-"""``xenexplore report``: what a recording says about the designs, as one page."""
+"""``xenexplore report``: findings of a recording about the designs, as one page."""
 
 from __future__ import annotations
 

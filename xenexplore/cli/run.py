@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--design", metavar="FILE.py:CLASS",
         help="a design of your own in place of --option, with parameters after another colon",
     )  # fmt: skip
-    parser.add_argument("--step", metavar="N", type=int, help="only that step, from 0")
+    parser.add_argument("--step", metavar="N", type=int, help="only this step, counted from 0")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="output format (default: text)"
     )

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help="a scenario's text")
     show.add_argument("scenario", metavar="SCENARIO", help=SCENARIO_HELP)
     show.add_argument(
-        "--canonical", action="store_true", help="in canonical form, without comments"
+        "--canonical", action="store_true", help="print the canonical form, without comments"
     )
     add_printing(show, "its description and its text")
     checking = commands.add_parser(
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_printing(checking, "one object per line")
     cells = commands.add_parser(
-        "matrix", help="the thread's questions by option: results, or why there is none"
+        "matrix", help="the thread's questions by option: results, or the reason why there is none"
     )
     add_design(cells, "an additional column")
     add_printing(cells, "one cell per line")

@@ -1,4 +1,4 @@
-"""A server as a child process: started, waited for, stopped with all that it started."""
+"""A server as a child process: started, waited for, stopped with all its children."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class ServerProcess:
         return self._process.wait()
 
     def last_words(self) -> str:
-        """The end of what a quiet server wrote to its log."""
+        """The last lines of a quiet server's log."""
         if self._log is None:
             return ""
         self._log.seek(max(self._log.seek(0, os.SEEK_END) - _TAIL, 0))

@@ -34,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--register", nargs="+", default=list(_GRID.register), metavar="WORDS",
-        help="what is registered, e.g. directmap+kernel-image+stack; on-miss: pages as they miss",
+        help="what to register, e.g. directmap+kernel-image+stack; on-miss: pages as they miss",
     )  # fmt: skip
     parser.add_argument(
         "--entries", nargs="+", metavar="N", type=int, default=list(_GRID.entries),
-        help="slots of a table",
+        help="numbers of slots in a table",
     )  # fmt: skip
     parser.add_argument(
         "--policy", nargs="+", choices=_GRID.policies, default=list(_GRID.policies),

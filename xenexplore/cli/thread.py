@@ -1,4 +1,4 @@
-"""``xenexplore thread``: the scenarios of a mail thread, and whether they still say so."""
+"""``xenexplore thread``: the scenarios of a mail thread, and whether their claims still hold."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Try the design; exit status 1 if it has a fault that it does not admit."""
+    """Try the design; exit status 1 if it has an undeclared fault."""
     tried = trial(args.design, n=args.n, seed=args.seed)
     if args.json:
         sys.stdout.write(tried.to_json().decode())

@@ -1,4 +1,4 @@
-"""``xenexplore walk``: where a linear address lies, and every table on the way."""
+"""``xenexplore walk``: the translation of a linear address, with every table on the way."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Answer:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Walk every address and print the walks.  A page fault is an answer.
+    """Walk every address and print the walks. A page fault is a result, not an error.
 
     Returns:
         0, or 1 where the image or some of the answers are incomplete.
@@ -103,7 +103,7 @@ def _json(target: ImageTarget, answers: list[_Answer]) -> Iterator[str]:
 def _text(target: ImageTarget, answers: list[_Answer], access: Access | None) -> Iterator[str]:
     """The image, then the walks."""
     yield target_text(target)
-    yield (f"Access: {access}" if access else "Access: none, only the translation") + "\n"
+    yield (f"Access: {access}" if access else "Access: none, translation only") + "\n"
     for answer in answers:
         yield "\n"
         if answer.walk is not None:
@@ -111,7 +111,7 @@ def _text(target: ImageTarget, answers: list[_Answer], access: Access | None) ->
         else:
             yield f"linear {answer.asked}\n"
         if answer.error is not None:
-            yield "\n".join(paragraph(f"not known: {answer.error}", 2, 2)) + "\n"
+            yield "\n".join(paragraph(f"unknown: {answer.error}", 2, 2)) + "\n"
     for error in target.image.damage:
         yield "\n" + "\n".join(paragraph(f"Damage: {error}", 0, 2)) + "\n"
 

@@ -21,7 +21,7 @@ def add_workload_arguments(parser: argparse.ArgumentParser, *, optional: bool = 
     parser.add_argument(
         "recording", metavar="RECORDING", nargs="?" if optional else None,
         help=f"a recording (.jsonl or .zst), a built-in ({', '.join(BUILT_INS)}), or "
-        "synthetic[:NAME=NUMBER...]: made, not recorded",
+        "synthetic[:NAME=NUMBER...]: generated, not recorded",
     )  # fmt: skip
     parser.add_argument(
         "--symbols", metavar="KALLSYMS",

@@ -52,7 +52,7 @@ _STEP: Final = 1 << 10
 
 
 class Cut(Exception):  # noqa: N818
-    """A compressed stream breaks off or does not decompress; what came before is good.
+    """A compressed stream breaks off or does not decompress; the data before that is good.
 
     Attributes:
         at: offset in the compressed file, within a kibibyte.
@@ -82,7 +82,7 @@ def half_of_memory() -> int:
 
 
 def shown_size(size: int) -> str:
-    """A number of bytes in the largest unit that leaves it whole.
+    """A number of bytes in the largest unit that divides it.
 
     >>> shown_size(4 << 20), shown_size(1536)
     ('4 MiB', '1536 bytes')
@@ -94,7 +94,7 @@ def shown_size(size: int) -> str:
 
 
 class Count:
-    """Amount of a file's content that has been read, held to the limit."""
+    """Amount of a file's content that has been read, checked against the limit."""
 
     def __init__(
         self, source: object, limit: int, error: type[InputError], remedy: str = ""
@@ -105,12 +105,12 @@ class Count:
         self.compressed = False
 
     def announced(self, size: int) -> None:
-        """Refuse content that a frame's header says is too large."""
+        """Reject content that is too large according to a frame's header."""
         if self.size + size > self._limit:
             raise self._too_large(shown_size(self.size + size))
 
     def add(self, piece: bytes) -> bytes:
-        """Count a piece, or refuse it."""
+        """Count a piece, or reject it."""
         self.size += len(piece)
         if self.size > self._limit:
             raise self._too_large("more")
@@ -272,7 +272,7 @@ def read_text(
     what: str,
     error: type[InputError] = InputError,
 ) -> str:
-    """A whole text: UTF-8, as all of ours are.
+    """A whole text file, in UTF-8.
 
     Args:
         source: a path, or ``"-"`` for standard input.

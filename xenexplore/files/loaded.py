@@ -76,7 +76,7 @@ def _damaged(path: Path, cut: Cut, size: int, error: type[InputError]) -> InputE
         )  # fmt: skip
     return error(
         path, f"end of file, after {size:#x} decompressed bytes",
-        expected="the end of the zstd frame", got="no more data", hint="the file is cut short",
+        expected="the end of the zstd frame", got="no more data", hint="the file is truncated",
     )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ class _Memory:
         self.size = end
 
     def whole(self) -> mmap.mmap:
-        """Just what was put in."""
+        """Exactly the input."""
         self._room.resize(self.size)
         return self._room
 

@@ -1,4 +1,4 @@
-"""Files that come with the package: within it in the wheel, beside it in a checkout."""
+"""Files shipped with the package: inside it in the wheel, beside it in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guest: kernel address-space layouts and where each kind of buffer lives."""
+"""The guest: kernel address-space layouts, and the place of each kind of buffer."""
 
 from __future__ import annotations
 

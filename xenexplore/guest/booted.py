@@ -100,7 +100,7 @@ class BootedGuest:
         self._boot_tables()
 
     def copy(self) -> BootedGuest:
-        """Another such guest, as it is now; what never changes is the same object."""
+        """An independent copy of the current state; immutable parts are shared."""
         fixed = (self.spec, self.physical, self.kernel, self._boot)
         return deepcopy(self, {id(one): one for one in fixed})
 
@@ -164,13 +164,13 @@ class BootedGuest:
         return pfn
 
     def set_p2m_type(self, gfn: Gfn, kind: P2mType) -> None:
-        """Change a frame's P2M type; its machine frame is remembered while none is shown.
+        """Change a frame's P2M type; its machine frame is remembered while the type has none.
 
         Raises:
             MachineError: the guest has no P2M (PV).
         """
         if self._p2m is None:
-            raise MachineError("a PV guest has no P2M to look anything up in")
+            raise MachineError("a PV guest has no P2M")
         held = self._p2m.entry(gfn.value).mfn
         if held is not None:
             self._hidden[gfn.value] = held

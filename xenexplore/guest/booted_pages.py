@@ -24,7 +24,7 @@ __all__ = ["BootedPages", "booted"]
 
 
 def booted(spec: GuestSpec) -> tuple[Running, Pages]:
-    """The two parts of a guest that a kernel is booted for."""
+    """The two parts of a booted guest."""
     running = BootedRunning(spec)
     return running, BootedPages(running)
 
@@ -45,7 +45,7 @@ class BootedPages:
     def place(
         self, request: PlacementRequest, frames: tuple[Gfn, ...] | None, *, writable: bool
     ) -> PlacedBuffer:
-        """Put a buffer where buffers of its kind live in this kernel, and map it.
+        """Put a buffer where this kernel has buffers of its kind, and map it.
 
         Raises:
             MachineError: no such kind in this kernel, or an offset, address or frame
@@ -87,7 +87,7 @@ class BootedPages:
         """Map other frames at a buffer's address.
 
         Raises:
-            MachineError: the address lies in the directmap or the kernel image, which no
+            MachineError: the address is in the directmap or the kernel image, which no
                 kernel remaps; or not one frame per page.
         """
         name = buffer.name
@@ -116,7 +116,7 @@ class BootedPages:
         )
 
     def alloc_frames(self, count: int, *, contiguous: bool, align: int) -> tuple[Gfn, ...]:
-        """Take free frames: consecutive PFNs, or no two consecutive.
+        """Take free frames: consecutive PFNs, or no two of them consecutive.
 
         Raises:
             MachineError: there are not so many.
@@ -129,7 +129,7 @@ class BootedPages:
         return tuple(map(self._booted.to_gfn, pfns))
 
     def validate_kernel_pages(self, va: Gva, frames: tuple[Gfn, ...]) -> None:
-        """Refuse what :meth:`map_kernel` cannot map.
+        """Reject what :meth:`map_kernel` cannot map.
 
         Raises:
             MachineError: no kernel page begins there, or a frame is not usable RAM.
@@ -147,7 +147,7 @@ class BootedPages:
         )
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it does not."""
         pfn = self._booted.to_pfn(gfn.value)
         va = None if pfn is None else self._booted.kernel.directmap_va(pfn)
         return None if va is None else Gva(va)

@@ -35,17 +35,17 @@ class Domain:
     Args:
         spec: what to build.
         release: the release of Xen that it runs on.
-        parts: what makes the two parts from the spec.
+        parts: the function that makes the two parts from the spec.
 
     Attributes:
         release: as given, e.g. ``"4.17"``.
-        spec: what it was built from.
+        spec: the specification that it was built from.
         vcpus: its vCPUs, in order of index.
         layout: its linear address space as regions.
         gpa_regions: its guest-physical address space: RAM, holes, the kernel's own RAM.
         ram: guest-physical ranges that are RAM; empty for a PV guest.
         kinds: the kinds of place that its kernel has.
-        assumed: what a memory image does not say.
+        assumed: assumptions in place of facts that a memory image lacks.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Domain:
         self._running.enter_user(vcpu)
 
     def enter_kernel(self, vcpu: int) -> None:
-        """Let a vCPU run its process' kernel side again."""
+        """Let a vCPU run its process's kernel side again."""
         self._running.enter_kernel(vcpu)
 
     def truth(
@@ -255,7 +255,7 @@ class Domain:
         """Map other frames at a buffer's address, without notice.  Old frames keep their bytes.
 
         Raises:
-            MachineError: no such buffer; its address lies in the directmap or the kernel
+            MachineError: no such buffer; its address is in the directmap or the kernel
                 image, which no kernel remaps; or not one frame per page.
         """
         self._buffers[name] = self._pages.remap(self._buffer(name), frames)
@@ -337,7 +337,7 @@ class Domain:
         self._pages.map_kernel(va, frames, writable=writable)
 
     def directmap_of(self, gfn: Gfn) -> Gva | None:
-        """Address at which the kernel's directmap maps a frame, or None if it has none there."""
+        """Address at which the kernel's directmap maps a frame, or None if it does not."""
         return self._pages.directmap_of(gfn)
 
     def set_encrypted(self, gfn: Gfn, encrypted: bool, *, keep: bool = True) -> None:
@@ -362,7 +362,7 @@ class Domain:
             MachineError: no such type, or the guest has no P2M (PV).
         """
         if not self.spec.has_p2m:
-            raise MachineError("a PV guest has no P2M to look anything up in")
+            raise MachineError("a PV guest has no P2M")
         name = p2m_type.name if isinstance(p2m_type, P2mType) else p2m_type
         if name not in P2mType.__members__:
             raise no_such("P2M type", name, P2mType.__members__)

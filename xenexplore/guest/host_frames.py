@@ -211,7 +211,7 @@ class PvFrames:
 
 
 class PvP2m(P2m):
-    """Stands where a P2M is expected: machine frames as they are, no look-up, no reads."""
+    """Stand-in for a P2M: machine frames unchanged, no lookup, no reads."""
 
     __slots__ = ("_frames",)
 

@@ -22,7 +22,7 @@ def image_domain(spec: GuestSpec, *, release: str = "4.17") -> Domain:
 
     Each vCPU is in a process of its own, ``"vcpu0"`` and so on, whose tables are those in
     its CR3; a hypercall is made at ring 0 wherever the vCPU was when the image was
-    taken.  Buffers are given by address (kind ``fixed``) and keep the bytes that lie there
+    taken.  Buffers are given by address (kind ``fixed``) and keep the bytes that are there
     unless they are given contents; what needs other memory takes it from the spare pages.
 
     Args:

@@ -159,7 +159,7 @@ def validate_guest(spec: GuestSpec, target: ImageTarget) -> None:
     if mode not in (Mode.LEVEL4, Mode.LEVEL5):
         raise MachineError(
             f"{image.name} uses {MODE_NAMES[mode]}: 64-bit hypercalls are made with 4-level or "
-            "5-level paging; mode says which, if the image is mistaken"
+            "5-level paging; set mode if the image is wrong"
         )
     machine = target.space is ImageSpace.MACHINE
     if machine == spec.has_p2m:
@@ -185,8 +185,8 @@ def frame_range(first: int, end: int) -> Range[Gpa]:
 
 
 def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[GpaRegion]:
-    """Contents of the image, as regions; one over all where they are too many to list."""
-    what = "memory that the image holds"
+    """Contents of the image, as regions; a single one where there are too many to list."""
+    what = "memory contained in the image"
     if len(runs) > _MOST_RUNS:
         pieces = sum(end - first for first, end in runs)
         what += f": {pieces} frames in {len(runs)} runs"
@@ -198,7 +198,7 @@ def held_regions(runs: tuple[tuple[int, int], ...], has_p2m: bool) -> Iterator[G
 
 
 def halves(mode: Mode) -> list[Region]:
-    """All that an image says of its linear address space without being searched."""
+    """Everything that an image states about its linear address space, without a search."""
     size = 1 << mode.linear_bits - 1
     return [
         Region("lower half", Gva(0), size, RegionKind.OTHER),

@@ -1,4 +1,4 @@
-"""The pages of a guest that is a memory image: named where they are, changed in copies."""
+"""The pages of a guest that is a memory image: named in place, changed in copies."""
 
 from __future__ import annotations
 
@@ -126,15 +126,15 @@ class ImagePages:
         return tuple(map(Gfn, self._spare.take_frames(count, contiguous=contiguous, align=align)))
 
     def validate_kernel_pages(self, va: Gva, frames: tuple[Gfn, ...]) -> None:
-        """Refuse to map more pages.
+        """Reject further mappings.
 
         Raises:
             UnsaidError: always.
         """
         del frames
         raise UnsaidError(
-            f"{self._running.name} does not say which linear addresses are free to map, as "
-            f"{va.hex()} would have to be"
+            f"{self._running.name} does not say which linear addresses are free, and {va.hex()} "
+            "would have to be mapped"
         )
 
     def map_kernel(self, va: Gva, frames: tuple[Gfn, ...], *, writable: bool) -> None:
@@ -160,7 +160,7 @@ class ImagePages:
         raise MachineError("this guest's memory is not encrypted: no page is private or shared")
 
     def set_p2m_type(self, gfn: Gfn, kind: P2mType) -> None:
-        """Give a frame of the image a type in Xen's P2M, which an image does not say."""
+        """Give a frame of the image a type in Xen's P2M, since an image does not contain it."""
         p2m = self._running.memory.p2m
         assert isinstance(p2m, P2m)
         p2m.entry(gfn.value)  # refused if the image does not hold it

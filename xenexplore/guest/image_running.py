@@ -97,12 +97,12 @@ class ImageRunning(Running):
 
     @property
     def table_frames(self) -> tuple[Gfn, ...]:
-        """The roots: which other frames hold page tables is not looked for."""
+        """The roots; other frames with page tables are not searched for."""
         roots = (process.root.value >> PAGE_SHIFT for process in self.processes.values())
         return tuple(Gfn(frame) for frame in dict.fromkeys(roots))
 
     def linear_region(self, word: str) -> Region | None:
-        """The directmap, if the spec says where it is; no other region is known."""
+        """The directmap, if the spec gives its address; no other region is known."""
         return self.directmap if word == "directmap" else None
 
     def lacks_region(self, word: str) -> str:
@@ -114,7 +114,7 @@ class ImageRunning(Running):
     def paging_state(
         self, vcpu: int = 0, *, user_access: bool = False, process: str | None = None
     ) -> PagingState:
-        """The registers that the image recorded, as a hypercall at ring 0 meets them.
+        """The registers in the image, as for a hypercall from ring 0.
 
         PV: what Xen's own accesses meet, SMEP, SMAP and protection keys lifted.
         """
@@ -154,7 +154,7 @@ class ImageRunning(Running):
         ends = [frame for first, end in runs for frame in (first, end - 1)]
         size = runs[-1][1] << PAGE_SHIFT
         if not self.spec.has_p2m:
-            raise MachineError("directmap: a PV guest's maps machine frames that scatter")
+            raise MachineError("directmap: a PV guest's directmap maps scattered machine frames")
         if not self.is_canonical(base.value) or not self.is_canonical(base.value + size - 1):
             raise MachineError(f"directmap {base.hex()}: no room for {size:#x} bytes there")
         found = {frame: self.frame(base.value + (frame << PAGE_SHIFT)) for frame in ends}

@@ -28,17 +28,17 @@ class ImageSource:
         cr3: page tables of every vCPU, instead of those that the image says; a
             guest-physical (PV: machine) address.
         first_vcpu: which of the image's vCPUs is the guest's vCPU 0; the next ones follow.
-        registers: a file with what QEMU's ``info registers`` or ``xenctx`` printed.
+        registers: a file with the output of QEMU's ``info registers`` or of ``xenctx``.
         raw: the file is raw memory, from address 0.
-        mode: levels of its page tables, where the image does not say: ``"4"`` or ``"5"``.
+        mode: levels of its page tables, if the image does not say: ``"4"`` or ``"5"``.
         c_bit: position of the memory encryption bit in entries and CR3.
-        pkru: PKRU; without it no access is denied by a protection key.
+        pkru: PKRU; without it protection keys deny no access.
         maxphyaddr: guest-physical address bits of its CPU; without it none is reserved.
         directmap: linear address of guest-physical address 0 in its directmap.  Checked
-            against the page tables; without it the guest has none that is known.
-        spare: linear address of memory that designs may use for what they place in
-            the guest (bounce pages, lists, tables): mapped, writable, and in the image.
-        spare_pages: how many 4 KiB pages that is.
+            against the page tables; without it the guest has no known directmap.
+        spare: linear address of memory that designs may use for their data in the guest (bounce
+            pages, lists, tables): mapped, writable, and in the image.
+        spare_pages: its size in 4 KiB pages.
         limit: most bytes that a compressed file may unfold to; None: half of this
             machine's memory.
     """
@@ -77,7 +77,7 @@ class ImageSource:
                 raise MachineError(f"{name} {at.hex()}: expected the start of a page")
 
     def path(self, name: str) -> Path:
-        """A file that was named, from the folder on."""
+        """A named file, relative to the folder."""
         return Path(self.folder) / name
 
     def said(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The page tables that a memory image holds, as the ones of a running guest.
+"""The page tables in a memory image, as those of a running guest.
 
 They are walked where they lie.  Changes go to a copy of the page in memory; a large
 page is never split, because the table that this takes would need a free frame.
@@ -90,7 +90,7 @@ class ImageTables:
         self._store(found, found.entry | _A | (_D if written else 0))
 
     def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
-        """The entry of one level that a walk of an address reads, and where it lies.
+        """The entry of one level that a walk of an address reads, and its address.
 
         Raises:
             MachineError: the mode has no such level, or the walk ends above it.
@@ -112,8 +112,8 @@ class ImageTables:
             return
         if found.number > 1:
             raise UnsaidError(
-                f"{va:#x} lies in a large page of the image: to change 4 KiB of it takes a new "
-                "page table, and the image does not say where there is room for one"
+                f"{va:#x} is in a large page of the image: changing 4 KiB of it needs a new page "
+                "table, and the image does not say where there is room for one"
             )
         self._store(found, value)
 

@@ -31,19 +31,19 @@ _KNOWN: dict[str, KernelFacts] = {}
 
 
 def enter_kernel(name: str, facts: KernelFacts) -> None:
-    """Make a kernel known.
+    """Register a kernel.
 
     Raises:
         TypeError: another class has the name.
     """
     known = _KNOWN.get(name)
     if known is not None and known.owner != facts.owner:
-        raise TypeError(f"kernel {name!r}: {known.owner} has this name already")
+        raise TypeError(f"kernel {name!r}: {known.owner} already has this name")
     _KNOWN[name] = facts
 
 
 def kernel_facts(name: str) -> KernelFacts | None:
-    """Facts about a kernel; None: there is none of this name."""
+    """Facts about a kernel, or None if there is none of this name."""
     return _KNOWN.get(name)
 
 

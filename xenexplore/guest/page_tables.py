@@ -76,7 +76,7 @@ class PageMappings(Protocol):
         ...
 
     def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
-        """The entry of one level that a walk of an address reads, and where it lies."""
+        """The entry of one level that a walk of an address reads, and its address."""
         ...
 
     def set_entry(self, root: int, va: int, level: int, value: int) -> None:
@@ -248,7 +248,7 @@ class AddressSpaces:
         self._store(found.entry_at, (found.entry | set_bits) & ~clear_bits)
 
     def entry(self, root: int, va: int, level: int) -> tuple[Gpa, PageTableEntry]:
-        """The entry of one level that a walk of an address reads, and where it lies.
+        """The entry of one level that a walk of an address reads, and its address.
 
         Raises:
             MachineError: the mode has no such level, or the walk ends above it.
@@ -347,7 +347,7 @@ class AddressSpaces:
 
 
 def entry_of(found: Walk, level: int, mode: Mode, c_bit: int | None) -> tuple[Gpa, PageTableEntry]:
-    """The entry of one level that a walk has read, and where it lies.
+    """The entry of one level that a walk has read, and its address.
 
     Raises:
         MachineError: the mode has no such level, or the walk ends above it.

@@ -33,7 +33,7 @@ class Pages(Protocol):
         ...
 
     def validate_kernel_pages(self, va: Gva, frames: tuple[Gfn, ...]) -> None:
-        """Refuse what :meth:`map_kernel` cannot map."""
+        """Reject what :meth:`map_kernel` cannot map."""
         ...
 
     def map_kernel(self, va: Gva, frames: tuple[Gfn, ...], *, writable: bool) -> None:

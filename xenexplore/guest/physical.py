@@ -30,9 +30,9 @@ class GpaRegion:
         name: short and unique.
         range: its bytes.  A PV guest has no guest-physical space of its own;
             there the region is in its private pseudo-physical numbering.
-        kind: ``"ram"``, ``"special"`` (RAM that Xen or a back-end shares with
+        kind: ``"ram"``, ``"special"`` (RAM that Xen or a backend shares with
             the guest), ``"mmio"`` or ``"hole"``; ``"kernel"`` for parts of RAM that
-            the kernel took at boot, listed after the RAM they lie in.
+            the kernel took at boot, listed after the RAM that contains them.
         what: one sentence.
     """
 

@@ -1,4 +1,4 @@
-"""A guest that runs: vCPUs, processes, and what they see of its memory."""
+"""A running guest: vCPUs, processes, and their views of its memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Running(ABC):
     """vCPUs and processes over one machine, each with the page tables that it has.
 
     Args:
-        spec: what it was built from.
+        spec: the specification that it was built from.
         memory: its RAM, P2M and encryption state.
         tables: its page tables.
 
@@ -60,11 +60,11 @@ class Running(ABC):
     @property
     @abstractmethod
     def table_frames(self) -> tuple[Gfn, ...]:
-        """Frames that hold page tables, as far as known."""
+        """Frames with page tables, as far as known."""
 
     @abstractmethod
     def linear_region(self, word: str) -> Region | None:
-        """A region of the linear address space in one piece, or None."""
+        """A contiguous region of the linear address space, or None."""
 
     @abstractmethod
     def lacks_region(self, word: str) -> str:
@@ -99,7 +99,7 @@ class Running(ABC):
         runs.cpl = 3
 
     def enter_kernel(self, vcpu: int) -> None:
-        """Let a vCPU run its process' kernel side again."""
+        """Let a vCPU run its process's kernel side again."""
         runs = self.vcpu(vcpu)
         runs.cr3 = self.processes[runs.process].root
         runs.cpl = 0
@@ -115,7 +115,7 @@ class Running(ABC):
         return self.vcpus[index]
 
     def root(self, vcpu: int | None, process: str | None) -> int:
-        """Root of a process' page tables, else of those of a vCPU's process."""
+        """Root of a process's page tables, or of those of a vCPU's process."""
         if process is not None:
             return self.process(process).root.value
         return self.processes[self.vcpu(vcpu or 0).process].root.value

@@ -25,7 +25,7 @@ class SparePages:
         self._pages = list(pages)
 
     def take_linear(self, count: int) -> int:
-        """Linear address of ``count`` pages in a row.
+        """Linear address of ``count`` consecutive pages.
 
         Raises:
             UnsaidError: there are not so many.

@@ -73,22 +73,22 @@ class GuestSpec:
         type: ``"pvh"`` and ``"hvm"`` have a P2M; ``"pv"`` has none: its page
             tables hold machine frames.
         paging: ``"hap"``: the CPU walks the guest's own tables and the P2M; ``"shadow"``: it
-            walks tables that Xen derives from them, so that Xen sees each change of CR3 and each
-            INVLPG.  Says nothing of a PV guest, whose tables the CPU walks as they are.
-        kernel: which kernel's address-space layout it has.
+            walks tables that Xen derives from them, so Xen sees each change of CR3 and each INVLPG.
+            Not for a PV guest, whose own tables the CPU walks.
+        kernel: the kernel whose address-space layout it has.
         memory: bytes of RAM, a multiple of 2 MiB, at least 96 MiB.
-        vcpus: how many, 1 to 128.
+        vcpus: number of vCPUs, 1 to 128.
         encryption: ``"sev"`` and ``"snp"`` need a P2M: never with ``"pv"``.
         p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.
         la57: five-level paging, where the kernel has a layout for it.  No Xen
-            up to 2026 offers it to guests: a layout to look at, not a guest of today.
+            up to 2026 offers it to guests: it is a layout to study, not a guest that exists today.
         gib_pages: the CPU has 1 GiB pages (CPUID 0x80000001 EDX bit 26) and
             shows them to the guest; see :attr:`has_gib_pages`.
         smap: the CPU has SMEP and SMAP and the kernel uses them (no effect on
             the unikernel, which does not).
         pti: the kernel keeps user and kernel page tables apart (KPTI), where this model
-            has such a kernel: in user mode a vCPU's CR3 names tables without the kernel's data.
-        seed: what scattered frames are drawn from; same seed, same machine.
+            has such a kernel: in user mode a vCPU's CR3 points to tables without the kernel's data.
+        seed: seed for drawing scattered frames; the same seed makes the same machine.
         image: the memory image that the guest is, with its own page tables; None: it
             is built.  An image has a kernel (:data:`DUMPED_KERNEL`), paging mode and
             control registers of its own; ``memory`` is then the bytes that it holds, and
@@ -128,8 +128,8 @@ class GuestSpec:
             self._validate_pairs()
         elif self.encryption != "none":
             raise MachineError(
-                "a guest that is a memory image cannot be encrypted: the image is walked as it "
-                "reads, in plaintext"
+                "a guest that is a memory image cannot be encrypted: the image is walked as "
+                "plaintext"
             )
 
     def _validate_memory(self) -> None:
@@ -157,8 +157,8 @@ class GuestSpec:
         if self.pti and (self.type == "pv" or not kernel.pti):
             raise MachineError(
                 f"no page-table isolation for kernel {self.kernel!r} as a {self.type} guest: "
-                "this model has it for Linux as PVH or HVM guest (Linux turns it off under PV: "
-                "pti_check_boottime_disable(), arch/x86/mm/pti.c)"
+                "this model supports it for Linux as a PVH or HVM guest (Linux turns it off "
+                "under PV: pti_check_boottime_disable(), arch/x86/mm/pti.c)"
             )
         if self.type == "pv":
             if self.encryption != "none":
@@ -188,8 +188,8 @@ class GuestSpec:
         """
         if self.type == "pv":
             raise MachineError(
-                "a PV guest runs on its own page tables, and the CPU walks them for Xen's copies: "
-                "shadows of them (log-dirty mode, L1TF) are not modelled; leave paging out"
+                "a PV guest runs on its own page tables, and the CPU walks them for Xen's "
+                "copies: shadows of them (log-dirty mode, L1TF) are not modelled; omit paging"
             )
         if self.encryption != "none":
             raise MachineError(

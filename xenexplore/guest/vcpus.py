@@ -1,4 +1,4 @@
-"""vCPUs and processes: whose page tables are in CR3, and where each stack is."""
+"""vCPUs and processes: the page tables in CR3, and the stacks."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 ``find("evtchn send")`` gives one entry; a notebook shows it as a table.  Everything is
 that of Xen 4.17 unless a release is named: ``find("evtchn send", xen="4.20")``;
-``diff("4.17", "4.21")`` is what lies between two.
+``diff("4.17", "4.21")`` gives the differences between two.
 
 Each name is loaded when it is first used: a guest that makes no hypercall needs no catalogue.
 """

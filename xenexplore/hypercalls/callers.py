@@ -1,4 +1,4 @@
-"""Kinds of callers: what decides a hypercall's guards before its arguments do.
+"""Kinds of callers: they decide a hypercall's guards before its arguments do.
 
 The catalogue's plans distinguish handlers (``hvm``, ``pv``, ``arm``); Xen's guards
 also ask what kind of domain calls.  Each answer is a fact by name, which plans
@@ -18,7 +18,7 @@ FACTS: Mapping[str, str] = MappingProxyType(
     {
         "pirqs": "has_pirq() (asm-x86/domain.h): emulated PIRQs, of HVM domains only",
         "hardware": "is_hardware_domain() (xen/include/xen/sched.h)",
-        "control": "is_control_domain() (xen/include/xen/sched.h): what XSM_PRIV asks for, in "
+        "control": "is_control_domain() (xen/include/xen/sched.h): the condition of XSM_PRIV in "
         "the default policy (xsm_default_action(), xen/include/xsm/dummy.h)",
         "vcpus": "d->max_vcpus (xen/include/xen/sched.h)",
         "current": "current->vcpu_id: the calling vCPU",
@@ -34,7 +34,7 @@ FACT_WORDS: Mapping[str, str] = MappingProxyType(
         "control": "the caller is the control domain",
     }
 )
-"""How a test of a fact reads; the others are numbers, and read as they are."""
+"""The wording of a test of a fact; the others are numbers, shown as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +73,5 @@ CALLERS: Mapping[str, Caller] = MappingProxyType(
 
 
 def caller_of(guest: str | Caller) -> Caller:
-    """A caller; a guest of the catalogue (``"hvm"``, ...) is one of whom nothing is known."""
+    """A caller; a guest of the catalogue (``"hvm"``, ...) is a caller with no known facts."""
     return guest if isinstance(guest, Caller) else Caller(guest, guest, guest)

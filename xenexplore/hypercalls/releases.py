@@ -1,4 +1,4 @@
-"""The releases of Xen that the catalogue describes, in order, and spans of them.
+"""The releases of Xen that the catalogue covers, in order, and spans of them.
 
 A fact of the catalogue that does not hold for all of them says from which release on it
 holds (``since``) and which is the last that has it (``until``), once.  What was read is the

@@ -1,4 +1,4 @@
-"""Registered areas: a handle that is stored now and written to later, whatever vCPU runs then.
+"""Registered areas: a handle that is stored now and written to later, on whichever vCPU runs then.
 
 Runstate and time areas are registered per vCPU; Xen writes them at context
 switches and time updates.  The copy goes through ``current``, whatever vCPU the
@@ -80,7 +80,7 @@ def register_physical(xen: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Regist
     if gpa.value == _UNREGISTER:
         return 0
     crosses = gpa.offset + RUNSTATE_BYTES > PAGE_SIZE
-    _check(xen, "the area lies within one page", not crosses, f"offset {gpa.offset:#x}")
+    _check(xen, "the area is within one page", not crosses, f"offset {gpa.offset:#x}")
     if crosses:
         return -ERRNOS["ENXIO"]
     aligned = gpa.value % 8 == 0
@@ -89,7 +89,7 @@ def register_physical(xen: Xen, subject: int, gpa: Gpa, va: Gva) -> int | Regist
         return -ERRNOS["ENXIO"]
     name = _no_page(xen, gpa)
     detail = f"{gpa.page.hex()}: -{name}" if name else gpa.page.hex()
-    _check(xen, "the frame is a page of the guest's", not name, detail, _GET_PAGE)
+    _check(xen, "the frame belongs to the guest", not name, detail, _GET_PAGE)
     if name:
         return -ERRNOS[name]
     return RegisteredArea(subject=subject, handle=gpa.value, va=va, physical=True)
@@ -171,7 +171,7 @@ def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) 
         direction=Direction.FROM,
         handle=argument.value,
         size=8,
-        role="vcpu_register_runstate_memory_area.addr.p: the physical address",
+        role="vcpu_register_runstate_memory_area.addr.p (the physical address)",
         current=caller,
         subject=caller,
         number=twin_of(xen.domain.release)[0],
@@ -186,7 +186,7 @@ def _fetch_and_map(xen: Xen, caller: int, subject: int, va: Gva, argument: Gva) 
     xen.areas[subject] = found
     if caller == subject:
         fill = replace(access, direction=Direction.TO, handle=found.handle, size=RUNSTATE_BYTES,
-                       role="vcpu_runstate_info: the runstate now", number=None,
+                       role="vcpu_runstate_info (the current runstate)", number=None,
                        physical_area=True)  # fmt: skip
         copy_to_guest(xen, fill, answer_bytes("vcpu_runstate_info", RUNSTATE_BYTES))
     return 0
@@ -197,7 +197,7 @@ def _check(xen: Xen, name: str, passed: bool, detail: str, cite: Cite = _MAP) ->
 
 
 def deferred_to(xen: Xen, subject: int, current: int) -> int:
-    """The vCPU that makes an update under the cure of deferring it, and a note if that is later."""
+    """The vCPU that makes an update if updates are deferred, and a note if that is later."""
     if current != subject:
         text = (
             f"The update is deferred: vCPU {subject} is kicked and updates its own area on its "
@@ -249,7 +249,7 @@ def update_runstate(xen: Xen, area: RegisteredArea, current: int, *, cure: str =
 
 @contextmanager
 def out_of_user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
-    """A vCPU leaves the guest in user mode: CR3 as it is then is what Xen finds.
+    """A vCPU leaves the guest in user mode: Xen finds the CR3 of that moment.
 
     Source: vmx_vmexit_handler(), xen/arch/x86/hvm/vmx/vmx.c, and svm_vmexit_handler(),
     xen/arch/x86/hvm/svm/svm.c: guest_cr[3] is read back at every exit.
@@ -259,7 +259,7 @@ def out_of_user_mode(xen: Xen, vcpu: int) -> Iterator[None]:
     now = xen.domain.vcpus[vcpu].cr3
     if now != kernel:
         xen.loaded_cr3(vcpu)
-    whose = "the tables of user mode" if now != kernel else "the same tables as in the kernel"
+    whose = "the user-mode tables" if now != kernel else "the same tables as in kernel mode"
     text = f"vCPU {vcpu} is in user mode: its CR3 is {now.hex()}, {whose}."
     xen.emit(Note(cite=_EXITED, text=text))
     try:

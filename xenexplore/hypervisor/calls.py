@@ -1,4 +1,4 @@
-"""A hypercall as the guest makes it, and what passes between Xen and an option about it."""
+"""A hypercall as the guest makes it, and the values that Xen and an option exchange about it."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ class HandleAccess:
         direction: from the guest, to it, or clear.
         handle: the handle's value, as Xen has it.
         size: bytes.
-        role: what is copied, in words.
+        role: description of the argument.
         current: the vCPU running on this CPU.
-        subject: the vCPU that the copy is about.
+        subject: the vCPU on whose behalf the copy is made.
         number: RAX of the call being executed, flavour bits included, or None
             outside any hypercall (context switch, time update).
         type: what is copied, as in a :class:`~xenexplore.steps.Copy`.
@@ -146,7 +146,7 @@ class RegisteredArea:
 class Located:
     """A piece of an access, located in guest-physical memory; never crosses a 4 KiB page.
 
-    ``checked``: by a walk; ``mapped``: Xen keeps the page mapped, and looks nothing up.
+    ``checked``: checked by a walk; ``mapped``: Xen keeps the page mapped, and makes no lookup.
     """
 
     gpa: Gpa
@@ -157,7 +157,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The option cannot carry this call, with the reason."""
+    """The option does not support this call, with the reason."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""32-bit callers: arguments are translated into an area of Xen's own, and then "copied from guest".
+"""32-bit callers: arguments are translated into Xen's own area, and then "copied from guest".
 
 The compat layer reads the 32-bit structs, builds 64-bit ones in a per-vCPU area at a
 Xen address (COMPAT_ARG_XLAT_VIRT_BASE), and calls the native handler, whose
@@ -37,7 +37,7 @@ COMPAT_RESERVATION_BYTES = 20
 _PFN_BYTES = 4
 _NATIVE_BYTES = 32
 _ROOM = (XLAT_SIZE - _NATIVE_BYTES) // 8
-"""Frame numbers that the area has room for, behind the struct."""
+"""Frame numbers that the area has room for, after the struct."""
 
 _MOST_EXTENTS = 0xFFFF_FFFF >> 6
 """UINT_MAX >> MEMOP_EXTENT_SHIFT: with more, no continuation could be encoded."""
@@ -77,7 +77,8 @@ def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True
     """
     if not xen.domain.spec.has_p2m:
         raise MachineError(
-            "a 64-bit PV guest makes no 32-bit hypercalls: Xen tells 32-bit callers by the domain"
+            "a 64-bit PV guest makes no 32-bit hypercalls: Xen identifies 32-bit callers by the "
+            "domain"
         )
     named = Gva(struct.value & 0xFFFF_FFFF)
     step = Hypercall(
@@ -92,7 +93,7 @@ def compat_populate(xen: Xen, vcpu: int, struct: Gva, *, test_first: bool = True
         if struct.value != named.value:
             text = (
                 f"The caller's struct is at {struct.hex()}; a 32-bit caller's ecx holds 32 bits, "
-                f"and Xen gets {named.hex()}."
+                f"and Xen receives {named.hex()}."
             )
             xen.emit(Note(cite=_ENTRY, text=text))
         value = _populate(xen, vcpu, named, test_first=test_first)
@@ -149,12 +150,12 @@ def _handler(xen: Xen, vcpu: int, native: list[bytes], *, test_first: bool) -> i
 def _native(
     xen: Xen, vcpu: int, address: Gva, expected: bytes, role: str, *, test_first: bool
 ) -> bool:
-    """The native handler's copy_from_guest() of a piece that lies in the translation area."""
+    """The native handler's copy_from_guest() of a piece in the translation area."""
     if test_first:
         xen.emit(
             Check(
                 cite=_TEST,
-                name=f"{role} lies in Xen's own translation area: a plain memcpy",
+                name=f"{role} is in Xen's own translation area: a plain memcpy",
                 passed=True,
                 detail=address.hex(),
             )
@@ -180,7 +181,7 @@ def _back(xen: Xen, vcpu: int, address: Gva, pfn: bytes) -> bool:
         direction=Direction.TO,
         handle=address.value,
         size=len(pfn),
-        role="compat_pfn_t: back from the translation area",
+        role="compat_pfn_t (back from the translation area)",
         current=vcpu,
         subject=vcpu,
         number=_MEMORY_OP,

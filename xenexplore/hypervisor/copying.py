@@ -1,4 +1,4 @@
-"""The copy helpers: chunk by chunk, with the failure semantics that they really have.
+"""The copy helpers: chunk by chunk, with their real failure semantics.
 
 x86 (HVM): ``__hvm_copy()`` loops over 4 KiB chunks; when one fails,
 ``copy_{to,from}_user_hvm()`` report the *whole* length as uncopied, though
@@ -83,7 +83,7 @@ def _move(
     data: bytes | None,
     offset: int,
 ) -> bytes | None:
-    """Move one located piece, after its P2M look-up; None where the frame cannot be had."""
+    """Move one located piece, after its P2M lookup; None if the frame is not available."""
     if not found.checked:
         lost = unchecked(xen, call, access, start, found.size)
         if lost is not None:

@@ -31,8 +31,8 @@ class Parameter:
     """One parameter of an option: a variant, a fix, a size.
 
     Attributes:
-        name: as scenarios spell it.
-        default: value where a scenario says nothing.
+        name: its name in scenarios.
+        default: value if a scenario does not set it.
         choices: accepted values; empty: any value of the default's type.
         help: one sentence.
         source: who proposed it, or ``"ours"``.
@@ -48,7 +48,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precedent:
-    """Existing interface that works like an option, in Xen or beside it.
+    """Existing interface that works like an option, in Xen or elsewhere.
 
     Attributes:
         what: what it is, and by which rules.
@@ -75,32 +75,32 @@ def _initials(words: Sequence[str]) -> str:
 class Design:
     """Base of every design.  Subclasses fill in the class attributes and the hooks they need.
 
-    The user's own design needs :meth:`locate` alone; a class in a notebook's cell or a
-    file goes wherever a design's name goes.  What it leaves out of name, number, title,
-    summary and source is derived from the class and its docstring, with ``"ours"`` as the
-    source.  What it does not say is refused: guests of other types than :attr:`guests`.
+    The user's own design needs only :meth:`locate`; a class in a notebook's cell or a file can be
+    used wherever a design's name can. Name, number, title, summary and source default to values
+    derived from the class and its docstring, with ``"ours"`` as the source. Guests of other types
+    than :attr:`guests` are refused.
 
-    Nothing outside the option's own module and the registry tests for an option's
-    name: what others need to know is a class attribute or a hook here.
+    Nothing outside the option's own module and the registry tests for an option's name: everything
+    that others need is a class attribute or a hook here.
 
     Class attributes:
-        ident: the digest's number, e.g. ``"O7b"``; at most 4 letters and digits.
-        name: as scenarios and the command line spell it.
+        ident: the design's number, e.g. ``"O7b"``; at most 4 letters and digits.
+        name: its name in scenarios and on the command line.
         title: one line.
         summary: one short paragraph in our own words.
-        asked: who proposed it.
-        guests: the types of guests that it says how to carry.
-        hazards: where it admits that bytes can go astray: a built-in scenario's name, or a
-            condition of :data:`xenexplore.scenario.trial.machines.CONDITIONS`, to why, or
-            to how many do and why.
-        parameters: its variants and cures.
-        specified: whether a text specifies it; if not, it refuses every guest.
-        replay: how recorded accesses fare under it; each class declares its own,
-            because an inherited one need not hold for a changed mechanism.
-        unanswered: why no built-in scenario answers a question of the thread for
-            this option, by question (``"Q1"``); ``"else"`` for all others.
-        precedents: what does the like already, in Xen or beside it, each with its source.
-        without_page: why its kernels have no hypercall page, or ``""``.
+        asked: the mail or person that proposed it.
+        guests: the types of guests that it supports.
+        hazards: declared cases of misplaced bytes: a built-in scenario's name, or a condition of
+            :data:`xenexplore.scenario.trial.machines.CONDITIONS`, to the reason, or to the number
+            of bytes and the reason.
+        parameters: its variants and fixes.
+        specified: whether a published text specifies it; if not, it refuses every guest.
+        replay: its model of recorded accesses; each class declares its own, because an inherited
+            one may not hold for a changed mechanism.
+        unanswered: reasons why no built-in scenario answers a question of the thread for this
+            option, by question (``"Q1"``); ``"else"`` for all others.
+        precedents: existing mechanisms of the same kind, in Xen or elsewhere, each with its source.
+        without_page: the reason why its kernels have no hypercall page, or ``""``.
 
     Attributes:
         values: every parameter with its value.
@@ -163,7 +163,7 @@ class Design:
 
     @property
     def defers(self) -> bool:
-        """Whether a copy about another vCPU waits until that vCPU makes it itself."""
+        """Whether a copy on behalf of another vCPU waits until that vCPU makes it itself."""
         return self.values.get("cross_vcpu") == "deferred"
 
     def refuses(self, xen: Xen) -> str:
@@ -171,7 +171,7 @@ class Design:
         kind = xen.domain.spec.type
         if kind in self.guests:
             return ""
-        return f"{self.name} does not say how a {kind.upper()} guest's handles are resolved"
+        return f"{self.name} does not define how a {kind.upper()} guest's handles are resolved"
 
     def setup(self, xen: Xen) -> None:
         """Do what the guest does once, before the first call (registrations, a mode switch)."""
@@ -185,7 +185,7 @@ class Design:
         return call.args
 
     def dispatch(self, xen: Xen, call: GuestCall) -> int:
-        """Xen's view of RAX: the hypercall's number with flavour bits taken off."""
+        """Xen's view of RAX: the hypercall's number without flavour bits."""
         return call.number
 
     def locate(self, xen: Xen, access: HandleAccess) -> Iterator[Located | Fault]:

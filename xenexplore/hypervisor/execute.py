@@ -107,7 +107,7 @@ def _refused(xen: Xen, reason: str) -> int:
 
 
 def make_call(xen: Xen, call: GuestCall, *, preempt: Preempt | None = None) -> int:
-    """Make a call that is already encoded: exits, legs, and what RAX holds in the end."""
+    """Make a call that is already encoded: exits, legs, and the final value of RAX."""
     pv = xen.domain.spec.type == "pv"
     cite = _PV_HYPERCALL if pv else _HVM_HYPERCALL
     for leg in range(_MAX_LEGS):
@@ -140,8 +140,8 @@ def _leg(xen: Xen, call: GuestCall, preempt: Preempt | None) -> tuple[int, str] 
     outcome = _drive(xen, call, plan, preempt)
     if outcome.how is Ending.UNMODELLED:
         raise MachineError(
-            f"{call.name}: the catalogue has no copy plan for it ({outcome.reason}), so that "
-            "nothing can be said of what Xen does"
+            f"{call.name}: the catalogue has no copy plan for it ({outcome.reason}), so what Xen "
+            "does is unknown"
         )
     if outcome.how is Ending.CONTINUED:
         assert outcome.args is not None
@@ -197,7 +197,7 @@ def _entry(xen: Xen, call: GuestCall, data: bytes) -> tuple[bytes, int]:
     family = family_of(dispatched, xen.domain.release)
     guest = "pv" if xen.domain.spec.type == "pv" else "hvm"
     if family is None or guest not in family.guests:
-        _check_entry(xen, "its number is a hypercall's", f"{dispatched:#x}: result -ENOSYS")
+        _check_entry(xen, "its number is that of a hypercall", f"{dispatched:#x}: result -ENOSYS")
     elif family.name == "multicall":
         # The plan refuses it, as do_multicall() does while _MCSF_in_multicall is set.
         _check_entry(xen, "it is not a multicall itself", "result -EINVAL")
@@ -224,7 +224,7 @@ def _one(xen: Xen, call: GuestCall, step: PlannedCopy, number: int) -> Reply:
         direction=step.direction,
         handle=address,
         size=length,
-        role=f"{kind}: {step.role}" if step.role else kind,
+        role=f"{kind} ({step.role})" if step.role else kind,
         type=kind,
         current=current,
         subject=subject,

@@ -48,11 +48,11 @@ def walk_piece(
 
     Args:
         xen: the domain under a design.
-        va: linear address; ``size`` bytes from it lie in one page.
+        va: linear address; the ``size`` bytes from it are in one page.
         size: bytes.
         write: whether Xen writes.
-        vcpu: whose tables, and whose cache of walks.
-        remembered: a design's cache of walks; None: shadow paging's, where the guest has it.
+        vcpu: the vCPU whose tables and cache of walks are used.
+        remembered: a design's cache of walks; None: shadow paging's, if the guest has it.
 
     >>> from xenexplore.guest.domain import Domain
     >>> from xenexplore.guest.spec import GuestSpec

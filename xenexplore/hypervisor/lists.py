@@ -38,7 +38,7 @@ LAYOUT = Parameter(
     help="Layout of the lists.",
     source="Beulich, 28 Sep 2022",
 )
-"""The knob of every option that has lists."""
+"""The parameter of every option that has lists."""
 
 _WORD = 8
 
@@ -96,16 +96,16 @@ def build_list(
         per_page = PAGE_SIZE // _WORD
     else:
         if layout == "aligned-array" and pieces[0][0].offset:
-            raise MachineError("an aligned list describes buffers that begin on a page")
+            raise MachineError("an aligned list describes only page-aligned buffers")
         if layout == "gfn-array":
             words.append(pieces[0][0].offset)
         words += [gpa.value >> 12 for gpa, _ in pieces]
         per_page = PAGE_SIZE // _WORD
     chunks = [words[i : i + per_page] for i in range(0, len(words), per_page)]
     if levels == 1 and len(chunks) > 1:
-        raise MachineError(f"{len(words)} elements do not fit a single-level list of {per_page}")
+        raise MachineError(f"{len(words)} elements do not fit in a single-level list of {per_page}")
     if len(pages) < len(chunks) + (levels - 1) or len(chunks) > per_page:
-        raise MachineError(f"{len(chunks)} list pages do not fit {len(pages)} pages")
+        raise MachineError(f"{len(chunks)} list pages do not fit in {len(pages)} pages")
     leaf_pages = pages[levels - 1 :]
     for page, chunk in zip(leaf_pages, chunks, strict=False):
         _write(xen, page, chunk, f"{layout} list, {len(chunk)} elements")
@@ -183,7 +183,7 @@ def _element(xen: Xen, lst: SgList, number: int, meaning: ListWord) -> int | Fau
 
 def _word(xen: Xen, gpa: Gpa, number: int, meaning: ListWord) -> int | Fault:
     data = xen.read_physical(gpa, _WORD)
-    if data is None:  # the look-up's own fault has been recorded
+    if data is None:  # the lookup's own fault has been recorded
         return Fault(cite=LISTS, what=FaultKind.P2M, reason="the list page cannot be read")
     value = int.from_bytes(data, "little")
     xen.emit(
@@ -203,7 +203,7 @@ class ListHandles:
         self._bound: list[tuple[int, int, SgList]] = []
 
     def clear(self) -> None:
-        """Forget the lists of the call before."""
+        """Forget the lists of the previous call."""
         self._bound.clear()
 
     def bind(self, handle: int, size: int, lst: SgList) -> None:
@@ -221,7 +221,9 @@ class ListHandles:
         """Resolve an access whose handle names a list."""
         found = self.find(access.handle)
         if found is None:
-            fault = Fault(cite=LISTS, what=FaultKind.LIST, reason="the handle names no list")
+            fault = Fault(
+                cite=LISTS, what=FaultKind.LIST, reason="the handle does not refer to a list"
+            )
             xen.emit(fault)
             yield fault
             return
@@ -243,13 +245,13 @@ class ListHandles:
                 return Refused("a page of the buffer is not mapped")
             known.append((gpa, size))
         if layout == "aligned-array" and known[0][0].offset:
-            return Refused("this list layout takes only buffers that begin on a page")
+            return Refused("this list layout requires page-aligned buffers")
         words = len(known) * (2 if layout == "tuples" else 1) + (layout == "gfn-array")
         per_page = PAGE_SIZE // _WORD
         leaves = -(-words // per_page)
         levels = max(fewest, 1 if leaves == 1 else 2)
         if leaves > per_page:
-            return Refused("the buffer is larger than a two-level list describes")
+            return Refused("the buffer is larger than a two-level list can describe")
         total = sum(size for _, size in known)
         frames = self._pages(xen, leaves + levels - 1, total)
         return build_list(xen, tuple(known), layout, levels, frames)  # type: ignore[arg-type]

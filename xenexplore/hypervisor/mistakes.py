@@ -1,4 +1,4 @@
-"""Mistakes in a design's class: one error that names the line and what was expected there.
+"""Mistakes in a design's class: one error with the line and the expectation.
 
 A hook that raises, and a class that lacks what a design must have.  Errors of the guest's
 making (:class:`~xenexplore.errors.MachineError`) stay what they are.
@@ -56,7 +56,7 @@ def blamed(design: Design) -> Iterator[None]:
 def mistake(
     design: Design, hook: str, running: object = None, *, expected: str, got: str, hint: str = ""
 ) -> DesignError:
-    """An error about what a hook gave.
+    """An error about a hook's result.
 
     Args:
         design: whose.
@@ -78,14 +78,14 @@ def mistake(
 
 
 def validate_design(kind: type[Design]) -> None:
-    """Refuse a class that lacks what a design must have, or that has it in another form.
+    """Reject a class that lacks a required part of a design, or has it in another form.
 
     Raises:
         DesignError: what is wrong, at the line of the class or of its hook.
     """
     if not _NAME.fullmatch(str(kind.name)):
         raise _of_class(
-            kind, "name", "a name of small letters, digits and dashes, e.g. name = 'last-walk'",
+            kind, "name", "a name of lowercase letters, digits and dashes, e.g. name = 'last-walk'",
             repr(kind.name),
         )  # fmt: skip
     if not _IDENT.fullmatch(str(kind.ident)):

@@ -1,4 +1,4 @@
-"""The oracle: where the caller meant its bytes to be, and what today's walk would have said.
+"""The oracle: where the caller meant its bytes to be, and the result of today's walk.
 
 Xen does not know what a caller means; this module does, because it can ask
 the guest itself.  Nothing here is part of any mechanism: it only adds what a

@@ -66,7 +66,7 @@ class Counts:
 
 
 def counts_of(nodes: Iterable[Node]) -> Counts:
-    """Sum the steps up.  A walk is a piece with an entry read, or a fault before the first.
+    """Sum up the steps.  A walk is a piece with an entry read, or a fault before the first.
 
     A miss that must not be walked (encrypted guests) is a fault but no walk.
     """
@@ -91,19 +91,19 @@ class Outcome:
     """A run's verdict.
 
     Attributes:
-        status: ``"right"``: all bytes moved where the caller meant;
+        status: ``"right"``: all bytes moved to or from the frames that the caller meant;
             ``"wrong"``: some moved elsewhere, as ciphertext, or not at all, without an error;
             ``"error"``: a call, a multicall's entry or a check failed;
-            ``"refused"``: the option cannot do it.
+            ``"refused"``: the option does not support it.
         result: RAX of the last hypercall (0, a number, or -errno), or None if there was none.
-        right_bytes: bytes that moved where the caller meant.
-        wrong_bytes: bytes that moved from or to another frame, that are ciphertext
-            or garbage where they lie, or that Xen dropped.
-        lost_checks: unchecked accesses that today's walk would have refused.
+        right_bytes: bytes that moved to or from the frames that the caller meant.
+        wrong_bytes: bytes that moved from or to another frame, that arrived as ciphertext or
+            garbage, or that Xen dropped.
+        lost_checks: unchecked accesses that today's walk would have rejected.
         hazards: names of the hazards observed, in order.
-        refusals: the reasons of refusals.
-        setup: counts of what is done once.
-        calls: counts of everything after that.
+        refusals: the reasons for refusals.
+        setup: counts of the setup.
+        calls: counts of everything after the setup.
     """
 
     status: Status
@@ -130,7 +130,7 @@ GRAVEST = (Status.REFUSED, Status.WRONG, Status.ERROR, Status.RIGHT)
 
 
 def step_status(step: Step) -> Status:
-    """Status that one step gives the run that it is in; right, if it says nothing."""
+    """Status that one step gives its run; right, if it has none."""
     match step:
         case Refusal():
             return Status.REFUSED

@@ -1,4 +1,4 @@
-"""The guest looks through its own call: which buffers it passes, and where their handles are.
+"""The guest's analysis of its own call: the buffers that it passes, and their handles.
 
 A design that changes what a handle *is* (a physical address, a list, a bounce
 page) asks the guest to find every handle of a call: those in registers and
@@ -56,7 +56,7 @@ _OF_DOM0 = ("hardware", "control")
 
 
 def planned_call(domain: Domain, call: GuestCall) -> PlanCall:
-    """A guest's call as its copy plan takes it, with what is known of the caller.
+    """A guest's call as input of its copy plan, with the known facts about the caller.
 
     What sets dom0 apart is not: a guest's description does not say.
     """

@@ -45,7 +45,7 @@ NOT_CONTIGUOUS = Parameter(
     choices=("send", "refuse"),
     help="A guest that does not check its buffers' frames, or one that does.",
 )
-"""The knob of the options whose physical addresses are flat."""
+"""The parameter of the options whose physical addresses are flat."""
 
 _PRIVATE = (
     "the guest passes the address of a page that is private to it: Xen reads ciphertext there, and "
@@ -56,7 +56,8 @@ PRIVATE_FRAMES: Mapping[str, tuple[int, str]] = {
     "encrypted-miss": (4, _PRIVATE),
     "encryption-flips": (68, _PRIVATE),
 }
-"""What all designs with physical addresses admit of an encrypted guest (``Design.hazards``)."""
+"""Hazards that all designs with physical addresses declare for an encrypted guest
+(``Design.hazards``)."""
 
 _ARITHMETIC = Cite("Linux, arch/x86/include/asm/page.h", "__pa")
 _TABLES = Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")
@@ -73,7 +74,7 @@ def locate_physical(access: HandleAccess) -> Iterator[Located]:
 
 
 def contiguous(pieces: tuple[tuple[Gpa | None, int], ...]) -> bool:
-    """Whether pieces follow each other in guest-physical space, none missing."""
+    """Whether pieces are contiguous in guest-physical space."""
     expected = pieces[0][0]
     for gpa, size in pieces:
         if gpa is None or gpa != expected:
@@ -150,8 +151,8 @@ def flat_call(xen: Xen, call: GuestCall, *, bit: int, whole_pages: bool) -> Gues
                 Hazard(
                     cite=xen.design.asked,
                     name="not contiguous",
-                    detail=f"{use.role} lies in non-contiguous frames, "
-                    "and a flat address says that they are contiguous",
+                    detail=f"{use.role} is in non-contiguous frames, but a flat address implies "
+                    "contiguous ones",
                 )
             )
         meanings.append(meaning_of(xen.domain, use, first.value, call.vcpu))
@@ -178,7 +179,7 @@ def mark_entries(xen: Xen, call: GuestCall, entries: BufferUse, bit: int) -> Non
 
 
 def ram_range(xen: Xen, gpa: Gpa, size: int) -> bool:
-    """Whether a guest-physical range begins and ends in RAM of the domain.  Our rule.
+    """Whether a guest-physical range begins and ends in RAM of the domain. Our criterion.
 
     A range over a directmap takes in the hole below 4 GiB, so that RAM throughout
     would refuse the one registration that the thread proposes.
@@ -190,7 +191,7 @@ def ram_range(xen: Xen, gpa: Gpa, size: int) -> bool:
 
 
 def hole_bytes(xen: Xen, gpa: Gpa, size: int) -> int:
-    """Bytes of a guest-physical range that are no RAM of the domain."""
+    """Bytes of a guest-physical range that are not RAM of the domain."""
     end = gpa.value + size
     return size - sum(
         max(0, min(end, span.start.value + span.size) - max(gpa.value, span.start.value))

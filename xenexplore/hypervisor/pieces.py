@@ -1,6 +1,6 @@
-"""The pieces that a design locates for one copy, held to what a copy can use.
+"""The pieces that a design locates for one copy, checked against what a copy can use.
 
-A piece lies in one 4 KiB page, since ``__hvm_copy()`` maps one frame at a time
+A piece is within one 4 KiB page, since ``__hvm_copy()`` maps one frame at a time
 (xen/arch/x86/hvm/hvm.c); the pieces make up the access, in order, or a fault ends it.
 """
 
@@ -63,7 +63,7 @@ def located(xen: Xen, call: GuestCall | None, access: HandleAccess) -> Iterator[
                 raise mistake(
                     design, "locate", running,
                     expected="each byte of guest memory once",
-                    got=f"{found.gpa.hex()} for a second time in one access",
+                    got=f"{found.gpa.hex()} again in the same access",
                 )  # fmt: skip
             done += found.size
             yield found
@@ -101,7 +101,7 @@ class _Taken:
         self._ranges: dict[int, list[tuple[int, int]]] = {}
 
     def again(self, found: Located) -> bool:
-        """Whether some of these bytes were taken before; takes them."""
+        """Whether some of these bytes were taken before; marks them as taken."""
         start = found.gpa.value
         ranges = self._ranges.setdefault(start >> PAGE_SHIFT, [])
         twice = any(start < end and begin < start + found.size for begin, end in ranges)
@@ -124,7 +124,7 @@ def _refuse_unrecorded(xen: Xen, fault: Fault, begun: int, running: object) -> N
         raise mistake(
             xen.design, "locate", running, expected="a fault that has been recorded",
             got=f"one that has not: {fault.reason!r}",
-            hint="xen.emit(fault) first; what xe.walk_piece() returns is recorded",
+            hint="xen.emit(fault) first; a fault from xe.walk_piece() is recorded already",
         )  # fmt: skip
 
 
@@ -132,8 +132,8 @@ def _short(xen: Xen, access: HandleAccess, done: int, begun: int) -> DesignError
     fault = next((n.step for n in xen.nodes[begun:] if isinstance(n.step, Fault)), None)
     hint = "yield every piece, or a fault that ends the copy"
     if fault is not None:
-        hint = f"a fault was recorded ({fault.reason}): yield it, too"
+        hint = f"a fault was recorded ({fault.reason}): yield it too"
     return mistake(
-        xen.design, "locate", expected=f"pieces of {access.size} bytes in all",
+        xen.design, "locate", expected=f"pieces of {access.size} bytes in total",
         got=f"{done} bytes and no fault", hint=hint,
     )  # fmt: skip

@@ -70,7 +70,7 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
         name="policy",
         default="refuse",
         choices=("refuse", "lru", "fifo"),
-        help="What a full table does with one more entry.",
+        help="What a full table does with another entry.",
     ),
     Parameter(
         name="search",
@@ -102,7 +102,7 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
         name="cross_vcpu",
         default="current",
         choices=("current", "subject", "deferred"),
-        help="Which vCPU an access about another vCPU is made as.",
+        help="Which vCPU's table serves an access on behalf of another vCPU.",
         source="Beulich, Pau Monne, 29 Sep 2022",
     ),
     Parameter(
@@ -115,14 +115,15 @@ TLB_PARAMETERS: tuple[Parameter, ...] = (
         name="on_switch",
         default="keep",
         choices=("keep", "purge", "tag"),
-        help="When CR3 changes: keep entries, purge the non-global, or tag them by CR3.",
+        help="When CR3 changes: keep entries, purge the non-global ones, or tag them with CR3.",
     ),
     Parameter(
         name="keep_mapped",
         default=False,
-        help="Xen keeps each entry's pages mapped, as it does a twin's (O12): a hit needs no P2M "
-        "look-up, and each entry takes its pages and one more of Xen's map area.",
-        source="Beulich, 19 Oct 2022 (of areas)",
+        help="Xen keeps each entry's pages mapped, like those of a physical twin (O12): a hit "
+        "needs no P2M lookup, and each entry takes up its own number of pages plus one in Xen's "
+        "map area.",
+        source="Beulich, 19 Oct 2022 (about areas)",
     ),
 )
 
@@ -238,7 +239,7 @@ class RegisteredBuffers:
 
     @property
     def owners(self) -> range:
-        """The vCPUs in whose name each table is filled once: all, or the first of a domain's."""
+        """The vCPUs for which each table is filled once: all, or the first for a domain's."""
         return range(1) if self.tables.shared else range(self.tables.vcpus)
 
     def _space(self, xen: Xen, vcpu: int) -> int | None:
@@ -262,8 +263,9 @@ class RegisteredBuffers:
         xen.emit(step)
         if not step.result and (hole := hole_bytes(xen, entry.pa, entry.size)):
             text = (
-                f"{hole:,} bytes of the range are not RAM: Xen can neither check it once nor keep "
-                "it mapped. It must look up the frame of every hit, and refuse what is not RAM."
+                f"{hole:,} bytes of the range are not RAM: Xen can neither check it once nor "
+                "keep it mapped. It must look up the frame on every hit, and reject anything "
+                "that is not RAM."
             )
             xen.emit(Note(cite=_GET_PAGE, text=text))
         return step

@@ -111,7 +111,7 @@ class RememberedWalks:
 
 
 def vtlb_of(paging: str, vcpus: int) -> RememberedWalks | None:
-    """Shadow paging's caches; None: the guest has HAP (or is PV), which remembers nothing."""
+    """Shadow paging's caches; None for HAP (or PV), which remembers nothing."""
     return RememberedWalks(WalkCacheKind.VTLB, vcpus) if paging == "shadow" else None
 
 

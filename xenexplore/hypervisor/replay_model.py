@@ -1,4 +1,4 @@
-"""A design's replay model: how recorded accesses fare under it, for all of them at once.
+"""A design's replay model: results of recorded accesses under it, for all of them at once.
 
 Replaying a recording resolves hundreds of thousands of accesses, too many for the
 step-by-step machine.  Each option therefore declares, in its own module, the same
@@ -155,7 +155,7 @@ class ReplayModel:
         follows: parameters that the model takes into account; any other must keep
             its default.
         carries_pv: PV guests can use the design.
-        lists_registered: lists of frames lie in a page that is registered itself.
+        lists_registered: lists of frames are in a page that is itself registered.
         variants: what a replay of every design shows of this one: label to
             parameters; empty: the defaults, under the option's name.
         rank: where these stand among the designs; None: by the option's number.
@@ -174,7 +174,7 @@ class ReplayModel:
         self.option = option
 
     def refuses(self, guest: RecordedGuest) -> str:
-        """Reason why no call at all can be made, or ``""``."""
+        """Reason why no call can be made, or ``""``."""
         return _NO_PV if guest.pv and not self.carries_pv else ""
 
     def refuses_call(self, number: int, sub_op: int, *, user: bool) -> str:
@@ -188,7 +188,7 @@ class ReplayModel:
         return ""
 
     def refuses_buffers(self, buffers: RecordedBuffers) -> tuple[str, Mask]:
-        """A reason, and the buffers for whose sake their calls cannot be made."""
+        """A reason, and the buffers because of which their calls cannot be made."""
         return "", False
 
     def prepares(self, buffers: RecordedBuffers) -> Preparation:
@@ -235,7 +235,7 @@ class Walked(ReplayModel):
 
 
 class Unspecified(ReplayModel):
-    """Of a design that was never specified: every call is refused."""
+    """Model of a design that was never specified: every call is refused."""
 
     def refuses(self, guest: RecordedGuest) -> str:
         return self.option.title

@@ -10,25 +10,26 @@ STALE_ENTRIES: Mapping[str, tuple[int, str]] = {
     "privcmd-process-switch": (
         4,
         (
-            "a table that is searched by address knows no processes: what one process registered "
-            "serves the other's address, unless entries are purged or tagged at the switch "
-            "(on_switch), as the scenario expects of software-tlb where they are kept (ours)"
+            "a table searched by address does not distinguish processes: an entry of one "
+            "process serves the same address in another, unless entries are purged or tagged on "
+            "a switch (on_switch), as the scenario expects of software-tlb where they are kept "
+            "(ours)"
         ),
     ),
     "stale-entry": (
         48,
         (
             "an entry that the guest does not purge when it remaps remains in use, as the "
-            "scenario expects of software-tlb (Marquis' patch of 28 Jul 2020, of an area that is "
-            "translated once)"
+            "scenario expects of software-tlb (Marquis' patch of 28 Jul 2020, for an area that "
+            "is translated once)"
         ),
     ),
     "user-page-moves": (
         48,
         (
-            "a kernel that moves a process' page has no reason to purge an entry for it, as the "
-            "scenario expects of software-tlb (ours)"
+            "a kernel that moves a process's page has no reason to purge an entry for it, as "
+            "the scenario expects of software-tlb (ours)"
         ),
     ),
 }
-"""Scenario to bytes that go astray, and why: a design's ``hazards``."""
+"""Scenario to the number of misplaced bytes, and the reason: a design's ``hazards``."""

@@ -121,7 +121,7 @@ def migrate(
     xen.emit(
         Check(
             cite=_ASKED,
-            name="the vCPU resumes at the instruction it was to execute",
+            name="the vCPU resumes at the instruction that it was about to execute",
             passed=same,
             detail=f"offset {offset}: {now or 'inside an instruction'}",
         )

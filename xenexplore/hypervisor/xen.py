@@ -1,7 +1,7 @@
-"""Xen, as far as hypercall buffers go: one domain, one option, one record.
+"""Xen, as far as hypercall buffers are concerned: one domain, one option, one record.
 
 :class:`Xen` holds no mechanism of its own.  Walks are those of
-:mod:`xenexplore.paging`, P2M look-ups those of :mod:`xenexplore.memory`, and
+:mod:`xenexplore.paging`, P2M lookups those of :mod:`xenexplore.memory`, and
 resolving a handle is the option's; what happens is recorded as steps.
 """
 
@@ -104,7 +104,7 @@ class Xen:
         self.record.add(step)
 
     def paging_state(self, vcpu: int) -> PagingState:
-        """Under which control registers Xen walks for a vCPU, now."""
+        """The control registers under which Xen currently walks for a vCPU."""
         return self.domain.paging_state(vcpu, user_access=self.user_access)
 
     def walk(self, vcpu: int, va: Gva, *, write: bool) -> Walk:
@@ -148,7 +148,7 @@ class Xen:
         """Read (``data`` None) or write one piece of a frame through the P2M, and record it.
 
         None where Xen cannot: the fault is recorded.  ``mapped``: Xen keeps the
-        page mapped since it was registered, so that no look-up is made.
+        page mapped since it was registered, so that no lookup is made.
         """
         memory = self.domain.memory
         if data is None:
@@ -169,7 +169,7 @@ class Xen:
         )
 
     def rewrite(self, field: Gva, value: int, *, vcpu: int) -> None:
-        """The guest writes an encoded word into one of its structs, for the length of a call."""
+        """The guest writes an encoded word into one of its structs, for the duration of a call."""
         encoded = value.to_bytes(8, "little")
         self._rewritten.append((field, self.domain.read(field, 8, vcpu=vcpu), encoded, vcpu))
         self.domain.write(field, encoded, vcpu=vcpu)

@@ -1,3 +1,3 @@
-"""Scenarios in mails: read out of a message, answered, followed through a thread."""
+"""Scenarios in mails: extracted from a message, answered, followed through a thread."""
 
 from __future__ import annotations

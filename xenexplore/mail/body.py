@@ -45,8 +45,8 @@ def body_lines(
     Args:
         payload: the text as it was sent, one character for each byte.
         first: number of its first line.
-        source: what it is called in messages.
-        encoding: ``Content-Transfer-Encoding``, in small letters.
+        source: its name in messages.
+        encoding: ``Content-Transfer-Encoding``, in lower case.
         charset: as ``Content-Type`` names it; ``""``: UTF-8.
         flowed: ``format=flowed`` (RFC 3676): lines that end in a space go on in the next.
         delsp: ``DelSp=yes``: without that space.

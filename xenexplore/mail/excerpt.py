@@ -1,4 +1,4 @@
-"""A scenario as it stands in a mail: its text, where its lines were, the comments between them."""
+"""A scenario in a mail: its text, its line numbers, the comments between its lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Reason why a scenario cannot be read; fields as those of a :class:`ScenarioError`."""
+    """Reason why a scenario cannot be read; fields as in :class:`ScenarioError`."""
 
     line: int
     expected: str
@@ -43,7 +43,7 @@ class Trouble:
     hint: str = ""
 
     def error(self, source: str) -> ScenarioError:
-        """The error that says so."""
+        """The corresponding error."""
         return ScenarioError(
             source, f"line {self.line}", expected=self.expected, got=self.got, hint=self.hint
         )
@@ -51,7 +51,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
-    """A scenario's text out of a mail.
+    """A scenario's text from a mail.
 
     Attributes:
         name: its name, as far as it can be read.
@@ -82,7 +82,7 @@ class Excerpt:
         return self.numbers[-1] if self.numbers else 1
 
     def scenario(self, source: str) -> Scenario:
-        """The scenario that it holds.
+        """The scenario in it.
 
         Args:
             source: what the mail is called in messages.

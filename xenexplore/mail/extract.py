@@ -1,4 +1,4 @@
-"""Scenarios in the lines of a mail: each taken out from between words, quote marks and comments.
+"""Scenarios in the lines of a mail: each extracted from between words, quote marks and comments.
 
 A scenario is a run of TOML lines, quoted equally often, with a name and a title.
 Lines between them that are quoted less often are comments of the answering person.
@@ -201,7 +201,7 @@ class _Block:
             wanted = f"the closing {self.state.quote}" if self.state.quote else "a value"
             self.trouble = Trouble(
                 number, wanted, repr(text[:60]) if text.strip() else "a blank line",
-                f"what is open begins in line {self.opened}",
+                f"the open text begins in line {self.opened}",
             )  # fmt: skip
             return False
         start = self.text.pop()
@@ -278,7 +278,7 @@ class _Block:
         if self._goes_on(self._next_own(self.at + 1)):
             self.trouble = Trouble(
                 number, "the whole scenario", f"{text.strip()!r}, where lines were left out",
-                "ask for the message that has all of it",
+                "ask for the complete message",
             )  # fmt: skip
 
     def _next_own(self, after: int) -> int:

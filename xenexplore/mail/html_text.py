@@ -114,7 +114,7 @@ def _split(data: str) -> Iterator[str]:
 
 
 def html_lines(page: Sequence[BodyLine]) -> list[BodyLine]:
-    """The lines that a page of HTML shows, with the numbers of the lines that they stand in.
+    """The lines that an HTML page shows, with their line numbers in the source.
 
     >>> page = [BodyLine("<p>name = &quot;x&quot;<br>", 7), BodyLine("title = 'X'</p>", 8)]
     >>> [(line.text, line.number) for line in html_lines(page) if line.text]

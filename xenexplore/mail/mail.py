@@ -1,4 +1,4 @@
-"""A mail, or a thread of them, with the scenarios that it holds."""
+"""A mail or a thread, with the scenarios that it contains."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Mail", "Posting", "posting_of_text", "read_letters_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """A scenario that stands in a mail.
+    """A scenario in a mail.
 
     Attributes:
         number: from 1, in the order in which the file has them; ``FILE#2`` names it.
@@ -54,7 +54,7 @@ class Posting:
         return f"line {self.excerpt.line}{where}"
 
     def scenario(self) -> Scenario:
-        """The scenario that it holds.
+        """The scenario in it.
 
         Raises:
             ScenarioError: it is malformed; names the line of the mail.
@@ -62,7 +62,7 @@ class Posting:
         return self.excerpt.scenario(self.source)
 
     def same_as(self, other: Posting) -> bool:
-        """Whether both say the same."""
+        """Whether both are the same."""
         if self.excerpt.text == other.excerpt.text:
             return True
         try:
@@ -164,7 +164,7 @@ def read_letters_of(raw: bytes, source: str) -> Mail:
 
     Args:
         raw: the file.
-        source: what it is called in messages.
+        source: its name in messages.
 
     Raises:
         ScenarioError: a message's text cannot be decoded.
@@ -205,7 +205,7 @@ def _file(part: Part) -> Excerpt:
 
 
 def posting_of_text(text: str, source: str) -> Posting:
-    """A scenario that is a whole text and stands in no mail."""
+    """A scenario that is a whole text, not part of a mail."""
     lines = text.removesuffix("\n").split("\n")
     excerpt = Excerpt(name="", depth=0, text=text, numbers=tuple(range(1, len(lines) + 2)))
     return Posting(number=1, letter=Letter(), source=source, excerpt=excerpt)

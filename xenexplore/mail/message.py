@@ -34,7 +34,7 @@ class Part:
     """One text of a message.
 
     Attributes:
-        source: what it is called in messages.
+        source: its name in messages.
         lines: its lines, decoded, with their numbers.
         attached: whether it is a file of its own, which no mail program quotes or wraps.
     """
@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message; a text without headers is one that says nothing about itself.
+    """One message; a text without headers has no metadata.
 
     Attributes:
         sender: the name in ``From``, or else the address; ``""``: not known.
@@ -93,7 +93,7 @@ def read_letters(raw: bytes, source: str) -> list[Letter]:
 
     Args:
         raw: the file.
-        source: what it is called in messages.
+        source: its name in messages.
 
     Raises:
         ScenarioError: a message's text is not in the encoding that it names.

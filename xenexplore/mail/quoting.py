@@ -63,12 +63,12 @@ def unquoted(line: str, depth: int, *, spaced: bool = True) -> str:
 
 
 def is_end(text: str) -> bool:
-    """Whether a line that is no TOML ends what was written before it."""
+    """Whether a line that is not TOML ends the text before it."""
     return any(end.match(text) for end in _ENDS) or is_attribution(text)
 
 
 def is_attribution(text: str) -> bool:
-    """Whether a line says who wrote what is quoted below.
+    """Whether a line attributes the quoted text below it.
 
     >>> is_attribution("On 28.09.2022 10:05, Jan Beulich wrote:"), is_attribution("use = 1")
     (True, False)
@@ -77,7 +77,7 @@ def is_attribution(text: str) -> bool:
 
 
 def is_cut(text: str) -> bool:
-    """Whether a line stands for lines that were left out.
+    """Whether a line marks omitted lines.
 
     >>> is_cut("[...]"), is_cut("[snip]"), is_cut("[[option]]")
     (True, True, False)

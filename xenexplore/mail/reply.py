@@ -1,4 +1,4 @@
-"""An answer to a scenario in a mail: two outcomes, and where the two runs part."""
+"""An answer to a scenario in a mail: two outcomes, and the step at which the runs diverge."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Reply(Shown):
     """An answer.
 
     Attributes:
-        letter: the message that is answered; one without headers knows nothing of itself.
+        letter: the message that is answered; one without headers has no metadata.
         depth: how many times the scenario is quoted there.
-        quoted: the scenario's lines as they stand there, without quote marks.
+        quoted: the scenario's lines in the mail, without quote marks.
         changed: lines that the answer changes: ``- theirs``, ``+ ours``; may be empty.
-        before: the run that the mail is about.
+        before: the run that the mail describes.
         after: the run that answers.
-        difference: where the two part; None: nowhere but in the set-up.
-        link: where to look at it, or ``""``.
+        difference: the step at which the two diverge; None if only in the setup.
+        link: address at which the answer can be viewed, or ``""``.
     """
 
     letter: Letter
@@ -90,10 +90,10 @@ def reply_to(
     Args:
         posting: the scenario in a mail.
         option: what the answer runs it under; None: as ``against``.
-        against: what it is held against; None: the option whose outcome the mail reports,
-            or else the scenario's first.
+        against: the option to compare with; None: the option whose outcome the mail reports, or the
+            scenario's first.
         edited: the scenario as the answering person would have it; None: unchanged.
-        link: where to look at it, or ``""``.
+        link: address at which the answer can be viewed, or ``""``.
 
     Raises:
         ScenarioError: the scenario is malformed, there is no such option, or the machine

@@ -14,7 +14,7 @@ __all__ = ["site_link"]
 
 
 def site_link(site: str, answer: Reply, scenario: Scenario, named: str) -> str:
-    """The address of the answer's run, at the step where it parts from the other.
+    """The address of the answer's run, at the step where it diverges from the other.
 
     Args:
         site: the site's address, with or without a page's name at its end.

@@ -28,7 +28,7 @@ class ScenarioSource:
 
     Attributes:
         text: TOML; comments of an answering person are TOML comments in it.
-        source: what it is called in messages.
+        source: its name in messages.
         posting: where it stands in a mail; None: it is a file's or a built-in's whole text.
         folder: where relative names of files in it begin; ``""``: the working directory.
     """
@@ -39,7 +39,7 @@ class ScenarioSource:
     folder: str = ""
 
     def scenario(self) -> Scenario:
-        """The scenario that it holds.
+        """The scenario in it.
 
         Raises:
             ScenarioError: it is malformed.
@@ -71,13 +71,13 @@ def _chosen(word: str) -> tuple[str, str | None]:
 def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
     """A scenario as the command line names it: a built-in, a file, or ``"-"`` (standard input).
 
-    What looks like a path (has a slash or ends in ``.toml``, ``.eml`` or ``.mbox``) is a
-    file; else a built-in's name comes before a file of that name.  A file is a scenario
-    or a mail that has one: a message, an mbox, or text out of one, quoted or not.
+    A word that looks like a path (with a slash, or ending in ``.toml``, ``.eml`` or ``.mbox``) is a
+    file; otherwise a built-in's name takes precedence over a file of that name.  A file is a
+    scenario or a mail that has one: a message, an mbox, or text out of one, quoted or not.
 
     Args:
         word: which scenario; with several in a mail ``"FILE#2"`` or ``"FILE#name"``.
-        limit: most bytes of a file's text; None for 4 MiB.
+        limit: maximum bytes of a file's text; None for 4 MiB.
 
     Raises:
         ScenarioError: there is no such scenario, it is malformed, or it could be read in
@@ -95,11 +95,10 @@ def parse(text: str, source: str = "a scenario") -> Scenario:
 
     Args:
         text: TOML, or a mail with one scenario in it.
-        source: what it is called in messages.
+        source: its name in messages.
 
     Raises:
-        ScenarioError: it is malformed; names line and field, and the nearest
-            word that would be right.
+        ScenarioError: it is malformed; names line and field, and the nearest valid word.
 
     >>> parse('name = "x"\ntitle = "Nothing happens"')
     <Scenario x: pvh guest, 0 actions, every option>
@@ -114,7 +113,7 @@ def read_mail(word: str, *, limit: int | None = None) -> Mail:
 
     Args:
         word: a file, or ``"-"`` for standard input.
-        limit: most bytes of it; None for 4 MiB.
+        limit: its maximum size in bytes; None for 4 MiB.
 
     Raises:
         ScenarioError: a message's text cannot be decoded.

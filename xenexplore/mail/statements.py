@@ -1,4 +1,4 @@
-"""TOML line by line: what a line leaves open, and what mail programs do to what stands in it.
+"""TOML line by line: the constructs that a line leaves open, and the damage done by mail programs.
 
 This is not a parser: tomllib reads the whole afterwards.  It knows just where strings,
 comments and brackets begin and end, after the TOML 1.0.0 specification.
@@ -26,13 +26,13 @@ TOP_KEY: Final = re.compile(r"\s*(name|title|question|asked|ours|text)\s*=")
 
 _SPACES: Final = "\u00a0\u2007\u202f\u3000"
 NOTHING: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-"""Characters that are not seen, which mail programs put between others."""
+"""Invisible characters that mail programs insert."""
 _CURLY: Final = "\u201c\u201d\u201e\u201f\u00ab\u00bb"
 _CLOSED: Final = re.compile(rf'[{_CURLY}"]([ !#-\[\]-~]*)[{_CURLY}"]')
 
 
 class Mangled(Exception):  # noqa: N818 - says what was found; where it was is the caller's
-    """A mail program may have changed a character, and there is no telling what it was.
+    """A mail program may have changed a character, and the original is unknown.
 
     Attributes:
         got: what is there.
@@ -47,7 +47,7 @@ class Mangled(Exception):  # noqa: N818 - says what was found; where it was is t
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Constructs that are open behind a line.
+    """Constructs that are open after a line.
 
     Attributes:
         quote: the quotes of the string that is open, or ``""``.
@@ -61,22 +61,22 @@ class State:
 
     @property
     def in_prose(self) -> bool:
-        """Inside a string of several lines, where any line may stand."""
+        """Inside a multi-line string, where any line is allowed."""
         return len(self.quote) == 3
 
     @property
     def breaks(self) -> bool:
-        """Whether TOML has no line end here: a mail program has put it in."""
+        """Whether TOML allows no line end here: a mail program has inserted it."""
         return len(self.quote) == 1 or self.brackets.endswith("{") or self.waits
 
     @property
     def is_open(self) -> bool:
-        """Whether anything is."""
+        """Whether anything is open."""
         return bool(self.quote or self.brackets or self.waits)
 
 
 def read_line(line: str, state: State) -> tuple[str, State]:
-    """A line as TOML has it, and what is open behind it.
+    """A line as TOML, and the constructs that are open after it.
 
     Outside strings, the spaces of other kinds become spaces.
 

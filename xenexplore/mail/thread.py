@@ -1,4 +1,4 @@
-"""The scenarios of a thread: who posted each, whether it still says so, how versions differ."""
+"""The scenarios of a thread: who posted each, whether its claims hold, how versions differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["CheckedClaim", "Thread", "ThreadEntry", "VersionDifference", "thread
 
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
-    """An outcome that a mail reports, and what comes out now.
+    """An outcome that a mail reports, and the current outcome.
 
     Attributes:
         said: what the mail says.
@@ -34,13 +34,13 @@ class CheckedClaim:
 
     @property
     def holds(self) -> bool:
-        """Whether it is as the mail says."""
+        """Whether the mail's claim holds."""
         return self.now == self.said.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadEntry:
-    """A scenario that a message of the thread brought.
+    """A scenario that a message of the thread contained.
 
     Attributes:
         posting: where it stands.
@@ -86,7 +86,7 @@ class ThreadEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionDifference:
-    """Changes that a later posting of a scenario made.
+    """Changes made by a later posting of a scenario.
 
     Attributes:
         name: the scenario's.
@@ -113,8 +113,8 @@ class Thread(Shown):
 
     Attributes:
         source: the file.
-        letters: how many messages it has.
-        entries: the scenarios, without those that only quote one.
+        letters: number of messages.
+        entries: the scenarios, without mere quotations.
         differences: between each posting of a name and the one before it.
     """
 
@@ -131,7 +131,7 @@ class Thread(Shown):
 
 
 def thread_of(mail: Mail) -> Thread:
-    """The scenarios of a thread, and whether what it says of them still holds.
+    """The scenarios of a thread, and whether its claims about them still hold.
 
     Args:
         mail: its messages.

@@ -1,4 +1,4 @@
-"""Memory encryption: what DRAM holds of a private page, and who may write it.
+"""Memory encryption: the contents of a private page in DRAM, and who may write it.
 
 RAM holds what DRAM would hold: ciphertext for a private page.  The guest's
 accesses go through the cipher, the hypervisor's do not; so a hypervisor that

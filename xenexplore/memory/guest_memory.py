@@ -51,7 +51,7 @@ class GuestMemory:
         pool: machine frames that Xen may take to break the sharing of a page or to
             populate a populate-on-demand page.  Empty: out of memory.
         internal_mmio: guest-physical ranges that Xen emulates itself (local
-            APIC, HPET, I/O APIC: hvm_mmio_internal()); no P2M look-up is made for them.
+            APIC, HPET, I/O APIC: hvm_mmio_internal()); no P2M lookup is made for them.
     """
 
     __slots__ = ("_internal", "_store", "guest", "hypervisor", "p2m", "ram", "technology")
@@ -84,7 +84,7 @@ class GuestMemory:
         technology: Technology = Technology.NONE,
         key: bytes = b"guest key",
     ) -> GuestMemory:
-        """A guest of ``frames`` frames from gfn 0, on machine frames in a row.
+        """A guest of ``frames`` frames from gfn 0, on consecutive machine frames.
 
         Args:
             frames: size of the guest in 4 KiB frames.
@@ -227,7 +227,7 @@ class GuestMemory:
             gpa=gpa,
             size=size,
             result=CopyResult.BAD_GFN_TO_MFN,
-            reason="Xen emulates this MMIO page itself and makes no P2M look-up",
+            reason="Xen emulates this MMIO page itself and makes no P2M lookup",
         )
 
 

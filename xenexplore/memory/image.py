@@ -44,7 +44,7 @@ _MOST_DAMAGE: Final = 16
 
 
 class Image:
-    """Physical memory as a file holds it, read-only.
+    """Physical memory in a file, read-only.
 
     Attributes:
         name: the file's path as given.
@@ -107,7 +107,7 @@ class Image:
 
     @property
     def ram_bytes(self) -> int:
-        """Number of bytes of memory that the image holds."""
+        """Number of bytes of memory in the image."""
         return sum(segment.size for segment in self.segments)
 
     @property
@@ -158,7 +158,7 @@ class Image:
         return None if rest is None else int.from_bytes(rest, "little")
 
     def frame(self, number: int) -> bytes | None:
-        """One 4 KiB frame's bytes, or None where the image does not hold all of it."""
+        """One 4 KiB frame's bytes, or None if the image does not contain all of it."""
         return self.read(number << PAGE_SHIFT, PAGE_SIZE)
 
     def read(self, address: int, size: int) -> bytes | None:
@@ -204,7 +204,7 @@ def _without_overlaps(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Ascending segments; where two hold the same address, the first keeps it.
 
     ``dump-guest-memory -p`` writes a page once for each linear mapping of it.
-    Zeroes that a file only implies give way to what it holds.
+    Zeroes that a file only implies give way to its contents.
     """
     held: list[Segment] = []
     implied: list[Segment] = []

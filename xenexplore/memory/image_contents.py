@@ -1,4 +1,4 @@
-"""Contents of a file of guest memory: segments, registers, clues, and what is wrong."""
+"""Contents of a file of guest memory: segments, registers, clues, and damage."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class GuestOs(enum.Enum):
 
 
 class Segment(NamedTuple):
-    """Memory that lies in one piece in the file.
+    """Memory that is contiguous in the file.
 
     Attributes:
         gpa: first physical address (guest-physical, or machine where the image's
@@ -86,7 +86,7 @@ class Segment(NamedTuple):
 
 
 class Skip(enum.Enum):
-    """Reason why something in a file was passed over though nothing is wrong with it."""
+    """Reason why an intact part of a file was skipped."""
 
     NO_ADDRESS = "no physical address (p_paddr -1)"
     EXCLUDED = "excluded when the dump was written"
@@ -94,7 +94,7 @@ class Skip(enum.Enum):
 
 
 class Skipped(NamedTuple):
-    """Parts of a file that are not guest memory, or memory that the file leaves out.
+    """Parts of a file that are not guest memory, or memory that the file omits.
 
     Attributes:
         why: the reason.

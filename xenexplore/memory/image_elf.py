@@ -1,6 +1,6 @@
 """The ELF container of a memory core: program headers, sections and notes.
 
-What lies behind the end of a file that was cut short is a gap, not an error:
+Data past the end of a truncated file is a gap, not an error:
 the rest is still read.
 
 Source: the System V gABI, "ELF Header", "Program Header", "Note Section"; extended
@@ -246,7 +246,7 @@ def _named(
 def read_notes(
     source: object, data: Bytes, start: int, size: int, gaps: list[ImageError]
 ) -> Iterator[ElfNote]:
-    """Every whole note of a PT_NOTE segment or note section; damage is a gap."""
+    """Every complete note of a PT_NOTE segment or note section; damage leaves a gap."""
     if start + size > len(data):
         gaps.append(cut_short(source, "notes", start, size, data))
     at, end = start, min(start + size, len(data))
@@ -271,11 +271,11 @@ def read_notes(
 
 
 def cut_short(source: object, what: str, offset: int, size: int, data: Bytes) -> ImageError:
-    """The error for something that lies behind the end of the file."""
+    """The error for data past the end of the file."""
     return ImageError(
         source,
         what,
         expected=f"{size:#x} bytes at offset {offset:#x}",
         got=f"the end of the file at {len(data):#x}",
-        hint="the file is cut short",
+        hint="the file is truncated",
     )

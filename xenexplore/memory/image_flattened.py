@@ -1,4 +1,4 @@
-"""makedumpfile's flattened format: a dump as pieces in the order in which they were written.
+"""makedumpfile's flattened format: a dump as pieces, in the order of writing.
 
 A header page, then for each piece two big-endian 64-bit numbers (offset in the
 real file, size) and its bytes; offset and size -1 end it.  What is read through
@@ -31,7 +31,7 @@ _LARGEST: Final = 1 << 56
 
 
 class Unflattened:
-    """The real file: the pieces where they belong."""
+    """The original file, with the pieces in their places."""
 
     __slots__ = ("_data", "_pieces", "_size", "_starts")
 
@@ -67,7 +67,7 @@ class Unflattened:
 
 
 def unflatten(source: object, data: Bytes) -> tuple[Unflattened, tuple[ImageError, ...]]:
-    """The real file of a flattened one, and what was found wrong on the way.
+    """The original file of a flattened one, and the damage found in it.
 
     Where pieces overlap, the later written holds: makedumpfile writes its
     headers again at the end.

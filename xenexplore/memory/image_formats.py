@@ -1,4 +1,4 @@
-"""Format of a file by its first bytes: a format that is read, or one with a way to convert it.
+"""Format of a file by its first bytes: a supported format, or one with a way to convert it.
 
 ``FILE`` stands for the file.  Commands were tried with Debian 12's tools; one that we
 had no machine or tool to try with says that it is the manual's.  What its
@@ -16,7 +16,7 @@ __all__ = ["FOREIGN", "Foreign", "refuse_foreign"]
 
 
 class Foreign(NamedTuple):
-    """A format that is not read.
+    """An unsupported format.
 
     Attributes:
         magic: how such a file begins.
@@ -31,19 +31,19 @@ class Foreign(NamedTuple):
     at: int = 0
 
 
-_MANUAL = " (by the tool's manual; not tried by us)"
+_MANUAL = " (from the tool's manual; not tested)"
 _VIRSH = "virsh restore FILE --paused, then virsh dump DOMAIN core.elf --memory-only" + _MANUAL
 _XL = "xl restore -p FILE, then xl dump-core DOMAIN core" + _MANUAL
 _INCOMING = (
     "start the machine that wrote it with -S -incoming 'exec:cat FILE', then in its monitor:"
     " dump-guest-memory core.elf"
 )
-_MINIDUMP = "it holds parts of one process, and no page tables"
+_MINIDUMP = "it contains parts of one process, and no page tables"
 _HIBERNATION = (
     "Hibr2Bin.exe /PLATFORM X64 /MAJOR 10 /MINOR 0 /INPUT FILE /OUTPUT memory.raw, then --raw on"
     " memory.raw" + _MANUAL
 )
-_NO_WAY = "no tool that converts it is known to us; dump the machine again as an ELF core or LiME"
+_NO_WAY = "we know of no tool that converts it; dump the machine again as an ELF core or LiME"
 
 FOREIGN: Final = (
     Foreign(b"LibvirtQemudSave", "a libvirt save image", _VIRSH),
@@ -91,7 +91,7 @@ FOREIGN: Final = (
 
 
 def refuse_foreign(source: object, data: Bytes) -> None:
-    """Raise the error for a file of a format that is known and not read; else nothing.
+    """Raise the error for a file of a recognised but unsupported format.
 
     Raises:
         ImageError: names the format and the way out.
@@ -102,7 +102,7 @@ def refuse_foreign(source: object, data: Bytes) -> None:
             raise ImageError(
                 source,
                 f"offset {format_.at:#x}" if format_.at else "offset 0",
-                expected="a memory image that is read (see walk --help)",
+                expected="a supported memory image (see walk --help)",
                 got=format_.name,
                 hint=format_.way.replace("FILE", str(source)),
             )

@@ -1,4 +1,4 @@
-"""kdump-compressed dumps: each page compressed by itself, as makedumpfile and QEMU write them.
+"""kdump-compressed dumps: each page compressed separately, as makedumpfile and QEMU write them.
 
 A header, a sub-header, two bitmaps (which frames are memory; which of them
 are in the dump), a descriptor for each page in the dump, the pages.  Pages
@@ -221,7 +221,7 @@ class _Pages:
                 f"page {number} of the dump, {size} bytes at {offset:#x}",
                 expected=f"{PAGE_SIZE} bytes when unpacked",
                 got=f"{len(page)}" if unpack is _as_is else "damage",
-                hint="the file is damaged, or cut short",
+                hint="the file is damaged or truncated",
             )
         if len(self._cache) >= _CACHED_PAGES:
             self._cache.pop(next(iter(self._cache)))

@@ -64,7 +64,7 @@ def read_lime(source: object, data: Bytes) -> ImageContents:
 def _range(
     source: object, data: Bytes, at: int, magic: bytes, version: int, gaps: list[ImageError]
 ) -> tuple[int, int] | None:
-    """First address and size of the range whose header lies at ``at``; None for a bad one."""
+    """First address and size of the range whose header is at ``at``; None for a bad one."""
     if at + _HEADER.size > len(data):
         gaps.append(cut_short(source, f"header at {at:#x}", at, _HEADER.size, data))
         return None
@@ -103,7 +103,7 @@ class _Frame(NamedTuple):
 
 
 def read_avml(source: object, data: Bytes) -> ImageContents:
-    """Memory of a compressed AVML dump; frames are unpacked where they are read.
+    """Memory of a compressed AVML dump; frames are unpacked when they are read.
 
     Raises:
         ImageError: its first header cannot be read, or the library that unpacks

@@ -1,4 +1,4 @@
-"""A memory image as a domain's memory: read where it lies, written to a copy of the page.
+"""A memory image as a domain's memory: read in place, written to a copy of the page.
 
 What a walk, a copy or a whole model of Xen does to it never reaches the file.
 """
@@ -98,7 +98,7 @@ class ImageRam(Ram):
 
 
 def held_frames(image: Image) -> tuple[tuple[int, int], ...]:
-    """``(first, past the last)`` of each run of frames that an image holds, if only in part."""
+    """``(first, past the last)`` of each run of frames that an image contains, even partially."""
     runs: list[tuple[int, int]] = []
     for gpa, size, _ in image.segments:
         first, end = gpa >> PAGE_SHIFT, gpa + size + PAGE_SIZE - 1 >> PAGE_SHIFT
@@ -122,7 +122,7 @@ class ImageP2m(P2m):
         pv: there is no P2M: no entry is read.
 
     Raises:
-        ImageError: (look-ups) the image does not hold the frame.
+        ImageError: (lookups) the image does not hold the frame.
     """
 
     __slots__ = ("_broken", "_changed", "_lows", "_name", "_order", "_pv", "_runs")
@@ -147,9 +147,9 @@ class ImageP2m(P2m):
             raise ImageError(
                 self._name,
                 f"{'mfn' if self._pv else 'gfn'} {gfn:#x}",
-                expected="a frame that the image holds",
+                expected="a frame contained in the image",
                 got="none",
-                hint="whether it is RAM that was left out, MMIO or a hole is not known",
+                hint="it may be omitted RAM, MMIO or a hole",
             )
         if self._pv:
             return P2mEntry(gfn, gfn, P2mType.p2m_ram_rw, 0, 0)

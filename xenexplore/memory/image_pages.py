@@ -2,7 +2,7 @@
 
 ``ptpages.bin`` (usually ``.zst``) is a row of records, each a little-endian
 64-bit guest-physical address and the 4096 bytes of that page; the text of the
-monitor's ``info registers`` lies beside it as ``info_registers.txt``.
+monitor's ``info registers`` is beside it as ``info_registers.txt``.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read_pages(source: object, data: Bytes) -> tuple[Segment, ...]:
             f"record {len(data) // RECORD_SIZE}",
             expected=f"records of {RECORD_SIZE} bytes",
             got=f"{len(data) % RECORD_SIZE} bytes after the last whole one",
-            hint="the file is cut short, or no file of page-table pages",
+            hint="the file is truncated, or is not a file of page-table pages",
         )
     segments = []
     seen: dict[int, int] = {}

@@ -31,7 +31,7 @@ __all__ = ["check_start", "read_contents", "read_raw", "with_registers_beside"]
 
 
 def check_start(file: Path, head: bytes) -> None:
-    """Refuse a compressed file that begins as no image, before the rest of it is decompressed."""
+    """Reject a compressed file that begins like no image, before the rest is decompressed."""
     if _reader(head) is not None or head.startswith(FLATTENED_MAGIC):
         return
     refuse_foreign(file, head)
@@ -73,7 +73,7 @@ def _unknown(file: Path, start: bytes) -> ImageError:
         "offset 0",
         expected="an ELF core, page-table pages or another dump (see walk --help)",
         got=f"bytes {start[:4].hex()}",
-        hint="if it is raw memory, say so (--raw) and give its CR3 (--cr3)",
+        hint="if it is raw memory, use --raw and give its CR3 with --cr3",
     )
 
 
@@ -82,14 +82,14 @@ def _nested(file: Path) -> ImageContents:
 
 
 def read_raw(file: Path, data: Bytes) -> ImageContents:
-    """Memory from address 0 on; half a page at its end is a sign that something is missing."""
+    """Memory from address 0 on; half a page at the end means that something is missing."""
     rest = len(data) & PAGE_MASK
     error = ImageError(
         file,
         "",
         expected="whole 4096-byte pages of raw memory",
         got=f"{len(data):#x} bytes",
-        hint="the file is cut short, or not raw memory",
+        hint="the file is truncated, or is not raw memory",
     )
     whole = Segment(0, len(data), 0)
     gaps = (error,) if rest else ()

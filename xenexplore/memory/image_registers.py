@@ -1,4 +1,4 @@
-"""An image's registers of each vCPU: those that decide how it translates.
+"""An image's registers of each vCPU: those that determine translation.
 
 Two sources: the ``QEMU`` note of a memory core, and the text of the monitor's
 ``info registers``.  The note has no EFER, so the mode is concluded from what
@@ -170,7 +170,7 @@ def registers_from_text(source: object, text: str) -> tuple[Registers, ...]:
                 f"vCPU {number}",
                 expected="CR0, CR3, CR4 and EFER",
                 got=f"no {', '.join(missing)}",
-                hint="it should be what QEMU's 'info registers' prints",
+                hint="it should be the output of QEMU's 'info registers'",
             )
         gs = _GS.search(body)
         found.append(

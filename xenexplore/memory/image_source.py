@@ -1,4 +1,4 @@
-"""The bytes of an image file: mapped where they lie, or decompressed into memory.
+"""The bytes of an image file: mapped in place, or decompressed into memory.
 
 A plain file is mapped read-only and costs no memory until it is read.  A
 ``.zst`` file is decompressed whole, because its frames cannot be entered in

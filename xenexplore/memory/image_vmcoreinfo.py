@@ -1,4 +1,4 @@
-"""VMCOREINFO: what a Linux kernel says about itself in a dump, and so where its tables are.
+"""VMCOREINFO: a Linux kernel's own description in a dump, and so the place of its page tables.
 
 Source: Linux, kernel/crash_core.c (6.9 on: kernel/vmcore_info.c) and
 arch/x86/kernel/crash_core_64.c, arch_crash_save_vmcoreinfo(); arch/x86/include/asm/
@@ -86,7 +86,7 @@ def clues_from_text(desc: bytes, *, phys_base: int | None = None) -> Clues:
 
 
 def number(text: str, base: int) -> int | None:
-    """A number as VMCOREINFO writes it; None if it is none."""
+    """A number in VMCOREINFO's notation, or None."""
     try:
         return int(text, base)
     except ValueError:

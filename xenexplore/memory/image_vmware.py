@@ -53,7 +53,7 @@ def read_vmware(file: Path, data: Bytes) -> ImageContents:
     """Memory and registers of a suspended machine or a snapshot.
 
     Args:
-        file: the state file; the memory may lie beside it.
+        file: the state file; the memory may be in a file beside it.
         data: its content.
 
     Raises:
@@ -68,7 +68,7 @@ def read_vmware(file: Path, data: Bytes) -> ImageContents:
             "groups",
             expected="the group memory",
             got=", ".join(sorted(groups))[:60] or "none",
-            hint="a partial snapshot, or cut short",
+            hint="a partial snapshot, or truncated",
         )
     wide = bytes(data[:1])[0] & 15 > 0
     memory = _tags(file, data, groups["memory"], wide, gaps)
@@ -123,7 +123,7 @@ def _groups(file: Path, data: Bytes) -> Iterator[tuple[str, int]]:
             "header of a VMware state file",
             expected="a table of groups",
             got=f"{count} groups in a file of {len(data):#x} bytes",
-            hint="the file is damaged, or cut short",
+            hint="the file is damaged or truncated",
         )
     for name, at, _ in _GROUP.iter_unpack(table):
         yield name.split(b"\0", 1)[0].decode("ascii", "replace"), at
@@ -191,7 +191,7 @@ def _regions(
                     f"region {number}",
                     expected=f"{wanted:#x} bytes of memory at offset {start:#x}",
                     got=f"the end of the memory at {size:#x}",
-                    hint="the .vmem file is cut short, or another snapshot's",
+                    hint="the .vmem file is truncated, or belongs to another snapshot",
                 )
             )
         if there:

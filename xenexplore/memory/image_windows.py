@@ -26,9 +26,9 @@ WINDOWS_MAGICS: Final = (b"PAGEDUMP", b"PAGEDU64")
 
 _TYPES: Final = {
     2: "a kernel memory dump of Windows 7 or older",
-    3: "a dump header alone",
+    3: "only a dump header",
     4: "a small memory dump (triage)",
-    7: "an automatic memory dump of a type not read",
+    7: "an automatic memory dump of an unsupported type",
 }
 _FULL: Final = 1
 _BITMAP: Final = (5, 6)
@@ -86,8 +86,8 @@ def read_windows(source: object, data: Bytes) -> ImageContents:
             "Windows dump header",
             expected="a complete memory dump or a bitmap dump",
             got=_TYPES.get(kind, f"type {kind}"),
-            hint="it does not hold the machine's memory; let Windows write a complete memory"
-            " dump (CrashDumpEnabled = 1)",
+            hint="it does not contain the machine's memory; let Windows write a complete memory "
+            "dump (CrashDumpEnabled = 1)",
         )
     segments = tuple(_held(source, data, wanted, gaps))
     if not segments:

@@ -149,7 +149,7 @@ def _section(source: object, elf: ElfFile, name: str, what: str) -> tuple[int, i
 def _header(
     source: object, data: Bytes, elf: ElfFile, gaps: list[ImageError], *, pv: bool
 ) -> _Header:
-    """The header note.  Without it, all that the sections hold is taken."""
+    """The header note.  Without it, the complete sections are used."""
     at, size = elf.sections.get(_NOTE, (0, 0))
     for note in read_notes(source, data, at, min(size, 1 << 20), gaps):
         if note.name != b"Xen" or note.kind != _HEADER_NOTE or len(note.desc) < 32:
@@ -173,9 +173,9 @@ def _header(
         ImageError(
             source,
             _NOTE,
-            expected="the note that says how many vCPUs and pages there are",
+            expected="the note with the numbers of vCPUs and pages",
             got="none",
-            hint="all that the sections hold is taken",
+            hint="the complete sections are used",
         )
     )
     return _Header(_MAGIC_PV if pv else _MAGIC_HVM, _MOST_VCPUS, 1 << 52)

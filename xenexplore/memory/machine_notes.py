@@ -11,7 +11,7 @@ from xenexplore.memory.image_registers import Registers
 __all__ = ["registers_of_crashed_xen", "registers_of_virtualbox"]
 
 # DBGFCORECPU: 18 general registers, 6 selectors of 24 bytes, cr0 cr2 cr3 cr4;
-# EFER lies behind the debug registers, descriptor tables, LDTR, TR and SYSENTER.
+# EFER comes after the debug registers, descriptor tables, LDTR, TR and SYSENTER.
 _GENERAL: Final = struct.Struct("<18Q")
 _SELECTOR: Final = struct.Struct("<QII8x")
 _GS_AT: Final = _GENERAL.size + 4 * _SELECTOR.size

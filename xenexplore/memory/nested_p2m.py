@@ -1,4 +1,4 @@
-"""A P2M that lives in memory: AMD nested page tables as Xen writes them.
+"""A P2M in memory: AMD nested page tables as Xen writes them.
 
 The tables are x86's 4-level ones over machine memory; Xen keeps its page type in
 bits 58:52 of each entry and uses U/S = 0 as "type to be recalculated".
@@ -46,7 +46,7 @@ class MachineMemory(Protocol):
 
 
 class NestedP2m:
-    """Look-ups in nested page tables.
+    """Lookups in nested page tables.
 
     Args:
         machine: machine memory.
@@ -99,7 +99,7 @@ class NestedP2m:
             if level == 1 or (entry & _LARGE and level < 4):
                 return self._leaf(gfn, entry, kind, order, reads, recalculate)
             table = entry & _ADDRESS
-        raise AssertionError("level 1 always ends the look-up")
+        raise AssertionError("level 1 always ends the lookup")
 
     def _leaf(
         self, gfn: int, entry: int, kind: P2mType, order: int, reads: int, recalculate: bool

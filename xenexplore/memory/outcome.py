@@ -12,7 +12,7 @@ __all__ = ["CopyResult", "PieceOutcome", "Stored"]
 
 
 class CopyResult(enum.Enum):
-    """Ending of a piece: Xen's enum hvm_translation_result, and one that Xen has no name for.
+    """Result for a piece: Xen's enum hvm_translation_result, and one for which Xen has no name.
 
     Source: enum hvm_translation_result, xen/arch/x86/include/asm/hvm/support.h.
     """
@@ -50,7 +50,7 @@ class PieceOutcome:
         size: bytes.
         result: how it ended.
         reason: why, in words; empty when nothing is worth saying.
-        lookup: the P2M look-up made, or None (address inside MMIO that Xen emulates itself).
+        lookup: the P2M lookup made, or None (address inside MMIO that Xen emulates itself).
         data: bytes read (ciphertext, if the page is private) or None.
         stored: what a write did to memory.
         ciphertext: whether ``data`` is ciphertext.
@@ -67,5 +67,5 @@ class PieceOutcome:
 
     @property
     def ok(self) -> bool:
-        """Whether Xen takes the access for done."""
+        """Whether Xen treats the access as done."""
         return self.result is CopyResult.OKAY

@@ -20,7 +20,7 @@ __all__ = ["ORDERS", "P2M_ORDERS", "P2M_SIZES", "P2m", "as_lookup"]
 P2M_ORDERS = {"4K": 0, "2M": 9, "1G": 18}
 """Page size, as it is written, to the order of a P2M entry."""
 P2M_SIZES = {order: size for size, order in P2M_ORDERS.items()}
-"""The other way round."""
+"""The reverse mapping."""
 ORDERS = tuple(P2M_SIZES)
 """Page orders of P2M entries: 4 KiB, 2 MiB, 1 GiB."""
 
@@ -31,7 +31,7 @@ _READS = {0: 4, 9: 3, 18: 2}
 def as_lookup(
     entry: P2mEntry, purpose: Purpose, *, level: int | None = None, root: bool = False
 ) -> P2mLookup:
-    """A recorded look-up as the step that readers see; ``level`` and ``root``: of a table."""
+    """A recorded lookup as the step that readers see; ``level`` and ``root``: of a table."""
     return P2mLookup(
         cite=_LOOKUP,
         gfn=Gfn(entry.gfn),
@@ -60,7 +60,7 @@ class P2m:
             order: {} for order in ORDERS
         }
         # How many entries live under each 2 MiB, 1 GiB and 512 GiB slot: what
-        # decides how deep a look-up of a hole gets.
+        # decides how deep a lookup of a hole gets.
         self._slots: dict[int, Counter[int]] = {order: Counter() for order in (9, 18, 27)}
         self._highest = -1
 

@@ -79,7 +79,7 @@ DISCARD_WRITE_TYPES = frozenset({_T.p2m_ram_ro, _T.p2m_grant_map_ro})
 
 
 class P2mEntry(NamedTuple):
-    """Result of one P2M look-up: the compact form that walks record.
+    """Result of one P2M lookup: the compact form that walks record.
 
     Attributes:
         gfn: the guest frame that was looked up.

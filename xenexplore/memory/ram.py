@@ -1,4 +1,4 @@
-"""Sparse RAM held as bytes, keyed by frame: only frames ever written cost anything."""
+"""Sparse RAM stored as bytes by frame: only frames that were written take memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unpackers of one page, each by a library that is looked for when a page needs it."""
+"""Unpackers of one page, each with a library that is loaded when first needed."""
 
 from __future__ import annotations
 

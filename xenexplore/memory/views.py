@@ -43,7 +43,7 @@ _GUEST_WRITES = frozenset(
 
 
 class P2mLike(Protocol):
-    """Anything that answers P2M look-ups: a built P2M, or nested page tables."""
+    """Anything that answers P2M lookups: a built P2M, or nested page tables."""
 
     def entry(self, gfn: int) -> P2mEntry:
         """Look a frame up."""
@@ -84,7 +84,7 @@ class Store:
         )
 
     def flip(self, gfn: int, *, shared: bool) -> None:
-        """Change a frame's state; its bytes in DRAM stay what they are."""
+        """Change a frame's state; its bytes in DRAM are unchanged."""
         entry = self.p2m.entry(gfn)
         if self.is_private(entry):
             self.settle(entry)

@@ -1,3 +1,3 @@
-"""The rival designs, one file each, none importing another."""
+"""The proposed designs, one file each, none importing another."""
 
 from __future__ import annotations

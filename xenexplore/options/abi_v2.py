@@ -19,11 +19,11 @@ class AbiV2(Design):
 
     ident: ClassVar[str] = "O5"
     name: ClassVar[str] = "abi-v2"
-    title: ClassVar[str] = "A second ABI, from hypercall number 64 (not specified)"
+    title: ClassVar[str] = "A second ABI, starting at hypercall number 64 (not specified)"
     summary: ClassVar[str] = (
-        "Cooper's plan of 2022: not the old calls with other conventions but a clean interface, "
+        "Cooper's 2022 plan: a clean interface rather than the old calls with a new convention, "
         "with no hypercall page, reworked continuations, and operations split so that a kernel "
-        'can leave those of mere "logical control" to user space. No text of it was published, '
+        'can delegate mere "logical control" to user space. No specification was published, '
         "so it cannot be stepped through."
     )
     asked: ClassVar[Cite] = mail(

@@ -60,10 +60,10 @@ class AddressBits(Design):
     name: ClassVar[str] = "address-bits"
     title: ClassVar[str] = "Scatter/gather descriptor in the low two bits of each address"
     summary: ClassVar[str] = (
-        "The number bit says physical, as in O2; bits 1:0 of each buffer's address then say flat, "
-        "one-level or two-level list. Buffers must be 4-byte aligned for the bits to be free: a "
-        "string that is not cannot be passed. Which value means what is ours; the thread "
-        "left it open."
+        "The number bit says physical, as in O2; bits 1:0 of each buffer's address then say "
+        "flat, one-level or two-level list. Buffers must be 4-byte aligned for the bits to be "
+        "free: an unaligned string cannot be passed. The meaning of each value is ours; the "
+        "thread left it open."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich (idea: Gross)", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
@@ -78,7 +78,7 @@ class AddressBits(Design):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests stay with linear addresses (Beulich and Gross, 29 Sep 2022)"
+            return "PV guests keep linear addresses (Beulich and Gross, 29 Sep 2022)"
         return ""
 
     def prepare(self, xen: Xen, call: GuestCall) -> GuestCall | Refused:

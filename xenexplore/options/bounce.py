@@ -53,7 +53,7 @@ class _Replay(ReplayModel):
         return super().refuses(guest) or (_NOTHING_TO_FLIP if nothing else "")
 
     def refuses_buffers(self, buffers: RecordedBuffers) -> tuple[str, Mask]:
-        reason = f"the arguments do not fit into less than {PAGE_SIZE} bytes"
+        reason = f"the arguments do not fit in fewer than {PAGE_SIZE} bytes"
         if self._flips or not len(buffers.size):
             return reason, False
         import numpy as np
@@ -85,13 +85,13 @@ class Bounce(Design):
     name: ClassVar[str] = "bounce"
     title: ClassVar[str] = "Static per-vCPU bounce buffers (or flipping pages for each call)"
     summary: ClassVar[str] = (
-        "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, makes "
-        "the call by physical address (it needs O2 as its carrier), and copies results back. Two "
-        "rules are those of XCP-ng's Linux patches and not of the thread: interrupts are off "
-        "meanwhile, and all arguments of a call fit into less than a page. mode=flip instead "
-        "changes the encryption state of the buffers' own pages around each call; what a flip "
-        "costs is not counted (copying the page out and back; with SEV-SNP also an exit and "
-        "PVALIDATE)."
+        "Each vCPU has one page that is shared with Xen. The guest copies arguments into it, "
+        "makes the call with physical addresses (which needs O2 as its carrier), and copies "
+        "results back. Two rules come from XCP-ng's Linux patches, not from the thread: "
+        "interrupts are off in the meantime, and all arguments of a call must fit in less than "
+        "a page. mode=flip instead changes the encryption state of the buffers' own pages "
+        "around each call; the cost of a flip is not counted (copying the page out and back; "
+        "with SEV-SNP also an exit and PVALIDATE)."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -115,7 +115,7 @@ class Bounce(Design):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
+            return "a PV guest's GFNs are MFNs; the thread kept linear addresses for it"
         if self.text("mode") == "flip" and not xen.domain.spec.encrypted:
             return _NOTHING_TO_FLIP
         return ""
@@ -152,8 +152,8 @@ class Bounce(Design):
             self.bounced.append(_Bounced(use, at))
         if fill >= PAGE_SIZE:
             return Refused(
-                f"the arguments need {fill} bytes and the bounce page takes fewer than {PAGE_SIZE} "
-                "(XCP-ng's limit)"
+                f"the arguments need {fill} bytes and the bounce page holds fewer than "
+                f"{PAGE_SIZE} (XCP-ng's limit)"
             )
         for item in self.bounced:
             self._copy_in(xen, call, page, item)
@@ -195,7 +195,7 @@ class Bounce(Design):
 
     @staticmethod
     def _holds(use: BufferUse, field: Gva) -> bool:
-        """Whether a field lies in a struct that the call passes (each handle in memory does)."""
+        """Whether a field is in a struct that the call passes (each handle in memory is)."""
         return use.va <= field and field.value < use.va.value + use.size
 
     def _copied(self, xen: Xen, source: Gva, target: Gva, size: int, *, inbound: bool) -> None:

@@ -28,7 +28,7 @@ __all__ = ["DomainMode"]
 
 
 class _Replay(ReplayModel):
-    """Every handle is translated; Xen walks nothing."""
+    """Every handle is translated; Xen makes no walk."""
 
     def prepares(self, buffers: RecordedBuffers) -> Preparation:
         return Preparation(encoded=True)
@@ -42,12 +42,12 @@ class DomainMode(Design):
 
     ident: ClassVar[str] = "O1"
     name: ClassVar[str] = "domain-mode"
-    title: ClassVar[str] = "Physical addresses for a whole domain, chosen at its creation"
+    title: ClassVar[str] = "Physical addresses for a whole domain, chosen at creation"
     summary: ClassVar[str] = (
         "A flag of the domain (XEN_DOMCTL_CDF_physaddr_abi in the 2025 series) makes Xen take "
         "every handle as a guest-physical address. No number bit, no walk; but everything that "
-        "runs in the domain, firmware and kexec kernels too, must agree, and PV is refused with "
-        "-EINVAL."
+        "runs in the domain, including firmware and kexec kernels, must agree, and PV is "
+        "rejected with -EINVAL."
     )
     asked: ClassVar[Cite] = mail(
         "Astie", "18 Apr 2025", "cover.1744981654.git.teddy.astie@vates.tech"
@@ -57,8 +57,8 @@ class DomainMode(Design):
         "wrong-vcpu": (
             50,
             (
-                "the caller translates another vCPU's area by its own page tables; the handle is "
-                "kept, and updates go there (ours)"
+                "the caller translates another vCPU's area with its own page tables; Xen keeps "
+                "the handle, and updates go there (ours)"
             ),
         ),
     }

@@ -140,10 +140,10 @@ class FastAbi(Design):
     )
     precedents: ClassVar[tuple[Precedent, ...]] = (
         Precedent(
-            what="Viridian's fast calls (bit 16 of the input value): the registers that would hold "
-            "the addresses of input and output hold 16 bytes of input instead. Of Xen's calls "
-            "HVCALL_SEND_IPI alone takes that form; the flushes, and the forms with a set of "
-            "vCPUs, answer HV_STATUS_INVALID_PARAMETER.",
+            what="Viridian's fast calls (bit 16 of the input value): the registers that would "
+            "hold the addresses of input and output hold 16 bytes of input instead. Of the "
+            "calls that Xen implements, only HVCALL_SEND_IPI takes that form; the flushes, and "
+            "the forms with a set of vCPUs, return HV_STATUS_INVALID_PARAMETER.",
             cite=xen("xen/arch/x86/hvm/viridian/viridian.c", "hvcall_ipi"),
         ),
     )

@@ -1,4 +1,4 @@
-"""O8: large buffers as GFN lists, the lists lying in registered buffers."""
+"""O8: large buffers as GFN lists, with the lists in registered buffers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["GfnLists"]
 
 INDIRECT_BIT = 1 << 29
-"""Ours: marks the indirect variant of a call; the thread does not say how it is marked."""
+"""Ours: marks the indirect variant of a call; the thread does not define the mark."""
 
 _SLOTS = PAGE_SIZE // 8
 
@@ -59,11 +59,11 @@ class GfnLists(Design):
     name: ClassVar[str] = "gfn-lists"
     title: ClassVar[str] = "GFN lists for large buffers, inside registered buffers"
     summary: ClassVar[str] = (
-        "Small buffers use the software TLB. A buffer of more than a page is passed as a list of "
-        "GFNs that lies in a registered page: Xen finds the list by a TLB look-up, reads the "
-        "GFNs, and copies by guest-physical address. Ours are how the indirect variant is marked, "
-        "and that each vCPU registers one page, for one list of 511 frames: the thread sets no "
-        "such limit."
+        "Small buffers use the software TLB. A buffer of more than a page is passed as a list "
+        "of GFNs in a registered page: Xen finds the list with a TLB lookup, reads the GFNs, "
+        "and copies by guest-physical address. The marking of the indirect variant is ours, and "
+        "so is the limit of one registered page per vCPU, for one list of 511 frames: the "
+        "thread sets none."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -73,8 +73,8 @@ class GfnLists(Design):
         "area-crossing-a-page": (
             50,
             (
-                "the handle of an area outlives its call: at the next update nothing says that it "
-                "names a list, and Xen writes over the list (ours)"
+                "the handle of an area outlives its call: at the next update nothing marks it "
+                "as a list, and Xen overwrites the list (ours)"
             ),
         ),
     }
@@ -98,7 +98,7 @@ class GfnLists(Design):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
+            return "a PV guest's GFNs are MFNs; the thread kept linear addresses for it"
         return lacking(xen, self.texts("register"))
 
     def setup(self, xen: Xen) -> None:
@@ -132,7 +132,7 @@ class GfnLists(Design):
             pieces = []
             for gpa, size in guest_translate(xen, use.va, use.size, call.vcpu):
                 if gpa is None:
-                    return Refused(f"{use.role} is not mapped throughout")
+                    return Refused(f"{use.role} is not completely mapped")
                 pieces.append((gpa, size))
             if slot or len(pieces) + 1 > _SLOTS:
                 return Refused(
@@ -167,7 +167,7 @@ class GfnLists(Design):
     def _indirect(
         self, xen: Xen, access: HandleAccess, start: int, lst: SgList
     ) -> Iterator[Located | Fault]:
-        """Find the list through the TLB (one look-up of its 8-byte words), then follow it."""
+        """Find the list through the TLB (one lookup of its 8-byte words), then follow it."""
         for found in self.tlb.locate(
             xen, replace(access, handle=start, size=8, direction=Direction.FROM)
         ):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["GiantMap"]
 
 
-_PRIVATE = "meant for unencrypted guests: what the entry covers is private memory"
+_PRIVATE = "meant for unencrypted guests: here the entry covers private memory"
 
 
 class _Replay(ReplayModel):
@@ -52,17 +52,16 @@ def _ranges(option: Design) -> tuple[str, ...]:
 
 
 class GiantMap(Design):
-    """The software TLB with one entry over all of RAM as the directmap shows it."""
+    """The software TLB with one entry over all of RAM, at its directmap addresses."""
 
     ident: ClassVar[str] = "O10"
     name: ClassVar[str] = "giant-map"
     title: ClassVar[str] = "One registration over the directmap (and one over the kernel image)"
     summary: ClassVar[str] = (
         "An unencrypted PVH or HVM guest registers one range: from the start of its directmap, "
-        "physical address 0, to the end of RAM; a hole below 4 GiB is registered with it. "
-        "All kmalloc() memory is covered by one entry. "
-        "second=kernel-image adds the range that Beulich names. Stacks that are vmalloc'ed, "
-        "modules and user space stay outside."
+        "physical address 0, to the end of RAM, including any hole below 4 GiB. All kmalloc() "
+        "memory is covered by one entry. second=kernel-image adds the range that Beulich names. "
+        "Vmalloc'ed stacks, modules and user space are not covered."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -84,7 +83,7 @@ class GiantMap(Design):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "a PV guest's GFNs are MFNs; the thread left it with linear addresses"
+            return "a PV guest's GFNs are MFNs; the thread kept linear addresses for it"
         if xen.domain.spec.encrypted:
             return _PRIVATE
         return lacking(xen, _ranges(self))

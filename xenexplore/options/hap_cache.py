@@ -65,8 +65,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HapCache"]
 
-_ENCRYPTED = "encrypted guests: no walk that could be remembered, since Xen cannot make any"
-_PV = "PV guests: Xen dereferences their addresses and walks nothing"
+_ENCRYPTED = "encrypted guests: there is no walk to remember, since Xen cannot make one"
+_PV = "PV guests: Xen dereferences their addresses and makes no walk"
 
 
 class _Replay(ReplayModel):
@@ -117,23 +117,24 @@ class HapCache(Design):
 
     ident: ClassVar[str] = "O13"
     name: ClassVar[str] = "hap-cache"
-    title: ClassVar[str] = "A cache of walks for HAP, as shadow paging has one (ours)"
+    title: ClassVar[str] = "A cache of walks for HAP, like that of shadow paging (ours)"
     summary: ClassVar[str] = (
         "Handles stay linear addresses, nothing is registered and no guest changes. Before it "
         "walks, Xen looks the page up among the walks that it made since the vCPU entered Xen: "
-        "direct-mapped, linear page to guest frame, a read's walk not for writes. The frame is "
-        "looked up in the P2M as today. All are dropped at entry and when the call is preempted, "
-        "because under HAP Xen sees neither CR3 loads nor INVLPG; lifetime=until-switch keeps them "
-        "until Xen switches the vCPU out, and is unsound. A sound longer lifetime needs "
-        "notification by the guest, which is what registration is."
+        "a direct-mapped cache from linear page to guest frame, in which a read's walk does not "
+        "serve writes. The frame is looked up in the P2M as today. All walks are dropped at "
+        "entry and when the call is preempted, because under HAP Xen sees neither CR3 loads nor "
+        "INVLPG; lifetime=until-switch keeps them until Xen switches the vCPU out, and is "
+        "unsound. A longer lifetime is sound only if the guest notifies Xen, which is what "
+        "registration does."
     )
     asked: ClassVar[Cite] = Cite("ours, after shadow paging's vTLB")
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             name="entries",
             default=VTLB_ENTRIES,
-            help="Slots of each vCPU's cache, at least 1; a page's slot is its number modulo this. "
-            "The vTLB has 13.",
+            help="Slots of each vCPU's cache, at least 1; a page's slot is its page number "
+            "modulo this number. The vTLB has 13.",
         ),
         Parameter(
             name="lifetime",
@@ -154,7 +155,7 @@ class HapCache(Design):
     unanswered: ClassVar[Mapping[str, str]] = {
         "Q14": "Arm's tables are not modelled",
         "Q15": "not for encrypted guests",
-        "Q19": "a matter of plans, not of a call's path",
+        "Q19": "a property of plans, not of a call's path",
         "Q23": "uses the registers of today's interface",
         "Q29": "no call, no buffer",
         "Q30": "not for encrypted guests",

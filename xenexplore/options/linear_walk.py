@@ -26,9 +26,9 @@ class LinearWalk(Design):
     summary: ClassVar[str] = (
         "The guest passes linear addresses. For each piece of each copy Xen reads the guest's "
         "page tables, checks permissions as the CPU would, sets Accessed and Dirty bits, and "
-        "looks every table and the final frame up in the P2M. Under HAP nothing is cached between "
-        "copies; shadow paging searches its vTLB first and remembers each walk there. Impossible "
-        "when the tables are encrypted."
+        "looks up every table and the final frame in the P2M. Under HAP nothing is cached "
+        "between copies; shadow paging searches its vTLB first and remembers each walk there. "
+        "Impossible when the tables are encrypted."
     )
     asked: ClassVar[Cite] = xen("xen/arch/x86/hvm/hvm.c", "copy_to_user_hvm")
     guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm", "pv")
@@ -37,7 +37,7 @@ class LinearWalk(Design):
             name="cross_vcpu",
             default="current",
             choices=("current", "subject", "deferred"),
-            help="Which vCPU's tables are walked when a copy is about another vCPU.",
+            help="Which vCPU's tables are walked for a copy on behalf of another vCPU.",
             source="Beulich, Pau Monne, 29 Sep 2022",
         ),
     )

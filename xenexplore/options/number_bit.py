@@ -59,8 +59,8 @@ class NumberBit(Design):
     title: ClassVar[str] = "A bit in the hypercall number: physical addresses, flat"
     summary: ClassVar[str] = (
         "The guest sets a bit in RAX and passes the guest-physical address of each buffer, in "
-        "registers and inside structs. Per call, so old and new mix in one kernel. Each "
-        "buffer must be contiguous in guest-physical space."
+        "registers and inside structs. The choice is made per call, so one kernel can mix old "
+        "and new. Each buffer must be contiguous in guest-physical space."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
@@ -79,8 +79,8 @@ class NumberBit(Design):
             name="multicall",
             default="independent",
             choices=("independent", "inherited"),
-            help="Entries of a multicall carry their own bit; in the 2025 patch they inherit the "
-            "outer call's, and an entry that has one is unknown.",
+            help="Entries of a multicall carry their own bit; in the 2025 patch they inherit "
+            "the outer call's, and an entry with its own bit is an unknown call.",
             source="Beulich, 28 Sep 2022; inherited: ours, from the 2025 patch",
         ),
         Parameter(
@@ -94,10 +94,11 @@ class NumberBit(Design):
     precedents: ClassVar[tuple[Precedent, ...]] = (
         Precedent(
             what="Viridian (Hyper-V's interface, for guests given it): bit 31 of EAX selects "
-            "it; RCX says which call, RDX and R8 hold the guest-physical addresses of input and "
-            "output (32-bit callers: EDX:EAX, EBX:ECX, EDI:ESI). Xen reads the input with "
-            "hvm_copy_from_guest_phys(), no walk. Microsoft's TLFS wants parameters aligned to 8 "
-            "bytes and within a page; Xen tests neither. No call there has an output in memory.",
+            "it; RCX holds the call code, RDX and R8 hold the guest-physical addresses of input "
+            "and output (32-bit callers: EDX:EAX, EBX:ECX, EDI:ESI). Xen reads the input with "
+            "hvm_copy_from_guest_phys(), no walk. Microsoft's TLFS requires parameters to be "
+            "aligned to 8 bytes and within a page; Xen checks neither. None of these calls has "
+            "output in memory.",
             cite=xen("xen/arch/x86/hvm/viridian/viridian.c", "viridian_hypercall"),
         ),
     )
@@ -106,9 +107,9 @@ class NumberBit(Design):
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
             return (
-                "PV guests stay with linear addresses: any translation needs page references, and "
-                "dropping one may free a page where that is not allowed (Beulich and Gross, "
-                "29 Sep 2022)"
+                "PV guests keep linear addresses: any translation needs page references, and "
+                "dropping one may free a page where that is not allowed (Beulich and Gross, 29 "
+                "Sep 2022)"
             )
         return ""
 

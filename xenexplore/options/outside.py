@@ -78,14 +78,14 @@ def _stamp(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     except OSError as error:
         raise DesignError(
-            path, 0, "the file of a design", expected="a Python file that can be read",
+            path, 0, "a design's file", expected="a readable Python file",
             got=error.strerror or str(error),
         ) from None  # fmt: skip
 
 
 @cache
 def _module(path: Path, stamp: str) -> ModuleType:
-    """The file, run once for what it holds now."""
+    """The file, run once for its current contents."""
     name = f"{_NO_WORD.sub('_', path.stem)}_{stamp}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -153,13 +153,13 @@ def _loaded(entry: EntryPoint, known: Mapping[str, type[Design]]) -> type[Design
             raise TypeError(f"{entry.value} is not a subclass of xenexplore.Design")  # noqa: TRY301
         validate_design(kind)
         if kind.name in known:
-            raise TypeError(f"the name {kind.name!r} is another installed design's")  # noqa: TRY301
+            raise TypeError(f"the name {kind.name!r} belongs to another installed design")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001 - whatever a package does, the others work
         said = (
             str(error) if isinstance(error, XenexploreError) else f"{type(error).__name__}: {error}"
         )
         warnings.warn(
-            f"design {entry.name!r} of {package} is left out: {said}", DesignWarning, stacklevel=4
+            f"design {entry.name!r} of {package} is ignored: {said}", DesignWarning, stacklevel=4
         )
         return None
     return kind

@@ -23,7 +23,7 @@ class Packets(Design):
     summary: ClassVar[str] = (
         "Smith's idea of 2022: free-form packets of type, length and value instead of versioned "
         "structs, tolerant of unknown elements, with asynchronous completion and batching, and "
-        "possibly a shared ring. It went no further than two mails, so it cannot be stepped "
+        "possibly a shared ring. It did not go beyond two mails, so it cannot be stepped "
         "through."
     )
     asked: ClassVar[Cite] = mail(

@@ -28,8 +28,8 @@ class PhysTwins(Design):
     summary: ClassVar[str] = (
         "VCPUOP_register_runstate_phys_area and VCPUOP_register_vcpu_time_phys_area name the "
         "area by guest-physical address. Xen keeps the page mapped, so updates need no "
-        "translation and no current vCPU. Everything else stays as today, and so does the fetch "
-        "of the very struct that carries the physical address."
+        "translation and no current vCPU. Everything else stays as today, including the fetch "
+        "of the struct that carries the physical address."
     )
     asked: ClassVar[Cite] = xen("xen/common/domain.c", "VCPUOP_register_runstate_phys_area", "4.18")
     guests: ClassVar[tuple[str, ...]] = ("pvh", "hvm", "pv")

@@ -1,4 +1,4 @@
-"""Every option, by name.  The only module that knows more than one of them.
+"""Every option, by name. The only module that refers to more than one of them.
 
 A module of this room that defines an option is found by itself: adding a design is adding a
 file.  A design defined elsewhere (a notebook's cell, a user's file) is a class like any
@@ -58,7 +58,7 @@ def _discovered() -> Iterator[type[Design]]:
 
 
 def _number(option: type[Design]) -> int:
-    """The digest's number: 7 of ``"O7"``."""
+    """The number of an ident: 7 of ``"O7"``."""
     return int(option.ident.removeprefix("O"))
 
 
@@ -70,7 +70,7 @@ def _by_name(found: list[type[Design]]) -> Mapping[str, type[Design]]:
 
 
 OPTIONS = _by_name(sorted(_discovered(), key=_number))
-"""Name to class, in the order of the digest's numbers."""
+"""Name to class, in the order of the designs' numbers."""
 
 TODAY = OPTIONS["linear-walk"]
 """Today's interface, which every other is compared with."""
@@ -79,13 +79,13 @@ REGISTERED = OPTIONS["software-tlb"]
 """Registered buffers with every parameter: what a sweep varies."""
 
 REGISTERS_ONLY = OPTIONS["fastabi"]
-"""No guest memory at all: which calls it can carry is a table of its own."""
+"""No guest memory at all: its supported calls have their own table."""
 
 RECORDED = (OPTIONS["giant-map"], REGISTERED, OPTIONS["number-bit"])
-"""What a recorded call of a guest with a P2M is shown under, beside today's interface."""
+"""The design, next to today's interface, that shows a recorded call of a guest with a P2M."""
 
 FOUND = (OPTIONS["giant-map"], REGISTERED, OPTIONS["domain-mode"])
-"""The designs that the findings of all recordings cover, beside today's interface."""
+"""The designs that the findings of all recordings cover, in addition to today's interface."""
 
 # No number of an option means anything beyond this: a table of so many entries
 # has one for each page of 4 GiB.
@@ -126,14 +126,14 @@ def offer(design: type[Design]) -> type[Design]:
     """Register a design under its name, for texts, lists and the workbench.
 
     Args:
-        design: a class; one that is defined again takes the place of the old one.
+        design: a class; one that is defined again replaces the old one.
 
     Returns:
         The class, so that this can decorate it.
 
     Raises:
         MachineError: a registered option has its name.
-        DesignError: the class is not what a design must be.
+        DesignError: the class is not a valid design.
 
     >>> from xenexplore.hypervisor.linear import locate_linear
     >>> @offer
@@ -164,8 +164,8 @@ def _foreign(option: type[Design]) -> type[Design]:
     for what in ("name", "ident"):
         if getattr(option, what) in [getattr(one, what) for one in OPTIONS.values()]:
             raise MachineError(
-                f"class {option.__name__}: the {what} {getattr(option, what)!r} is a registered "
-                "option's: give it one of its own"
+                f"class {option.__name__}: the {what} {getattr(option, what)!r} belongs to a "
+                "registered option: choose another"
             )
     return option
 
@@ -210,7 +210,7 @@ def make_option(chosen: str | type[Design], values: Mapping[str, object] | None 
 def variant(
     chosen: Chosen, values: Mapping[str, object] | None = None, *, label: str = "", line: int = 0
 ) -> Variant:
-    """An option with parameters, under a label: what everything else takes.
+    """An option with parameters, under a label: the form that everything else takes.
 
     Text is ``"software-tlb: register=directmap+stack, entries=4"``: an option's
     name or number, or a class in a file (``"my.py:LastWalk: pages=2"``), then
@@ -219,8 +219,8 @@ def variant(
 
     Args:
         chosen: text, an option's class, an option with its parameters, or a variant.
-        values: parameters besides, by name; they win over those of ``chosen``.
-        label: what to call it; default: the text, or the option's name and ``values``.
+        values: further parameters by name; they override those of ``chosen``.
+        label: its label; default: the text, or the option's name and ``values``.
         line: line of a scenario's text.
 
     Raises:
@@ -251,7 +251,7 @@ def variant(
 def with_parameters(
     variants: Sequence[Variant], parameters: Mapping[str, object]
 ) -> tuple[Variant, ...]:
-    """Each variant with those of the parameters that its option has, labelled by what it is then.
+    """Each variant with those of the parameters that its option has, labelled accordingly.
 
     Args:
         variants: which.

@@ -43,7 +43,7 @@ _MASK = PHYSICAL_BIT | 3 << _POLICY_SHIFT
 
 
 class _Replay(ReplayModel):
-    """Each buffer flat, each a list, or a list where it does not lie in one page."""
+    """Each buffer flat, each a list, or a list if it is not within one page."""
 
     follows = frozenset({"policy"})
 
@@ -57,16 +57,16 @@ class _Replay(ReplayModel):
 
 
 class ScatterGatherPolicy(Design):
-    """All flat, all single-level lists, or levels that follow from each buffer's size."""
+    """All flat, all single-level lists, or levels derived from each buffer's size."""
 
     ident: ClassVar[str] = "O4"
     name: ClassVar[str] = "sg-policy"
     title: ClassVar[str] = "Number bits select a scatter/gather policy for the call"
     summary: ClassVar[str] = (
-        "Two more bits of the number choose for all buffers of the call: flat, single-level "
+        "Two more bits of the number choose, for all buffers of the call: flat, single-level "
         "lists throughout, or levels derived from each buffer's size (0 while it fits the flat "
         "case, then 1, then 2). Deriving levels needs the buffer's total size in every copy "
-        "helper. That the bits are 28 and 29 is ours."
+        "helper. The choice of bits 28 and 29 is ours."
     )
     asked: ClassVar[Cite] = mail(
         "Beulich", "28 Sep 2022", "98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com"
@@ -77,15 +77,16 @@ class ScatterGatherPolicy(Design):
             name="policy",
             default="single",
             choices=tuple(_POLICIES),
-            help="What the number's bits say.",
+            help="The policy that the number's bits select.",
             source="Beulich, 28 Sep 2022",
         ),
         Parameter(
             name="sized_by",
             default="buffer",
             choices=("buffer", "copy"),
-            help="What by-size compares in Xen: the whole buffer's size, which every helper is "
-            "then told, or that of the copy that it makes, which is all that today's know.",
+            help="The size that by-size compares in Xen: that of the whole buffer, which every "
+            "helper then has to receive, or that of the current copy, the only size that "
+            "today's helpers receive.",
         ),
         LAYOUT,
     )
@@ -97,7 +98,7 @@ class ScatterGatherPolicy(Design):
 
     def refuses(self, xen: Xen) -> str:
         if xen.domain.spec.type == "pv":
-            return "PV guests stay with linear addresses (Beulich and Gross, 29 Sep 2022)"
+            return "PV guests keep linear addresses (Beulich and Gross, 29 Sep 2022)"
         return ""
 
     def levels(self, use: BufferUse) -> int:
@@ -138,8 +139,8 @@ class ScatterGatherPolicy(Design):
             xen.emit(
                 Note(
                     cite=self.asked,
-                    text="Levels follow from sizes: every copy helper must be told the size of the "
-                    "whole buffer, which today's helpers are not.",
+                    text="Levels are derived from sizes: every copy helper needs the size of "
+                    "the whole buffer, which today's helpers do not receive.",
                 )
             )
         return replace(call, number=call.number | bits, meanings=tuple(meanings))
@@ -158,7 +159,7 @@ class ScatterGatherPolicy(Design):
         if self._looks_flat(access):
             detail = (
                 f"a helper that sees {access.size} bytes at {access.handle:#x} takes them for a "
-                "flat buffer; they are a list of a larger one"
+                "flat buffer, but they are the list of a larger one"
             )
             xen.emit(Hazard(cite=self.asked, name="total size not known", detail=detail))
             return locate_physical(access)

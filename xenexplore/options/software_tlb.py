@@ -46,9 +46,9 @@ class SoftwareTlb(Design):
     title: ClassVar[str] = "Registered buffers as a per-vCPU software TLB"
     summary: ClassVar[str] = (
         "The guest registers ranges (virtual address, physical address, size). On each copy Xen "
-        "searches them first: a hit needs no walk. A miss is walked as today, or fails when the "
-        "guest is encrypted. form=vcpuop (O7b) registers one piece per call, in five registers and "
-        "with no buffer; form=table (O7a) passes a table by physical address."
+        "searches these first: a hit needs no walk. On a miss Xen walks as today, or fails if "
+        "the guest is encrypted. form=vcpuop (O7b) registers one piece per call, in five "
+        "registers and with no buffer; form=table (O7a) passes a table by physical address."
     )
     asked: ClassVar[Cite] = mail(
         "Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be735@suse.com"
@@ -71,7 +71,7 @@ class SoftwareTlb(Design):
     )
     precedents: ClassVar[tuple[Precedent, ...]] = (
         Precedent(
-            what="Shadow paging's vTLB: 13 walks that each vCPU remembers, on the path of these "
+            what="Shadow paging's vTLB: 13 remembered walks per vCPU, on the path of these "
             "copies; filled by Xen, flushed with the guest's own TLB. Scenario shadow-vtlb.",
             cite=xen("xen/arch/x86/mm/shadow/private.h", "vtlb_lookup"),
         ),
@@ -99,7 +99,7 @@ class SoftwareTlb(Design):
                     self.tlb.insert(xen, vcpu, entry)
 
     def _register_table(self, xen: Xen, vcpu: int, entries: list[TlbEntry]) -> None:
-        """O7a: the table lies in guest memory and is named by its physical address."""
+        """O7a: the table is in guest memory and is named by its physical address."""
         if not entries:
             return
         room = PAGE_SIZE // _ENTRY_BYTES

@@ -37,7 +37,7 @@ class Variant:
 
     Attributes:
         design: the option's class, of the registry or not.
-        label: what people, expectations and the command line call this variant.
+        label: name of this variant for readers, expectations and the command line.
         values: the parameters that are set.
         line: line of a scenario's text, from 1; 0 if it was never text.
     """

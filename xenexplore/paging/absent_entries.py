@@ -1,4 +1,4 @@
-"""Kernels' contents of page-table entries that are not present: the CPU ignores all of it."""
+"""Contents of non-present page-table entries by kernel: the CPU ignores all of it."""
 
 from __future__ import annotations
 

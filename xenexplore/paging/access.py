@@ -1,4 +1,4 @@
-"""An access to translate, and how a translation can end."""
+"""An access to translate, and the possible results of a translation."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Access:
             applies to it whatever EFLAGS.AC says, at any CPL.
 
     Raises:
-        MachineError: a fetch that writes, or an implicit access that is a
-            user's or a fetch (guest_walk_tables() asserts that none exists).
+        MachineError: a fetch that writes, or an implicit access that is a user access or a fetch
+            (guest_walk_tables() asserts that there is none).
     """
 
     pfec: int
@@ -121,7 +121,7 @@ IMPLICIT_WRITE = Access(implicit=True, write=True)
 
 
 class WalkEnd(enum.Enum):
-    """Ending of a walk; the value says it in words."""
+    """Result of a walk; the value is its description."""
 
     OK = "translated"
     NOT_CANONICAL = "the linear address is not canonical"

@@ -8,7 +8,7 @@ __all__ = ["Assumption"]
 
 
 class Assumption(enum.Enum):
-    """Something that neither image nor caller said, and what was taken for it."""
+    """A fact that neither image nor caller gave, and the value assumed for it."""
 
     MODE = "4-level paging"
     EFER = "EFER: NX on"

@@ -43,7 +43,7 @@ class TableMemory(Protocol):
 
 
 def frames_from(first: Gfn) -> Iterator[Gfn]:
-    """Frames in a row, without end: where tables may go."""
+    """Consecutive frames, without end: the places for tables."""
     return map(Gfn, itertools.count(first.value))
 
 
@@ -224,7 +224,7 @@ class PageTables:
             )
         if not sound:
             raise MachineError(
-                f"{size:#x} bytes at {linear.hex()} do not lie in {bits}-bit linear addresses"
+                f"{size:#x} bytes at {linear.hex()} are outside {bits}-bit linear addresses"
             )
         return linear.value & ((1 << bits) - 1)
 
@@ -237,7 +237,7 @@ class PageTables:
     def _map_in(
         self, table: int, level: int, linear: int, gpa: int, size: int, flags: PageFlags, limit: int
     ) -> None:
-        """Map a range that lies inside one table's reach."""
+        """Map a range inside one table's reach."""
         shift = self._shift(level)
         span = 1 << shift
         while size > 0:

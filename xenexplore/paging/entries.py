@@ -26,7 +26,7 @@ ENTRY_BITS = ("P", "RW", "US", "PWT", "PCD", "A", "D", "PS", "PAT", "G", "NX", "
 
 @dataclass(frozen=True, slots=True)
 class PageTableEntry:
-    """One raw entry, read as its mode and level say.
+    """One raw entry, interpreted for its mode and level.
 
     Attributes:
         value: the bits.
@@ -62,12 +62,12 @@ class PageTableEntry:
 
     @property
     def dirty(self) -> bool:
-        """D; means something in leaf entries only."""
+        """D; meaningful only in leaf entries."""
         return bool(self.value & D)
 
     @property
     def large(self) -> bool:
-        """Whether the entry says superpage (CR4.PSE and the CPU decide if it may)."""
+        """Whether the superpage bit is set (CR4.PSE and the CPU decide if it is allowed)."""
         return bool(self.value & PS) and 2 <= self.level <= (2 if self._narrow else 3)
 
     @property
@@ -87,7 +87,7 @@ class PageTableEntry:
 
     @property
     def page_shift(self) -> int:
-        """log2 of the bytes that the entry stands for."""
+        """log2 of the bytes that the entry covers."""
         return 12 + (10 if self.mode is Mode.LEGACY else 9) * (self.level - 1)
 
     @property
@@ -261,7 +261,7 @@ def _fold(address: int, mode: Mode, *, large: bool) -> int:
 
 
 def split_large(entry: PageTableEntry) -> list[int]:
-    """A superpage's entry as the entries of a table that maps the same, one size smaller.
+    """A superpage's entry as the entries of a table that maps the same memory, one size smaller.
 
     Raises:
         MachineError: a 32-bit 4 MiB page past 4 GiB, which no 4 KiB entry can reach.

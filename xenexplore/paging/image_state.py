@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 IMAGE_MAXPHYADDR: Final = 52
-"""Images do not say how many address bits the CPU had: with 52, none is reserved."""
+"""Images do not contain the CPU's number of address bits: with 52, none is reserved."""
 
 LINUX_PKRU: Final = 0x55555554
 """What Linux gives new threads: no access by any key but 0 (init_pkru_value,
@@ -57,7 +57,7 @@ _MODES: Final = {2: Mode.LEGACY, 3: Mode.PAE, 4: Mode.LEVEL4, 5: Mode.LEVEL5}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Statements of the caller about an image that does not state it itself; None where unknown.
+    """Statements of the caller about facts missing from an image; None if unknown.
 
     Attributes:
         cr3: physical address of other page tables than the image's own.
@@ -173,7 +173,7 @@ def _no_cr3(image: Image) -> ImageError:
         "registers",
         expected="CR3",
         got="only memory",
-        hint="give it with --cr3, or what QEMU's 'info registers' prints with --registers",
+        hint="set it with --cr3, or pass the output of QEMU's 'info registers' with --registers",
     )
 
 
@@ -216,14 +216,14 @@ def rights_aside(state: PagingState) -> PagingState:
 
 
 def pkru_is_open(known: ImageState) -> bool:
-    """Whether PKRU has a say in data accesses to user pages, or may have, and is not known."""
+    """Whether PKRU affects data accesses to user pages, or may, and is unknown."""
     if known.pkru_known or known.state.mode not in (Mode.LEVEL4, Mode.LEVEL5):
         return False
     return not known.keys_known or bool(known.state.cr4 & CR4_PKE)
 
 
 def depends_on_pkru(one: Walk, known: ImageState) -> bool:
-    """Whether PKRU, which is not known, decides if data accesses to the page found are permitted.
+    """Whether an unknown PKRU decides if data accesses to the page found are permitted.
 
     So it is for pages of user mode with a protection key other than 0, where
     keys are enabled or may be.  (Linux never denies key 0.)

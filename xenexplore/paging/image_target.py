@@ -1,4 +1,4 @@
-"""A memory image with the page tables to look at: whose registers, and what was assumed."""
+"""A memory image with the page tables to examine: the registers used, and the assumptions."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ImageTarget(Shown):
 
     Attributes:
         image: the image.
-        known: the state, and what of it is assumed.
+        known: the state, and the assumed parts of it.
         vcpu: number of the vCPU whose registers they are; None if the image has none.
-        space: which address space the frames in the tables are of.
-        os: whose entries these are, or None if that is not known.
+        space: the address space of the frames in the tables.
+        os: the operating system whose entries these are, or None if unknown.
     """
 
     image: Image
@@ -78,7 +78,7 @@ class ImageTarget(Shown):
     def partial_walk(
         self, address: int | str | Gva, access: Access | None = None
     ) -> tuple[Walk, ImageError | None]:
-        """A walk as far as the image holds its tables, and the error where it does not.
+        """A walk as far as the image contains its tables, and the error where it does not.
 
         Args:
             address: linear address: a number, or text in hex.
@@ -152,29 +152,28 @@ def open_target(
 ) -> ImageTarget:
     """Open a memory image: a dump or core of a known format, page-table pages, raw memory.
 
-    What neither the image nor the caller says is assumed, and listed in ``known.assumed``.
+    Facts that neither the image nor the caller gives are assumed, and listed in ``known.assumed``.
 
     Args:
         file: the image; may be compressed with zstd.
         cr3: physical address of other page tables than the vCPU's own: a number, or hex.
         vcpu: whose registers; default: 0.
         raw: the file is raw memory, from address 0.
-        registers: file with what QEMU's ``info registers`` or ``xenctx -a`` printed; default:
+        registers: file with the output of QEMU's ``info registers`` or of ``xenctx -a``; default:
             ``info_registers.txt`` beside the image.
-        mode: the paging mode, whatever the image says.
-        la57: 5-level paging or not, where the image cannot tell.
+        mode: the paging mode, overriding the image.
+        la57: 5-level paging or not, if the image does not say.
         c_bit: position of the memory encryption bit in entries and CR3 (AMD SME, SEV).
         pkru: PKRU, rights of protection keys: a number, or hex.
-        os: whose kernel: what it keeps in entries that are not present.
+        os: the kernel's operating system, for the contents of entries that are not present.
         maxphyaddr: physical address bits of the CPU, 32 to 52; higher ones are reserved.
-        strict: refuse an image of which something could not be read.
-        limit: most bytes of a file's content, decompressed; default: half of this machine's
+        strict: reject an image that cannot be read completely.
+        limit: maximum decompressed size of a file, in bytes; default: half of this machine's
             memory.
 
     Raises:
-        ImageError: it cannot be read, has no such vCPU, lacks registers that
-            were not given, knows what ``la57`` was to say, or is incomplete
-            and ``strict`` was asked.
+        ImageError: it cannot be read, has no such vCPU, lacks registers that were not given, states
+            the mode itself although ``la57`` is given, or is incomplete under ``strict``.
         AddressError: ``cr3`` or ``pkru`` is out of range.
         OSError: the file cannot be read.
     """
@@ -208,7 +207,7 @@ def _chosen(image: Image, vcpu: int | None, *, la57: bool | None) -> Registers |
             image.name,
             "--la57" if la57 else "--no-la57",
             expected="only values that the image does not state",
-            got=f"registers of vCPU {registers.index} that say: {MODE_NAMES[mode]}",
+            got=f"registers of vCPU {registers.index} that give: {MODE_NAMES[mode]}",
             hint="--mode overrides them",
         )
     return registers

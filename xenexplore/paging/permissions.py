@@ -1,4 +1,4 @@
-"""Rights as people read them: four letters, for runs and for single walks."""
+"""Rights as four letters, for runs and for single walks."""
 
 from __future__ import annotations
 

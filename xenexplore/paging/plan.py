@@ -22,7 +22,7 @@ _PAE_TOP = 0xFFF << 52 | _GLOBAL | _PSE | 0x40 | 0x20 | 0x4 | 0x2
 
 
 class Mode(enum.Enum):
-    """Paging modes; the value is the number of levels that Xen's name for it has."""
+    """Paging modes; the value is the number of levels in Xen's name for it."""
 
     NONE = 1
     LEGACY = 2

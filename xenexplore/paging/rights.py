@@ -69,7 +69,7 @@ def rights_verdicts(
 
 
 def judge_rights(rights: int, pfec: int, *, wp: bool, smep: bool, smap: bool, ac: bool) -> WalkEnd:
-    """The rule itself: may an access of this kind use a page with these rights?"""
+    """The rule itself: whether an access of this kind may use a page with these rights."""
     fetch, write = pfec & PFEC_FETCH, pfec & PFEC_WRITE
     if fetch and rights & NX:
         return WalkEnd.NO_EXECUTE

@@ -1,4 +1,4 @@
-"""A walk's inputs besides memory: control registers, flags, and the CPU's limits."""
+"""A walk's inputs apart from memory: control registers, flags, and the CPU's limits."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Manner(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagingState:
-    """Registers and CPU properties that decide a walk.  Frozen: ``replace()`` to change.
+    """Registers and CPU properties that determine a walk.  Frozen: ``replace()`` to change.
 
     Attributes:
         cr0: PG and WP matter.
@@ -196,7 +196,7 @@ class PagingState:
         return Mode.PAE if self.cr4 & CR4_PAE else Mode.LEGACY
 
     def seen_from(self, current: PagingState) -> PagingState:
-        """This vCPU's tables as Xen walks them while another vCPU is running.
+        """This vCPU's tables, as walked by Xen while another vCPU is running.
 
         CR0, CR3, CR4 and EFER are the subject's; EFLAGS.AC, PKRU and PKRS are
         those of the vCPU that runs: guest_walk_tables() takes

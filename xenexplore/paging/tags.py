@@ -15,7 +15,7 @@ _CR4_LAM_SUP: Final = 1 << 28
 
 
 def untagged(state: PagingState, linear: int) -> int:
-    """A data pointer's linear address, without the tag that LAM lets it carry.
+    """A data pointer's linear address, without the tag that LAM allows in it.
 
     Bits 62:57 (LAM57) or 62:48 (LAM48) become copies of the bit below them,
     where CR3 (user pointers, bit 63 clear) or CR4 (supervisor pointers) says

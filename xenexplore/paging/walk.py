@@ -2,7 +2,7 @@
 
 Source: guest_walk_tables(), xen/arch/x86/mm/guest_walk.c; around it, where a
 P2M is given, hap_p2m_ga_to_gfn(), xen/arch/x86/mm/hap/guest_walk.c: one P2M
-look-up for the table that CR3 names, one for each lower table, one for the
+lookup for the table that CR3 names, one for each lower table, one for the
 frame found.  Under shadow paging, sh_walk_guest_tables(), xen/arch/x86/mm/shadow/multi.c:
 neither CR3's table, whose frame hvm_set_cr3(), xen/arch/x86/hvm/hvm.c, has looked up, nor
 the frame found is looked up, lower tables are.  Xen 4.17 and the newer tree agree but for
@@ -55,7 +55,7 @@ class Reader(Protocol):
 
 
 class TwoStageReader(Reader, Protocol):
-    """Guest memory behind a P2M: what a walk in HAP reads through.
+    """Guest memory behind a P2M, as read by a walk under HAP.
 
     :attr:`xenexplore.memory.GuestMemory.hypervisor` is one.
     """
@@ -80,7 +80,7 @@ def walk(
 
     Args:
         reader: guest-physical memory.  One with ``resolve`` (Xen's view) costs
-            and records P2M look-ups; one with ``read`` alone is memory without a P2M.
+            and records P2M lookups; one with ``read`` alone is memory without a P2M.
         state: registers and CPU properties.
         linear: the linear address.
         access: what is asked.
@@ -172,7 +172,7 @@ def _fetcher(
     """Function by which this walk gets the entry at a guest-physical address.
 
     Through the P2M it is map_domain_gfn() (xen/arch/x86/mm/guest_walk.c), then
-    the read, and the look-up is recorded.
+    the read, and the lookup is recorded.
     """
     if resolve is None:
         read = reader.read

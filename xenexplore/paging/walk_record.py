@@ -41,7 +41,7 @@ _PS = 0x80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One level of a walk: which entry of which table was read, and what it held.
+    """One level of a walk: the table, the entry, and its value.
 
     Attributes:
         number: 5 to 1.
@@ -50,7 +50,7 @@ class Level:
         entry_at: guest-physical address of the entry.
         entry: the raw entry as read, before any A or D update.
         flags: its bits by name.
-        lookup: the P2M look-up that finding the table cost; None without a P2M.
+        lookup: the P2M lookup that finding the table cost; None without a P2M.
     """
 
     number: int
@@ -63,16 +63,16 @@ class Level:
 
 
 class Walk(NamedTuple):
-    """Entries that one walk read, and its end.  Everything else is computed from these.
+    """Entries that one walk read, and its result. Everything else is computed from these.
 
     Attributes:
         state: registers that it ran under.
-        access: what was asked.
+        access: the access that was requested.
         va: the linear address, as an int.
         manner: Xen's walk or a CPU's.
         entries: the entries read, from the top down.
-        lookups: the P2M look-ups made, in order: one per table, one for the frame found.
-        end: how it ended.
+        lookups: the P2M lookups made, in order: one per table, one for the frame found.
+        end: its result.
         pfec: Xen's error-code bits (with its synthetic ones); 0 if translated.
         gpa_value: the guest-physical address as an int, or None.
     """
@@ -92,7 +92,7 @@ class Walk(NamedTuple):
         return f"<Walk of {self.va:#x} for {self.access}: {found}>"
 
     def text(self, *, unicode: bool = False) -> str:
-        """The walk as text of 72 columns: the answer, then every level."""
+        """The walk as text in 72 columns: the result, then every level."""
         return text_of(self, unicode=unicode)
 
     def svg(self, *, theme: str = "light") -> str:

@@ -1,4 +1,4 @@
-"""Page tables that Xen shares: a PV guest's, or Xen's own, and what their frames are.
+"""Page tables shared with Xen: a PV guest's, or Xen's own, and the meaning of their frames.
 
 What stands in such tables is a machine frame number, wherever the tables were
 found: in a PV domain's dump, or in the memory of a machine that runs Xen.

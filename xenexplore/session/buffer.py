@@ -46,7 +46,7 @@ class Buffer(Pictured):
 
     @property
     def guest(self) -> GuestState:
-        """The guest whose memory it lies in."""
+        """The guest whose memory contains it."""
         return self._guest
 
     @property
@@ -63,7 +63,7 @@ class Buffer(Pictured):
         """
         found = self._guest.domain.buffers.get(self._name)
         if found is None:
-            raise MachineError(f"buffer {self._name!r} is not placed any more: it was undone")
+            raise MachineError(f"buffer {self._name!r} no longer exists: its placement was undone")
         return found
 
     @property

@@ -17,7 +17,7 @@ _ELEMENTS = re.compile(r"(.*)\[\d+\]$")
 
 
 class StructView:
-    """A struct of a Xen release's public headers where it lies in a buffer.
+    """A struct of a Xen release's public headers in a buffer.
 
     Fields are attributes; what is itself a struct is another view, an array is indexed.
     ``dir()`` lists the fields.

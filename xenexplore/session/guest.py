@@ -40,22 +40,22 @@ _ABOUT = About(name="session", title="A session at the prompt")
 
 
 class Guest(GuestState, Pictured):
-    """A guest: its memory, page tables, P2M, vCPUs and buffers, to look at and to change.
+    """A guest: its memory, page tables, P2M, vCPUs and buffers, to inspect and to change.
 
-    What is done to it is kept, so that the session can be written as a scenario and mailed.
+    Operations on it are recorded, so that the session can be written as a scenario and mailed.
     :class:`Xen` puts a hypervisor and a design under it.
 
     Args:
-        kernel: whose address-space layout it has: ``"linux"``, ``"freebsd"``,
+        kernel: the kernel whose address-space layout it has: ``"linux"``, ``"freebsd"``,
             ``"unikernel"``, ...
-        xen: the release of Xen that it runs on, ``"4.17"`` to ``"unstable"``: whose public
-            headers lay structs out, and whose hypercalls there are.
+        xen: the release of Xen that it runs on, ``"4.17"`` to ``"unstable"``: the release whose
+            public headers define the structs, and whose hypercalls exist.
         **choices: any field of :class:`GuestSpec`: ``type``, ``memory`` (bytes, or
             ``"768 MiB"``), ``vcpus``, ``encryption``, ``p2m_order``, ``la57``, ...
 
     Raises:
         MachineError: no such choice, or two of them exclude each other.
-        ReleaseError: the catalogue describes no such Xen.
+        ReleaseError: the catalogue does not cover this Xen.
 
     >>> guest = Guest("linux", memory="1 GiB", vcpus=2)
     >>> guest
@@ -250,7 +250,7 @@ did you mean 'memory'?
             frames: the new frames, one per page; by default free ones.
 
         Raises:
-            MachineError: no kernel remaps what lies there, or not one frame per page.
+            MachineError: no kernel remaps that place, or not one frame per page.
         """
         return self._on(buffer, lambda name: records.Remap(buffer=name, frames=as_frames(frames)))
 
@@ -279,7 +279,7 @@ did you mean 'memory'?
         """
         if not self.spec.encrypted:
             raise MachineError(
-                "this guest's memory is not encrypted: all of it is open to Xen "
+                "this guest's memory is not encrypted: all of it is accessible to Xen "
                 '(xe.Guest(..., encryption="snp") has private pages)'
             )
         return self._on(buffer, lambda name: records.Share(buffer=name, shared=bool(shared)))

@@ -32,7 +32,7 @@ class SessionMachine:
         scenario: the guest, and the buffers placed before the first action; its own
             actions are not performed.
         option: the design, or None before there is a Xen.
-        done: actions of the guest alone that come before the design's set-up.
+        done: actions of the guest alone that come before the design's setup.
 
     Attributes:
         base: what ``scenario`` says, without actions.

@@ -88,7 +88,7 @@ class MemoryView(Pictured):
 
     def __setitem__(self, key: slice | Gpa | int | Buffer, data: bytes) -> None:
         if self.reader == "xen":
-            raise MachineError("Xen writes guest memory in hypercalls only: write as the guest")
+            raise MachineError("Xen writes guest memory only in hypercalls: write as the guest")
         start, size = self._range(key)
         if isinstance(key, slice) and len(data) != size:
             raise MachineError(f"{len(data)} bytes for a range of {size}")

@@ -74,9 +74,7 @@ class P2mView(Pictured):
     def __getitem__(self, frame: Gfn | Gpa | int) -> P2mFrame:
         domain = self._guest.domain
         if not domain.spec.has_p2m:
-            raise MachineError(
-                "a PV guest has no P2M to look anything up in: its tables hold machine frames"
-            )
+            raise MachineError("a PV guest has no P2M: its page tables hold machine frames")
         gfn = Gfn(frame.value >> 12) if isinstance(frame, Gpa) else as_gfn(frame)
         entry = domain.memory.p2m.entry(gfn.value)
         return P2mFrame(

@@ -38,8 +38,8 @@ class TableEntry(Pictured):
     """One page-table entry, live: reading a bit reads guest memory, setting one writes it.
 
     Bits are attributes: ``present``, ``writable``, ``user``, ``accessed``, ``dirty``,
-    ``large``, ``global_``, ``nx``, ``encrypted``; ``frame`` is where it points, ``value``
-    the 64 bits.  A walk afterwards shows the effect.
+    ``large``, ``global_``, ``nx``, ``encrypted``; ``frame`` is the frame that it points to,
+    ``value`` the 64 bits. A subsequent walk shows the effect.
 
     >>> import xenexplore as xe
     >>> guest = xe.Guest("linux")

@@ -89,7 +89,7 @@ one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
         Args:
             place: one of ``dir(guest.buffer)``.
             length: bytes; by default as many as its contents take.
-            struct: a struct (or scalar type) of Xen's public headers that lies in it.
+            struct: a struct (or scalar type) of Xen's public headers, as its contents.
             array: instead of one struct, its elements: fields by name, or numbers.
             text: instead of a struct, a string; a zero byte is added.
             data: instead of a struct, bytes.
@@ -138,7 +138,9 @@ one of kmalloc, stack, static, fixed; did you mean 'kmalloc'?
     def _name(self, name: str, struct: str, place: str) -> str:
         if name:
             if not _NAME.fullmatch(name):
-                raise MachineError(f"name {name!r}: expected small letters, digits, dashes, dots")
+                raise MachineError(
+                    f"name {name!r}: expected lowercase letters, digits, dashes, dots"
+                )
             return name
         stem = re.sub(r"[^a-z0-9]+", "-", (struct or place).lower()).strip("-")
         taken, number = self._guest.domain.buffers, 1

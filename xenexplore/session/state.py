@@ -36,7 +36,7 @@ class GuestState:
 
     @property
     def release(self) -> str:
-        """The release of Xen that it runs on: whose public headers lay its structs out."""
+        """The release of Xen that it runs on, whose public headers define its structs."""
         return self.domain.release
 
     @property
@@ -67,5 +67,5 @@ class GuestState:
                 return action.buffer
         placed = self.domain.buffers.get(name)
         if placed is None:
-            raise MachineError(f"buffer {name!r} is not placed any more: it was undone")
+            raise MachineError(f"buffer {name!r} no longer exists: its placement was undone")
         return BufferSpec(name=name, place=placed.kind, size=placed.size)

@@ -46,15 +46,15 @@ class RegisteredEntry(Pictured):
         size: bytes.
         is_global: declared the same in every address space.
         space: tag of its address space (a CR3), or None.
-        label: what the session calls it, or ``""``.
-        hits: look-ups that it has answered.
-        age: look-ups of its table since it was registered.
-        idle: look-ups of its table since it was registered or last hit.
-        covers: buffers that lie in it, by name.
-        overlaps: buffers that lie in it in part, and entries of other vCPUs' tables that
-            share bytes with it, as ``"vCPU 1 slot 0"``.
-        stale: linear addresses of pages in it that the page tables no longer map where it
-            says, by the vCPU's CR3 now.
+        label: its label in the session, or ``""``.
+        hits: lookups that it has served.
+        age: lookups of its table since it was registered.
+        idle: lookups of its table since it was registered or last hit.
+        covers: buffers inside it, by name.
+        overlaps: buffers partly inside it, and entries of other vCPUs' tables that share bytes with
+            it, as ``"vCPU 1 slot 0"``.
+        stale: linear addresses of its pages that the page tables, under the vCPU's current CR3, map
+            to other frames.
     """
 
     slot: int
@@ -79,7 +79,7 @@ class RegisteredEntry(Pictured):
 
 
 class VcpuTlb(Sequence[RegisteredEntry], Pictured):
-    """The table of registered buffers that is searched in a vCPU's name.
+    """The table of registered buffers that is searched on behalf of a vCPU.
 
     >>> import xenexplore as xe
     >>> guest = xe.Guest("linux")
@@ -180,7 +180,9 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         if slot not in held:
             if not isinstance(slot, int) or not held or slot > max(held) or slot < 0:
                 raise IndexError(f"nothing in slot {slot}: slots {', '.join(map(str, held))}")
-            raise MachineError(f"nothing in slot {slot}: taken are {', '.join(map(str, held))}")
+            raise MachineError(
+                f"nothing in slot {slot}: used slots are {', '.join(map(str, held))}"
+            )
         return held[slot]
 
     def __iter__(self) -> Iterator[RegisteredEntry]:
@@ -254,7 +256,7 @@ class VcpuTlb(Sequence[RegisteredEntry], Pictured):
         return self._steps(Purge(vcpu=self.vcpu, address=self._address(what), size=_positive(size)))
 
     def lookup(self, va: Gva | Buffer | int | str, size: int | None = None) -> TlbLookup:
-        """Search the table as a copy would; it counts as use, as each look-up does.
+        """Search the table as a copy would; it counts as use, as each lookup does.
 
         Args:
             va: first linear address, or a buffer.

@@ -38,23 +38,24 @@ _ENTRY = 64
 class Xen(XenState, Pictured):
     """Xen under one of the designs, with a guest that is running on it.
 
-    Making one boots the guest again: its buffers are placed, and what it did by itself so far is
-    done again, before the design is set up.  What hypercalls under an earlier Xen wrote into its
-    memory is not there any more.  An earlier Xen of the same guest no longer runs it.
+    Creating one boots the guest again: its buffers are placed, and its own actions so far are
+        repeated, before the design is set up. Data that hypercalls under an earlier Xen wrote into
+        its memory is lost. An earlier Xen of the same guest no longer runs it.
 
     Args:
         guest: the guest.
         design: a design's name or number (``"software-tlb"``, ``"O7"``), with parameters
             after a colon, or a subclass of Design; by default that of the guest's
-            scenario, or Xen as it is today.
+            scenario, or today's Xen.
         version: the release of Xen, ``"4.17"`` to ``"unstable"``; by default the one that the
-            guest was made for.  The guest's structs are laid out again by its public headers.
+            guest was made for.  The guest's structs are laid out again according to its public
+            headers.
         **parameters: the design's parameters by name: ``entries=8``, ``policy="lru"``.
 
     Raises:
         MachineError: no such design or parameter, or a struct or field of the guest's that
             this Xen does not have.
-        ReleaseError: the catalogue describes no such Xen.
+        ReleaseError: the catalogue does not cover this Xen.
 
     >>> guest = Guest("linux", vcpus=2)
     >>> send = guest.buffer("stack", struct="evtchn_send", port=5)
@@ -232,7 +233,7 @@ class Xen(XenState, Pictured):
 
     @tabbed
     def trace(self) -> Trace:
-        """The session so far: set-up, registrations, calls, actions of the guest."""
+        """The session so far: setup, registrations, calls, actions of the guest."""
         return self._machine.trace()
 
     @tabbed
@@ -244,7 +245,7 @@ class Xen(XenState, Pictured):
         """The session as a scenario; its text replays to the same trace, byte for byte.
 
         Args:
-            name: what to call it from now on: small letters, digits, dashes.
+            name: its new name: lowercase letters, digits, dashes.
             title: its title from now on.
         """
         if name or title:
@@ -286,7 +287,7 @@ def _design(design: Chosen | None, base: Scenario, parameters: Mapping[str, Any]
 
 def _checked_about(about: About) -> About:
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", about.name):
-        raise MachineError(f"name {about.name!r}: expected small letters, digits, dashes, dots")
+        raise MachineError(f"name {about.name!r}: expected lowercase letters, digits, dashes, dots")
     if any(unicodedata.category(letter) in ("Cc", "Zl", "Zp") for letter in about.title):
         raise MachineError(f"title {about.title!r}: expected one line, no control characters")
     return about

@@ -53,7 +53,7 @@ class XenState:
         if held is None:
             raise MachineError(
                 f"the design {self.design} has no registered buffers: "
-                'xe.Xen(guest, design="software-tlb") has'
+                'use xe.Xen(guest, design="software-tlb")'
             )
         return held
 
@@ -61,7 +61,7 @@ class XenState:
         if self.guest._machine is not self._machine:
             raise MachineError(
                 "this Xen no longer runs the guest: a later xe.Xen(guest, ...) does; its trace "
-                "and scenario() are still there"
+                "and scenario() remain available"
             )
         return self._machine
 

@@ -14,31 +14,31 @@ from xenexplore.site.shell import page, table
 __all__ = ["about_page", "scenario_list"]
 
 _ABOUT = """<h1>About this site</h1>
-<div class="prose"><p>xenexplore {version} is a model of how Xen finds the buffers that hypercalls
-pass, today and under the designs that were proposed on xen-devel in September 2022. Each run was
-computed by the model; each step names the source that it follows: a file and symbol of Xen, a
-manual, or a mail. What is ours, and not a reviewer's statement, is marked as ours.</p>
+<div class="prose"><p>xenexplore {version} models how Xen finds the buffers passed to hypercalls,
+today and under the designs proposed on xen-devel in September 2022. Each run was computed by the
+model; each step names its source: a file and symbol of Xen, a manual, or a mail. Our own
+statements, as opposed to a reviewer's, are marked as ours.</p>
 <h2>Links for a mail</h2>
-<p>Every view has its address, down to the step:
+<p>Every view has an address, down to the step:
 <code>view.html#s=wrong-vcpu&amp;o=software-tlb&amp;step=5</code>
 is step 5 of the scenario wrong-vcpu under the design software-tlb. Without <code>o</code> all
-designs are side by side. The part after the # is read by the page; no server is sent it. Links
+designs are side by side. The part after the # is read by the page and not sent to a server. Links
 keep their meaning from one version of the site to the next.</p>
 {live}
 <h2>Without a network</h2>
-<p>The first visit keeps a copy in the browser: the second one needs no server. Nothing is ever
-asked of another host; links to the list's archive are followed only when they are clicked.</p>
+<p>The first visit stores a copy in the browser: the second visit works offline. The site makes no
+request to another host; links to the list's archive are followed only when clicked.</p>
 <h2>The same at a prompt</h2>
-<p>Every view has a command that prints it as text of 72 columns (<code>xenexplore run
+<p>Every view has a command that prints it as text in 72 columns (<code>xenexplore run
 wrong-vcpu --option software-tlb</code>), draws it, or writes it as one file; and a line of Python
 for JupyterLab. "Save as one file" gives the file that <code>xenexplore html</code> writes, which
 opens without a server.</p>
 <h2>Taking part</h2>
-<p><a href="contributing.html">CONTRIBUTING</a> says how a design, a scenario, a hypercall or a view
-is added, and which test fails first.</p></div>"""
+<p><a href="contributing.html">CONTRIBUTING</a> explains how to add a design, a scenario, a
+hypercall or a view, and which test fails first.</p></div>"""
 _LIVE = """<h2>Edit and run</h2>
 <p>"Edit and run" beside a view opens the scenario's text. The model itself runs it, in this
-browser (engine: <a href="engine/NOTICE.txt">Pyodide</a>). "Copy link" then carries the whole text
+browser (engine: <a href="engine/NOTICE.txt">Pyodide</a>). "Copy link" then includes the whole text
 in the link.</p>"""
 _NOT_LIVE = """<h2>Scenarios of your own</h2>
 <p>This copy was made without the part that runs scenarios in the browser: run them with

@@ -16,7 +16,7 @@ __all__ = ["api_page", "has_pdoc", "load_names"]
 
 _HERE: Final = "api.html"
 _WITHOUT: Final = """<h1>API</h1>
-<p>This copy was made without pdoc, which makes this page: <code>pip install
+<p>This copy was made without pdoc, which generates this page: <code>pip install
 'xenexplore[docs]'</code>, and make the site again. At a prompt: <code>help(xe.run)</code>.</p>"""
 # Headings of sections in a docstring have one id in every docstring; empty links have no name.
 _IDS: Final = re.compile(r'(<h[1-6]) id="[^"]*"')
@@ -80,7 +80,7 @@ def api_page() -> str:
     html = _WITHIN.sub(lambda match: match[0] if match[1] in anchors else match[2], html)
     names = "".join(f'<li><a href="#{name}">{escape(name)}</a></li>' for name in xenexplore.__all__)
     body = f"""<h1>API</h1>
-<p class="lead">What <code>import xenexplore as xe</code> gives, from the docstrings.</p>
+<p class="lead">The names of <code>import xenexplore as xe</code>, from the docstrings.</p>
 <details class="names"><summary>{len(xenexplore.__all__)} names</summary><ul>{names}</ul></details>
 <div class="pdoc"><h2>xe</h2>{html}</div>"""
     return page("API", body, here=_HERE)

@@ -121,7 +121,7 @@ def _names(texts: Sequence[tuple[str, str]]) -> list[str]:
         name = parse_scenario(text, source).about.name
         if name in taken:
             raise ScenarioError(
-                source, "name", expected="a name that no other scenario of the site has",
+                source, "name", expected="a name that is unique in the site",
                 got=f"{name!r}, as in {taken[name]}",
             )  # fmt: skip
         taken[name] = source

@@ -95,8 +95,8 @@ def catalogue_pages(
     listed = table(head, rows, caption="Every hypercall and sub-op", cls="wide listed")
     body = f"""<h1>Hypercalls</h1>
 <p class="lead">Registers, argument structs, guest handles, and the copies that Xen makes, in order,
-in each release from {RELEASES[0]} on. <a href="changes.html">What differs from one release to the
-next</a></p><p class="search">{_selector()}
+in each release from {RELEASES[0]} on. <a href="changes.html">Differences between releases</a></p><p
+class="search">{_selector()}
 <label for="search">Search</label>
 <input id="search" type="search" autocomplete="off" placeholder="memory_op, evtchn send, XENMEM_">
 <span id="count" role="status">{len(rows)} entries</span></p>{listed}"""
@@ -208,7 +208,7 @@ def _versions(history: _History) -> str:
 
 
 def _changes_page(texts: Sequence[str]) -> str:
-    parts = ["<h1>What differs from one release to the next</h1>"]
+    parts = ["<h1>Differences between releases</h1>"]
     for (before, release), text in zip(pairwise(RELEASES), texts[1:], strict=True):
         name = f"{before} to {release}"
         parts.append(

@@ -34,7 +34,7 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
     """Page of one design: summary, parameters, unsupported guests, its column of the matrix."""
     parts = [f"<h1>{option.ident} {option.name}</h1><p class='lead'>{escape(option.title)}</p>"]
     if not option.specified:
-        parts.append("<p>Not specified: it refuses every guest.</p>")
+        parts.append("<p>Not specified: no guest is supported.</p>")
     parts.append(f'<div class="prose">{prose(option.summary)}</div>')
     parts.append(f'<dl class="facts"><dt>Source</dt><dd>{linked(str(option.asked))}</dd></dl>')
     if option.parameters:
@@ -47,7 +47,7 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
         items = "".join(
             f"<dt>{escape(guest)}</dt><dd>{linked(why)}</dd>" for guest, why in refusals
         )
-        parts.append(f'<h2>Guests that it refuses</h2><dl class="reasons">{items}</dl>')
+        parts.append(f'<h2>Unsupported guests</h2><dl class="reasons">{items}</dl>')
     rows = []
     for question in questions:
         answer = next(one for one in question.answers if one.option == option.name)
@@ -64,12 +64,9 @@ def design_page(option: type[Design], questions: Sequence[AnsweredQuestion]) -> 
             )
         )
     parts.append("<h2>Questions</h2>")
-    caption = f"What {option.name} does for each question"
-    parts.append(
-        table(
-            ("Number", "Question", "Run, or why there is none"), rows, caption=caption, cls="wide"
-        )
-    )
+    caption = f"Results of {option.name} for each question"
+    columns = ("Number", "Question", "Run, or the reason why there is none")
+    parts.append(table(columns, rows, caption=caption, cls="wide"))
     return page(f"{option.ident} {option.name}", "".join(parts), here=f"designs/{option.name}.html")
 
 

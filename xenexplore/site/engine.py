@@ -124,13 +124,13 @@ def engine_files(tarball: bytes) -> dict[str, bytes]:
     if digest != _SHA512:
         raise InputError(
             "pyodide", "", expected=f"version {VERSION}, SHA-512 {_SHA512}", got=digest,
-            hint="the registry gave something else",
+            hint="the registry returned something else",
         )  # fmt: skip
     files: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(tarball), mode="r:gz") as archive:
         for name in (*_PARTS, _LOCK, "README.md", "package.json"):
             member = archive.extractfile(f"package/{name}")
-            assert member is not None, "the hash says that it is there"
+            assert member is not None, "its hash is present"
             files[name] = member.read(_LIMIT)
     files[_LOCK] = _without_packages(files[_LOCK])
     package, library = compiled(files, package_files())

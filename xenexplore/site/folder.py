@@ -35,7 +35,7 @@ def _checked(folder: Path) -> None:
         raise InputError(folder, "", expected="a folder", got="a file")
     if any(folder.iterdir()) and not _is_ours(folder):
         raise InputError(
-            folder, "", expected="an empty folder, or a site that was made before",
+            folder, "", expected="an empty folder, or an earlier site",
             got="a folder with other files", hint="name another folder after -o",
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ Key = tuple[str, str]
 """A kind of part, and its name."""
 
 Progress = Callable[[int, int, str], None]
-"""Called with (done, of how many, what was done)."""
+"""Called with (done, total, item just done)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,8 @@ def notebook_files(
     made = _Notebook(name, known, beside)
     body = "".join(made.cell(cell) for cell in cells)
     title = next((m[1] for cell in cells if (m := _TITLE.search(_joined(cell["source"])))), name)
-    head = f'<p class="lead">Notebook <code>{escape(path.name)}</code>, as it is saved: views step \
-here, code runs in JupyterLab (<code>xenexplore lab</code>).</p>'
+    head = f'<p class="lead">Notebook <code>{escape(path.name)}</code>, as saved: views can be \
+stepped here, code runs in JupyterLab (<code>xenexplore lab</code>).</p>'
     here = f"notebooks/{name}.html"
     files = made.files
     files[here] = page(
@@ -92,7 +92,7 @@ class _Notebook:
             return f'<div class="prose">{markdown_html(source, self._place)}</div>'
         code = f'<pre class="code" tabindex="0"><code>{escape(source)}</code></pre>'
         if "claims" in cell["metadata"].get("tags", ()):
-            code = f"<details><summary>what this claims, as code</summary>{code}</details>"
+            code = f"<details><summary>the assertions, as code</summary>{code}</details>"
         return code + "".join(self._outputs(cell.get("outputs", ())))
 
     def _place(self, href: str) -> str:
@@ -145,7 +145,7 @@ def notebook_list(rows: Sequence[tuple[str, str]]) -> str:
         for name, title in rows
     )
     body = f"""<h1>Notebooks</h1>
-<p class="lead">To be read here, with their views alive; <code>xenexplore lab</code> opens them in
+<p class="lead">These pages have live views; <code>xenexplore lab</code> opens the notebooks in
 JupyterLab, where their code runs.</p>
 {f'<ol class="books" start="0">{items}</ol>' if items else "<p>This installation has none.</p>"}"""
     return page("Notebooks", body, here="notebooks/index.html")

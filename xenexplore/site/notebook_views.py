@@ -95,7 +95,7 @@ def _scenario(name: str) -> Scenario | None:
 
 
 def view_record(view: SavedView, known: frozenset[str], pool: TextPool) -> dict[str, Any] | None:
-    """Data that the page draws the view from; None: the run cannot be had again.
+    """Data from which the page draws the view; None if the run cannot be repeated.
 
     Args:
         view: which.

@@ -15,7 +15,7 @@ from xenexplore.steps import Status
 __all__ = ["front_page", "question_page", "scenario_section"]
 
 _LEGEND = (
-    (Status.RIGHT, "\u2713", "every byte moved where the caller meant"),
+    (Status.RIGHT, "\u2713", "every byte moved to or from the frame that the caller meant"),
     (Status.WRONG, "\u2715", "wrong bytes, without a fault"),
     (Status.ERROR, "!", "an error is reported"),
     (Status.REFUSED, "\u2013", "refused"),
@@ -42,13 +42,13 @@ def front_page(questions: Sequence[AnsweredQuestion], runs: int) -> str:
     )
     body = f"""<h1>How Xen finds hypercall buffers: questions and designs</h1>
 <p class="lead">In September 2022 xen-devel asked how hypercalls could pass buffers by physical
-address. Each row is a question that reviewers raised, each column a design; every mark is a run of
-a model of Xen, and leads to the step that decides it. {runs} runs, nothing to install.</p>
-<ul class="legend">{legend}<li><span class="none" aria-hidden="true">\u00b7</span> no run: the
-reason is behind it</li></ul>
+address. Each row is a question raised by reviewers, each column a design; every mark is a run of a
+model of Xen, and links to the deciding step. {runs} runs, nothing to install.</p>
+<ul class="legend">{legend}<li><span class="none" aria-hidden="true">\u00b7</span> no run: follow it
+for the reason</li></ul>
 <p id="readout" class="readout" aria-hidden="true">Point at a mark for the run behind it.</p>
 <div class="scroll matrix" tabindex="0" role="group" aria-label="Questions by designs">
-<table><caption>Questions of the thread, and what each design makes of them</caption>
+<table><caption>Questions of the thread, with the result of each design</caption>
 <thead><tr><th scope="col">Question</th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"""
     return page("xenexplore: hypercall buffers in Xen", body, here="index.html", script="front.js")
 

@@ -46,7 +46,7 @@ def recording_list(rows: Sequence[tuple[str, str]]) -> str:
     """The recordings of a site."""
     cells = [(f'<a href="{name}.html">{name}</a>', escape(says)) for name, says in rows]
     body = """<h1>Recordings</h1>
-<p class="lead">Hypercalls of real guests on a real Xen, recorded under an emulator, and what they
-say about the designs.</p>"""
+<p class="lead">Hypercalls of real guests on a real Xen, recorded under an emulator, with the
+findings about each design.</p>"""
     body += table(("Recording", "Holds"), cells, caption="Recordings") if cells else "<p>None.</p>"
     return page("Recordings", body, here="recordings/index.html")

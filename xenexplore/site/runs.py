@@ -138,7 +138,7 @@ def _facts(comparison: Comparison, opens: list[int]) -> ScenarioFacts:
                 row.trace,
                 step,
                 None if differs is None else differs.other,
-                "" if differs is None else differs.other_says or "The run is over.",
+                "" if differs is None else differs.other_says or "The run has ended.",
             )
         )
     return ScenarioFacts(about=comparison.about, runs=tuple(runs), failed=comparison.failed)

@@ -77,13 +77,13 @@ def counted(number: int, noun: str) -> str:
 class Step:
     """One recorded event.  Subclasses add fields and a sentence on their meaning.
 
-    A kind of step is its class: what it is called in JSON, what it says and counts
-    stand there; how it is drawn is one rule of :mod:`xenexplore.render.views.step_labels`.
+    A kind of step is its class, which defines its name in JSON, its sentence and its counts; one
+    rule of :mod:`xenexplore.render.views.step_labels` draws it.
 
     Class attributes:
-        kind: its name in JSON; every subclass has one of its own.
-        alike: fields that agree in two steps that repeat each other, e.g. in two
-            walks.  Addresses and frames may differ; who does what to whom may not.
+        kind: its name in JSON, unique for each subclass.
+        alike: fields that are equal in steps that repeat each other, e.g. in two walks. Addresses
+            and frames may differ; actor, action and object may not.
         as_hex: fields that are addresses, registers or table entries as plain
             integers: hex strings in a trace, however small.
 

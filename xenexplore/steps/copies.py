@@ -25,17 +25,17 @@ _VERBS = {Direction.FROM: "copies in", Direction.TO: "copies out", Direction.CLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Step):
-    """Xen copies one argument from or to the guest; pieces and moves lie under it.
+    """Xen copies one argument from or to the guest; its pieces and moves are nested in it.
 
     Attributes:
         direction: from the guest, to the guest, or clear.
         handle: the handle's value as Xen has it (an address, or an encoding of one).
         size: bytes.
-        role: what is copied, in words.
-        type: its type, with the field where that alone is copied, e.g.
-            ``"xen_memory_exchange.nr_exchanged"``; ``""`` for what no catalogue lists.
+        role: description of the argument.
+        type: its type, with the field if only that is copied, e.g.
+            ``"xen_memory_exchange.nr_exchanged"``; ``""`` if it is not in the catalogue.
         current: the vCPU running on this CPU.
-        subject: the vCPU that the copy is about.
+        subject: the vCPU on whose behalf the copy is made.
     """
 
     kind: ClassVar[str] = "copy"
@@ -55,7 +55,7 @@ class Copy(Step):
 
     def say(self) -> str:
         verb = _VERBS[self.direction]
-        cross = f", about vCPU {self.subject}" if self.subject != self.current else ""
+        cross = f", on behalf of vCPU {self.subject}" if self.subject != self.current else ""
         return f"Xen {verb} {self.role}: {counted(self.size, 'byte')} at {self.handle:#x}{cross}."
 
 
@@ -75,13 +75,13 @@ class CopyFailed(Step):
 
     def say(self) -> str:
         have = "has" if self.moved == 1 else "have"
-        moved = f", though {counted(self.moved, 'byte')} {have} moved" if self.moved else ""
+        moved = f", although {counted(self.moved, 'byte')} {have} moved" if self.moved else ""
         return f"The copy helper reports {counted(self.reported, 'byte')} uncopied{moved}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece(Step):
-    """One piece of a copy, within one page; its translation lies under it.
+    """One piece of a copy, within one page; its translation is nested in it.
 
     Attributes:
         handle: where the piece begins, in the handle's own encoding.
@@ -172,14 +172,16 @@ class Move(Step):
         what = counted(self.size, "byte")
         frame = f"guest frame {Gfn(self.gpa.value >> 12).hex()}"
         if self.spoilt is Spoilt.DROPPED:
-            return f"{what} for {frame}: dropped, the page is read-only; Xen reports success."
+            return (
+                f"{what} for {frame}: dropped because the page is read-only; Xen reports success."
+            )
         text = f"{what} move{'s' if self.size == 1 else ''} {way} {frame}"
         if self.meant != self.gpa:
             meant = "nothing mapped" if self.meant is None else self.meant.hex()
-            return f"{text}: the wrong one, the caller meant {meant}."
+            return f"{text}: the wrong frame, the caller meant {meant}."
         if self.spoilt is Spoilt.GARBAGE:
-            return f"{text}, a private one: the guest will decrypt garbage."
-        return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right one."
+            return f"{text}, a private frame: the guest will decrypt garbage."
+        return f"{text}, as ciphertext." if self.spoilt else f"{text}, the right frame."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,6 @@ class UncheckedAccess(Step):
     def say(self) -> str:
         verb = "written" if self.write else "read"
         if self.would_fail:
-            return f"The page is {verb} though today's walk would refuse: {self.would_fail}."
+            return f"The page is {verb} although today's walk would fail: {self.would_fail}."
         flags = f"; {self.flags_not_set} not set" if self.flags_not_set else ""
         return f"The page is {verb} without the checks of today's walk{flags}."

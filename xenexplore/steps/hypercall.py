@@ -112,7 +112,7 @@ class Exit(Step):
         return {"exits": 1}
 
     def say(self) -> str:
-        return f"vCPU {self.vcpu} leaves the guest by {self.instruction}."
+        return f"vCPU {self.vcpu} enters Xen through {self.instruction}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ class Hazard(Step):
 
     Attributes:
         name: short name, e.g. ``"stale entry"``.
-        detail: what happens here.
+        detail: description of the case.
     """
 
     kind: ClassVar[str] = "hazard"
@@ -175,7 +175,7 @@ class RegisterPass(Step):
     def say(self) -> str:
         size, registers = counted(self.size, "byte"), ", ".join(self.registers)
         if not self.direction.writes:
-            return f"The guest loads {self.role} ({size}) in {registers}."
+            return f"The guest loads {self.role} ({size}) into {registers}."
         return f"The guest stores {self.role} ({size}) from {registers} into its struct."
 
 

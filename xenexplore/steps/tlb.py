@@ -1,4 +1,4 @@
-"""Steps of the software TLB: a look-up, an insertion, a purge."""
+"""Steps of the software TLB: a lookup, an insertion, a purge."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class TlbLookup(Step, Pictured):
     """Xen searched registered buffers for the address of an access.
 
     Attributes:
-        asked: vCPU in whose name the search was made: its table was searched,
-            or, where ``shared``, the domain's.
-        subject: vCPU that the access is about; today's helpers do not know it.
+        asked: vCPU on whose behalf the search was made: its table was searched, or, if ``shared``,
+            the domain's.
+        subject: vCPU that the access is for; today's helpers do not receive it.
         shared: whether one table serves the whole domain.
         va: linear address of the access.
         size: bytes of the access, at least 1.
@@ -60,8 +60,8 @@ class TlbLookup(Step, Pictured):
         entry_pa: guest-physical address of that entry's first byte, or None.
         label: that entry's label, or ``""``.
         gpa: guest-physical address for ``va``; None is a miss.
-        covered: how many of the ``size`` bytes lie in the entry that contains
-            ``va``; 0 if no entry does.  Non-zero with ``gpa`` None is a
+        covered: how many of the ``size`` bytes are in the entry that contains ``va``; 0 if no entry
+            does.  Non-zero with ``gpa`` None is a
             straddle that counts as a miss.
     """
 
@@ -100,7 +100,11 @@ class TlbLookup(Step, Pictured):
 
     def say(self) -> str:
         table = "the domain's shared table" if self.shared else f"vCPU {self.asked}'s table"
-        about = f" although vCPU {self.subject} is meant" if self.asked != self.subject else ""
+        about = (
+            f", although the access is for vCPU {self.subject}"
+            if self.asked != self.subject
+            else ""
+        )
         looks = f"Xen looks {self.va.hex()} ({counted(self.size, 'byte')}) up in {table}{about}"
         return f"{looks}: {self._result()} after {counted(self.compares, 'compare')}."
 
@@ -116,21 +120,21 @@ class TlbLookup(Step, Pictured):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TlbInsert(Step, Pictured):
-    """The guest registered a buffer, or was refused.
+    """The guest registered a buffer, or Xen rejected the registration.
 
     Attributes:
-        vcpu: vCPU in whose name it was registered.
+        vcpu: vCPU on whose behalf it was registered.
         shared: whether one table serves the whole domain.
         va: first linear address, as the guest gave it.
         pa: guest-physical address, as the guest gave it.
         size: bytes, as the guest gave it; may be 0 or wrap if it was refused.
         is_global: whether the guest declared the mapping the same everywhere.
         space: address-space tag, or None.
-        label: what the scenario calls the buffer, or ``""``.
+        label: the scenario's name for the buffer, or ``""``.
         slot: slot that was filled, or None if refused.
-        replaced: entries that had to go for it, by slot.
+        replaced: entries that were evicted for it, by slot.
         result: 0, or a negative Xen errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     kind: ClassVar[str] = "tlb-insert"
@@ -162,7 +166,7 @@ class TlbInsert(Step, Pictured):
         table = _table(self.vcpu, self.shared)
         if self.result:
             error = f"-{errno_name(self.result)}"
-            return f"Xen refuses to register {what} in {table} ({error}): {self.reason}."
+            return f"Xen rejects the registration of {what} in {table} ({error}): {self.reason}."
         gone = f", replacing {_slots(self.replaced)}" if self.replaced else ""
         return f"Xen registers {what} in slot {self.slot} of {table}{gone}."
 
@@ -172,16 +176,16 @@ class TlbPurge(Step, Pictured):
     """Entries were removed: on the guest's request, or by a rule of the option.
 
     Attributes:
-        vcpu: vCPU in whose name it happened.
+        vcpu: vCPU on whose behalf it happened.
         shared: whether one table serves the whole domain.
         scope: a range, the non-global entries (as a switch of address spaces
             would), or all.
         va: start of the purged range as given, or None unless a range.
         size: its bytes as given, or None unless a range.
         space: address-space tag it was limited to, or None.
-        removed: entries that went, by slot.
+        removed: entries that were removed, by slot.
         result: 0, or a negative Xen errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     kind: ClassVar[str] = "tlb-purge"
@@ -213,7 +217,7 @@ class TlbPurge(Step, Pictured):
         tag = f" of address space {self.space:#x}" if self.space is not None else ""
         if self.result:
             error = f"-{errno_name(self.result)}"
-            return f"Xen refuses to purge {what}{tag} from {table} ({error}): {self.reason}."
+            return f"Xen rejects the purge of {what}{tag} from {table} ({error}): {self.reason}."
         gone = _slots(self.removed) if self.removed else "nothing"
         return f"Xen purges {what}{tag} from {table}: {gone} removed."
 

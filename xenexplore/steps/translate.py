@@ -1,4 +1,4 @@
-"""Steps of translating an address: table reads, P2M look-ups, checks, faults."""
+"""Steps of translating an address: table reads, P2M lookups, checks, faults."""
 
 from __future__ import annotations
 
@@ -143,11 +143,11 @@ class Fault(Step):
     """A translation or an access failed.  An outcome, not an exception.
 
     Attributes:
-        what: what made it fail.
+        what: the cause of the failure.
         linear: the linear address, where there is one.
         error_code: x86 page-fault error code, or None if it is not a #PF.
         level: level of the entry that failed, or None.
-        reason: why, in words, e.g. ``"entry not present"``.
+        reason: the reason in words, e.g. ``"entry not present"``.
     """
 
     kind: ClassVar[str] = "fault"

@@ -98,7 +98,7 @@ class PhaseName(StrEnum):
 
 
 class PlanVerdict(StrEnum):
-    """Whether a copy plan allows what a real Xen was seen to copy."""
+    """Whether a copy plan allows the copies recorded on a real Xen."""
 
     EXACT = "exact"
     FREE = "free"
@@ -113,10 +113,10 @@ class PlanVerdict(StrEnum):
 
 
 class Purpose(StrEnum):
-    """Purpose of a P2M look-up."""
+    """Purpose of a P2M lookup."""
 
     TABLE = "table"
-    """A page table of the guest, at the look-up's level."""
+    """A page table of the guest, at the lookup's level."""
     WALK_END = "walk end"
     """The frame of the linear address: where a walk ended."""
     BUFFER = "buffer"

@@ -30,9 +30,9 @@ def _right(xen: Xen, _answer: object) -> JudgedAnswer:
     if outcome.status is Status.RIGHT:
         return JudgedAnswer(ok=True, says=f"under {xen.design} the call moves the right bytes")
     why = {
-        Status.ERROR: "Xen cannot read what it needs",
+        Status.ERROR: "Xen cannot read the data that it needs",
         Status.WRONG: "Xen reads other bytes than the guest wrote",
-        Status.REFUSED: "the design refuses",
+        Status.REFUSED: "the design refuses the call",
     }[outcome.status]
     return JudgedAnswer(ok=False, says=f"under {xen.design}: {why}")
 
@@ -79,13 +79,13 @@ TASKS: Final = (
         name="encrypted-guest",
         title="A hypercall of a guest whose memory is encrypted",
         asks=(
-            "The guest's memory is encrypted (SEV-SNP): Xen reads its page tables as ciphertext, "
-            "and today's walk fails. Choose a design, and do in the guest what it requires, so "
-            f"that {SEND} with guest.buffers['send'] moves the right bytes. Put the new Xen into "
-            "the exercise: e.xen = xe.Xen(guest, ...).  check()"
+            "The guest's memory is encrypted (SEV-SNP): Xen reads its page tables as "
+            "ciphertext, and today's walk fails. Choose a design, and do in the guest what the "
+            f"design requires, so that {SEND} with guest.buffers['send'] moves the right bytes. "
+            "Assign the new Xen to the exercise: e.xen = xe.Xen(guest, ...).  check()"
         ),
         hints=(
-            "xe.Xen(guest, 'software-tlb') needs no page tables for what is registered.",
+            "xe.Xen(guest, 'software-tlb') needs no page tables for registered buffers.",
             "Xen reads the buffer itself as ciphertext, too, while its page is private.",
             "guest.share(guest.buffers['send']), then register it.",
         ),
@@ -101,11 +101,11 @@ TASKS: Final = (
         name="make-it-fail",
         title="Make Gross's proposal fail",
         asks=(
-            "guest.buffers['send'] is registered (software-tlb). Do something in the guest, "
-            f"after which {SEND} returns success and Xen has read the wrong bytes.  check()"
+            "guest.buffers['send'] is registered (software-tlb). Do something in the guest that "
+            f"makes {SEND} return success although Xen reads the wrong bytes.  check()"
         ),
         hints=(
-            "An entry records which frame an address had. When does that stop being true?",
+            "An entry records the frame behind an address. When does that become wrong?",
             "guest.remap(...)",
         ),
         solution="guest.remap(guest.buffers['send'])",
@@ -121,7 +121,7 @@ TASKS: Final = (
         ),
         hints=(
             f"Remap, then make the call: xen.hypercall('{SEND}', arg=guest.buffers['send']).",
-            "What is purged no longer hits; what is not registered is walked.",
+            "A purged buffer no longer hits; an unregistered buffer is walked.",
         ),
         solution=(
             "send = guest.buffers['send']\n"

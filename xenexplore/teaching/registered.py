@@ -22,7 +22,7 @@ def _hits(xen: Xen, buffer: str = "send", *, vcpu: int = 0) -> JudgedAnswer:
         walks = f"{counts.walks} walk{'' if counts.walks == 1 else 's'}"
         return JudgedAnswer(ok=False, says=f"a call with {buffer!r} still makes {walks}")
     if not counts.tlb_hits:
-        return JudgedAnswer(ok=False, says=f"a call with {buffer!r} looks nothing up")
+        return JudgedAnswer(ok=False, says=f"a call with {buffer!r} makes no lookup")
     return JudgedAnswer(ok=True, says=f"a call with {buffer!r} hits, and moves the right bytes")
 
 
@@ -73,13 +73,13 @@ TASKS: Final = (
         title="Repair a stale entry",
         asks=(
             "guest.buffers['send'] is registered; then the guest mapped another frame at its "
-            "address. A call now reads the frame that was there before. Make a call right "
-            "again, still without a walk.  check()"
+            "address. A call now reads the old frame. Make a call right again, still without a "
+            "walk.  check()"
         ),
         hints=(
             "Look at xen.tlb[0]: which entry is stale?",
             "The guest has to purge what it remaps: xen.tlb[0].purge(...).",
-            "Purge the buffer, then register it as it is now.",
+            "Purge the buffer, then register it again.",
         ),
         solution=(
             "xen.tlb[0].purge(guest.buffers['send'])\nxen.tlb[0].register(guest.buffers['send'])"
@@ -110,7 +110,7 @@ TASKS: Final = (
             "kmalloc. Make calls with any of the three hit.  check()"
         ),
         hints=(
-            "Where does kmalloc memory live? Look at guest.regions.",
+            "Where is kmalloc memory? Look at guest.regions.",
             "One entry may cover a whole region.",
             "xen.tlb[0].register('directmap')",
         ),

@@ -46,7 +46,7 @@ def _failed_level(xen: Xen, answer: Any) -> JudgedAnswer:
         return JudgedAnswer(ok=True, says=f"the entry of level {answer} is not present")
     level = getattr(answer, "value", answer)
     further = isinstance(level, int) and level > walk.failed_level
-    says = "gets past" if further else "does not get as far as"
+    says = "gets past" if further else "does not reach"
     return JudgedAnswer(ok=False, says=f"the walk {says} level {answer}")
 
 
@@ -68,11 +68,11 @@ TASKS: Final = (
         title="Find the frame behind a linear address",
         asks=(
             "A Linux guest has a struct evtchn_send on a kernel stack: guest.buffers['send']. "
-            "Stacks are in the vmalloc area, so its linear address says nothing of its frame. "
-            "Which gfn holds its first byte?  check(gfn)"
+            "Stacks are in the vmalloc area, so its linear address says nothing about its "
+            "frame. Which gfn contains its first byte?  check(gfn)"
         ),
         hints=(
-            "The guest's page tables know: guest.walk(guest.buffers['send']).",
+            "The guest's page tables have the answer: guest.walk(guest.buffers['send']).",
             "The walk ends at a guest-physical address; a frame is 4 KiB.",
             "walk.gpa.value >> 12, or guest.buffers['send'].frames[0].",
         ),
@@ -102,9 +102,9 @@ TASKS: Final = (
         name="count-the-walks",
         title="Count the walks of one hypercall",
         asks=(
-            "The 4 bytes of guest.buffers['send'] begin at offset 4094 of a page. "
-            "How many page walks does Xen, as it is today, make for "
-            f"xen.hypercall('{SEND}', arg=guest.buffers['send'])?  check(number)"
+            "The 4 bytes of guest.buffers['send'] begin at offset 4094 of a page. How many page "
+            f"walks does today's Xen make for xen.hypercall('{SEND}', "
+            "arg=guest.buffers['send'])?  check(number)"
         ),
         hints=(
             "__hvm_copy() translates once for each page that a copy touches.",

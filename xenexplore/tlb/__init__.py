@@ -1,4 +1,4 @@
-"""Registered buffers as a software TLB: entries, insert, purge, look-up, policies."""
+"""Registered buffers as a software TLB: entries, insert, purge, lookup, policies."""
 
 from __future__ import annotations
 

@@ -15,20 +15,20 @@ __all__ = ["Held", "TlbEntry"]
 class TlbEntry:
     """Entry that a guest registers: virtual address, physical address, size.
 
-    An ``TlbEntry`` is what the guest *asked for*: it may be empty or wrap, and is
-    then refused by :meth:`Rules.validate_entry`, as Xen would have to.
+    A ``TlbEntry`` is the guest's *request*: it may be empty or wrap, and is then rejected by
+    :meth:`Rules.validate_entry`, as Xen would have to.
 
     Source: Gross, 28 Sep 2022, <94aab958-c141-4c43-a249-a55d8e5be735@suse.com>
-    names the three; ``is_global`` and ``space`` are ours, to try the cures.
+    names the three; ``is_global`` and ``space`` are ours, to try the fixes.
 
     Attributes:
         va: first linear address of the buffer.
         pa: guest-physical address that ``va`` stands for; the buffer is
-            contiguous from there.  Its offset in the page need not equal
-            ``va``'s: nothing in the proposal demands it.
+            contiguous from there. Its offset in the page need not equal that of ``va``: the
+            proposal does not require it.
         size: bytes.
-        is_global: the guest declares that every address space maps this range
-            alike (Linux's kernel half, short of per-process parts).
+        is_global: the guest declares that every address space maps this range identically (Linux's
+            kernel half, except for per-process parts).
         space: tag of the address space that the range belongs to (a CR3, an
             ASID); None is the proposal itself: entries carry no tag.
         label: a name for people.
@@ -52,7 +52,7 @@ class TlbEntry:
 
     @property
     def tag(self) -> int | None:
-        """The tag a look-up must match; None matches every look-up.
+        """The tag a lookup must match; None matches every lookup.
 
         A global entry ignores its tag, as the CPU's TLB does.
         Source: Intel SDM vol. 3A, paging chapter, "Global Pages".
@@ -60,7 +60,7 @@ class TlbEntry:
         return None if self.is_global else self.space
 
     def serves(self, va: int, space: int | None) -> bool:
-        """Whether a look-up of ``va`` in address space ``space`` finds this entry."""
+        """Whether a lookup of ``va`` in address space ``space`` finds this entry."""
         return self.va.value <= va < self.end and (self.tag is None or self.tag == space)
 
     def overlaps(self, va: int, size: int) -> bool:
@@ -68,7 +68,7 @@ class TlbEntry:
         return max(self.va.value, va) < min(self.end, va + size)
 
     def conflicts(self, other: TlbEntry) -> bool:
-        """Whether some look-up could find both: they overlap and a tag matches both."""
+        """Whether some lookup could find both: they overlap and a tag matches both."""
         tags_meet = self.tag is None or other.tag is None or self.tag == other.tag
         return tags_meet and self.overlaps(other.va.value, other.size)
 

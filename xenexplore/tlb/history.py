@@ -39,9 +39,9 @@ class ShownEntry:
         space: tag of its address space, or None.
         label: what the scenario calls it, or ``""``.
         since: step that registered it.
-        hits: look-ups that it has answered.
-        age: look-ups of its table since it was registered.
-        idle: look-ups of its table since it was registered or last hit.
+        hits: lookups that it has served.
+        age: lookups of its table since it was registered.
+        idle: lookups of its table since it was registered or last hit.
     """
 
     slot: int
@@ -57,12 +57,12 @@ class ShownEntry:
     idle: int = 0
 
     def looked_up(self, hit: bool) -> ShownEntry:
-        """The entry after one more look-up of its table, which it answered or not."""
+        """The entry after one more lookup of its table, which it answered or not."""
         idle = 0 if hit else self.idle + 1
         return replace(self, hits=self.hits + hit, age=self.age + 1, idle=idle)
 
     def covers(self, va: Gva) -> bool:
-        """Whether a linear address lies in the range."""
+        """Whether a linear address is in the range."""
         return self.va.value <= va.value < self.va.value + self.size
 
     def to_physical(self, va: Gva) -> Gpa:
@@ -132,11 +132,11 @@ class ShownTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownSearch:
-    """The latest look-up.
+    """The latest lookup.
 
     Attributes:
         index: its step.
-        step: the look-up.
+        step: the lookup.
         other: what the subject's own table would have answered, where another
             vCPU's was asked; None if it has no such entry, or was asked itself.
     """
@@ -158,7 +158,7 @@ class Registered:
     Attributes:
         tables: by vCPU; one for the domain where it is shared.
         purges: steps that purged, so far.
-        search: the latest look-up, or None.
+        search: the latest lookup, or None.
         used: whether any step of the whole trace has to do with registered buffers.
     """
 
@@ -243,7 +243,7 @@ def registered_at(
 
 def standing(steps: Sequence[Node]) -> tuple[TlbInsert, ...]:
     """The registrations whose entries are still there after the last step, in order."""
-    # Look-ups change no entry, and a long session has many.
+    # Lookups change no entry, and a long session has many.
     kinds = {TlbInsert, TlbPurge}
     changes = [node for node in steps if type(node.step) in kinds]
     if not changes:

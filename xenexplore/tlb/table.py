@@ -2,8 +2,8 @@
 
 Where the proposal is silent the choice is **ours**, and stated here:
 
-* Two entries that one look-up could both find are refused (``-EEXIST``), so
-  that a look-up never has two answers.  To change an entry, purge it first.
+* Two entries that one lookup could both find are refused (``-EEXIST``), so
+  that a lookup never has two answers.  To change an entry, purge it first.
 * A purge removes every entry that *overlaps* the range, whole: half an entry
   is never left, for its size was what the guest asked for.
 * Purging what is not registered succeeds and removes nothing, for under a
@@ -36,12 +36,12 @@ Straddle: TypeAlias = Literal["redo", "miss"]
 
 
 class Found(NamedTuple):
-    """The answer to a look-up.
+    """The answer to a lookup.
 
     Attributes:
         held: the entry that contains the first byte, and its slot, or None.
         gpa: guest-physical address of the first byte, or None: a miss.
-        covered: bytes of the access that lie in that entry.
+        covered: bytes of the access that are in that entry.
         compares: entries that were compared.
     """
 
@@ -59,7 +59,7 @@ class Inserted(NamedTuple):
             or None if refused.
         replaced: entries that had to go, by slot.
         result: 0, or a negative errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     slot: int | None
@@ -72,9 +72,9 @@ class Purged(NamedTuple):
     """The answer to a purge.
 
     Attributes:
-        removed: entries that went, by slot.
+        removed: entries that were removed, by slot.
         result: 0, or a negative errno.
-        reason: why it was refused, or ``""``.
+        reason: the reason for the rejection, or ``""``.
     """
 
     removed: tuple[Held, ...]
@@ -83,16 +83,16 @@ class Purged(NamedTuple):
 
 
 class TlbTable:
-    """A table of registered buffers.  Mutable: look-ups count as use under ``lru``.
+    """A table of registered buffers.  Mutable: lookups count as use under ``lru``.
 
     Attributes:
-        capacity: slots, or None for as many as are asked for.
+        capacity: slots, or None for as many as are needed.
         policy: when full: ``refuse`` the new entry, or replace the one least
             recently inserted or hit (``lru``), or the one inserted first
-            (``fifo``).  In a direct-mapped table the page number decides what
-            must go; ``lru`` and ``fifo`` alike then replace it.
-        search: how it is searched, see :mod:`xenexplore.tlb.search`.
-        rules: what may be registered.
+            (``fifo``).  In a direct-mapped table the page number decides which entry is evicted,
+            under ``lru`` and ``fifo`` alike.
+        search: the kind of search, see :mod:`xenexplore.tlb.search`.
+        rules: the rules for registration.
     """
 
     __slots__ = ("_clock", "_held", "_search", "_used", "capacity", "policy", "rules", "search")
@@ -134,7 +134,7 @@ class TlbTable:
         if victims and self.policy == "refuse":
             reason = "the table is full"
             if self.search == "direct":
-                reason = f"{_named(victims[0])} has the slot of one of its pages"
+                reason = f"{_named(victims[0])} occupies the slot of one of its pages"
             return Inserted(None, (), -ENOSPC, reason)
         for victim in victims:
             self._drop(victim)
@@ -150,7 +150,7 @@ class TlbTable:
         Args:
             va: start of the range.
             size: its bytes.
-            space: limit it to entries that a look-up in this address space
+            space: limit it to entries that a lookup in this address space
                 could find; None removes whatever overlaps.
         """
         refusal = self.rules.validate_linear(va, size)

@@ -19,7 +19,7 @@ PROPOSAL: Cite = mail("Gross", "28 Sep 2022", "94aab958-c141-4c43-a249-a55d8e5be
 """Registered buffers, searched on each copy; per vCPU, sharing allowed."""
 
 VCPUOPS: Cite = mail("Beulich", "29 Sep 2022", "6a3d38a8-bac3-fa59-e882-0d95a8d3e5d0@suse.com")
-"""Insertion and purge as two new VCPUOPs; a look-up knows ``current`` only."""
+"""Insertion and purge as two new VCPUOPs; a lookup knows ``current`` only."""
 
 
 class TlbTables:
@@ -60,7 +60,7 @@ class TlbTables:
         return self.scope == "domain"
 
     def table(self, vcpu: int) -> TlbTable:
-        """The table that is searched in the name of a vCPU."""
+        """The table that is searched on behalf of a vCPU."""
         self._validate_vcpu(vcpu)
         return self._tables[0 if self.shared else vcpu]
 

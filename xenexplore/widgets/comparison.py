@@ -25,13 +25,13 @@ __all__ = ["ComparisonView"]
 class ComparisonView(TraceWidget):
     """Step through several options at once; ``step`` is their common time.
 
-    In lockstep each option goes on step by step between two points that all
-    have (an action, a call, a copy, a return), and waits there for the others.
+    In lockstep each option advances step by step between two points that all options have (an
+    action, a call, a copy, a return), and waits there for the others.
 
     Args:
         comparison: what to show.
         step: the common time to begin with, from 0; -1: all options at their ends.
-        folded: whether to begin with the verdict alone; a click shows the rest.
+        folded: whether to show only the verdict at first; a click shows the rest.
     """
 
     _first = -1

@@ -30,13 +30,13 @@ class Controls:
     """One control per choice; those that do not apply are greyed.
 
     Args:
-        choices: what the controls say at first.
+        choices: the initial state of the controls.
 
     Attributes:
         widgets: the controls by name, in the order in which they stand.
 
     Raises:
-        MachineError: no controls can say these choices.
+        MachineError: the controls cannot express these choices.
     """
 
     def __init__(self, choices: Choices) -> None:

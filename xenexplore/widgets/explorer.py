@@ -28,13 +28,13 @@ _MOST_ROWS = 6
 class Explorer(Form):
     """Live views of a session at the prompt: map, registered buffers, path, page tables.
 
-    Each operation on the guest or on Xen shows here when its cell has run: a hypercall
-    at its first step, a registration on the map and in its table, a remapped buffer with
-    its entries marked stale.  Going to a step selects the buffer that it is about; picking a
-    buffer on the map, or an entry that covers one, selects it in the list, and the other way
-    round; the selected buffer's page-table entries are shown.  With ``play`` the steps of each
-    operation play when its cell has run (not where a browser asks for reduced motion; Space
-    stops).  The explorer holds records of the session, and is let go of by it when it is closed.
+    Each operation on the guest or on Xen appears here after its cell has run: a hypercall at its
+        first step, a registration on the map and in its table, a remapped buffer with its entries
+        marked stale. Going to a step selects its buffer; picking a buffer on the map, or an entry
+        that covers one, selects it in the list, and vice versa; the selected buffer's page-table
+        entries are shown. With ``play``, the steps of each operation play after its cell has run
+        (not if the browser asks for reduced motion; Space stops). The explorer keeps records of the
+        session until it is closed.
 
     Args:
         xen: the session.

@@ -9,7 +9,7 @@ import ipywidgets as ipw
 from xenexplore.errors import RecordingError
 from xenexplore.options.registry import OPTIONS
 from xenexplore.recording.contents.call_index import CallIndex
-from xenexplore.recording.conversion.to_scenario import to_scenario
+from xenexplore.recording.conversion.to_scenario import to_scenario_and_run
 from xenexplore.recording.format.columns import Recording
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.scenario.model.scenario import Scenario
@@ -42,6 +42,7 @@ class RecordingBrowser(Form):
         self.recording = recording
         self.index = CallIndex(recording)
         self._scenario: Scenario | None = None
+        self._today: Trace  # what came of it under today's interface
         self._row = 0
         wide = {"style": {"description_width": "7em"}, "layout": ipw.Layout(width="26em")}
         domains = [(f"{domain.name} ({domain.kind})", domain.name) for domain in recording.domains]
@@ -122,9 +123,11 @@ class RecordingBrowser(Form):
                 self.recording.source, "", expected="a recording with hypercalls", got="none"
             )
         if self._scenario is None:
-            self._scenario = to_scenario(self.recording, self._row)
+            self._scenario, self._today = to_scenario_and_run(self.recording, self._row)
         if self._compare.value:
             return compare(self._scenario, self._option.options)
+        if self._option.value == self._today.option.label:
+            return self._today
         return run(self._scenario, self._option.value)
 
     @property

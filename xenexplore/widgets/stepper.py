@@ -28,16 +28,16 @@ _MOST_AS_TEXT = 400
 
 
 class Stepper(TraceWidget):
-    """Step through a trace: where the buffer lives, how Xen gets there, what each step means.
+    """Step through a trace: the buffer's place, Xen's way to it, the meaning of each step.
 
     Args:
         trace: the run to show.
-        step: the step to begin with, from 0; by default the one that says most
+        step: the step to begin with, from 0; by default the most informative one
             (:func:`~xenexplore.render.web.page.opening_step`).
 
     Attributes:
-        marks: bookmarks and notes of this run, as they were made in the view: each the step by
-            what it belongs to, and the note or ``""``; :attr:`notes` has them as records.
+        marks: bookmarks and notes of this run, as made in the view: the place of the step, and the
+            note or ``""``; :attr:`notes` has them as records.
     """
 
     marks: Any = traitlets.List().tag(sync=True)

@@ -28,29 +28,29 @@ from xenexplore.widgets.stepper import Stepper
 __all__ = ["Workbench"]
 
 _BY_HAND = (
-    "The text goes beyond the controls: the text runs, and the controls are grey. "
-    "“From controls” rewrites the text from them; “Undo” brings this one back."
+    "The text contains more than the controls can show: the text is run, and the controls are "
+    "grey. “From controls” rewrites the text from them; “Undo” restores it."
 )
 _MOST_TEXTS = 200  # that can be undone
 
 
 class Workbench(Form):
-    """Choose a guest, a buffer, a call and an option; step through what comes of it.
+    """Choose a guest, a buffer, a call and an option, and step through the run.
 
-    The scenario's text is the whole state: what the controls say is written
-    there, what is typed there is run, and :attr:`text` can be mailed.  A text
-    that the controls can say sets them; any other greys them.  No text is
-    lost: :meth:`undo` brings back the one before, :meth:`redo` the one after.
+    The scenario's text is the whole state: the controls write it, typed text is run, and
+    :attr:`text` can be mailed. A text that the controls can express sets them; any other text
+    disables them. No text is lost: :meth:`undo` restores the previous one, :meth:`redo` the next
+    one.
 
     Args:
-        text: a scenario to begin with; by default what the controls say at first.
-        choices: what the controls say at first.
+        text: the initial scenario; by default that of the controls.
+        choices: the initial state of the controls.
 
     Attributes:
         text: the scenario, as text.
 
     Raises:
-        MachineError: no controls can say these choices.
+        MachineError: the controls cannot express these choices.
     """
 
     text = traitlets.Unicode()
@@ -73,8 +73,8 @@ class Workbench(Form):
         controls = ipw.VBox(
             list(self._controls.widgets.values()), layout=ipw.Layout(min_width="24em")
         )
-        self._undo = ipw.Button(description="Undo", tooltip="the text before this one")
-        self._redo = ipw.Button(description="Redo", tooltip="the text after this one")
+        self._undo = ipw.Button(description="Undo", tooltip="the previous text")
+        self._redo = ipw.Button(description="Redo", tooltip="the next text")
         self._anew = ipw.Button(
             description="From controls", tooltip="rewrite the text from the controls"
         )
@@ -200,7 +200,7 @@ class Workbench(Form):
 
     def scenario_python(self) -> str:
         """Python for the scenario whose text is below the picture."""
-        return "scenario = xe.parse(text)  # the text that stands below\n"
+        return "scenario = xe.parse(text)  # the text below\n"
 
     def __repr__(self) -> str:
         return f"<Workbench {self._view!r}>"

@@ -80,7 +80,7 @@ def test_break_even_is_the_walks_cost_over_a_compares(tmp_path: Path) -> None:
         for name, ns in (("pte_reads", 1), ("p2m_entry_reads", 1), ("tlb_compares", 2))
     )
     found = break_even(read_costs(_table(tmp_path, text)), 0, 0)
-    # 4 guest entries, and 5 look-ups of 4 P2M entries each: the sixth is made either way.
+    # 4 guest entries, and 5 lookups of 4 P2M entries each: the sixth is made either way.
     assert (found.reads, found.lookups, found.walk, found.compares) == (24, 5, 24.0, 12)
     assert break_even(read_costs(_table(tmp_path, text)), 18, 18).reads == 2 + 3 * 2
     free = break_even(read_costs(_table(tmp_path, "")), 0, 0)

@@ -119,7 +119,7 @@ def test_it_is_shown_with_its_sample() -> None:
 
 def test_what_cannot_be_replayed_is_refused() -> None:
     load = recorded()
-    with pytest.raises(MachineError, match="keeps something from one hypercall to the next"):
+    with pytest.raises(MachineError, match="keeps state from one hypercall to the next"):
         replay_stepwise(load, variant(KEPT), 1, n=30)
     few = first_calls(load, 1, 40)
     assert replay_stepwise(few, variant(KEPT), 1, all=True).counts.walks < 40

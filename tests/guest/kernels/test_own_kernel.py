@@ -53,7 +53,7 @@ def test_it_is_gone_again_afterwards() -> None:
 
 
 def test_a_name_is_one_kernels(tiny: type[Kernel]) -> None:
-    with pytest.raises(TypeError, match=r"kernel 'tiny': .*Tiny has this name already"):
+    with pytest.raises(TypeError, match=r"kernel 'tiny': .*Tiny already has this name"):
         type("Other", (Unikernel,), {"name": "tiny"})
 
 

@@ -19,7 +19,7 @@ def test_exact() -> None:
     found = explain(SEND, [("from", ARG, 4)])
     assert (found.verdict, found.name) == ("exact", "event_channel_op.send")
     assert found.choices == ()
-    assert [piece.role for piece in found.pieces] == ["what is asked"]
+    assert [piece.role for piece in found.pieces] == ["the request"]
 
 
 def test_free_and_by_which_variables() -> None:

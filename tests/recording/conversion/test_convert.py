@@ -63,7 +63,7 @@ def test_ids_that_contradict_each_other_are_given_by_appearance(converted):
     assert found.outside_domain().tolist() == [0, 1]  # its walks tell
     assert "domains-by-appearance" in found.meta["artefacts"]
     guests = [{**MEMBERS["guests"][0], "vcpus": 2}]
-    with pytest.raises(RecordingError, match="cannot be told"):
+    with pytest.raises(RecordingError, match="cannot be determined"):
         converted(META, CALL, {**SECOND, "vp": 100}, guests=guests)
 
 

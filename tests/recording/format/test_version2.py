@@ -177,7 +177,7 @@ HEADERS = {
     "guest twice": (
         {"guests": [{"domain": 0, "kind": "pv", "vcpus": 1}] * 2}, "guests[1].domain", "once",
     ),
-    "no such back-end": ({"backends": ["tape"]}, "backends[0]", "disk or net"),
+    "no such backend": ({"backends": ["tape"]}, "backends[0]", "disk or net"),
     "no such artefact": ({"artefacts": ["dust"]}, "artefacts[0]", "emulated-clock"),
     "no workload": ({"workload": 7}, "meta.workload", "text"),
 }  # fmt: skip

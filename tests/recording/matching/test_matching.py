@@ -55,7 +55,7 @@ def test_what_only_xens_state_explains_is_named(of_pvh, of_pv):
     allowed = {
         "multicall": "continue: between",  # the next leg is in the recording
         "xsm_op": "fail: -ENOSYS: Xen runs without FLASK",
-        "console_io.write": "fail: -EPERM: XSM refuses",  # domU; a release build
+        "console_io.write": "fail: -EPERM: denied by XSM",  # domU; a release build
         "unhandled": "fail: -ENOSYS, there is no handler",
         "xenpmu_op.init": "fail: -EOPNOTSUPP: Xen runs without vPMU",
     }

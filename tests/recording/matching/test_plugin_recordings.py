@@ -94,9 +94,9 @@ def test_limits_come_from_the_header(name, request):
     said = limits(header, Facts().then(recording))
     vcpus = "2 vCPUs" if name == "pvh-smp" else "one vCPU"
     assert said[0] == f"one boot of one kernel under TCG on {vcpus}"
-    assert said[-1].startswith("proportions are this workload's")
-    assert ("no block or network back-end ran" in said) == (header.backends == ())
-    guessed = "that vmalloc'ed buffers lie on task stacks is inferred from their addresses"
+    assert said[-1].startswith("proportions are those of this workload")
+    assert ("no block or network backend ran" in said) == (header.backends == ())
+    guessed = "vmalloc'ed buffers are taken to be on task stacks, by their addresses"
     assert (guessed in said) == (not recording.calls.rsp[recording.calls.kind == 1].any())
     assert header.guests[0].kind is (GuestKind.PV if name == "pv" else GuestKind.PVH)
     assert (Artefact.NO_NRIP in header.artefacts) == (header.version == 2)
@@ -106,12 +106,12 @@ def test_limits_of_a_file_that_does_not_tell(pvh):
     """A recording of one's own of version 1: from its content alone."""
     unnamed = replace(pvh, source="my.jsonl.zst")
     said = limits(header_of(unnamed), Facts().then(unnamed))
-    assert said[:2] == (  # dom0's tools map two grants, so that no word is lost on back-ends
+    assert said[:2] == (  # dom0's tools map two grants, so that no word is lost on backends
         "one boot of one kernel on one vCPU",
-        "that vmalloc'ed buffers lie on task stacks is inferred from their addresses",
+        "vmalloc'ed buffers are taken to be on task stacks, by their addresses",
     )
     quiet = limits(header_of(unnamed), replace(Facts().then(unnamed), grants=0))
-    assert quiet[1] == "no back-end mapped or copied a grant"
+    assert quiet[1] == "no backend mapped or copied a grant"
 
 
 def test_a_continuation_may_come_after_other_calls(pvh_backends):

@@ -36,7 +36,7 @@ def test_a_xen_without_symbols_is_refused(tmp_path, gone):
     with pytest.raises(RecorderError, match=rf"xen-syms.map: .*{gone}.*release build"):
         read_hooks(path)
     path.write_bytes(b"\x7fELF\x02\x00\xff")
-    with pytest.raises(RecorderError, match="the functions that are hooked"):
+    with pytest.raises(RecorderError, match="the functions to hook"):
         read_hooks(path)
 
 

@@ -1,4 +1,4 @@
-"""What boots: the set-up's files, a user's own, and those of Debian's packages."""
+"""What boots: the setup's files, a user's own, and those of Debian's packages."""
 
 from __future__ import annotations
 

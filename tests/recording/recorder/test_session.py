@@ -146,7 +146,7 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     words = replace(options, verify=True)
     found = session.record(words, quietly, quietly)
     assert [(cpu.pcpu, cpu.traced, cpu.equal, cpu.holds) for cpu in found.held] == [(0, 2, 2, True)]
-    assert "traced by xentrace" in read_header(found.recording.meta).workload
+    assert "traced completely by xentrace" in read_header(found.recording.meta).workload
     # A trace that is cut is held as far as it came.
     calls = [("hvm", number) for number in (32, 29, 32)]
     sent = gzip.compress(trace_of([("cpu", 0), ("run", 0, 0), *calls])[:-3], 0)
@@ -156,7 +156,7 @@ def test_a_run_is_held_against_its_own_trace(options, emulated, tmp_path):
     assert f"got {len(sent) - 8} bytes: the run ended first" in found.unheld
     # The recording stays where the trace is cut early, was not sent, or holds no hypercall.
     for at, (trace, why) in enumerate((
-        (gzip.compress(b"cut")[:-3], "--verify: expected dom0's trace, sent whole"),
+        (gzip.compress(b"cut")[:-3], "--verify: expected dom0's complete trace"),
         (b"", "it ended before the trace was sent"),
         (gzip.compress(b""), "expected traced hypercalls"),
     )):  # fmt: skip

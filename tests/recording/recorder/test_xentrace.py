@@ -114,8 +114,8 @@ def test_a_recording_of_a_trace(tmp_path, capsys):
     words = ["record", "--from", "xentrace", str(path), "-o", str(out), "--cpu-mhz", "1"]
     assert main(words) == 0
     said = capsys.readouterr().err
-    assert "5 hypercalls; neither accesses nor registers; 5 records lost" in said
-    assert "1 hypercalls of no known vCPU left out" in said
+    assert "5 hypercalls; no accesses, no registers; 5 records lost" in said
+    assert "1 hypercalls of unknown vCPUs left out" in said
     recording = read_recording(out)
     assert recording.calls.number.tolist() == [29, 17, 32, 13, 24]
     assert recording.calls.pcpu.tolist() == [0, 0, 0, 1, 0]

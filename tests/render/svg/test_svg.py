@@ -237,8 +237,8 @@ def test_whose_table_was_asked_and_whose_should_have_been() -> None:
     trace = path_of("wrong-vcpu", "software-tlb")
     wrong = next(n.index for n in trace.steps if isinstance(n.step, Move) and not n.step.right)
     drawn = texts(svg_of(trace, wrong, "registered"))
-    assert drawn.index("vCPU 0") < drawn.index("asked") < drawn.index("vCPU 1")
-    assert drawn.index("vCPU 1") < drawn.index("should have been asked")
+    assert drawn.index("vCPU 0") < drawn.index("searched") < drawn.index("vCPU 1")
+    assert drawn.index("vCPU 1") < drawn.index("should have been searched")
     state = registered_at(trace.steps, wrong)
     for table in state.tables:
         for entry in table.entries:

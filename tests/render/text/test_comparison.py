@@ -80,9 +80,7 @@ def test_the_numbers_are_the_outcomes():
         assert shown["P2M entries read for them"] == (str(calls.p2m_entry_reads or "."))
         if calls.tlb_lookups:
             hits = f"{calls.tlb_hits}/{calls.tlb_lookups}"
-            assert (
-                shown["look-ups of registered buffers or kept walks that hit, of how many"] == hits
-            )
+            assert shown["hits / lookups in registered buffers or remembered walks"] == hits
 
 
 def test_a_measure_that_is_nothing_under_every_option_is_left_out():
@@ -149,4 +147,4 @@ def test_the_first_difference_is_a_step_of_that_path():
             assert not isinstance(row.trace.steps[side.differs[0]].step, s.Phase)
     text = comparison_text(everything())
     assert "first step that differs from linear-walk's" in text
-    assert "phys-twins: none, apart from the set-up" in text
+    assert "phys-twins: none, apart from the setup" in text

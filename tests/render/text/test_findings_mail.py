@@ -33,7 +33,7 @@ def test_every_claim_says_what_it_stands_on(mail: str) -> None:
     claims = re.split(r"(?m)^(?=\d\. )", mail)[1:]
     assert [claim[0] for claim in claims] == list("1234567")
     for claim in claims:
-        for word in ("Recordings", "Limits", "Command", "Would refute it"):
+        for word in ("Recordings", "Limits", "Command", "Refuted by"):
             assert len(re.findall(rf"(?m)^   {word}: ", claim)) == 1, claim
         named = re.search(r"Recordings: ([^.]*)\.", claim)
         assert named is not None

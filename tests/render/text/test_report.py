@@ -114,7 +114,7 @@ def test_a_figure_in_a_notebook_has_its_numbers_as_text() -> None:
         image = re.search(r'base64,([^"]+)"', bundle["text/html"])
         assert image is not None
         assert base64.b64decode(image[1]).startswith(b"<svg ")
-    for line in ("dom0  dom1", "+ kernel image    1.7  23.0", "+ tasks' stacks  99.3   100"):
+    for line in ("dom0  dom1", "+ kernel image    1.7  23.0", "+ task stacks    99.3   100"):
         assert line in shown["ranges"]["text/plain"]
     reads = shown["reads"]["text/plain"].splitlines()
     assert [line.split() for line in reads if "walk" in line] == [["linear-walk", "61.9", "26.1"]]

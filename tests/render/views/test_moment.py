@@ -199,7 +199,7 @@ def test_the_wrong_frame_is_named_and_so_is_the_silence():
     assert f"went to gfn {here:05x} (area-0 at the start)" in text
     assert f"the caller meant gfn {there:05x} (area-1 at the start)" in text
     assert "The error is silent: the call returns 0." in text
-    assert "vCPU 1's own table says gpa" in text
+    assert "vCPU 1's own table has gpa" in text
 
 
 def test_whose_tables_are_walked_is_noticed():
@@ -244,8 +244,8 @@ def encrypted(option: str) -> Trace:
 def test_ciphertext_is_noticed_and_nothing_is_said_of_the_handler():
     trace = encrypted("number-bit")
     text = flat(trace, first(trace, s.Move))
-    assert "is private to the guest: what Xen read there is not what the guest has" in text
-    assert "what the handler makes of these bytes is not modelled" in text
+    assert "is private to the guest: the data that Xen read there differs from the guest's" in text
+    assert "the handler's use of these bytes is not modelled" in text
     assert "CIPHERTEXT" in text
     assert "The error is silent" not in text
     assert "2 vCPUs, SEV" in trace_text(trace)

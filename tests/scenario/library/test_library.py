@@ -143,7 +143,7 @@ def test_entry_reads_of_a_walk(name: str, copies: int, reads: int) -> None:
 
 
 def test_one_page_of_grants_is_walked_256_times() -> None:
-    """Section 6.2: 256 walks, 1536 P2M look-ups, where a cached translation needs one."""
+    """Section 6.2: 256 walks, 1536 P2M lookups, where a cached translation needs one."""
     today = counts("grant-map-batch", "linear-walk")
     assert (today.walks, today.p2m_lookups) == (256, 1536)
     hits = counts("grant-map-batch", "software-tlb")

@@ -212,7 +212,7 @@ def test_a_write_to_a_read_only_frame_is_dropped_and_reported_as_done():
     read, written = steps(trace, Move)
     assert (read.spoilt, read.right) == ("", True)
     assert (written.spoilt, written.right) == ("dropped", False)
-    assert "dropped, the page is read-only; Xen reports success" in written.say()
+    assert "dropped because the page is read-only; Xen reports success" in written.say()
     outcome = trace.outcome
     assert (outcome.status, outcome.result, outcome.wrong_bytes) == ("wrong", 0, 8)
     assert (outcome.calls.bytes_from_guest, outcome.calls.bytes_to_guest) == (8, 0)
@@ -335,7 +335,7 @@ def test_between_two_tables_registering_is_a_difference():
     text = text[: text.index("[[expect]]")].replace('use = "software-tlb"\n\n[[option]]\n', "", 1)
     rows = {row.trace.option.label: row for row in compare(parse_scenario(text)).rows}
     told = rows["tlb, global only"].difference
-    assert "refuses to register" in told.other_says
+    assert "rejects the registration" in told.other_says
     assert "registers 48 bytes" in told.first_says
 
 

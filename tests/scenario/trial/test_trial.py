@@ -124,7 +124,7 @@ def test_known_hazards_are_said_to_be_admitted() -> None:
     tried = trial("software-tlb", n=0, scenarios=names)
     assert tried.failed == ()
     assert {case.found for case in tried.cases} == set(names[:3])
-    assert "Hazards that the design admits" in tried.text()
+    assert "Hazards declared by the design" in tried.text()
 
     class Admits(PLANTED_KEEPS):
         """It says so."""

@@ -86,11 +86,11 @@ class CostTable:
         return cost.amount if cost is not None else 0.0
 
     def price(self, counts: Counts) -> float:
-        """All counts together; without those that are not measured, see :meth:`least`."""
+        """Cost of all counts together, without those that are not measured; see :meth:`least`."""
         return math.fsum(getattr(counts, name) * cost.amount for name, cost in self.costs.items())
 
     def saved(self, one: Replayed) -> float:
-        """Saving of a design's calls beside today's walk; at most, see :meth:`least`."""
+        """Saving of a design's calls against today's walk; an upper bound, see :meth:`least`."""
         return self.price(one.today) - self.price(one.by_memory)
 
     def least(self, counts: Counts) -> bool:
@@ -192,13 +192,13 @@ def _cost(origin: str, name: str, value: object) -> tuple[CostUnit, Cost] | str:
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Look-up and walk compared, for one page of one kind of mapping.
+    """Lookup and walk compared, for one page of one kind of mapping.
 
     Attributes:
         leaf, p2m_order: log2 of the frames that the guest's leaf and a P2M entry map.
         reads: memory reads that a hit saves: guest entries and P2M entries
-            (the look-up of the final frame is made either way).
-        lookups: P2M look-ups that it saves.
+            (the lookup of the final frame is made either way).
+        lookups: P2M lookups that it saves.
         walk: what it saves by the cost table, in its unit.
         compares: entries that may be compared before a hit costs as much as
             the walk, by the cost table.

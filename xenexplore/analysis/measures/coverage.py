@@ -52,7 +52,7 @@ class Stacks:
         accesses: accesses there.  That these blocks are stacks is inferred
             from their addresses.
         stacks: distinct ones; ``pages``: their pages that were used.
-        changes: how often an access lay on another task's stack than the last
+        changes: how often an access was on another task's stack than the last
             such access on that vCPU.  Tasks that made no hypercall are not seen, so
             the guest switched at least as often.
         irq_accesses: accesses on hardirq stacks; ``irq_stacks``: distinct ones, each
@@ -68,7 +68,7 @@ class Stacks:
 
     @property
     def task_entries(self) -> int:
-        """Entries for all tasks' stacks, whole: four frames each, which need not follow."""
+        """Entries for the whole stacks of all tasks: four frames each, maybe not contiguous."""
         return self.stacks * _STACK_PIECES
 
     @property

@@ -1,7 +1,7 @@
 """Instructions that Xen executed for recorded hypercalls: in walks, in copies, from exit to entry.
 
 Counted are hypercalls during which Xen handled no interrupt and switched to no other
-vCPU.  An emulated CPU without NRIP save makes Xen decode VMMCALL by software
+vCPU.  An emulated CPU without NRIP save makes Xen decode VMMCALL in software
 (svm_get_insn_len(), xen/arch/x86/hvm/svm/emulate.c), with a walk of its own; hardware does
 not pay that, and "corrected" is without it.  Instructions are not time, and the
 processor's own work at a VM exit and entry is not in them.
@@ -36,7 +36,7 @@ _WAYS = ("from", "to", "clear")
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Instructions of one kind of piece: how many were counted, the least, the median, the most.
+    """Instructions of one kind of piece: number counted, minimum, median, maximum.
 
     ``loads``: memory reads at the median, or None where they were not counted.
     """
@@ -54,7 +54,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The parts that a hypercall's instructions are counted by.
+    """Parts of a hypercall whose instructions are counted.
 
     Attributes:
         entry: from exit to entry without the handler and without the decoding; None: the
@@ -62,8 +62,8 @@ class Pieces:
         decode: the software decoding of VMMCALL; None: not counted, or not there.
         walks: by the guest's page size, 1 for 4 KiB and 2 for 2 MiB: hap_p2m_ga_to_gfn() and below.
         around_walk: what paging_gva_to_gfn() adds to a walk.
-        p2m: the look-up of the frame that the walk found, for the copy.
-        copies: what a copy within one page executes besides its walk and that look-up,
+        p2m: the lookup of the frame that the walk found, for the copy.
+        copies: what a copy within one page executes besides its walk and that lookup,
             by ``"from"``, ``"to"``, ``"clear"``.
         mappings: of a whole copy, in map_domain_page(), its walk's included; None: not counted.
     """
@@ -78,7 +78,7 @@ class Pieces:
 
     @property
     def table_step(self) -> int | None:
-        """Cost of one more level of the guest's tables: its look-up in the P2M, its entry."""
+        """Cost of one more level of the guest's tables: its lookup in the P2M, its entry."""
         if not {_FOUR_KIB, _TWO_MIB} <= self.walks.keys():
             return None
         return self.walks[_FOUR_KIB].median - self.walks[_TWO_MIB].median
@@ -98,7 +98,7 @@ class CallInstructions:
         calls: how many were counted.
         exit_to_entry: instructions from VM exit to VM entry; ``decode``: of these, the decoding.
         handler: in hvm_hypercall() and below; ``copies``, ``walks``, ``p2m``: of these, in
-            guest copies, in their walks, in their other look-ups.
+            guest copies, in their walks, in their other lookups.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Walks kept by a cache: how many pieces they would serve, and how many with a stale frame.
+"""Walks remembered by a cache: how many pieces they would serve, and how many with a stale frame.
 
 The cache is that of :mod:`xenexplore.options.hap_cache`: direct-mapped by page, a read's walk
 not for writes.  A recording that holds frames says what a kept walk cannot: whether the

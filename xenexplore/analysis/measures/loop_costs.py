@@ -31,9 +31,9 @@ class LoopCost:
         level: the page's size in the guest's tables: 1 for 4 KiB, 2 for 2 MiB.
         calls: counted; those with an interrupt or a switch of vCPUs are left out.
         exit_to_entry: from VM exit to VM entry, as executed.
-        decode: of these, the emulator's: Xen decodes VMMCALL by software.
+        decode: of these, the emulator's artefact: Xen decodes VMMCALL in software.
         handler: in hvm_hypercall() and below; ``copy``: of these, in the one copy; ``walk``:
-            of these, in its walk; ``p2m``: in the look-up of the frame that it found.
+            of these, in its walk; ``p2m``: in the lookup of the frame that it found.
     """
 
     level: int

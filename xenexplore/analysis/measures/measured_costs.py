@@ -2,7 +2,7 @@
 
 A walk is taken apart by the two page sizes that recordings hold: it reads one entry more
 for a 4 KiB page than for a 2 MiB one, and looks up one table's frame more in the P2M
-(guest_walk_tables() and map_domain_gfn(), xen/arch/x86/mm/guest_walk.c).  The look-up by
+(guest_walk_tables() and map_domain_gfn(), xen/arch/x86/mm/guest_walk.c).  The lookup by
 itself is counted at the end of each copy (p2m_get_page_from_gfn()).  What remains of the
 walk is counted once for each.
 """
@@ -38,7 +38,7 @@ def cost_table(found: Instructions, compiled: CostTable) -> CostTable:
 
     Args:
         found: a recording's counts, with walks of 4 KiB and 2 MiB pages.
-        compiled: where the numbers of the look-up in registered buffers come from.
+        compiled: where the numbers of the lookup in registered buffers come from.
     """
     amounts = _amounts(found.pieces)
     source = f"recording {found.source}"
@@ -46,7 +46,7 @@ def cost_table(found: Instructions, compiled: CostTable) -> CostTable:
     costs |= {name: compiled.costs[name] for name in _COMPILED}
     unmeasured = {n: why for n, why in compiled.unmeasured.items() if n not in costs}
     if "exits" not in costs:
-        unmeasured["exits"] = "the software decoding of VMMCALL was not counted apart"
+        unmeasured["exits"] = "the software decoding of VMMCALL was not counted separately"
     return CostTable(f"{found.source}'s own counts", costs, CostUnit.INSTRUCTIONS, unmeasured)
 
 

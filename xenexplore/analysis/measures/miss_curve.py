@@ -76,7 +76,7 @@ def miss_curve(
     Args:
         keys: (n,): what each access needs registered, in order.
         vcpu: (n,): who makes it; not needed with one table for all.
-        policy: what a full table does.
+        policy: the policies of a full table.
         scope: ``"domain"``: one table; ``"vcpu"``: one of that capacity for
             each vCPU, each registering for itself.
 

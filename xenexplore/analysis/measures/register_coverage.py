@@ -57,7 +57,7 @@ class FastCoverage:
 
 
 def fast_coverage(workload: Workload, domain: int, what: Variant = _REGISTERS) -> FastCoverage:
-    """Calls that would fit, by the rule that the design's replay model refuses calls by (ours).
+    """Calls that would fit, by the criterion of the design's replay model (ours).
 
     What the series itself specifies is less or more: its register maps are
     not in any released tree.

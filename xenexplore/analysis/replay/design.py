@@ -22,8 +22,8 @@ def replay_model(what: Variant) -> ReplayModel:
     if declared is None:
         raise MachineError(
             f"option {what.use!r} has no replay model: class {what.design.__name__} must declare "
-            "replay = ..., a ReplayModel of its own (an inherited one need not hold); "
-            "or run a scenario step by step"
+            "replay = ..., its own ReplayModel (an inherited one may not apply); or run a "
+            "scenario step by step"
         )
     option = what.make()
     model: ReplayModel = declared(option)
@@ -45,8 +45,8 @@ def _followed(option: Design, model: ReplayModel) -> None:
         if parameter.name not in model.follows and value != parameter.default:
             takes = ", ".join(sorted(model.follows)) or "none"
             raise MachineError(
-                f"replay of {option.name!r} cannot follow {parameter.name}={value!r}: "
-                f"it follows {takes}; run a scenario for the rest"
+                f"replay of {option.name!r} does not support {parameter.name}={value!r}: "
+                f"it supports {takes}; run a scenario for the rest"
             )
 
 

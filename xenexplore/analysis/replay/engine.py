@@ -268,7 +268,7 @@ def _list(run: _Run, found: _Found, prepared: Prepared, table: StaticTable | Non
     found.pieces[listed] = pages
     if table is None or not run.model.lists_registered:
         return
-    # A list in a registered page is found by one look-up of its first word.
+    # A list in a registered page is found by one lookup of its first word.
     page = _list_page(table)
     got = _look_up(run, table, np.array([page.va.value], np.uint64), np.array([8], np.uint64))
     for name in ("walks", "lookups", "hits", "compares"):
@@ -316,7 +316,7 @@ def _counts(
     walks = found.walks[done]
     reads = walks * shape.pte_reads(run.workload.regions)[accesses.region[rows][done]]
     # Each walk looks up CR3's frame, each lower table and the final frame:
-    # one more look-up than entries read.  Moving a piece takes one more.
+    # one more lookup than entries read.  Moving a piece takes one more.
     p2m = int((reads + walks).sum() + found.pieces[done].sum() + found.list_reads[done].sum())
     size = accesses.size[rows][done].astype(np.int64)
     inward = accesses.way[rows][done] == 0

@@ -49,7 +49,7 @@ class Prepared:
         return cls(None, np.zeros(0, np.int64))
 
     def listed(self, accesses: AccessTable, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Mask of the accesses that lie in a buffer that is passed as a list."""
+        """Mask of the accesses in a buffer that is passed as a list."""
         found = np.zeros(len(rows), np.bool_)
         if self.buffers is None or self.list_of is None or not self.list_of.any():
             return found

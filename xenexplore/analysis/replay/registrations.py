@@ -104,7 +104,7 @@ def _region(workload: Workload, domain: int, word: str) -> list[TlbEntry]:
 def page_entries(
     workload: Workload, rows: NDArray[np.int64], label: str = "page"
 ) -> tuple[TlbEntry, ...]:
-    """One entry for each page that the accesses' first bytes lie in, by address.
+    """One entry for each page with the first byte of an access, by address.
 
     Neighbouring pages whose frames follow each other share an entry.  Where
     frames were not recorded (PV) the page number stands for the frame.

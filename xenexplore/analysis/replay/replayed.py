@@ -75,12 +75,12 @@ class Replayed:
 
     @property
     def carried(self) -> int:
-        """Number of hypercalls that it carries."""
+        """Number of hypercalls that it supports."""
         return self.hypercalls - self.refused
 
     @property
     def reads_per_call(self) -> float:
-        """Reads by Xen to find the bytes, for each hypercall that the design carries.
+        """Reads by Xen to find the bytes, for each hypercall that the design supports.
 
         Page-table entries, P2M entries and list elements; 0 where it carries none.
         """

@@ -22,8 +22,8 @@ class Replays(Shown):
     """Result of a replay.
 
     Attributes:
-        workload: what was replayed.
-        rows: one for each design and domain, in this order; iterating gives them, too.
+        workload: the workload that was replayed.
+        rows: one for each design and domain, in this order; iterating yields them too.
             A design without a replay model has a sample's estimates (or all, exactly).
     """
 
@@ -62,7 +62,7 @@ def replay_designs(
         shape: page sizes to assume.
         progress: called with (done, of how many, what is next).
         n: of these, how many hypercalls are drawn.
-        seed: of the draw.
+        seed: seed of the sample.
         all: replay each hypercall of theirs instead.
 
     Raises:

@@ -100,7 +100,7 @@ def replay_stepwise(
         domain: whose hypercalls.
         shape: page sizes assumed.
         n: hypercalls to draw, at least 4 of each stratum.
-        seed: of the draw.
+        seed: seed of the sample.
         all: replay every hypercall, in order.
 
     Raises:
@@ -143,8 +143,8 @@ def _alone(machine: ReplayGuest, index: int, what: Variant) -> SteppedCall:
         machine.call(index - 1)
         if machine.call(index) != cold:
             raise MachineError(
-                f"option {what.use!r} keeps something from one hypercall to the next: a sample "
-                "would say nothing; replay all of them (all=True, --all)"
+                f"option {what.use!r} keeps state from one hypercall to the next: a sample would "
+                "be meaningless; replay all of them (all=True, --all)"
             )
     return cold
 

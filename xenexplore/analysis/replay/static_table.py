@@ -33,7 +33,7 @@ class Lookups:
         slot: int32: slot that serves the first byte, or -1.
         lookups, hits, compares: int64: searches made, those that hit, entries compared.
         walks: int64: pages walked (one walk each).
-        pieces: int64: pieces moved: one P2M look-up each for the frame itself.
+        pieces: int64: pieces moved: one P2M lookup each for the frame itself.
         failed: bool: a miss that may not be walked ended the access.
     """
 
@@ -52,7 +52,7 @@ class StaticTable:
     Args:
         entries: in the order in which they are registered.
         capacity: slots, or None for as many as are needed.
-        policy: what a full table does.
+        policy: the policies of a full table.
         search: how it is searched.
 
     Attributes:

@@ -196,7 +196,7 @@ class ReplayGuest:
 def _no_model(what: Variant, why: str) -> MachineError:
     return MachineError(
         f"option {what.use!r} cannot be replayed call by call: {why}; class "
-        f"{what.design.__name__} needs a replay model of its own (replay = ...)"
+        f"{what.design.__name__} needs its own replay model (replay = ...)"
     )
 
 

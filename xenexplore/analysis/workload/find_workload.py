@@ -66,12 +66,12 @@ def find_workload(
 
     Args:
         recording: a file, a built-in's name, or ``"synthetic"`` with assumptions
-            (``"synthetic:vcpus=256:tasks=1000"``): made, not recorded.
+            (``"synthetic:vcpus=256:tasks=1000"``): generated, not recorded.
         symbols: the guest kernel's ``/proc/kallsyms``; built-in recordings have their own.
-        limit: most bytes of a recording's text.
+        limit: maximum bytes of a recording's text.
 
     Raises:
-        InputError: there is no such assumption, or it takes another value.
+        InputError: there is no such assumption, or its value is invalid.
         RecordingError: the recording is damaged, or larger than the limit.
         OSError: it cannot be read.
 

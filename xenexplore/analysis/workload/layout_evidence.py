@@ -1,4 +1,4 @@
-"""The few records of a recording from which its guests' layouts are known, gathered by chunk."""
+"""The few records of a recording that reveal its guests' layouts, gathered by chunk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Evidence:
         self._parts: list[Recording] = []
 
     def add(self, chunk: Recording) -> None:
-        """Keep the records of a chunk that say something about a layout."""
+        """Keep the records of a chunk that reveal something about a layout."""
         self._parts.append(_reduced(chunk))
 
     def recording(self, domains: tuple[RecordedDomain, ...]) -> Recording:

@@ -1,4 +1,4 @@
-"""Cost of a look-up in one host and guest: page sizes of the P2M and of the guest's tables."""
+"""Cost of a lookup in one host and guest: page sizes of the P2M and of the guest's tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TABLES = {0: 4, 9: 3, 18: 2}
 
 @dataclass(frozen=True, slots=True)
 class PageSizes:
-    """Page sizes that decide what a walk costs.  The recordings do not hold them.
+    """Page sizes that determine the cost of a walk. The recordings do not contain them.
 
     Attributes:
         p2m_order: log2 of the frames that one P2M entry maps: 0, 9 or 18.
@@ -44,7 +44,7 @@ class PageSizes:
         levels: of the guest's tables: 4, or 5 under LA57.
 
     Source of the counts: hvm_translate_get_page(), hap_p2m_ga_to_gfn() and
-    guest_walk_tables() (Xen 4.17): a look-up in the P2M for CR3's frame, for each lower
+    guest_walk_tables() (Xen 4.17): a lookup in the P2M for CR3's frame, for each lower
     table, for the final frame when the walk checks it and again when it is mapped.
     """
 
@@ -61,7 +61,7 @@ class PageSizes:
 
     @property
     def entry_reads(self) -> int:
-        """P2M entries read by one P2M look-up."""
+        """P2M entries read by one P2M lookup."""
         return _TABLES[self.p2m_order]
 
     def pte_reads(self, regions: tuple[RegionName, ...]) -> NDArray[np.int64]:

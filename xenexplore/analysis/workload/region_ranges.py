@@ -21,13 +21,13 @@ GROUPS: tuple[tuple[str, tuple[RegionKind, ...]], ...] = (
     ("user (privcmd)", (RegionKind.USER,)),
     ("identity map, early boot", (RegionKind.IDENTITY,)),
 )
-"""Regions as the thread speaks of them."""
+"""Regions that the thread mentions."""
 
 
 def in_range(
     workload: Workload, domain: int, rows: NDArray[np.int64], name: str
 ) -> NDArray[np.bool_]:
-    """Accesses in a region, or in what was cut out of it (percpu, init_task's stack).
+    """Accesses in a region, or in the parts cut out of it (percpu, init_task's stack).
 
     Args:
         workload: the accesses.

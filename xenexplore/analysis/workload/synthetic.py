@@ -47,7 +47,7 @@ class Assumptions:
         stay: calls that one task makes in a row on its vCPU before a switch, on average.
         migrate: chance that a task that is switched to runs on another vCPU
             than the last time.
-        devices: block and network queues that the back-end serves.
+        devices: block and network queues that the backend serves.
         send, timer: shares of calls from the stack: event channel, timer.
         map_array: elements of a grant map from the stack (Linux blkback: at most 11
             segments' worth, BLKIF_MAX_SEGMENTS_PER_REQUEST, in one batch).
@@ -132,7 +132,7 @@ def synthetic(assumed: Assumptions) -> Workload:
             gfn=_frames(address),
             in_register=index == 0,
         ),
-        limits=("nothing in it was measured", *assumed.words()),
+        limits=("no value in it was measured", *assumed.words()),
     )
 
 

@@ -84,7 +84,7 @@ class CallTable(Columns):
         sub_op: int32 (N,); -1: not in a register.
         domain: int16 (N,): index into ``Workload.domains``; -1: unknown.
         vcpu: int32 (N,): vCPU within its domain.
-        user: bool (N,): some buffer lies in user space (privcmd).
+        user: bool (N,): some buffer is in user space (privcmd).
     """
 
     number: NDArray[np.int16]
@@ -110,16 +110,16 @@ class Workload:
     Attributes:
         source: the recording's name, or the synthetic model's.
         recorded: whether it was recorded (else synthetic).
-        domains: whose accesses these are.
+        domains: the domains that made the accesses.
         spaces: address space of each domain, by index.
-        regions: what the ``region`` column names.
+        regions: the regions in the ``region`` column.
         calls: the hypercalls.
         accesses: the accesses, those logged twice left out.
         repeats: accesses inside hypercalls left out, logged twice and made once
             (:mod:`xenexplore.recording.matching.logged_twice`).
-        limits: what keeps these figures from being general, in words.
-        xen: the release of Xen that got the hypercalls.
-        executed: what Xen executed for them, or None: it was not counted.
+        limits: limits of these figures, in words.
+        xen: the release of Xen that received the hypercalls.
+        executed: instructions that Xen executed for them, or None if not counted.
     """
 
     source: str
@@ -144,7 +144,7 @@ class Workload:
         return np.flatnonzero(self.calls.domain == domain)
 
     def kind_mask(self, rows: NDArray[np.int64], *kinds: RegionKind) -> NDArray[np.bool_]:
-        """Mask of the accesses that lie in regions of these kinds."""
+        """Mask of the accesses in regions of these kinds."""
         wanted = np.array([region.kind in kinds for region in self.regions], np.bool_)
         found: NDArray[np.bool_] = wanted[self.accesses.region[rows]]
         return found
@@ -187,7 +187,7 @@ class _Builder:
         self._domains: tuple[RecordedDomain, ...] = ()
 
     def add(self, chunk: Recording) -> None:
-        """Keep what matters of one chunk."""
+        """Keep the relevant part of one chunk."""
         need_accesses(chunk.source, chunk.meta)
         self._domains = chunk.domains
         self._evidence.add(chunk)
@@ -206,7 +206,7 @@ class _Builder:
         self._rows += len(chunk.calls)
 
     def done(self, source: str) -> Workload:
-        """Classify everything now that the whole recording has given its evidence."""
+        """Classify everything after the whole recording has been read."""
         seen = self._evidence.recording(self._domains)
         spaces = tuple(guest_space(seen, domain, self._symbols) for domain in self._domains)
         accesses = AccessTable.concatenate(self._accesses)

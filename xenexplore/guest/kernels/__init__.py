@@ -1,4 +1,4 @@
-"""Kernels: how each lays out its address space and where each kind of buffer lives.
+"""Kernels: the layout of each address space, and the place of each kind of buffer.
 
 Each module of this room but ``layout`` is one kernel: its name, its layout and how it
 places each kind of buffer.  They are found by looking: a new kernel is one more module.

@@ -30,7 +30,7 @@ Manner: TypeAlias = Literal["linear", "mapped", "image", "stack", "percpu", "sla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootMapping:
-    """Pages of one size that a kernel maps once and for all at boot.
+    """Pages of one size that a kernel maps permanently at boot.
 
     Attributes:
         va: first linear address, as an int.
@@ -99,7 +99,7 @@ def kernel_for(spec: GuestSpec, physical: Physical) -> Kernel:
 
 
 class Kernel(ABC):
-    """A kernel's way to lay out an address space.  Frozen once built; a Domain acts on it.
+    """A kernel's layout of an address space.  Frozen once built; a Domain acts on it.
 
     Class attributes:
         name: as a scenario spells it.
@@ -162,7 +162,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def reserved(self) -> tuple[GpaRegion, ...]:
-        """Parts of RAM that the kernel holds from boot on."""
+        """Parts of RAM that the kernel uses from boot on."""
 
     @abstractmethod
     def parts(self) -> list[Region]:
@@ -208,7 +208,7 @@ class Kernel(ABC):
         return None
 
     def root_pfn(self) -> int | None:
-        """Frame of the kernel's own top-level table, where the image holds it."""
+        """Frame of the kernel's own top-level table, if it is in the image."""
         return None
 
     def directmap_va(self, pfn: int) -> int | None:
@@ -218,5 +218,5 @@ class Kernel(ABC):
         return self.directmap + (pfn << PAGE_SHIFT)
 
     def taken(self, name: str, start: int, end: int, what: str) -> GpaRegion:
-        """A part of RAM, by byte addresses, that the kernel holds from boot on."""
+        """A part of RAM, by byte addresses, that the kernel uses from boot on."""
         return GpaRegion(name=name, range=Range(Gpa(start), end - start), kind="kernel", what=what)

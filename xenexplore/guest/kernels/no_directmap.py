@@ -1,4 +1,4 @@
-"""A kernel that never maps all of RAM: every kind of memory has an area and frames of its own.
+"""A kernel that never maps all of RAM: every kind of memory has its own area and frames.
 
 After 64-bit Windows before address randomisation: Windows Internals, 6th ed., part 2,
 chapter 10, "x64 virtual address space layouts" (system PTEs, paged and

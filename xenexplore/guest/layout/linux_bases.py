@@ -94,7 +94,7 @@ def _image(
         return bases
     phys_base = -offset if offset < 1 << 63 else (1 << 64) - offset
     return bases.known(
-        "kernel image", "page tables: most of its room maps to linear - "
+        "kernel image", "page tables: most of it maps to linear - "
         f"{KERNEL_MAP:#x} {'+' if phys_base >= 0 else '-'} {abs(phys_base):#x}",
         phys_base=phys_base,
     )  # fmt: skip
@@ -149,7 +149,7 @@ def bases_from_memory(
 def with_registers(
     bases: LinuxBases, *, cr4: int | None = None, gs_base: int | None = None
 ) -> LinuxBases:
-    """Add what a vCPU's registers tell, taken while it ran in the kernel.
+    """Add the evidence of a vCPU's registers, taken while it ran in the kernel.
 
     Args:
         bases: what is known so far.

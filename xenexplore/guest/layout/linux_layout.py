@@ -67,7 +67,7 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinuxBases:
-    """Everything about a Linux address space that one boot decides.
+    """Everything about a Linux address space that is decided at boot.
 
     The defaults are an unrandomised kernel's.  The code that fills this in says in
     ``evidence`` how each value is known; nothing here is guessed from an
@@ -201,14 +201,14 @@ def _top(bases: LinuxBases) -> list[Region]:
         Region("kernel image", Gva(KERNEL_MAP), skip, kind.IMAGE),
         Region("kernel image", Gva(KERNEL_MAP + skip), room - skip, kind.IMAGE, physical),
         Region("modules", Gva(modules), _MODULES_END - modules, kind.MODULES),
-        # FIXADDR_START depends on the configuration; the fixmap lies in here.
+        # FIXADDR_START depends on the configuration; the fixmap is in here.
         Region("fixmap", Gva(_MODULES_END), 0xFFFF_FFFF_FF60_0000 - _MODULES_END, kind.FIXMAP),
         Region("vsyscall", Gva(0xFFFF_FFFF_FF60_0000), 0x1000, kind.OTHER),
     ]
 
 
 def _percpu(bases: LinuxBases, symbols: SymbolTable | None) -> list[Region]:
-    """CPU 0's static percpu variables, which lie in the directmap (embedded first chunk)."""
+    """CPU 0's static percpu variables, which are in the directmap (embedded first chunk)."""
     if bases.percpu is None or symbols is None or not symbols.percpu_size:
         return []
     plain = _FIXED[bases.levels].directmap[0]

@@ -1,4 +1,4 @@
-"""A guest kernel's address space as named regions: where an address lies, and what backs it.
+"""A guest kernel's address space as named regions: the region of an address, and what backs it.
 
 Any kernel's layout fits: a :class:`Layout` tiles the whole 64-bit linear
 address space with :class:`Region` records, holes among them.  The modules
@@ -128,7 +128,7 @@ class Layout:
         return np.searchsorted(np.array(self._starts, np.uint64), wanted, side="right") - 1
 
     def find(self, address: Gva) -> Region:
-        """The innermost region that holds an address (holes are regions too)."""
+        """The innermost region that contains an address (holes are regions too)."""
         return self.regions[bisect.bisect_right(self._starts, address.value) - 1]
 
     def named(self, name: str) -> tuple[Region, ...]:

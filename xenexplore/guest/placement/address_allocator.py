@@ -1,4 +1,4 @@
-"""Free addresses: in areas that are mapped page by page, and in ranges that are mapped already."""
+"""Free addresses: in areas that are mapped page by page, and in ranges that are already mapped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AddressAllocator:
             start = clash + PAGE_SIZE
 
     def bump(self, request: PlacementRequest, key: object, start: int, end: int, what: str) -> int:
-        """The next free place in a range that is mapped already; 64-byte aligned."""
+        """The next free place in a range that is already mapped; 64-byte aligned."""
         at = self._next.get(key, start)
         va = -(-at // 64) * 64
         if request.offset is not None:
@@ -76,7 +76,7 @@ class AddressAllocator:
         return None
 
     def validate_unmapped(self, request: PlacementRequest, pages: int) -> None:
-        """Refuse an exact address at which something is mapped."""
+        """Reject an exact address at which something is mapped."""
         assert request.address is not None
         if self.clash(request.address & ~PAGE_MASK, pages, request.process) is not None:
             raise MachineError(
@@ -85,7 +85,7 @@ class AddressAllocator:
 
 
 def inside(request: PlacementRequest, start: int, end: int, what: str) -> Placement:
-    """An exact address, which has to lie in a range that is mapped already."""
+    """An exact address, which must be in a range that is already mapped."""
     assert request.address is not None
     if not (start <= request.address and request.address + request.size <= end):
         raise MachineError(

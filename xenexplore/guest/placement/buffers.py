@@ -1,4 +1,4 @@
-"""The record of a placed buffer, and the words for where one can live."""
+"""The record of a placed buffer, and the words for its possible places."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedBuffer:
-    """A buffer in the guest: what its owner believes it to be.
+    """A buffer in the guest, as its owner describes it.
 
     A snapshot of the moment it was placed or remapped; what the page tables say
     now is :meth:`Domain.truth`'s answer.

@@ -68,7 +68,7 @@ class FrameAllocator:
         raise MachineError(f"the guest has no {count} consecutive free frames left")
 
     def take_scattered(self, count: int) -> tuple[int, ...]:
-        """``count`` free frames, none of them the one after its predecessor.
+        """``count`` free frames, no two of them consecutive.
 
         Raises:
             MachineError: fewer are left.
@@ -89,7 +89,7 @@ class FrameAllocator:
         return tuple(found)
 
     def take(self, frame: int) -> None:
-        """Mark one frame as used, if it is not yet."""
+        """Mark one frame as used, if it is not already."""
         self._taken.add(frame)
 
 

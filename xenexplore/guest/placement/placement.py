@@ -76,7 +76,7 @@ def validate_buffer(
     *,
     private: bool,
 ) -> None:
-    """Refuse a buffer that a guest cannot have.
+    """Reject a buffer that a guest cannot have.
 
     Raises:
         MachineError: the size, offset or address cannot be, the contents do not fit, or it
@@ -95,7 +95,7 @@ def validate_buffer(
         (contents is not None and len(contents) > size, f"contents do not fit in {size} bytes"),
         (
             private and not guest.encrypted,
-            "the guest is not encrypted: all its memory is open to the hypervisor",
+            "the guest is not encrypted: all its memory is accessible to the hypervisor",
         ),
         (
             last >> 64

@@ -142,7 +142,7 @@ class Placer:
         area = self._kernel.areas[request.kind]
         if request.address is not None and request.address >> 47:
             raise MachineError(
-                f"buffer {request.name!r}: {request.address:#x} is not in a process' user half"
+                f"buffer {request.name!r}: {request.address:#x} is not in a process's user half"
             )
         va, pages = self._address(request, area)
         return Placement(
@@ -174,7 +174,7 @@ class Placer:
         return Placement(va=self._room.bump(request, "image", start, end, "the image's data"))
 
     def _image_maps(self, address: int, size: int) -> bool:
-        """Whether an address lies in a mapped part of the image behind text and rodata."""
+        """Whether an address is in a mapped part of the image after text and rodata."""
         region = self._kernel.layout().find(Gva(address))
         if region.kind not in (RegionKind.IMAGE, RegionKind.STACK) or region.name == "kernel image":
             return False
@@ -247,5 +247,6 @@ class Placer:
     def _refuse_frames(request: PlacementRequest) -> None:
         if request.pfns is not None:
             raise MachineError(
-                f"buffer {request.name!r}: the address of {request.kind} memory decides its frames"
+                f"buffer {request.name!r}: the address of {request.kind} memory determines its "
+                "frames"
             )

@@ -24,7 +24,7 @@ _ABSENT = object()
 
 
 def at_release(table: dict[str, Any], xen: str, source: str) -> dict[str, Any]:
-    """A table with what holds for one release; what does not is left out.
+    """A table with the facts of one release; others are left out.
 
     Raises:
         InputError: a span names a release that the catalogue does not describe.

@@ -1,4 +1,4 @@
-"""Changes between releases in the paths that copies take, rather than in one hypercall."""
+"""Changes between releases in the copy paths, rather than in one hypercall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find a hypercall or sub-op by what people call it."""
+"""Find a hypercall or sub-op by its usual names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparing values that may be free, and taking a comparison as given."""
+"""Comparing values that may be free, and assuming a comparison."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SWAPPED = {"==": "==", "!=": "!=", "<": ">", ">=": "<=", ">": "<", "<=": ">="}
 
 
 def compare(sign: str, work: Callable[[int, int], bool], left: Value, right: Value) -> bool | None:
-    """Truth of ``left sign right``, or None where it is not decided."""
+    """Truth of ``left sign right``, or None if it is undecided."""
     if isinstance(left, int) and isinstance(right, int):
         return work(left, right)
     if isinstance(left, int):
@@ -32,7 +32,7 @@ def compare(sign: str, work: Callable[[int, int], bool], left: Value, right: Val
 
 
 def narrow(sign: str, left: Value, right: Value) -> bool:
-    """Take a comparison as given: bind, bar or bound the variable behind it."""
+    """Assume a comparison: bind, exclude or bound the variable behind it."""
     if isinstance(left, int) and isinstance(right, Free):
         left, right, sign = right, left, _SWAPPED[sign]
     if not isinstance(left, Free) or not isinstance(right, int):

@@ -1,4 +1,4 @@
-"""The statements of a copy plan, parsed: what each line says."""
+"""The statements of a copy plan, parsed line by line."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class HandleOkay:
 
 @dataclass(frozen=True, slots=True)
 class Let:
-    """``let`` and ``set``; no expression means Xen's own answer."""
+    """``let`` and ``set``; without an expression, the value is Xen's own."""
 
     name: str
     path: str
@@ -138,7 +138,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """``where``: what Xen's own answers obey."""
+    """``where``: a constraint on Xen's own values."""
 
     test: Expression
 

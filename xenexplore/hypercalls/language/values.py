@@ -42,7 +42,7 @@ class Variable:
         return self.low <= value <= self.high and value not in self.barred
 
     def known(self) -> int | None:
-        """Its value, where it is bound, or where what it is computed from is by now."""
+        """Its value, if it or everything that it is computed from is bound."""
         if self.value is None and self.source is not None:
             work, left, right = self.source
             one, other = settle(left), settle(right)
@@ -103,7 +103,7 @@ Source: TypeAlias = "tuple[Callable[[int, int], int], Value, Value]"
 
 
 def settle(value: Value) -> Value:
-    """The integer behind a value, if it has been decided by now."""
+    """The integer behind a value, if it is already decided."""
     return value.resolve() if isinstance(value, Free) else value
 
 
@@ -164,7 +164,7 @@ class StructValue:
         self._fields[path] = value
 
     def bytes(self) -> bytes:
-        """Its bytes with the fields that Xen has changed; Xen's own answers stay as read."""
+        """Its bytes with the fields that Xen has changed; Xen's own values stay as read."""
         if self.data is None:
             return b""
         changed = bytearray(self.data)
@@ -191,7 +191,7 @@ class StructValue:
 def derive(
     sign: str, work: Callable[[int, int], int], left: Free, right: int, low: int, high: int
 ) -> Free:
-    """``left sign right`` as a variable of its own: the same one each time it is asked for."""
+    """``left sign right`` as a separate variable: the same one each time it is requested."""
     key = (sign, right, left.scale, left.offset)
     made = left.variable.derived.get(key)
     if made is None:
@@ -209,7 +209,7 @@ def combine(name: str, work: Callable[[int, int], int], left: Value, right: Valu
 
 
 def choose(value: Value) -> int:
-    """Decide what depends on Xen's own state: the most that the call has room for.
+    """Decide a value that depends on Xen's own state: the most that the call has room for.
 
     Where nothing bounds it closely (2**20), the least that is possible.  The
     choice is bound, so that what follows agrees.

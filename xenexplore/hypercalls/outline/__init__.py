@@ -1,3 +1,3 @@
-"""Copy plans and entries as readers see them."""
+"""Copy plans and entries for display."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An entry's guests, registers and struct, as every view of it names them."""
+"""An entry's guests, registers and struct, as named in every view."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def registers(one: Family, guest: str) -> tuple[tuple[str, str], ...]:
 
 
 def guests_text(kinds: Iterable[str]) -> str:
-    """Guest kinds by the names that readers know."""
+    """Guest kinds by their usual names."""
     return ", ".join(GUEST_NAMES[kind] for kind in kinds) or "none"
 
 

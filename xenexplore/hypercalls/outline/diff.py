@@ -68,7 +68,7 @@ class StructChange:
     Attributes:
         name: its name.
         old_size, new_size: in bytes.
-        removed: fields that are gone, or that lay elsewhere or had another type.
+        removed: fields that are gone, or that were elsewhere or had another type.
         added: fields that are new, or as they are now.
     """
 
@@ -110,7 +110,7 @@ class CatalogueDiff(Shown):
 
 
 def diff(old: str = DEFAULT, new: str = "unstable") -> CatalogueDiff:
-    """Compare two releases of Xen: entries that the newer has, lacks, or does otherwise.
+    """Compare two releases of Xen: entries that are new, removed or changed.
 
     Args:
         old: a release, e.g. ``"4.17"``; ``"4.17.7"`` is its series'.

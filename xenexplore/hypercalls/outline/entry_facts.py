@@ -20,7 +20,7 @@ class EntryFacts:
 
     Attributes:
         handles: guest handles inside the argument struct, nested ones too.
-        nested: whether a buffer lies behind the argument struct.
+        nested: whether the argument struct contains a handle.
         exceeds_page: whether one buffer can be longer than 4096 bytes.
         unbounded: whether no fixed limit holds for the bytes of one call.
         modelled: whether there is a copy plan.

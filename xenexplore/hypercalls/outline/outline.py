@@ -1,4 +1,4 @@
-"""A copy plan as readers see it: numbered lines with depth, the sub-op's part put in its place."""
+"""A copy plan for display: numbered lines with depth, with the sub-op's part in its place."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _DIRECTIONS = {
 
 
 def outline(entry: Family | SubOp, guest: str | Caller = "hvm") -> tuple[OutlineLine, ...]:
-    """The plan of an entry; a sub-op's comes with what its family does before and after.
+    """The plan of an entry; a sub-op's includes what its family does before and after.
 
     A test that a constant of the plan decides is none, and a start value that no
     line reads is left out; so is a branch or loop with nothing in it.
@@ -253,7 +253,7 @@ class _Outliner:
         return test.truth(scope)
 
     def forget(self, before: Mapping[str, int], values: Mapping[str, set[int | None]]) -> None:
-        """Forget what a body may have set: only what is the same either way stays known."""
+        """Forget what a body may have set: only values that are the same either way stay known."""
         self.constants = {
             name: value for name, value in before.items() if values.get(name, {value}) == {value}
         }
@@ -313,7 +313,7 @@ class _Outliner:
         elif node.name in self.several:
             # Xen's own answers are not steps a reader needs, except in place of
             # another value.
-            yield OutlineLine(depth, "value", f"{node.name} is Xen's answer", names=node.name)
+            yield OutlineLine(depth, "value", f"{node.name} is determined by Xen", names=node.name)
 
     def dispatch(self, node: Dispatch, depth: int) -> Iterator[OutlineLine]:
         if self.op is None:

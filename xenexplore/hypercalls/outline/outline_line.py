@@ -42,7 +42,7 @@ class OutlineLine:
 def loop_text(node: Loop) -> str:
     """Opening of a loop, in words."""
     if node.stop is not None:
-        return f"for each {node.name} from {node.start.text} up to {node.stop.text}, exclusive:"
+        return f"for each {node.name} from {node.start.text} up to {node.stop.text} (exclusive):"
     if node.reason:
         return f"for each {node.name} from {node.start.text} on, while {node.reason}:"
     return f"for each {node.name} from {node.start.text} on:"

@@ -36,12 +36,12 @@ FAULT: Final = PlanFault()
 
 
 class ImpossibleError(Exception):
-    """An answer to a :class:`PlanChoice` contradicts what is known; the run is over."""
+    """An answer to a :class:`PlanChoice` contradicts what is known; the run ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlanCall:
-    """A hypercall as Xen gets it.
+    """A hypercall as Xen receives it.
 
     Attributes:
         number: the hypercall number.
@@ -108,7 +108,7 @@ def _equal(value: Value, seen: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PlanChoice:
-    """A point where arguments and known contents do not decide what Xen does.
+    """A point where arguments and known contents do not determine what Xen does.
 
     Attributes:
         kind: ``"branch"`` and ``"loop"`` (unknown contents), ``"callee"`` and

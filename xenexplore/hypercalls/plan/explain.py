@@ -1,4 +1,4 @@
-"""Hold the copies that a real Xen made against what the catalogue predicts.
+"""Check the copies that a real Xen made against the catalogue's prediction.
 
 The plan runs against the recorded accesses one by one.  Where the arguments and
 what the recording shows do not decide, the search tries the alternatives in
@@ -39,7 +39,7 @@ _LOOPING = ("state", "loop", "branch")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Result of holding one recorded hypercall against the catalogue.
+    """Result of checking one recorded hypercall against the catalogue.
 
     Attributes:
         verdict: exact: arguments alone decide every access, whatever Xen's
@@ -105,7 +105,7 @@ def explain(
     following: PlanCall | None = None,
     attempts: int = _MOST_ATTEMPTS,
 ) -> Explanation:
-    """Whether the catalogue allows what Xen was seen to copy during one hypercall.
+    """Whether the catalogue allows the copies recorded during one hypercall.
 
     Args:
         call: number, arguments and guest kind.
@@ -192,7 +192,7 @@ class _Search:
         )
 
     def attempt(self) -> PlanOutcome | None:
-        """Run the plan with the answers so far; None where it does not fit."""
+        """Run the plan with the answers so far; None if it does not match."""
         self.pieces, self.free = [], {}
         position, answered = 0, 0
         steps = predict(self.call)

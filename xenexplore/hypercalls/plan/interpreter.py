@@ -1,4 +1,4 @@
-"""The machine that runs copy plans: one frame for each hypercall."""
+"""The interpreter that runs copy plans: one frame for each hypercall."""
 
 from __future__ import annotations
 

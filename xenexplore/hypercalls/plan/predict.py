@@ -94,7 +94,7 @@ __all__ = [
 
 
 def predict(call: PlanCall, *, unknown: bool = False) -> Steps:
-    """Run the copy plan of a hypercall: see the module's text.
+    """Run the copy plan of a hypercall: see the module's docstring.
 
     Args:
         call: number, arguments and guest kind.

@@ -1,4 +1,4 @@
-"""A whole address space of an image: its runs, and what they were read from."""
+"""A whole address space of an image: its runs, and their source."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["AddressSpace", "map_target"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AddressSpace(Shown):
-    """The runs of one address space, as far as the image holds its tables.
+    """The runs of one address space, as far as the image contains its tables.
 
     Attributes:
-        target: the image, and whose page tables.
-        runs: ascending; iterating over the address space gives them, too.
-        physical: whether only pages that follow each other in memory were joined.
-        hidden: what tables that are not in the image hide; empty if none is missing.
-        damage: what of the image was found damaged while its tables were read.
+        target: the image and its page tables.
+        runs: the runs, ascending; iterating over the address space yields them too.
+        physical: whether only physically contiguous pages were joined.
+        hidden: the memory hidden by tables missing from the image; empty if none is missing.
+        damage: damage found in the image while its tables were read.
     """
 
     target: ImageTarget
@@ -93,7 +93,7 @@ def map_target(
     """Every run of equal pages with equal rights.
 
     Args:
-        target: the image, and whose page tables.
+        target: the image and its page tables.
         physical: join only pages that are also physically contiguous.
         strict: refuse tables that are incomplete or damaged.
 

@@ -1,4 +1,4 @@
-"""Possible ends of a batch's walks, decided once for the batch and looked up for each address.
+"""Possible results of a batch's walks, decided once for the batch and looked up for each address.
 
 ======  ======================================================
 bits    of a result word

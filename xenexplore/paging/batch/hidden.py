@@ -80,7 +80,7 @@ def _end(tables: TableArrays, position: int) -> int:
 
 
 def _node_of(tables: TableArrays, position: int, address: int) -> int:
-    """The node of a level that an entry's address lies in."""
+    """The node of a level that contains an entry's address."""
     start, end = tables.first[position], tables.first[position + 1]
     size = np.uint64(tables.state.plan.entry_size << tables.index_bits)
     inside: npt.NDArray[np.bool_] = np.uint64(address) - tables.gpas[start:end] < size

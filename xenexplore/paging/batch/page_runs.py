@@ -52,7 +52,7 @@ class Join(enum.Enum):
     """Criterion for joining neighbours: always equal page sizes, rights and protection keys."""
 
     RIGHTS = "rights"
-    """Regardless of where their pages lie in memory; ``gpa`` is that of the first page."""
+    """Regardless of where their pages are in memory; ``gpa`` is that of the first page."""
     PHYSICAL = "physical"
     """Only if their pages are also physically contiguous."""
     NEVER = "never"

@@ -51,7 +51,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 class MissingTable(NamedTuple):
-    """An entry that points to a table which is not in memory.
+    """An entry that points to a table outside memory.
 
     Attributes:
         level: level of the entry; for CR3 itself, one more than the top level.
@@ -107,7 +107,7 @@ def read_tables(memory: Reader, state: PagingState, max_tables: int = 1 << 20) -
     """Read every table that can be reached from CR3.
 
     Args:
-        memory: where the tables lie, by guest-physical address.  No P2M look-ups
+        memory: where the tables lie, by guest-physical address.  No P2M lookups
             are made or judged: a reader behind a P2M is read as it reads.
         state: CR3, the paging mode and what is reserved in it.
         max_tables: most nodes to read: the default is twice what a TiB mapped

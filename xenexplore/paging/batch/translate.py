@@ -1,6 +1,6 @@
 """The batch walker: millions of addresses through one snapshot of the page tables.
 
-A second implementation of the walk's look-ups, for speed; a property test
+A second implementation of the walk's lookups, for speed; a property test
 holds it to :func:`~xenexplore.paging.walk.walk`, fault for fault.  What rights
 permit is not decided a second time: the walk's own rules are asked once for
 each combination of rights and protection key.

@@ -19,11 +19,11 @@ class ArmCopies:
     """Contents of the package's arm64 boot; its provenance is beside its file.
 
     Attributes:
-        hypercalls: how many were made.
+        hypercalls: number of hypercalls.
         copies: guest copies by Xen.
         crossing: copies that cross a page.
         left: bytes that copies left undone.
-        typical: instructions of the commonest copy.
+        typical: instructions of the most common copy.
     """
 
     hypercalls: int

@@ -1,4 +1,4 @@
-"""Find recorded hypercalls by domain, name, and the region that their buffers lie in."""
+"""Find recorded hypercalls by domain, name, and the region of their buffers."""
 
 from __future__ import annotations
 
@@ -106,20 +106,20 @@ class CallIndex:
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def coded_names(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """The names there are, and for each call the place of its own among them."""
+        """All names, and for each call the index of its name."""
         rows = np.arange(len(self.recording.calls), dtype=np.int64)
         kinds, of = np.unique(self._pairs(rows), axis=0, return_inverse=True)
         names = tuple(self._named(number, sub) for number, sub in kinds.tolist())
         return names, of.reshape(-1).astype(np.int64)
 
     def coded_regions(self) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-        """The regions of buffers that there are, with commas, and each call's place among them."""
+        """All regions of buffers, with commas, and for each call the index of its regions."""
         places: dict[tuple[str, ...], int] = {}
         of = [places.setdefault(regions, len(places)) for regions in self._regions]
         return tuple(", ".join(regions) for regions in places), np.array(of, np.int64)
 
     def regions(self, domain: str | None = None) -> Mapping[str, int]:
-        """Number of calls that have a buffer in each region, most frequent first."""
+        """Number of calls with a buffer in each region, most frequent first."""
         counts = Counter(name for row in self._rows(domain).tolist() for name in self._regions[row])
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 

@@ -1,4 +1,4 @@
-"""Names for recorded hypercalls and sub-ops; what the catalogue does not know keeps its number."""
+"""Names for recorded hypercalls and sub-ops; those missing from the catalogue keep their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hypercalls of a recording as a table that is searched and sorted: columns of codes."""
+"""The hypercalls of a recording as a searchable, sortable table: columns of codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("call", "domain", "hypercall", "copies", "buffers in")
 
 
 class CallListing:
-    """Columns of every call of a recording; a search or a sort looks at no call by itself.
+    """Columns of every call of a recording; a search or a sort does not visit single calls.
 
     Args:
         index: of the recording.
@@ -36,7 +36,7 @@ class CallListing:
         self._copies = np.diff(inside[recording.access_start])
 
     def cells(self, row: int) -> tuple[int, str, str, int, str]:
-        """One call: its number, domain, hypercall, copies, and where its buffers lie."""
+        """One call: its number, domain, hypercall, copies, and the regions of its buffers."""
         return (
             int(self._seq[row]),
             self._domains[int(self._domain[row])],
@@ -46,7 +46,7 @@ class CallListing:
         )
 
     def search(self, rows: NDArray[np.int64], text: str) -> NDArray[np.int64]:
-        """Those of some rows in which every word of a text stands; digits begin a call's number."""
+        """The rows with every word of a text; digits match the beginning of a call's number."""
         for word in text.lower().replace("#", "").split():
             found = (
                 self._holding(self._domains, word)[self._domain[rows]]
@@ -59,7 +59,7 @@ class CallListing:
         return rows
 
     def sort(self, rows: NDArray[np.int64], column: str, *, down: bool) -> NDArray[np.int64]:
-        """Some rows by a column of :data:`COLUMNS`; rows that are equal stay as they were made."""
+        """Some rows sorted by a column of :data:`COLUMNS`; equal rows keep their order."""
         keys = {
             "call": self._seq,
             "domain": self._ranks(self._domains)[self._domain],

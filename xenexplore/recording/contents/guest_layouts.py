@@ -1,4 +1,4 @@
-"""The address-space layout of each recorded guest, from what the recording itself proves."""
+"""The address-space layout of each recorded guest, from evidence in the recording itself."""
 
 from __future__ import annotations
 
@@ -169,12 +169,12 @@ def guest_space(
         bases = _image_shift(bases, recording, domain, symbols)
         bases, percpus = _percpu(bases, recording, domain, symbols)
     if bases.page_offset is None:
-        how = "no walks recorded; the kernel was entered past the code that randomises"
-        bases = bases.known("directmap", f"taken as unrandomised: {how}")
+        how = "no walks recorded; the kernel was entered after the code that randomises addresses"
+        bases = bases.known("directmap", f"assumed not randomised: {how}")
     if bases.page_offset in (None, _PLAIN_DIRECTMAP):
-        bases = bases.known("vmalloc, vmemmap", "taken as unrandomised, like the directmap")
+        bases = bases.known("vmalloc, vmemmap", "assumed not randomised, like the directmap")
     elif bases.vmalloc is None:
-        how = "not known: the directmap was moved, and no walk shows where these went"
+        how = "unknown: the directmap was moved, and no walk shows the new place of these regions"
         bases = bases.known("vmalloc, vmemmap", how)
     stacks = _stacks(recording, domain, bases)
     if stacks is None or len(stacks):  # else no stack is in vmalloc space: no CONFIG_VMAP_STACK
@@ -304,7 +304,7 @@ def _irq_stack(
     if start != _PLAIN_DIRECTMAP:
         return bases
     first_slot = _vmalloc(bases) + (_P2M_LIST if domain.kind == "pv" else 0)
-    how = "taken as the first slot of vmalloc space, its frames are not known"
+    how = "taken as the first slot of vmalloc space; its frames are unknown"
     if domain.kind == "pv":
         how = "taken as the first slot of vmalloc space past the P2M list's GiB"
     return bases.known("hardirq stack", how, irq_stack=first_slot)

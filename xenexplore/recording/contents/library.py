@@ -1,4 +1,4 @@
-"""The recordings that come with the package: what each is of, without reading it whole."""
+"""The recordings shipped with the package: a description of each, without reading all of it."""
 
 from __future__ import annotations
 
@@ -37,24 +37,26 @@ class Shipped:
 
 @cache
 def told_elsewhere() -> Mapping[str, Any]:
-    """Headers of the built-in recordings of version 1, which have none of their own."""
+    """Headers of the built-in recordings of version 1, which do not contain one."""
     text = (resources.files("xenexplore.recording") / "data" / "headers.toml").read_text("utf-8")
     return MappingProxyType(tomllib.loads(text))
 
 
 _FINDINGS: Mapping[str, str] = MappingProxyType(
     {
-        "pv": "a PV dom0: Xen dereferences its buffers and walks nothing",
-        "pvh": "where a PVH dom0 without back-ends has its buffers",
-        "pvh-callers": "the callers' instruction and stack pointers of the same boot's beginning",
-        "pvh-boot": "the boot alone, small enough to be recorded again in 20 s; with counts",
+        "pv": "a PV dom0: Xen dereferences its buffers and makes no walk",
+        "pvh": "buffers of a PVH dom0 without backends",
+        "pvh-callers": "the callers' instruction and stack pointers, at the beginning of the "
+        "same boot",
+        "pvh-boot": "the boot alone, short enough to record again in 20 s; with counts",
         "pvh-backends": "blkback and netback: other buffers, in the directmap and in static arrays",
-        "pvh-net": "the same back-ends, blkback keeping grants mapped; a second run for the counts",
-        "pvh-smp": "two vCPUs: a hardirq stack of each, stacks that change CPUs",
+        "pvh-net": "the same backends, with grants kept mapped by blkback; a second run for the "
+        "counts",
+        "pvh-smp": "two vCPUs: a hardirq stack each, and stacks that move between CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
         "pvh-no-vmap": "a kernel without CONFIG_VMAP_STACK: its stacks are in the directmap",
         "hvm": "an HVM guest's firmware: the 32-bit ABI, no paging",
-        "runstate-loop": "one call 2,000 times: what a walk and a copy are of it",
+        "runstate-loop": "one call 2,000 times: the shares of its walk and its copy",
     }
 )
 

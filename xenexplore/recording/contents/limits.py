@@ -13,19 +13,19 @@ from xenexplore.recording.format.header import Artefact, Header, read_header
 
 __all__ = ["Facts", "header_of", "limits"]
 
-# grant_table_op and its sub-ops that a back-end makes: map_grant_ref,
+# grant_table_op and its sub-ops that a backend makes: map_grant_ref,
 # unmap_grant_ref, copy (xen/include/public/grant_table.h).
 _GRANT_TABLE_OP = 20
 _BACKEND_OPS = (0, 1, 5)
 _COMPAT = KINDS.index("hvm32")
 
 _ARTEFACTS: Mapping[Artefact, str] = {
-    Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL by software",
+    Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL in software",
     Artefact.NO_DECODE_COUNT: "instructions of that decoding were not counted",
     Artefact.EMULATED_CLOCK: "how often timers are set depends on the emulator's speed",
-    Artefact.INTERRUPTED: "stopped before the workload's end",
+    Artefact.INTERRUPTED: "stopped before the workload finished",
     Artefact.SOFT_LOCKUPS: "the guest reported soft lockups",
-    Artefact.WORKLOAD_FAILED: "a part of the workload failed",
+    Artefact.WORKLOAD_FAILED: "part of the workload failed",
     Artefact.DOMAINS_BY_APPEARANCE: "domain ids are given in order of appearance",
     Artefact.HYPERCALLS_ONLY: "neither guest accesses nor registers were recorded",
 }
@@ -33,12 +33,12 @@ _ARTEFACTS: Mapping[Artefact, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts that the records themselves show, chunk by chunk.
+    """Facts shown by the records themselves, chunk by chunk.
 
     Attributes:
         vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
         stacks: stack pointers of HVM guests were recorded.
-        grants: grant_table_op calls that back-ends make.
+        grants: grant_table_op calls that backends make.
         unwalked: hypercalls by the 32-bit ABI for which Xen walked no tables.
     """
 
@@ -69,7 +69,7 @@ class Facts:
 
     @property
     def most_vcpus(self) -> int:
-        """Number of vCPUs of the domain that has most of them."""
+        """Number of vCPUs of the domain with the most."""
         owners = [domain for domain, _, _ in self.vcpus]
         return max((owners.count(domain) for domain in set(owners)), default=0)
 
@@ -83,22 +83,22 @@ def header_of(recording: Recording) -> Header:
 
 
 def limits(header: Header, facts: Facts) -> tuple[str, ...]:
-    """Sentences without a full stop, the widest limit first."""
+    """Clauses without a full stop, the widest limit first."""
     found = [_machine(header, facts)]
     if header.backends is not None and not header.backends:
-        found.append("no block or network back-end ran")
+        found.append("no block or network backend ran")
     elif header.backends is None and not facts.grants:
-        found.append("no back-end mapped or copied a grant")
+        found.append("no backend mapped or copied a grant")
     if facts.unwalked:
         found.append(
             f"{facts.unwalked} hypercalls were made by the 32-bit ABI and without paging: Xen "
             "walked nothing for them, and what a design saves of a walk is not theirs"
         )
     if not facts.stacks:
-        found.append("that vmalloc'ed buffers lie on task stacks is inferred from their addresses")
+        found.append("vmalloc'ed buffers are taken to be on task stacks, by their addresses")
     # That the built-ins of version 1 were emulated is said first.
     found += [_ARTEFACTS[artefact] for artefact in header.artefacts]
-    found.append("proportions are this workload's, not every system's")
+    found.append("proportions are those of this workload, not of every system")
     return tuple(found)
 
 

@@ -1,11 +1,11 @@
-"""Owner of the vmalloc'ed memory of a hypercall's arrays, as far as the call tells.
+"""Owner of the vmalloc'ed memory of a hypercall's arrays, as far as the call reveals it.
 
 Inferred, not seen: of the drivers of Linux 6.1 to 6.12 that hand vmalloc'ed arrays to
 grant_table_op, there is one.  xen-netback allocates ``struct xenvif_queue`` with
 vzalloc() (connect() in drivers/net/xen-netback/xenbus.c), and the queue holds
 ``tx_copy_ops``, ``tx_map_ops``, ``tx_unmap_ops`` and ``rx_copy.op`` (common.h there).
 xen-blkback's arrays are on its thread's stack or in kzalloc'ed requests
-(drivers/block/xen-blkback/blkback.c), which lie in the directmap.  Where it keeps a grant
+(drivers/block/xen-blkback/blkback.c), which are in the directmap.  Where it keeps a grant
 mapped (persistent grants), the page's address is in an array's content, which is not
 recorded; such a page holds a disk's data and never an argument.
 """
@@ -26,7 +26,7 @@ _NETBACKS = (0, 1, 5)
 
 
 def owners(recording: Recording, buffers: BufferRuns) -> tuple[tuple[str, int], ...]:
-    """Owners of vmalloc'ed buffers that lie on no stack, with counts, most first.
+    """Owners of vmalloc'ed buffers that are not on a stack, with counts, highest first.
 
     Args:
         recording: the recording.

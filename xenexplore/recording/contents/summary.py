@@ -1,4 +1,4 @@
-"""Summary of a recording: hypercalls, copies, walks, and where the buffers lay.
+"""Summary of a recording: hypercalls, copies, walks, and the places of the buffers.
 
 Every figure is this recording's and its workload's, not every system's.
 """
@@ -112,7 +112,7 @@ class OutsideCount:
 
 @dataclass(frozen=True, slots=True)
 class DomainSummary:
-    """One domain (``domain`` None: hypercalls that no domain can be told for)."""
+    """One domain (``domain`` None: hypercalls whose domain is unknown)."""
 
     domain: RecordedDomain | None
     hypercalls: int
@@ -288,7 +288,7 @@ _NAMED = (RegionKind.IMAGE, RegionKind.PERCPU, RegionKind.IDENTITY, RegionKind.M
 def _places(
     space: GuestSpace, kind: RegionKind, buffers: BufferRuns
 ) -> tuple[tuple[str, int], ...]:
-    """Symbols that the buffers lie in, most used first."""
+    """Symbols that contain the buffers, most used first."""
     if space.symbols is None or kind not in _NAMED:
         return ()
     counts: dict[str, int] = {}

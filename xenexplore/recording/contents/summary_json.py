@@ -9,7 +9,7 @@ __all__ = ["damage_json", "summary_json"]
 
 
 def damage_json(summary: Summary) -> Json:
-    """Place where reading stopped early, or None."""
+    """Place where reading stopped prematurely, or None."""
     damage = summary.damage
     if damage is None:
         return None

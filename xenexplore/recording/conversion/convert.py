@@ -139,7 +139,7 @@ def _meta(source: str | Path, members: Mapping[str, Json], vcpus: _Vcpus) -> dic
         raise RecordingError(
             source, "field d", expected="one domain for each vCPU",
             got="several, and guests with several vCPUs",
-            hint="which domain made a hypercall cannot be told",
+            hint="the domain of a hypercall cannot be determined",
         )  # fmt: skip
     return meta
 
@@ -195,7 +195,7 @@ def _checked(source: str | Path, line: int, record: _Record) -> _Record:
         where = f"line {line}: field {bad.field}" if bad.field else f"line {line}"
         raise RecordingError(
             source, where, expected=bad.expected, got=bad.got,
-            hint="version 2 requires it, and nothing else in the recording tells it",
+            hint="version 2 requires it, and the rest of the recording does not contain it",
         ) from None  # fmt: skip
     return record
 

@@ -17,7 +17,7 @@ Decided = tuple[int, str, Pairs]
 
 
 def decided_contents(contents: Iterable[StructValue]) -> tuple[Decided, ...]:
-    """Fields whose values the recorded copies decide; what is zero is left out.
+    """Fields whose values the recorded copies determine; zero fields are left out.
 
     A field that nothing decides stays zero, unless the plan's path through the
     call excludes zero: then it is the least value that is possible.  A field that Xen

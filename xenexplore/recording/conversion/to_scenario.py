@@ -35,9 +35,10 @@ from xenexplore.scenario.model.contents import contents_bytes
 from xenexplore.scenario.model.scenario import BufferSpec, Contents, Expectation, Scenario
 from xenexplore.scenario.model.values import Pairs, Reference, Value
 from xenexplore.scenario.run.runner import run
+from xenexplore.scenario.run.trace import Trace
 from xenexplore.steps import Copy, Status
 
-__all__ = ["find_row", "scenario_of", "to_scenario"]
+__all__ = ["find_row", "scenario_of", "to_scenario", "to_scenario_and_run"]
 
 _MEMORY = GuestSpec().memory
 _GRAIN = 2 << 20
@@ -102,16 +103,25 @@ def to_scenario(recording: Recording, row: int) -> Scenario:
     return scenario_of(recording, recorded_call(recording, row))
 
 
+def to_scenario_and_run(recording: Recording, row: int) -> tuple[Scenario, Trace]:
+    """As :func:`to_scenario`, and what came of it under today's interface."""
+    return _tried(recording, recorded_call(recording, row))
+
+
 def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:
     """Make a scenario of one of :func:`~xenexplore.recording.matching.matching.recorded_calls`.
 
     As :func:`to_scenario`, for who goes through many of them.
     """
+    return _tried(recording, seen)[0]
+
+
+def _tried(recording: Recording, seen: RecordedCall) -> tuple[Scenario, Trace]:
     if family_of(seen.call.number, seen.call.xen) is None:
         raise RecordingError(
             recording.source,
             f"hypercall {int(recording.calls.seq[seen.row])}",
-            expected="a number that the catalogue knows",
+            expected="a number in the catalogue",
             got="an entry that reached no handler" if seen.call.number < 0
             else str(seen.call.number),
         )  # fmt: skip
@@ -119,7 +129,9 @@ def scenario_of(recording: Recording, seen: RecordedCall) -> Scenario:
     if not explanation.verdict.explained or explanation.outcome is None:
         raise _unexplained(recording, seen, explanation)
     scenario = _first(recording, seen, explanation)
-    return _expecting(recording, scenario, seen)
+    trace = _today(recording, scenario, seen)
+    scenario = _expecting(scenario, trace, seen)
+    return scenario, replace(trace, about=scenario.about, scenario=scenario)
 
 
 def _unexplained(recording: Recording, seen: RecordedCall, found: Explanation) -> RecordingError:
@@ -283,12 +295,15 @@ def _about(
         ),
         f"Recorded: number, arguments, addresses, lengths{frames}.",
         (
-            "Not recorded: what the structs held, and the guest's page tables. Fields are zero but "
-            "for what the recorded copies decide by the catalogue's copy plan."
+            "Not recorded: the contents of the structs, and the guest's page tables. Fields are "
+            "zero except where the recorded copies determine them through the catalogue's copy "
+            "plan."
         ),
     ]
     if seen.call.guest == "pv":
-        words.append("A PV guest's frames are not in the recording: they are this machine's.")
+        words.append(
+            "A PV guest's frames are not in the recording: they are those of this model's machine."
+        )
     if identity:
         words.append(
             "Linear addresses equal guest-physical ones here: the guest was still booting."
@@ -302,22 +317,27 @@ def _about(
     )
 
 
-def _expecting(recording: Recording, scenario: Scenario, seen: RecordedCall) -> Scenario:
-    """Run it under today's interface and expect the recorded copies, if they come out."""
+def _today(recording: Recording, scenario: Scenario, seen: RecordedCall) -> Trace:
+    """What comes of it under today's interface."""
     try:
-        trace = run(scenario, TODAY)
+        return run(scenario, TODAY)
     except ScenarioError as error:
         raise RecordingError(
             recording.source, f"hypercall {int(recording.calls.seq[seen.row])}",
-            expected="buffers that this model's guest can have", got=error.got,
+            expected="buffers possible in this model's guest", got=error.got,
         ) from None  # fmt: skip
+
+
+def _expecting(scenario: Scenario, trace: Trace, seen: RecordedCall) -> Scenario:
+    """Expect the recorded copies, if they came out."""
     copies = [node.step for node in trace.steps if isinstance(node.step, Copy)]
     made = [(step.direction, step.handle, step.size) for step in copies]
     wanted = [copy for copy in seen.copies if copy[2]]
     if not _as_recorded(made, wanted, seen.call.guest) or trace.outcome.status is not Status.RIGHT:
         note = (
-            f"Run here, Xen's model copies otherwise ({len(made)} copies here, {len(wanted)} "
-            "recorded): what decides that was not recorded, so nothing is expected."
+            f"In this run the model of Xen makes different copies ({len(made)} here, "
+            f"{len(wanted)} recorded): the deciding state was not recorded, so nothing is "
+            "expected."
         )
         text = scenario.about.text + "\n" + "\n".join(textwrap.wrap(note, 72))
         return replace(scenario, about=replace(scenario.about, text=text))

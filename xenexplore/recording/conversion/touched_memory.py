@@ -16,7 +16,7 @@ __all__ = ["TouchedMemory", "frames_of", "touched_memory", "walks_during"]
 
 @dataclass(frozen=True, slots=True)
 class TouchedMemory:
-    """Bytes in neighbouring pages that a hypercall's copies span.
+    """Bytes in adjoining pages that a hypercall's copies span.
 
     Attributes:
         start: linear address of the first byte.
@@ -38,7 +38,7 @@ class TouchedMemory:
 
 
 def touched_memory(copies: Iterable[tuple[str, int, int]]) -> tuple[TouchedMemory, ...]:
-    """Join copies (direction, address, bytes) that share a page or lie in adjoining ones."""
+    """Join copies (direction, address, bytes) that share a page or are in adjoining ones."""
     spans = sorted((address, address + size) for _, address, size in copies if size)
     joined: list[list[int]] = []
     for start, end in spans:

@@ -1,4 +1,4 @@
-"""A recording as NumPy columns: hypercalls, guest accesses, walks, and the domains they belong to.
+"""A recording as NumPy columns: hypercalls, guest accesses, walks, and their domains.
 
 Rows stand in recorded order.  Every array is read-only.  A value that a
 recorder did not write is 0 (registers), -1 (numbers that may really be 0).
@@ -211,7 +211,7 @@ class Recording(Shown):
         meta: the header record's content, or empty.
         domains: every domain seen so far; ``domains[i].index == i``.
         calls, accesses, walks: the columns.
-        damage: where reading stopped early, or None.
+        damage: the place where reading stopped prematurely, or None.
         counts: instructions, loads and stores (version 2), or None.
     """
 
@@ -233,7 +233,7 @@ class Recording(Shown):
 
     @property
     def release(self) -> str:
-        """The release of Xen that it comes from, as the catalogue names it.
+        """The release of Xen that was recorded, as named in the catalogue.
 
         4.17 where the file does not say, as those of version 1 do not: all that was
         recorded before the format had a header.
@@ -250,7 +250,7 @@ class Recording(Shown):
         except ReleaseError:
             raise RecordingError(
                 self.source, "meta.xen.version", expected=" or ".join(RELEASES),
-                got=repr(version), hint="the catalogue describes no other Xen",
+                got=repr(version), hint="the catalogue covers no other Xen",
             ) from None  # fmt: skip
 
     @property
@@ -266,7 +266,7 @@ class Recording(Shown):
         return np.flatnonzero(self.calls.domain == index)
 
     def outside_domain(self) -> NDArray[np.int32]:
-        """int32 (M,): domain of each access outside hypercalls, as far as records tell.
+        """int32 (M,): domain of each access outside hypercalls, as far as recorded.
 
         An HVM guest's access is followed by its walk, which names the vCPU.
         Else the domain is what was recorded.  Without that, a PV guest's is the

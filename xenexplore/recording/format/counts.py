@@ -51,7 +51,7 @@ class CallCounts(Columns):
         decode: of these, in svm_get_insn_len(), which finds out how long
             VMMCALL was; nothing on hardware with NRIP save.
         copies, walks, p2m, memcpy: instructions in guest copies; of these, in
-            page walks (paging_gva_to_gfn() and below); in look-ups of the frame
+            page walks (paging_gva_to_gfn() and below); in lookups of the frame
             (p2m_get_page_from_gfn()) outside walks; in memcpy() of copies.
         mappings: instructions of ``handler`` in map_domain_page(), those of walks too.
         loads, stores: memory reads and writes of ``handler``.

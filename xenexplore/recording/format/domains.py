@@ -11,7 +11,7 @@ __all__ = ["Domains"]
 
 
 class Domains:
-    """Tells domains apart: by id where it was recorded, else by kind and by ``struct vcpu``.
+    """Distinguishes domains: by id if recorded, otherwise by kind and by ``struct vcpu``.
 
     Without ids, all PV hypercalls are one domain's and each ``struct vcpu``
     is another's (the recorders that write no ids ran uniprocessor guests);

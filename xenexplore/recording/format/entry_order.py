@@ -19,7 +19,7 @@ __all__ = ["EntryOrder"]
 
 @dataclass(frozen=True, slots=True)
 class EntryOrder:
-    """Entries seen so far; :meth:`then` checks what comes next.
+    """Entries so far; :meth:`then` checks the next ones.
 
     Attributes:
         pcpus: physical CPUs of the machine.

@@ -20,7 +20,7 @@ __all__ = ["Artefact", "GuestEntry", "GuestKind", "Header", "need_accesses", "re
 
 
 class GuestKind(Enum):
-    """Kind of a domain at its start; Xen tells HVM and PVH apart by the toolstack's word only."""
+    """Kind of a domain at its start; only the toolstack distinguishes HVM and PVH."""
 
     PV = "pv"
     PVH = "pvh"
@@ -28,16 +28,16 @@ class GuestKind(Enum):
 
 
 class Artefact(Enum):
-    """Artefact that the way of recording put into a recording, or left out."""
+    """Artefact of the recording method: something added to a recording, or missing from it."""
 
     NO_NRIP = "no-nrip"
-    """The emulated CPU has no NRIP save: Xen decodes VMMCALL by software."""
+    """The emulated CPU has no NRIP save: Xen decodes VMMCALL in software."""
 
     NO_DECODE_COUNT = "no-decode-count"
-    """...and how many instructions that took was not counted (no ``il``)."""
+    """...and the instructions of that decoding were not counted (no ``il``)."""
 
     EMULATED_CLOCK = "emulated-clock"
-    """Timer calls depend on how fast the emulator ran, not on the guest alone."""
+    """Timer calls depend on the emulator's speed, not only on the guest."""
 
     INTERRUPTED = "interrupted"
     """The recorder was stopped before the workload had ended."""
@@ -46,10 +46,10 @@ class Artefact(Enum):
     """The guest reported soft lockups: the emulator starved a virtual CPU."""
 
     WORKLOAD_FAILED = "workload-failed"
-    """A part of the workload failed: its domU did not come to its end, or the user's script."""
+    """Part of the workload failed: its domU did not finish, or the user's script failed."""
 
     DOMAINS_BY_APPEARANCE = "domains-by-appearance"
-    """Domain ids were not recorded but given in the order in which vCPUs appear."""
+    """Domain ids were not recorded, but assigned in the order in which vCPUs appear."""
 
     HYPERCALLS_ONLY = "hypercalls-only"
     """Neither guest accesses and walks nor registers were recorded, as from xentrace."""
@@ -84,7 +84,7 @@ class Header:
         emulator: e.g. ``"QEMU 11.1.3 TCG"``; ``""``: hardware, or not told.
         pcpus: physical CPUs that Xen had, or None.
         guests: the domains, dom0 first.
-        backends: back-ends that moved data: ``"disk"``, ``"net"``; None: not told.
+        backends: backends that moved data: ``"disk"``, ``"net"``; None: not told.
         workload: what the guests did, in a line.
         artefacts: what the way of recording did to the content.
         recorder, command: what wrote it, and the command that repeats it.
@@ -123,7 +123,7 @@ def read_header(meta: Mapping[str, Json]) -> Header:
     xen = _Members(at.value("xen", dict, "an object"), "meta.xen")
     arch = at.value("arch", str, "text")
     if arch != "x86_64":
-        raise BadLine("meta.arch", "'x86_64'", repr(arch), "no other architecture is read yet")
+        raise BadLine("meta.arch", "'x86_64'", repr(arch), "no other architecture is supported yet")
     symbols = xen.value("symbols", str, "text", "")
     if symbols and not _HASH.fullmatch(symbols):
         raise BadLine("meta.xen.symbols", "sha256: and 64 hex digits", repr(symbols))
@@ -144,7 +144,7 @@ def read_header(meta: Mapping[str, Json]) -> Header:
 
 
 def need_accesses(source: str, meta: Mapping[str, Json]) -> None:
-    """Refuse a recording without accesses, where they are what is asked for.
+    """Reject a recording without accesses if accesses are needed.
 
     Raises:
         RecordingError: its header says ``hypercalls-only``.

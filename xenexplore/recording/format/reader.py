@@ -37,14 +37,13 @@ def read_recording(
     Args:
         source: a path (plain or ``.zst``), a built-in's name (``"pvh"``), or
             ``"-"`` for standard input.
-        strict: raise on a damaged file; else give the records before the
-            damage, and say in ``.damage`` where and why reading stopped.
-        limit: most bytes of text, decompressed; None for 4 GiB.
+        strict: raise on a damaged file; otherwise return the records before the damage, with place
+            and reason in ``.damage``.
+        limit: maximum bytes of decompressed text; None for 4 GiB.
 
     Raises:
-        RecordingError: a record is wrong (strict), or nothing whole precedes
-            the damage; the message has the line's number.  There is more
-            text than the limit.
+        RecordingError: a record is wrong (strict), no complete record precedes the damage, or the
+            text exceeds the limit; the message has the line's number.
         OSError: the file cannot be read.
 
     >>> read_recording("pvh")

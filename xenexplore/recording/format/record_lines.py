@@ -1,4 +1,4 @@
-"""One line of a recording: its typed form, and what can be wrong with it.
+"""One line of a recording: its typed form, and its possible faults.
 
 The fast path decodes whole blocks of lines; only when that fails is a block
 gone through line by line here, to say which line is wrong and how.
@@ -46,7 +46,7 @@ _COUNT_LIMIT = 1 << 62
 
 
 class RecordLine(msgspec.Struct, gc=False):
-    """Version 1: every field that a record of any kind may have; those present tell the kind."""
+    """Version 1: every field that any kind of record may have; those present give the kind."""
 
     s: int | UnsetType = UNSET
     t: float | UnsetType = UNSET
@@ -116,8 +116,8 @@ class BadLine(Exception):  # noqa: N818
 
     Attributes:
         field: the field at fault, or ``""``.
-        expected: what should have been there.
-        got: what was there.
+        expected: the expected input.
+        got: the actual input.
         hint: the likely cause, or ``""``.
     """
 
@@ -184,7 +184,7 @@ def version_of(text: bytes) -> int:
 
 
 def read_line(text: bytes, version: int = 1) -> RecordLine:
-    """Decode one line and check all that one line can tell.
+    """Decode one line and check everything that can be checked on one line.
 
     Raises:
         BadLine: it is not a record of the format.
@@ -218,7 +218,7 @@ def read_line(text: bytes, version: int = 1) -> RecordLine:
 
 
 def check_meta(meta: dict[str, Any]) -> None:
-    """Whether a header is one of this format, in a version that is read.
+    """Whether a header belongs to this format, in a supported version.
 
     Raises:
         BadLine: it is not.

@@ -21,7 +21,7 @@ _HVM = 3  # first HVM direction
 
 
 def logged_twice(recording: Recording) -> NDArray[np.bool_]:
-    """Bool (M,): accesses proved to be the first print of the access that follows.
+    """Bool (M,): accesses proved to be the first log entry of the next access.
 
     All of these must hold: it went through the HVM helpers and touched at
     least a byte; no walk followed it; the next record of an access equals it

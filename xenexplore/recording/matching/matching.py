@@ -1,4 +1,4 @@
-"""The catalogue matched with a recording: does each copy plan allow what Xen was seen to copy?
+"""The catalogue matched with a recording: does each copy plan allow the recorded copies?
 
 Each hypercall's accesses, in order and as they were recorded, are held
 against what its copy plan predicts (:func:`xenexplore.hypercalls.explain`).

@@ -1,4 +1,4 @@
-"""A judgement as JSON: one object, addresses as hex strings."""
+"""A matching as JSON: one object, addresses as hex strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each recorded hypercall with the accesses that it made, and what explains it.
+"""Each recorded hypercall with its accesses, and its explanation.
 
 That a call was preempted is believed only where the same vCPU makes it again, from
 the same instruction and with the same stack pointer where these were recorded, with
@@ -71,7 +71,7 @@ class RecordedCall:
 
 
 def recorded_calls(recording: Recording) -> Iterator[RecordedCall]:
-    """Every hypercall with the accesses that it really made, in recorded order.
+    """Every hypercall with the accesses recorded for it, in recorded order.
 
     Raises:
         RecordingError: it comes from a Xen that the catalogue does not describe, or has
@@ -150,7 +150,7 @@ class Matcher:
         self._known: dict[object, Explanation] = {}
 
     def verdict(self, seen: RecordedCall) -> Explanation:
-        """Explanation of a call by itself, or else as a leg that the next call continues."""
+        """Explanation of a call on its own, or as a leg that the next call continues."""
         found = self._try(seen, None, _ATTEMPTS[0])
         if found.verdict is not PlanVerdict.UNEXPLAINED:
             return found

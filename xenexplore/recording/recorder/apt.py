@@ -1,4 +1,4 @@
-"""Debian packages in a folder: resolved and downloaded by apt-get, unpacked, not installed.
+"""Debian packages in a folder: resolved and downloaded with apt-get, unpacked, not installed.
 
 apt-get works on a state of its own, in which nothing is installed, so that it fetches
 every dependency of the release that is asked for, and checks Debian's signatures.
@@ -36,7 +36,7 @@ class Archive:
     backports: bool = False
 
     def download(self, packages: Sequence[str]) -> tuple[Path, ...]:
-        """Fetch packages with all that they depend on; what is there is not fetched again.
+        """Fetch packages with their dependencies; files that exist are not fetched again.
 
         Raises:
             RecorderError: apt-get or the keys are missing, the registry cannot be
@@ -58,13 +58,13 @@ class Archive:
         raise RecorderError(package, "", expected="a dependency", got="none")
 
     def names(self, beginning: str) -> tuple[str, ...]:
-        """Packages whose names begin so."""
+        """Packages whose names begin with a prefix."""
         self._prepare()
         self._run("apt-get", "update")
         return tuple(self._run("apt-cache", "pkgnames", beginning).split())
 
     def fetch(self, package: str, into: Path) -> Path:
-        """Fetch one package without what it depends on; checked by Debian's keys."""
+        """Fetch one package without its dependencies; checked with Debian's keys."""
         into.mkdir(parents=True, exist_ok=True)
         self._run("apt-get", "download", package, cwd=into)
         return max(into.glob(f"{package}_*.deb"))

@@ -1,4 +1,4 @@
-"""This machine's C compiler, for code that runs on the emulator with nothing below it."""
+"""This machine's C compiler, for code that runs bare on the emulator."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_source(*path: str) -> bytes:
 
 
 def run_tool(*words: str, cwd: Path) -> str:
-    """Run a compiler, linker or the like; what it printed.
+    """Run a compiler, linker or similar tool; returns its output.
 
     Raises:
         RecorderError: it is not installed, or it failed.

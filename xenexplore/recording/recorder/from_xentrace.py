@@ -1,4 +1,4 @@
-"""A recording made of an xentrace file: which hypercalls ran where, and nothing of their buffers.
+"""A recording made from an xentrace file: hypercalls and their vCPUs, without buffers.
 
 This is what hardware can give without a change to Xen.  Registers, guest copies, walks
 and instructions are not in a trace; the header says so (``hypercalls-only``).
@@ -62,7 +62,7 @@ def from_xentrace(path: Path, out: Path, *, xen: str, cpu_mhz: float) -> Convert
     if not calls:
         raise RecorderError(
             str(path), "", expected="records of the scheduler (TRC_SCHED_RUNSTATE_CHANGE)",
-            got="none", hint="they tell whose a hypercall is: trace with -e 0x2a3000",
+            got="none", hint="they identify the vCPU of a hypercall: trace with -e 0x2a3000",
         )  # fmt: skip
     meta = _header(calls, path, xen)
     read_header(meta)
@@ -103,7 +103,7 @@ def _header(calls: Sequence[Traced], path: Path, xen: str) -> dict[str, Json]:
         "machine": {"pcpus": max(call.pcpu for call in calls) + 1},
         "guests": guests,
         "backends": [],
-        "workload": "not told: traced by xentrace",
+        "workload": "unknown (traced by xentrace)",
         "artefacts": [Artefact.HYPERCALLS_ONLY.value],
         "recorder": "xenexplore record",
         "command": f"xenexplore record --from xentrace {path.name}",

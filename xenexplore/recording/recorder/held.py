@@ -1,4 +1,4 @@
-"""A recording held against xentrace's own record of the same run."""
+"""A recording checked against xentrace's own record of the same run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CpuHeld:
 
     @property
     def holds(self) -> bool:
-        """Whether all that was traced was recorded so."""
+        """Whether everything traced was recorded identically."""
         return self.equal == self.traced
 
 

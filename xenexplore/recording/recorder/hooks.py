@@ -1,4 +1,4 @@
-"""Hooked functions of Xen, and their addresses by its symbol file."""
+"""Hooked functions of Xen, and their addresses from its symbol file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COPY_FROM = "entry: RSI guest address, EDX bytes; return: instructions since"
 _CLEAR = "entry: RDI guest address, ESI bytes; return: instructions since"
 _REGISTERS = "entry: RDI struct cpu_user_regs (number, arguments, RIP, RSP); current; return"
 _WALK = "entry: RDI vCPU, RDX guest CR3, RCX address; return: RAX gfn"
-_TABLES = "entry: RCX walk_t; return: its entries, which tell the page's size"
+_TABLES = "entry: RCX walk_t; return: its entries, which give the page size"
 # The names are those of 4.17 to 4.20.
 HOOKS: Mapping[str, Hook] = {
     "hvm_hypercall": Hook("hvm", "arch/x86/hvm/hypercall.c", _REGISTERS),
@@ -59,7 +59,7 @@ HOOKS: Mapping[str, Hook] = {
     "svm_get_insn_len": Hook(
         "decode", "arch/x86/hvm/svm/emulate.c", "return: instructions since entry"
     ),
-    "hardware_domain": Hook("dom0", "common/domain.c", "a variable: tells which domain is dom0"),
+    "hardware_domain": Hook("dom0", "common/domain.c", "a variable: identifies dom0"),
 }
 FUNCTIONS: Mapping[str, str] = {name: hook.kind for name, hook in HOOKS.items()}
 """Function to the plugin's kind of hook."""
@@ -116,7 +116,7 @@ def read_hooks(path: Path) -> Hooks:
     missing += [" or ".join(sorted(either)) for either in _COPIES if not either & found.keys()]
     if missing:
         raise RecorderError(
-            str(path), "", expected=f"the functions that are hooked ({', '.join(missing)})",
+            str(path), "", expected=f"the functions to hook ({', '.join(missing)})",
             got="none of that name",
             hint="is this the xen-syms.map of a release build of Xen 4.17 to 4.20?",
         )  # fmt: skip

@@ -47,7 +47,7 @@ def _base(setup: RecorderSetup, parts: Parts, modules: tuple[str, ...]) -> Initr
 
 
 def domu_image(setup: RecorderSetup, parts: Parts) -> bytes:
-    """The domU's: it uses what it has, says so on its console, and waits."""
+    """The domU's image: it uses its devices, reports this on its console, and waits."""
     image = _base(setup, parts, _COMMON + _FRONTENDS)
     image.text("init", _script("init.domu"))
     return image.pack()
@@ -68,7 +68,7 @@ def _add_firmware(image: Initrd, setup: RecorderSetup) -> None:
 
 
 def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
-    """dom0's: Xen's tools, the domU's kernel and image, back-ends, the user's workload."""
+    """dom0's image: Xen's tools, the domU's kernel and image, backends, the user's workload."""
     image = _base(setup, parts, _COMMON + _BACKENDS)
     tools = f"usr/lib/xen-{setup.xen}/bin"
     for name in _TOOLS:

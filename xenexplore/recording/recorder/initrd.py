@@ -101,7 +101,7 @@ class Initrd:
         if not found.is_file():
             raise RecorderError(
                 str(found), "", expected="a file of Debian's packages", got="none",
-                hint="run the set-up again: xenexplore record --setup",
+                hint="run the setup again: xenexplore record --setup",
             )  # fmt: skip
         return found.read_bytes()
 

@@ -1,4 +1,4 @@
-"""Instruction count of a look-up of a registered buffer: ours, no patch has been posted.
+"""Instruction count of a lookup of a registered buffer: our code, since no patch has been posted.
 
 ``lookup_code/lookup.c`` is compiled as Xen's release builds are and run on the emulator
 that the recordings are made with; it logs each instruction that it executes.
@@ -25,7 +25,7 @@ _SPAN = 0x100
 
 @dataclass(frozen=True, slots=True)
 class LookupCost:
-    """Instructions of a look-up that compares ``n`` entries and hits the last of them.
+    """Instructions of a lookup that compares ``n`` entries and hits the last of them.
 
     ``read + compare * n`` for an access that reads guest memory, ``write + compare * n`` for
     one that writes it, ``miss + compare * n`` where none of ``n`` entries fits.
@@ -51,7 +51,7 @@ def lookup_source_hash() -> str:
 
 
 def count_lookup(setup: RecorderSetup) -> LookupCost:
-    """Compile the look-up, run it on the emulator, and count.
+    """Compile the lookup, run it on the emulator, and count.
 
     Args:
         setup: a prepared folder.
@@ -94,7 +94,7 @@ def _address(work: Path) -> int:
 
 
 def _log(setup: RecorderSetup, work: Path, at: int) -> list[int]:
-    """Addresses of the instructions that the look-up executed, in order."""
+    """Addresses of the instructions that the lookup executed, in order."""
     done = subprocess.run(
         [
             *setup.command(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -140,7 +140,7 @@ def _fitted(runs: list[int], compiler: str) -> LookupCost:
     ]  # fmt: skip
     if line != runs:
         raise RecorderError(
-            "the look-up", "", expected=f"{2 * calls} calls, as many more instructions for each "
-            "entry", got=f"{len(runs)} calls: {runs[:4]}...",
+            "the lookup", "", expected=f"{2 * calls} calls, with a constant number of "
+            "instructions per additional entry", got=f"{len(runs)} calls: {runs[:4]}...",
         )  # fmt: skip
     return LookupCost(compare, read, write, miss, compiler, lookup_source_hash())

@@ -1,4 +1,4 @@
-"""A guest of our own that repeats one hypercall: VCPUOP_get_runstate_info, as dom0's kernel.
+"""A small guest that repeats one hypercall, VCPUOP_get_runstate_info, as dom0's kernel.
 
 The thread's one number, about 30% less overhead by physical addresses, is of such a loop in an
 XTF test (cover.1744981654.git.teddy.astie@vates.tech).  Here the loop runs on an unmodified
@@ -22,7 +22,7 @@ def _code(name: str) -> bytes:
 
 
 LOOP_CALLS = int(re.search(rb"CALLS = (\d+)", _code("loop.c"))[1])  # type: ignore[index]
-"""How often it makes the call for each of its two structures."""
+"""Number of calls for each of its two structures."""
 
 
 def build_loop(work: Path) -> Path:

@@ -1,4 +1,4 @@
-"""One run of the emulator: its command line, its console watched, its end."""
+"""One run of the emulator: its command line, its console, its end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class BootEnding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Files and facts that a run left.
+    """Files and facts produced by a run.
 
     Attributes:
         ending: how it ended.
@@ -64,13 +64,13 @@ class Run:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Counts by the plugin, or nothing where it did not come to that."""
+        """Counts by the plugin; empty if the run did not get that far."""
         found = re.search(r"^recorder: (\{.*\})$", self.said, re.MULTILINE)
         return dict(json.loads(found[1])) if found else {}
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Parts of the workload that dom0's scripts say have failed."""
+        """Parts of the workload that failed according to dom0's scripts."""
         return tuple(_FAULT.findall(self.console))
 
 
@@ -145,7 +145,7 @@ class EmulatedMachine:
         return " ".join(words)
 
     def run(self, progress: Progress) -> Run:
-        """Boot, watch the console until the work is done, and end the emulator in order.
+        """Boot, watch the console until the work is done, and shut the emulator down in order.
 
         Ctrl-C and SIGTERM end it too: the plugin then writes what it still holds.
         """

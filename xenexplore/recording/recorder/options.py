@@ -17,7 +17,8 @@ XEN_VERSIONS = {"4.17": "bookworm", "4.20": "trixie"}
 _MOST_VCPUS = 8
 _SLOWEST = 1000
 SLOW = 4
-"""How many times slower than this machine's clock the guests' runs: an emulated CPU is, too."""
+"""Factor by which the guests' clock is slower than this machine's, as an emulated CPU is slow
+too."""
 _VERSION = re.compile(r"[0-9][\w.+~-]*")
 
 
@@ -105,7 +106,7 @@ class Options:
             raise RecorderError(
                 "record", "--xen", expected="--xen FILE together with --xen-symbols MAP",
                 got="one of them",
-                hint="xen-syms.map lies beside xen-syms, or in Debian's -dbg package",
+                hint="xen-syms.map is next to xen-syms, or in Debian's -dbg package",
             )  # fmt: skip
         for path in (self.xen_file, self.xen_symbols, self.kernel, self.workload):
             if path is not None and not path.is_file():
@@ -127,7 +128,7 @@ class Options:
         return self.vcpus
 
     def words(self) -> str:
-        """The command that asks for the same."""
+        """The equivalent command."""
         words = ["xenexplore record", self.kind.value, f"--xen {self.xen_file or self.xen}"]
         if self.vcpus != 1:
             words.append(f"--vcpus {self.vcpus}")

@@ -1,4 +1,4 @@
-"""Parts of a boot: Xen, its symbols, a kernel and its modules; the set-up's, or the user's own."""
+"""Parts of a boot: Xen, its symbols, a kernel and its modules; the setup's, or the user's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording, from what was asked to a checked file."""
+"""A recording, from the request to a checked file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _USED = {
     "disk": "its disk (5 MiB written, 9 MiB read)",
     "net": "its network (2 MiB each way)",
 }
-"""Traffic of a back-end, as guest/init.domu and guest/domu.sh make it."""
+"""Traffic of a backend, as guest/init.domu and guest/domu.sh make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Recorded:
 
 
 def record(options: Options, progress: Progress, say: Callable[[str], None]) -> Recorded:
-    """Boot, record, write, read back, and hold every hypercall against the catalogue.
+    """Boot, record, write, read back, and check every hypercall against the catalogue.
 
     Raises:
         RecorderError: the folder is not set up, or nothing was recorded.
@@ -124,9 +124,9 @@ def _trace(path: Path) -> tuple[XenTrace | None, str]:
     if stream.eof:
         return trace, ""
     missing = RecorderError(
-        "--verify", "", expected="dom0's trace, sent whole over its second serial port",
+        "--verify", "", expected="dom0's complete trace, over its second serial port",
         got=f"{len(raw)} bytes: {why}",
-        hint="--keep leaves the console's text; a longer --timeout may help",
+        hint="--keep keeps the console log; a longer --timeout may help",
     )  # fmt: skip
     return trace, str(missing)
 
@@ -172,7 +172,7 @@ def _check(run: Run, records: Path) -> None:
 
 
 def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str, Json]:
-    """The header's members, from what was asked and what the console says."""
+    """The header's members, from the request and the console."""
     console = run.console
     debian, linux, xen = (rule.search(console) for rule in (_DEBIAN, _LINUX, _XEN))
     named = debian or linux
@@ -208,7 +208,7 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
 def _workload(options: Options) -> str:
     if options.loop:
         return (f"VCPUOP_get_runstate_info {LOOP_CALLS} times into a 4 KiB page, {LOOP_CALLS} "
-                "times into a 2 MiB page, by a guest of ours as dom0")  # fmt: skip
+                "times into a 2 MiB page, by a small guest as dom0")  # fmt: skip
     done = ["boot of dom0"]
     if options.domu_vcpus or options.workload:
         done.append("xenstored")
@@ -221,7 +221,7 @@ def _workload(options: Options) -> str:
     if options.workload:
         done.append(f"{options.workload.name} run")
     if options.verify:
-        done.append("all of it traced by xentrace, the trace sent over a serial port")
+        done.append("traced completely by xentrace, with the trace sent over a serial port")
     return ", ".join(done)
 
 
@@ -235,7 +235,7 @@ def _whole_lines(records: Path) -> Iterator[bytes]:
 
 
 def write_recording(meta: Mapping[str, Json], records: Iterable[bytes], out: Path) -> None:
-    """Header and records to a file, which appears whole or not at all.
+    """Write header and records to a file, which appears complete or not at all.
 
     Args:
         meta: the header's members.

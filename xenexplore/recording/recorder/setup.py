@@ -1,4 +1,4 @@
-"""Set-up of the recorder in one folder: the emulator, Xen, a kernel, the plugin.
+"""Setup of the recorder in one folder: the emulator, Xen, a kernel, the plugin.
 
 Nothing is installed on the machine and nothing needs root.  Each part has a stamp
 that names what it was made from; a part whose stamp fits is left as it is.
@@ -104,7 +104,7 @@ class RecorderSetup:
         if not found:
             raise RecorderError(
                 str(self.guest / pattern), "", expected="a file", got="none",
-                hint="run the set-up first: xenexplore record --setup",
+                hint="run the setup first: xenexplore record --setup",
             )  # fmt: skip
         return found[-1]
 
@@ -134,12 +134,12 @@ class RecorderSetup:
         ]  # fmt: skip
 
     def environment(self, slow: int = 1) -> dict[str, str]:
-        """Environment by which the emulator finds its modules, and its clock's pace."""
+        """Environment with the emulator's modules and the pace of its clock."""
         modules = self.emulator / "usr" / "lib" / "x86_64-linux-gnu" / "qemu"
         return {**os.environ, "QEMU_MODULE_DIR": str(modules), "RECORD_SLOW": str(slow)}
 
     def version(self) -> str:
-        """The emulator's own words for its version, e.g. ``"QEMU 11.1.3"``."""
+        """The emulator's version as it reports it, e.g. ``"QEMU 11.1.3"``."""
         done = subprocess.run(
             [*self.command(), "--version"], env=self.environment(), capture_output=True, text=True,
             check=False, timeout=120,
@@ -161,11 +161,11 @@ class RecorderSetup:
     # ---- preparing ----
 
     def ready(self) -> bool:
-        """Whether every part is there and up to date."""
+        """Whether every part exists and is up to date."""
         return all(self._stamp(part).exists() for part in self._parts())
 
     def plan(self) -> list[str]:
-        """Work that :meth:`run` will do, in lines, with sizes and times."""
+        """Work that :meth:`run` will do, line by line, with sizes and times."""
         lines = []
         for part in self._parts():
             state = f"download {part.download} MiB, {part.disk} MiB on disk"
@@ -255,7 +255,7 @@ def unpack(packages: tuple[Path, ...], into: Path) -> None:
         if done.returncode:
             raise RecorderError(
                 str(package), "", expected="a Debian package", got=repr(done.stderr[:100]),
-                hint="remove it and run the set-up again",
+                hint="remove it and run the setup again",
             )  # fmt: skip
     shutil.rmtree(into, ignore_errors=True)
     partial.rename(into)

@@ -1,4 +1,4 @@
-"""Reader of Xen's own trace: hypercalls in an xentrace file, per physical CPU and in order.
+"""Reader for Xen's own trace: hypercalls in an xentrace file, per physical CPU and in order.
 
 Record layout and event numbers: xen/include/public/trace.h (struct t_rec, TRC_*).
 A traced hypercall has its number, but no registers beyond the sub-op of three PV hypercalls
@@ -90,7 +90,7 @@ def read_xentrace(raw: bytes, name: str | Path) -> XenTrace:
 
 
 def whole_records(raw: bytes) -> bytes:
-    """A trace that is cut anywhere, up to its last whole record."""
+    """A trace truncated anywhere, up to its last complete record."""
     at = 0
     while at < len(raw) and (end := _frame(raw, at)[1]) <= len(raw):
         at = end
@@ -98,7 +98,7 @@ def whole_records(raw: bytes) -> bytes:
 
 
 def _frame(raw: bytes, at: int) -> tuple[int, int]:
-    """A record's first word, 0 if that is cut, and its end, which may lie behind the file's."""
+    """A record's first word, 0 if that is truncated, and its end, which may be past the file's."""
     (head,) = struct.unpack_from("<I", raw, at) if at + 4 <= len(raw) else (0,)
     return head, at + 4 + (8 if head & _CYCLES else 0) + 4 * (head >> 28 & 7)
 
@@ -116,7 +116,7 @@ def _records(raw: bytes, name: str | Path) -> Iterator[tuple[int, int, tuple[int
         if end > len(raw):
             raise RecorderError(
                 str(name), f"byte {at}", expected="a whole record", got="the file's end",
-                hint="end xentrace by SIGINT, so that it writes all it holds",
+                hint="end xentrace with SIGINT, so that it writes all its buffers",
             )  # fmt: skip
         (tsc,) = struct.unpack_from("<Q", raw, at + 4) if head & _CYCLES else (0,)
         words = head >> 28 & 7

@@ -27,7 +27,7 @@ class Extent:
         return self.low < other.high and other.low < self.high
 
     def pages(self) -> Extent:
-        """The whole pages that it lies in."""
+        """The whole pages that contain it."""
         return Extent(low=self.low & ~0xFFF, high=-(-self.high >> 12) << 12)
 
 

@@ -68,7 +68,7 @@ def draw_repeats(axes: Axes, shown: list[DomainFindings]) -> None:
     _grouped(axes, ("the last walk", "all walks of the call"), rows)
     axes.set_ylim(0, 100)
     axes.set_ylabel("% of pieces whose walk is saved")
-    axes.set_xlabel("what is remembered, until the hypercall ends")
+    axes.set_xlabel("walks remembered until the hypercall ends")
 
 
 def draw_fastabi(axes: Axes, shown: list[DomainFindings]) -> None:

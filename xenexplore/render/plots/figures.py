@@ -92,19 +92,19 @@ def _plots(findings: Findings) -> list[tuple[str, str, Callable[[Axes], None]]]:
     shown = [domain for domain in findings.domains if domain.coverage.accesses]
     return [
         ("regions", "Where hypercall buffers are", lambda axes: _regions(axes, shown)),
-        ("ranges", "Accesses that registered ranges serve", lambda axes: _ranges(axes, shown)),
+        ("ranges", "Accesses served by registered ranges", lambda axes: _ranges(axes, shown)),
         ("misses", "Misses of a table that registers pages on a miss",
          lambda axes: _misses(axes, shown)),
-        ("reads", "Reads by Xen to find the bytes, per hypercall carried",
+        ("reads", "Entries that Xen reads to find the bytes, per supported hypercall",
          lambda axes: _reads(axes, shown)),
-        ("entries", "Pages to register for a share of the accesses",
+        ("entries", "Pages needed for a share of the accesses",
          lambda axes: draw_entries(axes, shown)),
-        ("sizes", "Bytes that a hypercall passes", lambda axes: draw_sizes(axes, shown)),
-        ("repeats", "Walks that repeat within one hypercall",
+        ("sizes", "Bytes passed per hypercall", lambda axes: draw_sizes(axes, shown)),
+        ("repeats", "Repeated walks within one hypercall",
          lambda axes: draw_repeats(axes, shown)),
-        (REGISTERS_ONLY.name, "Hypercalls that registers could carry",
+        (REGISTERS_ONLY.name, "Hypercalls that fit in registers",
          lambda axes: draw_fastabi(axes, shown)),
-        ("break-even", "Look-up and walk compared",
+        ("break-even", "Lookup and walk compared",
          lambda axes: draw_break_even(axes, findings.break_even, findings.costs.unit.value)),
     ]  # fmt: skip
 
@@ -168,7 +168,7 @@ def _regions(axes: Axes, shown: list[DomainFindings]) -> None:
 
 
 def _ranges(axes: Axes, shown: list[DomainFindings]) -> None:
-    steps = ("directmap", "+ kernel image", "+ hardirq stack", "+ tasks' stacks")
+    steps = ("directmap", "+ kernel image", "+ hardirq stack", "+ task stacks")
     width = 0.8 / max(len(shown), 1)
     for index, domain in enumerate(shown):
         cover = domain.coverage

@@ -81,7 +81,7 @@ def _buffers(canvas: Canvas, trace: Trace, space: SpaceMap, place: tuple[float, 
         if run.alias is not None:
             alias = spans_of(f"{spell.linear(run.alias.value)}")
             canvas.text(x, y + 16, alias, size=12.5, role="good")
-            canvas.text(right, y + 16, "the same, by the directmap", size=11.5, role="quiet",
+            canvas.text(right, y + 16, "the same, in the directmap", size=11.5, role="quiet",
                         anchor="end")  # fmt: skip
             y += 18
         y += 8
@@ -120,7 +120,7 @@ def _legend(
     if space.registered:
         entries.append((
             lambda a, b: canvas.rect(a, b - 1, 26, 10, stroke="good", thick=1.8),
-            "a registered range, and what it stands for",
+            "a registered range and its frames",
         ))  # fmt: skip
     if trace.machine.spec.encrypted:
         entries.append((lambda a, b: _private(canvas, a, b), "private to the guest: hatched"))

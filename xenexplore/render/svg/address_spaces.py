@@ -162,7 +162,7 @@ class _Drawing:
         extent = self.lin_ranges[place]
         small = extent.high - extent.low <= 64 << 12
         y, height = self.lin.span(extent.pages() if small else extent, 4)
-        # Around a bar, a frame that stands out; around a region, one that lies on its outline.
+        # Around a bar, a frame that stands out; around a region, one that is on its outline.
         out = 2.0 if small else 0.0
         self.canvas.rect(
             self.x0 + 1 - out, y + 0.5 - out, self.x1 - self.x0 - 2 + 2 * out,
@@ -282,7 +282,7 @@ class _Drawing:
             self._curve(here, self.phys.middle(meant), "now", dash=(1, 3), thick=1.8)
 
     def _is_handle(self, gpa: int) -> bool:
-        """Whether the copy's own handle lies in a page, not just a piece that a list names."""
+        """Whether the copy's own handle is in a page, not just a piece that a list names."""
         copy = self.focus.copy
         step = None if copy is None else self.trace.steps[copy].step
         return isinstance(step, Copy) and step.handle >> 12 == gpa >> 12

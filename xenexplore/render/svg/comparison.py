@@ -164,7 +164,7 @@ class _Table:
         self.y += max(_ROW, 15 + 16 * deepest)
 
 
-_SAME = "none, apart from the set-up"
+_SAME = "none, apart from the setup"
 _NONE = "\N{EN DASH}"
 
 

@@ -78,8 +78,8 @@ def save_figure(
 
     Args:
         trace: a run, or a comparison of several.
-        file: its name says the kind.
-        step: from 0; default: the one that says most.
+        file: the output file; its suffix determines the format.
+        step: the step, from 0; default: the most informative one.
         view: default ``"stepper"``, or ``"comparison"``.
         theme: ``"light"`` or ``"dark"``.
 

@@ -14,7 +14,7 @@ from xenexplore.steps import Flip
 
 __all__ = ["MapMarks", "Mark", "map_marks_at"]
 
-# Regions of every kernel that a small map shows although nothing lies in them.
+# Regions of every kernel that a small map shows although nothing is in them.
 _KNOWN = ("user", "identity", "directmap", "vmalloc", "vmemmap", "kernel image", "modules")
 # Runs of frames that are drawn one by one; of more than that, a few.
 _MOST = 12

@@ -1,4 +1,4 @@
-"""Registered buffers in full: the table of each vCPU, side by side, and the latest look-up."""
+"""Registered buffers in full: the table of each vCPU, side by side, and the latest lookup."""
 
 from __future__ import annotations
 
@@ -116,10 +116,10 @@ def _roles(
     if table.vcpu == search.step.asked:
         role = "bad" if search.wrong_vcpu or not search.step.hit else "good"
         draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, role, filled=True)
-        canvas.text(x + 20, y, "asked", size=12, role=role)
+        canvas.text(x + 20, y, "searched", size=12, role=role)
     elif search.wrong_vcpu and table.vcpu == search.step.subject:
         draw_glyph(canvas, shape_of(TlbLookup), x + 7, y - 4, "now")
-        canvas.text(x + 20, y, "should have been asked", size=12, role="now")
+        canvas.text(x + 20, y, "should have been searched", size=12, role="now")
 
 
 def _answered(state: Registered, table: ShownTable, entry: ShownEntry) -> str:
@@ -168,7 +168,7 @@ def _gone(canvas: Canvas, gone: Gone, place: tuple[float, float]) -> None:
 
 
 def _said(canvas: Canvas, state: Registered, y: float, width: float) -> float:
-    """The latest purges and the latest look-up, in words."""
+    """The latest purges and the latest lookup, in words."""
     lines = [(index, _purge(step)) for index, step in state.purges[-_MOST_PURGES:]]
     if state.search is not None:
         lines.append((state.search.index, _asked(state.search)))
@@ -193,7 +193,7 @@ def _asked(search: ShownSearch) -> str:
     step = search.step
     table = "The domain's table" if step.shared else f"vCPU {step.asked}'s table"
     at = spell.linear(step.va.value)
-    said = f"{table} was asked for {at}: "
+    said = f"{table} was searched for {at}: "
     if step.gpa is None:
         said += "miss."
     else:
@@ -204,5 +204,5 @@ def _asked(search: ShownSearch) -> str:
     own = "has no entry for it"
     if search.other is not None:
         gpa = spell.physical(search.other.to_physical(step.va).value)
-        own = f"says [{search.other.slot}] {search.other.label} → {gpa}"
-    return f"{said} The access is about vCPU {step.subject}, whose own table {own}."
+        own = f"has [{search.other.slot}] {search.other.label} → {gpa}"
+    return f"{said} The access is for vCPU {step.subject}, whose own table {own}."

@@ -1,4 +1,4 @@
-"""The translation path as a graph: register, handle, look-up, entries, frame, for each piece."""
+"""The translation path as a graph: register, handle, lookup, entries, frame, for each piece."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def diff_text(found: CatalogueDiff) -> str:
         if names:
             lines += ["", *heading(f"{title} structs"), *listed("", names, indent=1)]
     if found.copy_paths:
-        lines += ["", *heading("Paths that copies take"), *_paths(found.copy_paths)]
+        lines += ["", *heading("Copy paths"), *_paths(found.copy_paths)]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ def exercise_text(exercise: Exercise) -> str:
     lines = [f"{task.name}: {task.title}", ""]
     lines += textwrap.wrap(task.asks, _WIDTH)
     check = "e.check(...)" if task.answer else "e.check()"
-    lines += ["", f"guest, xen = e.guest, e.xen; e.hint() for a hint; {check} judges"]
+    lines += ["", f"guest, xen = e.guest, e.xen; e.hint() for a hint, {check} to check"]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -18,9 +18,9 @@ from xenexplore.render.text.table import heading, paragraph, table
 __all__ = ["entry_text", "list_text"]
 
 _ERRNOS = (
-    'Errnos: "returns" is what the arguments and the kind of caller decide, "may return" what '
-    "Xen's state decides, and usually does not. XSM is the default policy; FLASK refuses with "
-    "-EACCES. A copy that faults returns -EFAULT unless stated otherwise."
+    'Errnos: "returns" lists those determined by the arguments and the kind of caller, "may '
+    "return\" the unusual ones that depend on Xen's state. XSM is the default policy; a FLASK "
+    "denial returns -EACCES. A copy that faults returns -EFAULT unless stated otherwise."
 )
 
 
@@ -95,7 +95,7 @@ def _struct(layout: StructLayout, structs: Structs) -> list[str]:
     lines += table(rows, "rrll", indent=2)
     handles = structs.handles(layout.name)
     if handles:
-        lines += ["", *heading("Guest handles in it")]
+        lines += ["", *heading("Guest handles inside it")]
         lines += table(
             [(f"+{h.offset}", h.path, f"to {h.pointee}") for h in handles], "rll", indent=2
         )
@@ -137,8 +137,8 @@ def list_text(entries: Iterable[Family | SubOp]) -> str:
     lines = table(rows, "rlrlll")
     lines += ["", f"{count} entries."]
     lines += paragraph(
-        "bytes: size of the argument's struct. h: a buffer behind it. p: a buffer can be longer "
-        "than a page. u: no fixed limit for one call. -: not modelled."
+        "bytes: size of the argument's struct. h: it contains a handle. p: a buffer can be "
+        "longer than a page. u: no fixed limit for one call. -: not modelled."
     )
     return "\n".join(lines) + "\n"
 

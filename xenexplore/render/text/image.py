@@ -65,5 +65,5 @@ def _assumed(one: Assumption, known: ImageState) -> str:
     if one is Assumption.MODE:
         return MODE_NAMES[known.state.mode]
     if one is Assumption.C_BIT:
-        return f"C-bit {known.state.c_bit} (CR3 is in the image without it)"
+        return f"C-bit {known.state.c_bit} (the image has CR3 without it)"
     return str(one.value)

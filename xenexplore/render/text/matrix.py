@@ -14,8 +14,8 @@ _LETTERS = {Status.RIGHT: "r", Status.WRONG: "W", Status.ERROR: "e", Status.REFU
 _COLUMN = 5
 _ACROSS = (72 - 4) // _COLUMN
 _LEGEND = (
-    "r right, W wrong without a fault, e an error is reported, - refused; several: variants or "
-    "scenarios differ. A dot: no scenario, and a reason below."
+    "r right, W wrong without a fault, e error reported, - refused; several letters: variants "
+    "or scenarios differ. A dot: no scenario; the reason is below."
 )
 
 

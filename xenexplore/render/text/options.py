@@ -59,7 +59,7 @@ def option_text(option: type[Design], *, unicode: bool = False) -> str:
         lines += ["", "no parameters"]
     refusals = refusals_of(option)
     if refusals:
-        lines += ["", "guests that it refuses (single calls may be refused, too)"]
+        lines += ["", "unsupported guests (individual calls may be refused too)"]
     for guest, reason in refusals:
         lines += ink.paragraph(f"{guest}: {reason}", "  ", "      ")
     return ink.page(lines)

@@ -53,7 +53,7 @@ def runs_text(
 
     Args:
         runs: the runs.
-        physical: whether to say where each run lies in memory; runs are then
+        physical: whether to show each run's place in memory; runs are then
             folded only if these places too are at equal distances.
         fold: whether runs that repeat at equal distances become two lines.
         space: what an address in memory is called: ``gpa`` or ``maddr``.
@@ -85,8 +85,8 @@ def _keyed(space: AddressSpace) -> Iterator[str]:
     open_keys, denied = space.keys_in_question(), space.denied_keys()
     if open_keys:
         text = (
-            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is not "
-            "known (Linux's default denies them); --pkru says it"
+            f"User pages with {_keys(open_keys)}: whether PKRU denies data accesses is unknown "
+            "(Linux's default denies them); set it with --pkru"
         )
         yield "\n".join(paragraph(text, 0, 2)) + "\n"
     if denied:

@@ -28,11 +28,11 @@ def format_text() -> Iterator[str]:
     yield from _lines(heading("Page-table pages", "="))
     yield from _lines(
         paragraph(
-            f"A file whose name begins with {PAGES_NAME}, or that is nothing but records of"
-            f" {RECORD_SIZE} bytes (.zst or not): for each page that holds a page table its"
-            " physical address as a little-endian 64-bit number, page-aligned and below 2^52,"
-            " each once, then the page's 4096 bytes. What QEMU's 'info registers' prints may"
-            f" lie beside it as {REGISTERS_NAME}."
+            f"A file whose name begins with {PAGES_NAME}, or that consists of records of "
+            f"{RECORD_SIZE} bytes (.zst or not): for each page that holds a page table, its "
+            "physical address as a little-endian 64-bit number, page-aligned and below 2^52, "
+            "each once, then the page's 4096 bytes. The output of QEMU's 'info registers' may "
+            f"be in the same folder as {REGISTERS_NAME}."
         )
     )
 
@@ -58,7 +58,7 @@ def _key(key: Key) -> list[str]:
     if key.values:
         facts.append("one of " + ", ".join(key.values))
     if key.required:
-        facts.append("must be there")
+        facts.append("required")
     elif key.default not in (None, ""):
         facts.append(f"default {json.dumps(key.default)}")
     if key.example is not None:

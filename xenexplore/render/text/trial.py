@@ -17,23 +17,23 @@ _LETTERS = {
     Ruling.MISTAKE: "M",
 }  # fmt: skip
 _LEGEND = (
-    "r as today, - refused, e an error where today's bytes move, u moved without today's checks "
-    "and said so, h a hazard that the run names. Faults: W silent damage, L a check lost and not "
-    "said, D other results, M a mistake in a hook."
+    "r as today, - refused, e an error where today bytes move, u moved without today's checks, "
+    "as declared, h a hazard reported by the run. Faults: W silent damage, L an undeclared lost "
+    "check, D different results, M a mistake in a hook."
 )
 _ACROSS = 12
 
 
 def trial_text(tried: Trial) -> str:
     """The whole trial, ending in a newline."""
-    lines = heading(f"{tried.design.label} on trial, beside today's interface", "=")
+    lines = heading(f"{tried.design.label} on trial, compared with today's interface", "=")
     lines += ["", *_row(tried), "", *_conditions(tried), "", *paragraph(_LEGEND)]
     for number, case in enumerate(tried.failed, 1):
         lines += ["", *heading(f"Fault {number} ({case.ruling})"), *paragraph(f"{case.why}.")]
         lines += ["", *case.text.rstrip().splitlines()]
     admitted = [case for case in tried.cases if case.admitted]
     if admitted:
-        lines += ["", *heading("Hazards that the design admits")]
+        lines += ["", *heading("Hazards declared by the design")]
         for case in admitted:
             lines += paragraph(_said(case), 0, 4)
     lines += ["", *paragraph(_verdict(tried))]
@@ -71,8 +71,8 @@ def _said(case: Case) -> str:
 def _verdict(tried: Trial) -> str:
     faults = len(tried.failed)
     what = "No fault" if not faults else f"{faults} fault{'s' * (faults > 1)}"
-    more = f"; {tried.more} more machines show such" if tried.more else ""
+    more = f"; {tried.more} more machines show the same" if tried.more else ""
     return (
         f"{what} in {tried.machines} random machines (seed {tried.seed}) and the built-in "
-        f"scenarios tried{more}. A machine's N and seed give it again."
+        f"scenarios tried{more}. A machine's N and seed reproduce it."
     )

@@ -116,7 +116,7 @@ def _open_verdict(one: Walk, known: ImageState) -> list[str]:
     key = one.entries[-1] >> 59 & 15
     denies = key_denies(LINUX_PKRU, key, one.access.pfec, known.state.cr0)
     text = f"protection key {key}: data accesses depend on PKRU (Linux's default"
-    return paragraph(f"{text} {'denies' if denies else 'permits'}); --pkru tells it", 2, 2)
+    return paragraph(f"{text} {'denies' if denies else 'permits'}); set it with --pkru", 2, 2)
 
 
 def _failure(one: Walk) -> list[str]:

@@ -72,11 +72,11 @@ _MEASURES = (
     Measure(head=("walks",), what="walks of guest tables", value=lambda o: o.calls.walks),
     Measure(head=("entry", "reads"), what="guest table entries read",
             value=lambda o: o.calls.pte_reads),
-    Measure(head=("P2M", "looks"), what="P2M look-ups", value=lambda o: o.calls.p2m_lookups),
+    Measure(head=("P2M", "looks"), what="P2M lookups", value=lambda o: o.calls.p2m_lookups),
     Measure(head=("P2M", "reads"), what="P2M entries read for them",
             value=lambda o: o.calls.p2m_entry_reads),
     Measure(head=("TLB", "hits"),
-            what="look-ups of registered buffers or kept walks that hit, of how many",
+            what="hits / lookups in registered buffers or remembered walks",
             value=lambda o: o.calls.tlb_hits, of=lambda o: o.calls.tlb_lookups),
     Measure(head=("TLB", "comps"), what="entries compared",
             value=lambda o: o.calls.tlb_compares),
@@ -88,7 +88,7 @@ _MEASURES = (
             value=lambda o: o.wrong_bytes),
     Measure(head=("un-", "checked"), what="accesses without today's checks",
             value=lambda o: o.calls.unchecked),
-    Measure(head=("lost", "checks"), what="of them, what today's walk would refuse",
+    Measure(head=("lost", "checks"), what="of these, accesses that today's walk would reject",
             value=lambda o: o.lost_checks),
     Measure(head=("va", "to pa"), what="translations by the guest",
             value=lambda o: o.calls.guest_translations),
@@ -100,9 +100,9 @@ _MEASURES = (
     Measure(head=("in-", "serts"), what="registrations during calls",
             value=lambda o: o.calls.tlb_inserts),
     Measure(head=("purges",), what="purges during calls", value=lambda o: o.calls.tlb_purges),
-    Measure(head=("once:", "exits"), what="exits for what is done once",
+    Measure(head=("once:", "exits"), what="exits in the setup",
             value=lambda o: o.setup.exits),
-    Measure(head=("once:", "flips"), what="changes of encryption state done once",
+    Measure(head=("once:", "flips"), what="changes of encryption state in the setup",
             value=lambda o: o.setup.flips),
 )  # fmt: skip
 
@@ -113,7 +113,7 @@ class Side:
 
     Attributes:
         trace: its run.
-        ident: the digest's number.
+        ident: the design's number.
         label: what the scenario calls it.
         status: the run's verdict.
         result: what the last call returned, e.g. ``"0"``, ``"-EFAULT"``, ``""``.
@@ -151,7 +151,7 @@ def sides_of(comparison: Comparison) -> tuple[Side, ...]:
         outcome = row.trace.outcome
         differs = None
         if row.difference is not None:
-            says = row.difference.other_says or "the run is over"
+            says = row.difference.other_says or "the run has ended"
             differs = (row.difference.other, spell.regroup(says))
         found.append(
             Side(
@@ -199,7 +199,7 @@ def verdict_of(comparison: Comparison) -> str:
         )
     lost = [run.option.label for run in runs if run.outcome.lost_checks]
     if lost:
-        said.append(f"Checks that today's walk makes are lost under {_named(lost, len(runs))}.")
+        said.append(f"The checks of today's walk are lost under {_named(lost, len(runs))}.")
     return " ".join(said)
 
 
@@ -217,7 +217,7 @@ def _named(labels: list[str], whole: int) -> str:
 def way_of(trace: Trace) -> str:
     """Way in which a copy finds its memory, in few words.
 
-    The copy is the first one after the set-up that goes wrong or fails, or
+    The copy is the first one after the setup that goes wrong or fails, or
     else the first one.
     """
     tree = StepTree(trace.steps)
@@ -285,7 +285,7 @@ def _before(tree: StepTree, copy: int) -> list[str]:
     return list(found)
 
 
-_FAULTS = {FaultKind.P2M: "the P2M gives no page"}
+_FAULTS = {FaultKind.P2M: "the P2M has no page"}
 
 
 def _inside(tree: StepTree, copy: int) -> list[str]:

@@ -98,6 +98,6 @@ def _begun(index: int, va: Gva, step: TlbLookup | Piece, begun: CopyPiece | None
 
 
 def _next(before: CopyPiece, index: int, size: int) -> CopyPiece:
-    """One look-up may serve several pages of a large registered range."""
+    """One lookup may serve several pages of a large registered range."""
     after = None if before.va is None or before.told else before.va + before.moved_size
     return CopyPiece(first=index, va=after, size=size, lookup=before.lookup)

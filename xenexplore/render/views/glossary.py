@@ -44,40 +44,40 @@ def _terms(room: str, *rows: tuple[str, str, str] | tuple[str, str, str, Cite]) 
 
 _WORDS = _terms(
     "word",
-    ("linear", "linear", ("Linear address: what a page-table walk starts from. A guest virtual "
-     "address, with segmentation done."), Cite(_SDM, "3.1 Memory Management Overview")),
-    ("guest-physical", "guest-physical", ("Guest-physical address (gpa): what the guest takes for "
-     "physical memory. The P2M says which machine frame is behind it."),
+    ("linear", "linear", ("Linear address: a guest virtual address after segmentation; a "
+     "page-table walk starts from it."), Cite(_SDM, "3.1 Memory Management Overview")),
+    ("guest-physical", "guest-physical", ("Guest-physical address (gpa): an address in what the "
+     "guest treats as physical memory. The P2M maps it to a machine frame."),
      xen("xen/include/xen/mm-frame.h", "gfn_t")),
     ("gfn", "gfn", "Guest frame number: a guest-physical address without its low 12 bits.",
      xen("xen/include/xen/mm-frame.h", "gfn_t")),
     ("mfn", "mfn", "Machine frame number: a frame of the host's memory.",
      xen("xen/include/xen/mm-frame.h", "mfn_t")),
-    ("handle", "handle", ("Guest handle: the pointer that a hypercall gets. Its bits mean what the "
-     "design says; today a linear address, for HVM and PV guests alike."),
+    ("handle", "handle", ("Guest handle: the pointer passed to a hypercall. The design defines "
+     "the meaning of its bits; today it is a linear address, for HVM and PV guests alike."),
      xen("xen/include/xen/guest_access.h", "copy_from_guest_offset")),
     ("directmap", "directmap", "The kernel's linear mapping of all its RAM, at one offset.",
      Cite("Linux", "Documentation/arch/x86/x86_64/mm.rst")),
     ("vmalloc", "vmalloc", ("Linear range in which Linux maps single frames side by side; kernel "
      "stacks too, with CONFIG_VMAP_STACK."), Cite("Linux", "kernel/fork.c")),
-    ("current", "current vCPU", "The vCPU that Xen runs for now."),
-    ("subject", "subject vCPU", ("The vCPU that the access is about; it may be another than the "
+    ("current", "current vCPU", "The vCPU on whose behalf Xen currently runs."),
+    ("subject", "subject vCPU", ("The vCPU that the access is for; it may differ from the "
      "current one."), xen("xen/common/domain.c", "VCPUOP_register_runstate_memory_area")),
     ("index", "47:39, 38:30, 29:21, 20:12", ("Nine bits of the linear address: which of the 512 "
      "entries of a table the walk reads. 47:39 in L4, 38:30 in L3, 29:21 in L2, 20:12 in L1; "
      "56:48 in L5, where there is one."), Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
-    ("offset", "11:0", ("The rest of the linear address: where in the page the bytes are. 11:0 "
-     "in a page of 4 KiB, 20:0 of 2 MiB, 29:0 of 1 GiB."),
+    ("offset", "11:0", ("The rest of the linear address: the offset of the bytes in the page. "
+     "11:0 in a page of 4 KiB, 20:0 of 2 MiB, 29:0 of 1 GiB."),
      Cite(_SDM, "4.5 4-Level Paging and 5-Level Paging")),
-    ("once", "once", "Done once, in the set-up, and not again for each call."),
-    ("calls", "calls", "Done for calls, after the set-up."),
+    ("once", "once", "Done once, in the setup, and not repeated for each call."),
+    ("calls", "calls", "Done for calls, after the setup."),
 )  # fmt: skip
 
 _STEPS = _terms(
     "step",
     ("action", "action", "An action of the guest in the scenario; its steps are inside."),
-    ("phase", "setup, prepare, finish", ("What the design requires of the guest: once, before "
-     "a call, after it.")),
+    ("phase", "setup, prepare, finish", ("Work that the design requires of the guest: once, "
+     "before a call, or after it.")),
     ("hypercall", "call", ("A hypercall enters Xen. Its number is in rax, its arguments are in "
      "registers; leg 1 and on are continuations."),
      xen("xen/arch/x86/hvm/hypercall.c", "hvm_hypercall")),
@@ -85,8 +85,8 @@ _STEPS = _terms(
      xen("xen/arch/x86/hvm/svm/svm.c", "svm_init_hypercall_page")),
     ("copy", "copy in, copy out, clear", ("One copy between Xen and the guest: of an argument, an "
      "element, or a result."), xen("xen/arch/x86/hvm/hvm.c", "copy_from_user_hvm")),
-    ("piece", "piece, walk", ("The part of a copy that lies in one page; each piece is translated "
-     "by itself."), xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")),
+    ("piece", "piece, walk", ("The part of a copy within one page; each piece is translated "
+     "separately."), xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")),
     ("tlb-lookup", "TLB v0, TLB dom", ("Search of registered buffers: of one vCPU's table, or the "
      "domain's. HIT: an entry covers the bytes. MISS: none does.")),
     ("tlb-insert", "reg, register", ("The guest registers a range: linear address, size, "
@@ -104,30 +104,30 @@ _STEPS = _terms(
      "in L3, 29:21 in L2, 20:12 in L1."), xen("xen/arch/x86/mm/guest_walk.c", "guest_walk_tables")),
     ("pte-update", "set", "The walk sets Accessed or Dirty in an entry.",
      xen("xen/arch/x86/mm/guest_walk.c", "set_ad_bits")),
-    ("p2m-lookup", "P2M", ("Look-up in the P2M: from guest frame to machine frame, type, and page "
+    ("p2m-lookup", "P2M", ("Lookup in the P2M: from guest frame to machine frame, type, and page "
      "size."), xen("xen/arch/x86/mm/p2m.c", "p2m_get_page_from_gfn")),
-    ("check", "check", "Xen tests something, and continues or fails."),
+    ("check", "check", "Xen checks a condition, and continues or fails."),
     ("fault", "FAULT", "A translation fails. The copy ends there.",
      xen("xen/arch/x86/hvm/hvm.c", "hvm_translate_get_page")),
     ("copy-failed", "FAILED", "The copy ends early: how many bytes Xen reports as not copied.",
      xen("xen/arch/x86/hvm/hvm.c", "__hvm_copy")),
     ("move", "bytes", ("Bytes move. right: to or from the frame that the caller meant. WRONG: "
-     "another one. CIPHERTEXT, GARBAGE, DROPPED: that frame, but unusable.")),
+     "another frame. CIPHERTEXT, GARBAGE, DROPPED: the meant frame, but unusable.")),
     ("list-read", "list", "Xen reads an element of a list of frames or buffers."),
     ("unchecked", "unchecked", ("An access that today's walk would have checked is made without "
-     "it. UNCHECKED: the walk would have refused.")),
+     "the check. UNCHECKED: the walk would have failed.")),
     ("hazard", "HAZARD", "Something in this run that can go wrong in another."),
     ("refusal", "REFUSED", "The design cannot do this."),
     ("registers", "load, store", "The argument travels in registers, not in memory."),
     ("return", "return", "What the call returns in rax: 0, a number, or -errno.",
      xen("xen/include/public/errno.h", "XEN_ERRNO")),
-    ("note", "note", "A remark of the model."),
+    ("note", "note", "A remark by the model."),
     ("flip", "flip", "The guest makes a page shared with Xen, or private again."),
     ("guest-translate", "va to pa", "The guest translates an address itself.",
      Cite("Linux, arch/x86/mm/pat/set_memory.c", "slow_virt_to_phys")),
     ("guest-copy", "bounce, unbounce", ("The guest copies between its buffer and a page that Xen "
      "can read.")),
-    ("guest-write", "write", "The guest writes what the design wants in memory."),
+    ("guest-write", "write", "The guest writes data that the design needs in memory."),
 )  # fmt: skip
 
 _COUNTS = _terms(
@@ -135,13 +135,13 @@ _COUNTS = _terms(
     ("exits", "exits", "Exits from the guest to Xen."),
     ("copies", "copies", "Copies between Xen and the guest."),
     ("walks", "walks", ("Walks of the guest's page tables, one for each piece that is not found "
-     "otherwise.")),
+     "in another way.")),
     ("pte_reads", "page-table reads", "Page-table entries read in walks."),
-    ("p2m_lookups", "P2M look-ups", ("Look-ups of a guest frame in the P2M: one for each table of "
-     "a walk, one for its end, one for the copy.")),
-    ("p2m_entry_reads", "P2M entry reads", "Entries of P2M tables read in those look-ups."),
-    ("tlb_lookups", "TLB look-ups", "Searches of registered buffers."),
-    ("tlb_hits", "TLB hits", "Searches that gave an address."),
+    ("p2m_lookups", "P2M lookups", ("Lookups of a guest frame in the P2M: one for each table of "
+     "a walk, one for its final frame, one for the copy.")),
+    ("p2m_entry_reads", "P2M entry reads", "Entries of P2M tables read in those lookups."),
+    ("tlb_lookups", "TLB lookups", "Searches of registered buffers."),
+    ("tlb_hits", "TLB hits", "Searches that found an address."),
     ("tlb_compares", "TLB compares", "Entries compared in those searches."),
     ("tlb_inserts", "registrations", "Ranges that the guest registered."),
     ("tlb_purges", "purges", "Removals of registrations by the guest."),
@@ -175,11 +175,11 @@ _FLAGS = _terms(
 
 _STATUS = _terms(
     "status",
-    ("right", "right", "All bytes moved where the caller meant."),
-    ("wrong", "wrong bytes", ("Some bytes moved elsewhere, as ciphertext, or not at all, without "
-     "an error.")),
+    ("right", "right", "All bytes moved to or from the frames that the caller meant."),
+    ("wrong", "wrong bytes", ("Some bytes moved to or from another frame, as ciphertext, or not "
+     "at all, without an error.")),
     ("error", "error", "A call, a multicall's entry, or a check failed."),
-    ("refused", "refused", "The design cannot do it."),
+    ("refused", "refused", "The design does not support it."),
 )  # fmt: skip
 
 _MARKS = _terms(
@@ -191,7 +191,7 @@ _MARKS = _terms(
      "directmap's.")),
     ("band", "pale green band", "A registered range, from its linear addresses to its frames."),
     ("hatch", "hatched", "Private: encrypted, and not readable by Xen."),
-    ("gap", "dotted edges", "Addresses left out: nothing of interest there, or no RAM."),
+    ("gap", "dotted edges", "Addresses omitted: nothing of interest there, or no RAM."),
 )  # fmt: skip
 
 #: Every term by its key.
@@ -220,14 +220,14 @@ KEYS = (
 TOUR = (
     (".xe-controls", "Step", ("The arrow keys or the slider go through the recorded run; red ticks "
      "are where something goes wrong. / finds a step by a word or an address.")),
-    (".xe-this", "This step", ("What Xen or the guest does now, with the source it is taken from; "
-     "beside it, what is worth noticing.")),
+    (".xe-this", "This step", ("The current action of Xen or the guest, with its source; beside "
+     "it, points worth noticing.")),
     (".xe-map", "Where the buffer lives", ("The same frame may have several linear addresses: the "
      "dashed boxes are the others. Point at anything to highlight it in every view.")),
     (".xe-path", "How Xen gets there", ("Bits of the address choose an entry in each table; each "
      "table is looked up in the P2M first. Dotted: what the caller meant. As rows: press r.")),
     (".xe-count-part", "So far", ("Cost of the run so far; blue counts change at this step. "
-     "Point at a name to see what it counts.")),
+     "Point at a name to see its definition.")),
     (".xe-time", "Timeline", ("The steps around this one, in groups that fold. ? shows every "
      "word, sign and key.")),
 )  # fmt: skip

@@ -47,12 +47,14 @@ def guest_sheet(guest: Guest) -> Sheet:
         ("memory", spell.size(spec.memory)),
         ("encryption", private[spec.encryption]),
         ("places", ", ".join(guest.domain.kinds)),
-        ("runs on", f"Xen {guest.release}, whose public headers lay structs out"),
+        ("runs on", f"Xen {guest.release}, whose public headers define the struct layouts"),
     ]
     if spec.has_p2m:
         facts.insert(3, ("P2M", f"{_SIZES[spec.p2m_order]} entries"))
     if guest.pending:
-        facts.append(("pending", f"{plural(len(guest.pending), 'action')}: xen.replay() does it"))
+        facts.append(
+            ("pending", f"{plural(len(guest.pending), 'action')}: xen.replay() performs them")
+        )
     vcpus = SheetTable(
         head=("vCPU", "process", "CR3", "kernel stack", "per-CPU area"),
         rows=tuple(
@@ -193,7 +195,7 @@ def p2m_sheet(p2m: P2mView) -> Sheet:
     """Contents of the P2M, as runs."""
     runs = p2m.runs
     if not runs:
-        note = "A PV guest has no P2M to look anything up in: its tables hold machine frames."
+        note = "A PV guest has no P2M: its page tables hold machine frames."
         return Sheet(title="P2M", notes=(note,))
     rows = tuple(
         (
@@ -205,7 +207,7 @@ def p2m_sheet(p2m: P2mView) -> Sheet:
         for run in runs
     )
     table = SheetTable(head=("gfn", "frames", "type", "entries of"), rows=rows, align="lrll")
-    note = "What lies between is a hole (p2m_mmio_dm). guest.p2m[gfn] is one frame."
+    note = "The gaps are holes (p2m_mmio_dm). guest.p2m[gfn] is one frame."
     return Sheet(title="P2M: guest frames to machine frames", tables=(table,), notes=(note,))
 
 
@@ -217,7 +219,7 @@ def p2m_frame_sheet(frame: P2mFrame) -> Sheet:
             ("mfn", "none" if frame.mfn is None else spell.frame(frame.mfn.value)),
             ("type", frame.type.name),
             ("entry", _SIZES[frame.order]),
-            ("state", "private to the guest" if frame.private else "open to Xen"),
+            ("state", "private to the guest" if frame.private else "accessible to Xen"),
         ),
     )
 

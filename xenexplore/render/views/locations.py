@@ -35,8 +35,8 @@ _SECOND = {
 
 
 _IN_VMALLOC = (
-    "Linux maps what lies in vmalloc space a second time there; with CONFIG_VMAP_STACK "
-    "kernel stacks, too."
+    "Linux maps the frames of vmalloc space a second time there; with CONFIG_VMAP_STACK also "
+    "kernel stacks."
 )
 
 

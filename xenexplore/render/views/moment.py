@@ -33,12 +33,12 @@ _COUNTED = {
     "exits": ("exit", "exits"),
     "tlb_inserts": ("registration", "registrations"),
     "tlb_purges": ("purge", "purges"),
-    "tlb_lookups": ("TLB look-up", "TLB look-ups"),
+    "tlb_lookups": ("TLB lookup", "TLB lookups"),
     "tlb_hits": ("hit", "hits"),
     "tlb_compares": ("compare", "compares"),
     "walks": ("walk", "walks"),
     "pte_reads": ("entry read", "entry reads"),
-    "p2m_lookups": ("P2M look-up", "P2M look-ups"),
+    "p2m_lookups": ("P2M lookup", "P2M lookups"),
     "list_reads": ("list read", "list reads"),
     "guest_translations": ("translation by the guest", "translations by the guest"),
     "guest_bytes_copied": ("byte bounced", "bytes bounced"),
@@ -148,7 +148,7 @@ def _going_on(tree: StepTree, index: int) -> str:
         if isinstance(step, Action):
             return spell.regroup(step.detail.removesuffix("."))
         if isinstance(step, Phase) and step.name is PhaseName.SETUP:
-            return "set-up, once"
+            return "setup, once"
     return "the run"
 
 

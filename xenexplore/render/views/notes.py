@@ -58,8 +58,8 @@ class CopyNotes:
         self._trace, self._tree, self._copy = trace, tree, copy
         self._made: dict[tuple[object, ...], tuple[str, ...]] = {}
         self._wrong: Node | None = None  # the last move that went wrong
-        self._missed: Node | None = None  # the last look-up that missed
-        self._asked: Node | None = None  # the last look-up of another vCPU's table
+        self._missed: Node | None = None  # the last lookup that missed
+        self._asked: Node | None = None  # the last lookup of another vCPU's table
         self._walk: Node | None = None  # the last piece
         self._smap = self._looked_up = self._remembered = False
         self._frame: int | None = None
@@ -98,7 +98,7 @@ class CopyNotes:
             found += self._once(_walked_for, tree.steps[copy], trace)
         found += self._once(_alias, self._missed, trace, tree, copy)
         found += _apart(*self._jump) if self._jump else ()
-        if not self._remembered:  # else the look-up says why the walk was made again
+        if not self._remembered:  # else the lookup says why the walk was made again
             found += self._once(_again, self._walk, tree)
         return tuple(found[:_MOST])
 
@@ -132,8 +132,8 @@ def _wrong(node: Node, trace: Trace, silent: Callable[[Move], str]) -> Iterator[
     elif step.meant == step.gpa:
         verb = "wrote" if step.direction.writes else "read"
         yield (
-            f"{frame} is private to the guest: what Xen {verb} there is not what the "
-            f"guest has there.{silent(step)}"
+            f"{frame} is private to the guest: the data that Xen {verb} there differs from the "
+            f"guest's.{silent(step)}"
         )
     else:
         yield (
@@ -145,8 +145,8 @@ def _wrong(node: Node, trace: Trace, silent: Callable[[Move], str]) -> Iterator[
 def _refused_by_smap() -> Iterator[str]:
     """A user page that the caller did not open to Xen's access."""
     yield (
-        "SMAP refuses the walk: a user page, and the caller's EFLAGS.AC is clear. "
-        "privcmd opens user access first (stac): user = true on the action says so."
+        "SMAP fails the walk: a user page, and the caller's EFLAGS.AC is clear. privcmd opens "
+        "user access first (stac): user = true on the action models this."
     )
 
 
@@ -188,7 +188,7 @@ def _silent(tree: StepTree, copy: int, move: Move) -> str:
     if any(isinstance(node.step, Fault) for node in tree.inside(copy)):
         return ""
     if not move.direction.writes:
-        return " The copy succeeds; what the handler makes of these bytes is not modelled."
+        return " The copy succeeds; the handler's use of these bytes is not modelled."
     for at in tree.around(copy):
         if isinstance(tree.steps[at].step, Hypercall):
             ends = [node.step for node in tree.inside(at) if isinstance(node.step, Return)]
@@ -209,13 +209,13 @@ def _asked(node: Node, tree: StepTree) -> Iterator[str]:
     else:
         gpa = search.other.to_physical(step.va)
         own = (
-            f"vCPU {step.subject}'s own table says gpa {spell.physical(gpa.value)} "
+            f"vCPU {step.subject}'s own table has gpa {spell.physical(gpa.value)} "
             f"([{search.other.slot}] {search.other.label}".rstrip()
             + ")"
         )
     yield (
-        f"vCPU {step.asked} is current, so its table was searched, but the access is about "
-        f"vCPU {step.subject}. {own}."
+        f"vCPU {step.asked} is current, so its table was searched, but the access is for vCPU "
+        f"{step.subject}. {own}."
     )
 
 
@@ -232,7 +232,7 @@ def _walked_for(node: Node, trace: Trace) -> Iterator[str]:
 
 
 def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]:
-    """A look-up missed although an entry covers the very frame, by another address."""
+    """A lookup missed although an entry covers the very frame, by another address."""
     lookup = node.step
     assert isinstance(lookup, TlbLookup)
     table = tree.registered.at(node.index).table(lookup.asked)
@@ -254,7 +254,7 @@ def _alias(node: Node, trace: Trace, tree: StepTree, copy: int) -> Iterator[str]
 
 
 def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
-    """Place where the bytes of a look-up turned out to be: the first move after it."""
+    """Place where the bytes of a lookup turned out to be: the first move after it."""
     for at in range(lookup + 1, tree.end(copy) + 1):
         step = tree.steps[at].step
         if isinstance(step, TlbLookup):
@@ -265,7 +265,7 @@ def _found_after(tree: StepTree, copy: int, lookup: int) -> Gpa | None:
 
 
 def _apart(before: int, after: int) -> Iterator[str]:
-    """The pieces of one copy lie in non-contiguous frames."""
+    """The pieces of one copy are in non-contiguous frames."""
     yield (
         f"the copy continues in a non-contiguous frame: gfn {spell.frame(before)}, "
         f"then {spell.frame(after)}."

@@ -41,7 +41,7 @@ class AddressField:
 def path_positions(path: PiecePath) -> dict[NodeKey, NodePosition]:
     """Columns from the handle, in column 0, to the frame; row 1 for what branches off.
 
-    A look-up that missed and the frame that was meant are branches.  The call has no place.
+    A lookup that missed and the frame that was meant are branches.  The call has no place.
     """
     columns = {NodeKey(NodeRole.HANDLE): NodePosition(layer=0, row=0)}
     missed = {edge.start for edge in path.edges if edge.way == "miss"}

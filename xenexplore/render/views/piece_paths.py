@@ -1,4 +1,4 @@
-"""The path of each piece of a copy: from the handle through look-up, entries and P2M to a frame.
+"""The path of each piece of a copy: from the handle through lookup, entries and P2M to a frame.
 
 The stepper draws one path at a time, :mod:`~xenexplore.render.views.translation_graph` joins
 several where they meet.  Both say what is said here.
@@ -129,7 +129,7 @@ class _PathBuilder:
         self.depth = 0
         self.way = ""
         self.frame: NodeKey | None = None
-        self.asked: int | None = None  # the linear address of the latest piece or look-up
+        self.asked: int | None = None  # the linear address of the latest piece or lookup
 
     def built(self) -> PiecePath:
         for index in self.piece:
@@ -208,7 +208,7 @@ class _PathBuilder:
     def _p2m(self, index: int, step: P2mLookup) -> None:
         following = self.tree.steps[index + 1 : index + 2]
         if following and isinstance(following[0].step, PteRead | ListRead):
-            return  # the look-up of a table or list: what is read there has a place of its own
+            return  # the lookup of a table or list: what is read there has a place of its own
         if step.purpose is Purpose.TABLE:
             return
         frame = step.gfn.value

@@ -69,7 +69,7 @@ class _RowBuilder:
         """Period and rounds of the repetition that begins here; ``(n, 1)`` if none does.
 
         Without a repetition the run goes on to where one may begin, so that
-        rows that belong together (a P2M look-up and the entry read after it) stay so.
+        rows that belong together (a P2M lookup and the entry read after it) stay so.
         """
         if not self.folded:
             return len(children) - at, 1
@@ -109,7 +109,7 @@ def _fold(first: int, last: int, depth: int, rounds: int, period: int) -> StepRo
 def siblings(tree: StepTree, children: Sequence[int], depth: int) -> Iterator[StepRow]:
     """Steps side by side as rows, without what is inside them.
 
-    A P2M look-up and the entry then read from that table are one row; so are
+    A P2M lookup and the entry then read from that table are one row; so are
     the Accessed and Dirty bits that one walk sets.  A step with others inside it
     has a row of its own.
     """
@@ -149,7 +149,7 @@ def _joined(tree: StepTree, children: Sequence[int], at: int) -> int:
 
 
 def _looks_for(step: Step, following: Step) -> bool:
-    """Whether a step is the P2M look-up of the table that the next step reads."""
+    """Whether a step is the P2M lookup of the table that the next step reads."""
     return (
         isinstance(step, P2mLookup)
         and isinstance(following, PteRead)

@@ -33,7 +33,7 @@ class LinearItem:
         letter: links it to its frame; ``""`` for a handle.
         name: the buffer's name, or what the handle is of.
         process: the process that maps it, or None if every address space does.
-        part: the part of its region that it lies in, or ``""``.
+        part: the part of its region that contains it, or ``""``.
         now: whether the current copy begins in it.
         covered: tables in which a registered range covers ``va`` (None: the domain's).
     """
@@ -57,7 +57,7 @@ class LinearSpan:
         name: its name.
         start: first address.
         end: first address past it (an int: it may be 2**64).
-        items: what lies in it, highest address first.
+        items: its contents, highest address first.
         covered: tables in which a registered range overlaps it.
     """
 
@@ -73,7 +73,7 @@ class PhysicalItem:
     """Something in guest-physical space.
 
     Attributes:
-        depth: 0 for a region of the space, 1 for what lies in RAM.
+        depth: 0 for a region of the space, 1 for parts of RAM.
         start: first address.
         end: first address past it.
         name: what it is.
@@ -94,7 +94,7 @@ class Covered:
     Attributes:
         entry: the range.
         vcpus: whose tables hold it, or () for the domain's shared one.
-        letters: runs that lie behind it in guest-physical space.
+        letters: runs behind it in guest-physical space.
     """
 
     entry: ShownEntry
@@ -265,7 +265,7 @@ def _physical(trace: Trace, runs: Sequence[FrameRun]) -> Iterator[PhysicalItem]:
                 letter=run.letter,
             )
         )
-    # What lies in RAM is listed above the RAM's own line, as it lies above its start.
+    # Parts of RAM are listed above the RAM's own line, as they are above its start.
     yield from sorted(items, key=lambda item: (-item.start.value, -item.depth, item.name))
 
 

@@ -94,7 +94,7 @@ def _copy(step: s.Copy) -> StepLabel:
     label = _COPIES[step.direction]
     more: tuple[str, ...] = ()
     if step.subject != step.current:
-        more = (f"about vCPU {step.subject}, made while vCPU {step.current} runs",)
+        more = (f"for vCPU {step.subject}, while vCPU {step.current} is current",)
     return StepLabel(
         label=label,
         main=f"{spell.handle(step.handle)}  {spell.size(step.size)}",
@@ -116,7 +116,7 @@ def _owner(vcpu: int, shared: bool) -> str:
 def _lookup(step: s.TlbLookup) -> StepLabel:
     more: tuple[str, ...] = ()
     if step.asked != step.subject:
-        more = (f"the access is about vCPU {step.subject}",)
+        more = (f"the access is for vCPU {step.subject}",)
     label = _owner(step.asked, step.shared)
     compares = f"{step.compares} compare{'' if step.compares == 1 else 's'}"
     asked = f"{spell.linear(step.va.value)}  {spell.size(step.size)}"
@@ -145,7 +145,7 @@ def _insert(step: s.TlbInsert) -> StepLabel:
     slot = "" if step.slot is None else f"[{step.slot}] "
     ends = f"{spell.span(step.size)} -> {spell.physical(step.pa.value)}"
     main = f"{slot}{spell.linear(step.va.value)} {ends}"
-    more = [] if step.is_global else ["not global: another CR3 may map it otherwise"]
+    more = [] if step.is_global else ["not global: another CR3 may map it differently"]
     if step.replaced:
         more.append("replaces " + ", ".join(map(_slot, step.replaced)))
     side = step.label
@@ -332,7 +332,7 @@ def _move(step: s.Move) -> StepLabel:
 def _unchecked(step: s.UncheckedAccess) -> StepLabel:
     verb = "written" if step.write else "read"
     if step.would_fail:
-        main = f"{verb}; today's walk would refuse: {step.would_fail}"
+        main = f"{verb}; today's walk would fail: {step.would_fail}"
         return StepLabel(label="UNCHECKED", main=main, tone="bad")
     side = f"{step.flags_not_set} not set" if step.flags_not_set else ""
     return StepLabel(

@@ -43,7 +43,7 @@ def _telling_copy(tree: StepTree, index: int) -> int | None:
 
 
 def telling_step(tree: StepTree) -> int:
-    """The step that says most about a run, by default.
+    """The most informative step of a run, shown by default.
 
     Where bytes first go wrong or a copy first fails; else the end of the first
     copy; else a refusal; else the last step.

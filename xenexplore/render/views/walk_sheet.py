@@ -16,7 +16,7 @@ _WALKERS = {Manner.XEN: "Xen's software walk", Manner.CPU: "the guest's CPU"}
 
 def walk_sheet(one: Walk) -> Sheet:
     """A walk: what was asked, each level, and how it ended."""
-    facts = [("asked", f"{one.access}, by {_WALKERS[one.manner]}")]
+    facts = [("access", f"{one.access}, by {_WALKERS[one.manner]}")]
     rights = walk_permissions(one)
     if one.gpa is not None and one.page_size is not None:
         facts.append(("guest-physical", spell.physical(one.gpa.value)))
@@ -64,7 +64,7 @@ def _row(level: Level, *, through: bool) -> tuple[str, ...]:
 
 
 def end_lookup(one: Walk) -> P2mLookup | None:
-    """The look-up of the frame that the walk found; None if it found none, or asked no P2M."""
+    """The lookup of the frame that the walk found; None if it found none, or asked no P2M."""
     found = (step for step in one.steps() if isinstance(step, P2mLookup))
     return next((step for step in found if step.purpose is Purpose.WALK_END), None)
 

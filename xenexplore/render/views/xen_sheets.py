@@ -21,7 +21,7 @@ def xen_sheet(xen: Xen) -> Sheet:
     told = (
         plural(counts.exits, "exit"),
         plural(counts.walks, "walk"),
-        plural(counts.tlb_lookups, "look-up"),
+        plural(counts.tlb_lookups, "lookup"),
         plural(counts.copies, "copy", "copies"),
     )
     facts += [
@@ -98,7 +98,7 @@ def entry_sheet(one: RegisteredEntry) -> Sheet:
         ("linear", f"{spell.linear(one.va.value)} {spell.span(one.size)}"),
         ("physical", spell.physical(one.pa.value)),
         ("declared", where + (f", tag {one.space:#x}" if one.space is not None else "")),
-        ("hits", f"{one.hits} of {plural(one.age, 'look-up')} since it was registered"),
+        ("hits", f"{one.hits} of {plural(one.age, 'lookup')} since it was registered"),
     ]
     if one.covers:
         facts.append(("covers", ", ".join(one.covers)))

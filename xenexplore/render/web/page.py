@@ -1,7 +1,7 @@
 """One file that steps through a trace offline: the stepper, the trace, and a strict policy.
 
 The page asks for nothing: its Content-Security-Policy allows one script and one
-style, by their SHA-256, and images only from inside the file.  The trace lies
+style, by their SHA-256, and images only from inside the file.  The trace is
 in a data block, which is never executed.  Readers without scripts see a
 picture and the text.
 """

@@ -39,4 +39,5 @@ def picture_html(svg: str, alt: str) -> str:
     rules = f"<style>@media(prefers-color-scheme:dark){{{dark_rules(svg) or _INVERTED}}}</style>"
     encoded = base64.b64encode(f"{svg[:start]}{rules}{svg[start:]}".encode()).decode()
     source = f"data:image/svg+xml;base64,{encoded}"
-    return f'<img alt="{html.escape(alt)}" src="{source}" style="color-scheme:light">'
+    style = "color-scheme:light;max-height:max(400px,60vh)"  # a window or a slide shows it whole
+    return f'<img alt="{html.escape(alt)}" src="{source}" style="{style}">'

@@ -116,7 +116,7 @@ def find_scenario(word: str, *, limit: int | None = None) -> Scenario:
 
     Args:
         word: which scenario.
-        limit: most bytes of a file's text; None for 4 MiB.
+        limit: maximum bytes of a file's text; None for 4 MiB.
 
     Raises:
         ScenarioError: there is no such scenario, or it is malformed.

@@ -1,4 +1,4 @@
-"""A scenario's description of itself."""
+"""A scenario's description."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["About"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """A scenario's description of itself.
+    """A scenario's description.
 
     Attributes:
-        name: short, as the command line takes it: ``"evtchn-send-from-stack"``.
+        name: short name for the command line: ``"evtchn-send-from-stack"``.
         title: one line.
-        question: the digest's numbers, e.g. ``("Q22",)``.
-        asked: who asked: author, date, Message-ID; or ``""``.
-        ours: what is our inference and was not said by a reviewer; or ``""``.
-        text: prose.
+        question: numbers of the questions that it answers, e.g. ``("Q22",)``.
+        asked: origin of the question: author, date, Message-ID; or ``""``.
+        ours: our own inference, not a reviewer's statement; or ``""``.
+        text: description, in prose.
     """
 
     name: str

@@ -50,16 +50,15 @@ class CallAction(ActionSpec):
     """A vCPU makes a hypercall.
 
     Attributes:
-        vcpu: which.
+        vcpu: the vCPU.
         hypercall: family and sub-op, ``"event_channel_op send"``.
         given: argument name to value (``with`` in the text); others are 0.
         user: the call comes from user space through privcmd (EFLAGS.AC is set).
-        cpl: ring it is made from.
-        preempt: which of the points where Xen may preempt are taken, counted
-            from 1 over the whole call.
-        purge_between: what the next vCPU purges at each preemption, or ``""``.
-        converted: the calling code knows the design; false: it was written for today's
-            interface, and passes linear addresses (firmware, a loader, an older kernel).
+        cpl: privilege level (ring) of the caller.
+        preempt: the preemption points that are taken, counted from 1 over the whole call.
+        purge_between: the registration that the next vCPU purges at each preemption, or ``""``.
+        converted: the calling code uses the design; false: it was written for today's interface,
+            and passes linear addresses (firmware, a loader, an older kernel).
         vc_handler: the caller has a handler for #VC; where encryption hides registers
             (SEV-ES, so SNP), no call leaves the guest without one.
     """
@@ -95,11 +94,11 @@ class Multicall(ActionSpec):
     """A vCPU makes a multicall: its entries are written into a buffer first.
 
     Attributes:
-        vcpu: which.
-        list: the buffer that takes the entries, 64 bytes each.
+        vcpu: the vCPU.
+        list: the buffer for the entries, 64 bytes each.
         entries: the calls.
-        outer: whether the list is passed as the option does (``"as-option"``)
-            or by its linear address (``"linear"``).
+        outer: whether the list is passed as under the option (``"as-option"``) or by its linear
+            address (``"linear"``).
         inner: the same for the buffers of the entries.
         preempt: as for a call.
     """
@@ -119,8 +118,8 @@ class Switch(ActionSpec):
     """A vCPU switches to another process: it loads another CR3.
 
     Attributes:
-        vcpu: which.
-        process: to which.
+        vcpu: the vCPU.
+        process: the new process.
     """
 
     do: ClassVar[str] = "switch"
@@ -132,11 +131,11 @@ class Switch(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remap(ActionSpec):
-    """The guest maps other frames at a buffer's address and copies nothing; Xen is not told.
+    """The guest maps other frames at a buffer's address and copies nothing; Xen is not notified.
 
     Attributes:
-        buffer: which.
-        frames: the new frames, or (): free ones.
+        buffer: the buffer.
+        frames: the new frames; default: free ones.
     """
 
     do: ClassVar[str] = "remap"
@@ -151,7 +150,7 @@ class Unmap(ActionSpec):
     """The guest makes a buffer's pages not present.
 
     Attributes:
-        buffer: which.
+        buffer: the buffer.
     """
 
     do: ClassVar[str] = "unmap"
@@ -165,8 +164,8 @@ class Protect(ActionSpec):
     """The guest maps a buffer's pages read-only, or writable again.
 
     Attributes:
-        buffer: which.
-        writable: what they are afterwards.
+        buffer: the buffer.
+        writable: whether they are writable afterwards.
     """
 
     do: ClassVar[str] = "protect"
@@ -181,7 +180,7 @@ class SetP2mType(ActionSpec):
     """The type of a buffer's frames in the P2M changes (ballooning, paging, log-dirty, …).
 
     Attributes:
-        buffer: whose frames.
+        buffer: the buffer whose frames change.
         type: Xen's name, e.g. ``"p2m_ram_ro"``.
     """
 
@@ -194,11 +193,11 @@ class SetP2mType(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share(ActionSpec):
-    """An encrypted guest shares a buffer's frames with the hypervisor, or takes them back.
+    """An encrypted guest shares a buffer's frames with the hypervisor, or makes them private again.
 
     Attributes:
-        buffer: whose frames.
-        shared: what they are afterwards.
+        buffer: the buffer whose frames change.
+        shared: whether they are shared afterwards.
     """
 
     do: ClassVar[str] = "share"
@@ -213,7 +212,7 @@ class Register(ActionSpec):
     """A vCPU registers a range (options with registered buffers).
 
     Attributes:
-        vcpu: in whose table.
+        vcpu: the vCPU whose table it is.
         what: ``"directmap"``, ``"kernel-image"``, ``"percpu"``, ``"stack"``, ``"buffer:NAME"``.
     """
 
@@ -228,10 +227,10 @@ class Purge(ActionSpec):
     """A vCPU purges a range (options with registered buffers).
 
     Attributes:
-        vcpu: from whose table.
+        vcpu: the vCPU whose table it is.
         what: as for :class:`Register`, or ``"all"``; ``""`` with ``address``.
-        address: start of an exact linear range instead of ``what``, or None.
-        size: its bytes.
+        address: start of an exact linear range, instead of ``what``.
+        size: its size in bytes.
     """
 
     do: ClassVar[str] = "purge"
@@ -248,7 +247,7 @@ class RegisterRunstate(ActionSpec):
 
     Attributes:
         vcpu: the caller.
-        subject: the vCPU whose area it is.
+        subject: the vCPU to which the area belongs.
         buffer: the area, 48 bytes.
         argument: the buffer that holds the argument struct (8 bytes).
     """
@@ -263,15 +262,15 @@ class RegisterRunstate(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateRunstate(ActionSpec):
-    """Xen updates a vCPU's registered runstate area, outside of any hypercall.
+    """Xen updates a vCPU's registered runstate area, outside any hypercall.
 
     On x86 this happens at context switches, on the subject's own CPU.
     Source: context_switch(), xen/arch/x86/domain.c.
 
     Attributes:
-        subject: the vCPU whose area it is.
-        user_mode: the vCPU left the guest while a process ran in user mode, on the tables
-            that user mode has.
+        subject: the vCPU to which the area belongs.
+        user_mode: the vCPU left the guest while a process ran in user mode, on the page tables of
+            user mode.
     """
 
     do: ClassVar[str] = "update-runstate"
@@ -282,15 +281,15 @@ class UpdateRunstate(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HypercallPage(ActionSpec):
-    """The guest asks for the hypercall page, and Xen writes a stub into it.
+    """The guest requests the hypercall page, and Xen writes a stub into it.
 
     Of the stubs that Xen writes, one for each number, only one is shown.
 
     Attributes:
-        vcpu: which vCPU asks (by an MSR).
+        vcpu: the vCPU that requests it (by an MSR).
         buffer: the guest's page, page-aligned.
-        vendor: whose instruction the stubs use, ``"intel"`` or ``"amd"``.
-        hypercall: a hypercall of the number whose stub is shown.
+        vendor: the CPU vendor whose instruction the stubs use, ``"intel"`` or ``"amd"``.
+        hypercall: a hypercall with the number whose stub is shown.
     """
 
     do: ClassVar[str] = "hypercall-page"
@@ -306,11 +305,11 @@ class Migrate(ActionSpec):
     """A vCPU paused inside a stub resumes where the stub has been rewritten.
 
     Attributes:
-        vcpu: which.
-        source: vendor of the host it leaves.
-        target: vendor of the host it comes to.
-        hypercall: a hypercall of the number whose stub it is in.
-        offset: where in the stub it is paused, bytes.
+        vcpu: the vCPU.
+        source: CPU vendor of the old host.
+        target: CPU vendor of the new host.
+        hypercall: a hypercall with the number of the stub that it is in.
+        offset: offset in the stub at which it is paused, in bytes.
         landing_pad: the new host's stubs begin with an endbr64 (no Xen does that).
     """
 
@@ -329,9 +328,9 @@ class CompatCall(ActionSpec):
     """A 32-bit caller's XENMEM_populate_physmap, through the translation area.
 
     Attributes:
-        vcpu: which.
+        vcpu: the vCPU.
         buffer: the caller's struct compat_memory_reservation, 20 bytes.
-        test_first: whether Xen tests for its own area before it takes the handle.
+        test_first: whether Xen checks for its own area before it uses the handle.
     """
 
     do: ClassVar[str] = "compat-call"

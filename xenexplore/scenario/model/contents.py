@@ -58,7 +58,7 @@ def field_writes(
     """Set fields of a struct in ``data``; yields offset and bytes of each that is written.
 
     Args:
-        contents: the struct's name, and whose headers lay it out.
+        contents: the struct's name, and the release whose headers define it.
         pairs: field path and value.
         data: the struct as it is before, changed in place.
         address_of: linear address behind a reference to a buffer.

@@ -15,7 +15,7 @@ __all__ = ["Insert", "Lookup", "Place", "SetEntry", "Setup", "Write"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup(ActionSpec):
-    """The design's set-up happens here instead of before the first action.
+    """The design's setup happens here instead of before the first action.
 
     What comes before it the guest does alone, before any design is in use.
     """
@@ -44,10 +44,10 @@ class Write(ActionSpec):
     Of a struct only the fields that are named are written.
 
     Attributes:
-        vcpu: which vCPU writes.
-        buffer: into which buffer, or ``""``.
-        gpa: guest-physical address instead of a buffer, or None.
-        contents: what is written.
+        vcpu: the vCPU that writes.
+        buffer: the buffer that is written, or ``""``.
+        gpa: guest-physical address, instead of a buffer.
+        contents: the data written.
     """
 
     do: ClassVar[str] = "write"
@@ -64,13 +64,13 @@ class SetEntry(ActionSpec):
     """The guest changes bits of one of its page-table entries.
 
     Attributes:
-        vcpu: in the page tables that this vCPU uses.
-        process: in a process's page tables instead, or ``""``.
+        vcpu: the vCPU whose current page tables are changed.
+        process: a process whose page tables are changed instead, or ``""``.
         address: a linear address that the entry maps.
         level: the entry's level, 1 to 5.
         set_bits: bits that are set, by name: P, RW, US, PWT, PCD, A, D, PS, PAT, G, NX, C.
         clear_bits: bits that are cleared, by name.
-        value: the whole entry instead, 64 bits, or None.
+        value: the whole entry (64 bits), instead of bits.
     """
 
     do: ClassVar[str] = "entry"
@@ -90,12 +90,12 @@ class Insert(ActionSpec):
     """A vCPU registers an exact range, right or not (options with registered buffers).
 
     Attributes:
-        vcpu: in whose table.
+        vcpu: the vCPU whose table it is.
         address: first linear address.
         gpa: guest-physical address that it maps to.
         size: bytes.
-        is_global: declared the same in every address space.
-        label: a name for people.
+        is_global: declared to be the same in every address space.
+        label: a descriptive name.
     """
 
     do: ClassVar[str] = "insert"
@@ -110,14 +110,14 @@ class Insert(ActionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup(ActionSpec):
-    """Xen searches a vCPU's registered buffers for an address, outside of any call.
+    """Xen searches a vCPU's registered buffers for an address, outside any call.
 
-    It counts as use, as each look-up of a copy does.
+    It counts as use, as each lookup of a copy does.
 
     Attributes:
-        vcpu: whose table.
+        vcpu: the vCPU whose table is searched.
         address: first linear address of the access.
-        size: its bytes.
+        size: its size in bytes.
     """
 
     do: ClassVar[str] = "lookup"

@@ -31,13 +31,13 @@ class Contents:
 
     Attributes:
         struct: a struct of the public interface, or a scalar type of it
-            (``"xen_pfn_t"``), that ``fields`` or ``array`` are laid out by.
+            (``"xen_pfn_t"``), that defines the layout of ``fields`` or ``array``.
         fields: dotted field path to value.
         array: one entry per element: field pairs, or a value for scalars.
         text: a string; its terminating zero is added.
         data: bytes.
         at: offset of the contents in the buffer.
-        xen: whose public headers lay them out: a release of Xen.
+        xen: the release of Xen whose public headers define the layout.
     """
 
     struct: str = ""
@@ -62,20 +62,20 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BufferSpec:
-    """A buffer as the text asks for it.
+    """A buffer as the text describes it.
 
     Attributes:
-        name: what actions call it.
+        name: name by which actions refer to it.
         place: a kind of place (:data:`xenexplore.guest.placement.buffers.KINDS`).
-        size: bytes, or None: as many as its contents take.
-        offset: offset in its first page, or None: as the kind's allocator would.
-        vcpu: whose stack or per-CPU area; whose process.
-        process: in whose page tables (``user``, ``privcmd``, ``fixed``), or None.
-        address: exact linear address, or None.
-        frames: exact guest frames, one per page touched, or ().
-        shared: encrypted guests: shared with the hypervisor; None: no.
+        size: bytes; default: the size of its contents.
+        offset: offset in its first page; default: chosen by the kind's allocator.
+        vcpu: the vCPU whose stack, per-CPU area or process has it.
+        process: the process in whose page tables it is mapped (``user``, ``privcmd``, ``fixed``).
+        address: exact linear address.
+        frames: exact guest frames, one per page touched.
+        shared: encrypted guests: shared with the hypervisor (default: not shared).
         writable: mapped writable.
-        contents: what lies in it.
+        contents: its contents.
         line: line of the text, from 1; 0 if it never was text.
     """
 
@@ -103,16 +103,16 @@ class Expectation:
     """Expected result; every field that is not None (or empty) is checked.
 
     Attributes:
-        options: labels that it is about; empty: all of them.
+        options: labels of the options that it applies to; empty: all of them.
         status: the run's verdict.
         result: RAX of the last hypercall: 0, a number that it returns, or -errno.
         right_bytes: bytes that reached the frames that the caller meant.
-        wrong_bytes: bytes that went to or came from others.
-        lost_checks: accesses that today's walk would have refused.
-        hazards: names of all hazards that show, in order; None: not checked.
-        reason: part of the reason of a refusal.
-        counts: counts over the actions.
-        setup: counts over what is done once.
+        wrong_bytes: bytes that went to or came from other frames.
+        lost_checks: accesses that today's walk would have rejected.
+        hazards: names of all hazards that appear, in order; default: not checked.
+        reason: part of the reason for a refusal.
+        counts: counts of steps in the actions.
+        setup: counts of steps in the setup.
         line: line of the text, from 1.
     """
 
@@ -134,14 +134,14 @@ class Scenario(Shown):
     """A scenario.
 
     Attributes:
-        about: name, title, who asked, prose.
-        guest: what the machine is built from.
+        about: name, title, origin, prose.
+        guest: specification of the machine.
         xen: the release of Xen that the guest runs on, as the catalogue names it.
         buffers: in the order in which they are placed.
         actions: in the order in which they happen.
-        options: what it is run under; empty: every option that was specified
-            in the thread, with its defaults.
-        expects: what must come out.
+        options: the options under which it is run; empty: every option that was specified in the
+            thread, with its defaults.
+        expects: expected results.
         notes: bookmarks, and notes on steps of its runs.
         source: the file, the built-in's name or ``"standard input"``, for messages.
     """

@@ -9,13 +9,13 @@ __all__ = ["StepNote"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepNote:
-    """A step that a reader has marked, with what was noted there.
+    """A step that a reader has marked, with the reader's note.
 
     Attributes:
-        at: the step, by what it belongs to: ``"action 2, call 1, copy 1 + 3"`` is the third step
-            after that copy.
-        option: under which option, by its label; ``""``: under each.
-        text: what is noted; ``""``: a bookmark.
+        at: the step's position: ``"action 2, call 1, copy 1 + 3"`` is the third step after that
+            copy.
+        option: label of the option that it applies to; ``""``: every option.
+        text: the note; ``""``: a bookmark.
         line: line of the text, from 1; 0 if it never was text.
     """
 

@@ -22,7 +22,7 @@ _chosen: list[str] = []
 
 
 def use_site(url: str) -> None:
-    """Say where links to runs lead: a site that ``xenexplore site`` made, and that others can see.
+    """Set the site for links to runs: one made by ``xenexplore site``, which others can reach.
 
     ``"Copy link"`` of a view and :func:`address_of` then give addresses in it. The environment
     variable ``XENEXPLORE_SITE`` does the same for every session.
@@ -82,7 +82,7 @@ def address_of(link: Link) -> str:
     site = site_in_use()
     if not site:
         raise InputError(
-            "link", "", expected="a site to lead to", got="none",
+            "link", "", expected="a site to link to", got="none",
             hint=f'xe.use_site("https://..."), or {ENVIRONMENT} in the environment, names one that '
             "xenexplore site made",
         )  # fmt: skip
@@ -124,7 +124,7 @@ def link_to(shown: Trace | Comparison, step: int | None = None, column: str = ""
     except MachineError as error:
         raise InputError(
             "link", "", expected="designs that xenexplore lists", got=str(error),
-            hint="a design that is not built in is typed into the site's page",
+            hint="a design that is not built in must be typed into the site's page",
         ) from None  # fmt: skip
     if not option and labels != list(own):
         scenario = replace(scenario, options=designs, expects=())

@@ -21,7 +21,7 @@ COMPARISON_SCHEMA = "xenexplore.comparison/1"
 class Difference:
     """The first step at which a run does something else than the first option's run.
 
-    Set-up (what is done once) is left out: it always differs.
+    Setup (what is done once) is left out: it always differs.
 
     Attributes:
         first: index of the step in the first option's trace, or None where that
@@ -53,7 +53,7 @@ class ComparisonRow:
     Attributes:
         trace: its run.
         difference: where it first departs from the first row's run; None for the
-            first row, and where nothing differs but the set-up.
+            first row, and where nothing differs but the setup.
         failed: the scenario's expectations about this option that do not hold,
             as sentences.
     """
@@ -78,7 +78,7 @@ class Comparison(Pictured):
     """One scenario under each of its options.
 
     Attributes:
-        about: the scenario's own words.
+        about: the scenario's description.
         rows: one per option, in the scenario's order.
     """
 

@@ -29,7 +29,7 @@ __all__ = ["first_difference"]
 
 
 def first_difference(first: Trace, other: Trace) -> Difference | None:
-    """The first step that matters and differs, set-up left out; None if there is none.
+    """The first step that matters and differs, setup left out; None if there is none.
 
     Phases and notes say what steps mean and are not compared; sentences
     and citations are not, either.  Where one of the two options has no
@@ -53,7 +53,7 @@ def _registers(trace: Trace) -> bool:
 
 
 def _compared(trace: Trace, skip: tuple[str, ...]) -> list[Node]:
-    """Steps after the set-up; phases, notes and some actions left out."""
+    """Steps after the setup; phases, notes and some actions left out."""
     inside: set[int] = set()
     found = []
     for node in trace.steps:

@@ -28,7 +28,7 @@ __all__ = ["LiveRun"]
 
 
 class _NoDesign(Design):
-    """Stand-in before a design's set-up: it takes no part in what the guest does."""
+    """Stand-in before a design's setup: it takes no part in what the guest does."""
 
     def refuses(self, xen: Xen) -> str:
         return ""
@@ -97,7 +97,7 @@ class LiveRun:
         assert self.option is not None
         design = self.design
         self.xen.design = design
-        once = f"Set-up, once: what {self.option.use} asks of the guest."
+        once = f"Setup, once: the guest's preparations for {self.option.use}."
         setup = Phase(cite=design.asked, name=PhaseName.SETUP, who="guest", detail=once)
         try:
             with self.xen.record.headed(setup), blamed(design):

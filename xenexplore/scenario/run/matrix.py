@@ -107,15 +107,14 @@ def matrix(
     """Every question of the thread against every option.
 
     Args:
-        run: run the scenarios, for what comes of each option (some seconds);
-            without that the statuses are empty.
-        designs: the options, in this order, registered or not.  One of your own is run
-            in every scenario that asks a question, unless it says why not
-            (``unanswered``).
+        run: run the scenarios, for the result of each option (some seconds); otherwise the statuses
+            are empty.
+        designs: the options, in this order, registered or not.  A design of your own is run in
+            every scenario that asks a question, unless it gives a reason not to (``unanswered``).
 
     Raises:
         ScenarioError: a cell of a registered option has neither a scenario nor a reason.
-        DesignError: a hook of a design raises, or gives what it must not.
+        DesignError: a hook of a design raises, or returns an invalid result.
 
     >>> matrix(run=False)
     <Matrix: 30 questions, 14 options>
@@ -150,7 +149,7 @@ def _question(
             reason = "" if runs else "no built-in scenario asks it"
         if not runs and not reason:
             place = f"{name}, {option.name}"
-            hint = f"say why in {option.__name__}.unanswered, by question or as 'else'"
+            hint = f"give the reason in {option.__name__}.unanswered, by question or as 'else'"
             raise ScenarioError(
                 _SOURCE, place, expected="a scenario or a reason", got="neither", hint=hint
             )

@@ -1,4 +1,4 @@
-"""Copies that reach past the end of the buffer they begin in, and what lies there.
+"""Copies that extend past the end of their first buffer, and the memory there.
 
 A handle is an address and nothing more: Xen copies as many bytes as the
 hypercall's structure has, whatever the caller set aside.

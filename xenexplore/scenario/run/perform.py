@@ -156,7 +156,7 @@ def _switch(xen: Xen, action: records.Switch) -> None:
 def _remap(xen: Xen, action: records.Remap) -> None:
     buffer = xen.domain.remap(action.buffer, frames=action.frames or None)
     frames = ", ".join(frame.hex() for frame in buffer.frames)
-    told = "Xen is not told" if xen.vtlb is None else "the guest executes INVLPG"
+    told = "Xen is not notified" if xen.vtlb is None else "the guest executes INVLPG"
     text = f"{buffer.va.hex()} is now mapped to frame {frames}; {told}."
     xen.emit(Note(cite=_GUEST, text=text))
     xen.invalidated()
@@ -312,7 +312,7 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
     records.CallAction: lambda a: (
         f"vCPU {a.vcpu} calls {a.hypercall}"
         + (" for a process" * a.user)
-        + (" from code that does not know the design" * (not a.converted))
+        + (" from code unaware of the design" * (not a.converted))
     ),
     records.Multicall: lambda a: (
         f"vCPU {a.vcpu} makes a multicall of {len(a.entries)} "
@@ -341,7 +341,7 @@ _DETAILS: Mapping[type[records.ActionSpec], Callable[[Any], str]] = {
         f"Xen updates the runstate area of vCPU {a.subject} at a context switch"
         + (" out of user mode" * a.user_mode)
     ),
-    records.HypercallPage: lambda a: f"vCPU {a.vcpu} asks for the hypercall page",
+    records.HypercallPage: lambda a: f"vCPU {a.vcpu} requests the hypercall page",
     records.Migrate: lambda a: (
         f"vCPU {a.vcpu}, paused at offset {a.offset} of a stub, moves from {a.source} to {a.target}"
     ),

@@ -64,7 +64,7 @@ def compare(
         scenario: what to run: a scenario, or the name of a built-in one or of a file.
         options: which, in this order, each as :func:`run` takes it; None: each
             option of the scenario.  The scenario's expectations are about its
-            own options, and are not held against others.
+            own options, and are not applied to others.
         parameters: by name, for each of these options that has such a parameter.
 
     Raises:
@@ -93,7 +93,7 @@ def compare(
 
 
 def check(scenario: Scenario | str) -> tuple[str, ...]:
-    """Every expectation that fails, as a sentence; empty: all hold.
+    """Every expectation that fails, as a sentence; empty if all hold.
 
     Args:
         scenario: what to run: a scenario, or the name of a built-in one or of a file.

@@ -30,11 +30,11 @@ class OptionView:
     """The option that a run was made under.
 
     Attributes:
-        ident: the digest's number, e.g. ``"O7"``.
+        ident: the design's number, e.g. ``"O7"``.
         name: as scenarios spell it, e.g. ``"software-tlb"``.
         label: what the scenario calls this use of it; its name by default.
         title: one line.
-        asked: who proposed it.
+        asked: the mail or person that proposed it.
         given: the parameters that the scenario sets, as it sets them.
         values: every parameter with its value, in the option's order.
     """
@@ -65,14 +65,14 @@ class Trace(Pictured):
     """One run.
 
     Attributes:
-        about: the scenario's own words.
+        about: the scenario's description.
         option: the option that it was run under.
         machine: the guest before the first action.
-        steps: what happened, as a tree in preorder; ``steps[i].index == i``.
+        steps: the steps, as a tree in preorder; ``steps[i].index == i``.
         outcome: the verdict, computed from the steps.
         builtin: whether the scenario is the built-in of its name, word for word.
-        registered: where it is a part of a session, the registrations that stood before it.
-        scenario: what was run; None: it is a session's own.
+        registered: for a part of a session, the registrations that existed before it.
+        scenario: the scenario that was run; None for a session's own trace.
     """
 
     about: About

@@ -33,7 +33,7 @@ class ActionReader:
         except ReleaseError as error:
             fields.fail(
                 "hypercall", expected=f"a hypercall of Xen {self.xen}", got=repr(wanted),
-                hint=f"it is there {error.when}; [xen] version says which Xen it is",
+                hint=f"it exists {error.when}; [xen] version selects the release",
             )  # fmt: skip
         except CatalogueError as error:
             near = f"did you mean {', '.join(map(repr, error.nearest))}?" if error.nearest else ""

@@ -40,9 +40,9 @@ __all__ = ["Key", "Table", "scenario_format"]
 
 _INNER: dict[str, tuple[type, ...]] = {"place": (BufferSpec, Contents), "write": (Contents,)}
 _HELP = {
-    "option": "labels of the options that it is about; all of them if not given.",
-    "p2m": "size of the pages by which the P2M maps memory.",
-    "preempt_after": "one such point, instead of preempt.",
+    "option": "labels of the options that it applies to; default: all.",
+    "p2m": "page size of the P2M.",
+    "preempt_after": "a single preemption point, instead of preempt.",
 }
 _VCPUS = ("vcpu", "subject", "first_vcpu")
 
@@ -201,9 +201,9 @@ def scenario_format() -> tuple[Table, ...]:
     loader.read_xen(xen)
     xen.noted["version"].help = _releases()
     tables = [
-        Table("", "", False, "What the scenario is.", _worded(top, About)),
+        Table("", "", False, "Name, title and origin of the scenario.", _worded(top, About)),
         Table("guest", "", False, GUEST_WORDS, _guest(guest, dumped)),
-        Table("xen", "", False, "The Xen that it runs on; at most one.", tuple(xen.noted.values())),
+        Table("xen", "", False, "The release of Xen; at most one.", tuple(xen.noted.values())),
         Table("buffer", "", True, "A buffer.", _buffer(text, spec, names)),
     ]
     for word in ACTION_WORDS:
@@ -214,11 +214,13 @@ def scenario_format() -> tuple[Table, ...]:
         keys = tuple(_known(key, tables[2].keys) for key in worded if key.name != "do")
         tables.append(Table("action", word, True, first_line(record), keys))
     for name, option in OPTIONS.items():
-        keys = (Key("label", "text", default=name, help="What the scenario calls this use of it."),)
+        keys = (
+            Key("label", "text", default=name, help="The scenario's label for this use of it."),
+        )
         tables.append(Table("option", name, True, option.title, (*keys, *_parameters(name))))
     expect = _Asked(text["expect"][0], names)
     loader.read_expect(expect, ("registered",))
-    tables.append(Table("expect", "", True, "What must come out.", _worded(expect, Expectation)))
+    tables.append(Table("expect", "", True, "The expected outcome.", _worded(expect, Expectation)))
     note = _Asked(text["note"][0], names)
     read_note(note, ("registered",))
     tables.append(

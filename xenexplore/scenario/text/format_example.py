@@ -124,9 +124,9 @@ DUMPED_GUEST: dict[str, object] = {
     "spare_pages": 16,
 }
 GUEST_WORDS = (
-    "The guest; at most one. It is built, or it is a memory image (image, and the keys after it): "
-    "then only type, vcpus and p2m are given besides, and buffers are given by address (place "
-    '"fixed").'
+    "The guest; at most one. It is built, or it is a memory image (image, and the keys after it). "
+    "With an image, the only other keys are type, vcpus and p2m, and buffers are given by address "
+    '(place "fixed").'
 )
 # The least that each other action needs.
 LEAST_ACTIONS: dict[str, dict[str, object]] = {

@@ -140,5 +140,5 @@ def _unpacked(packed: str) -> str:
 
 
 def _damaged(place: str, expected: str, got: str) -> InputError:
-    hint = "a mail reader may have cut it: copy it again, whole"
+    hint = "a mail reader may have truncated it: copy the whole link again"
     return InputError("link", place, expected=expected, got=got, hint=hint)

@@ -28,7 +28,7 @@ def read_action(
 
     Args:
         fields: the table.
-        guest: what the machine is built from.
+        guest: specification of the machine.
         names: every buffer of the scenario.
         xen: the release of Xen.
     """

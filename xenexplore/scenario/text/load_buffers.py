@@ -1,4 +1,4 @@
-"""Read ``[[buffer]]`` tables: where a buffer lives and what lies in it."""
+"""Read ``[[buffer]]`` tables: a buffer's place and contents."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def read_buffer(
 
     Args:
         fields: the table.
-        guest: what the machine is built from.
+        guest: specification of the machine.
         names: every buffer of the scenario.
-        xen: the release of Xen whose public headers lay structs out.
+        xen: the release of Xen whose public headers define structs.
     """
     contents = read_contents(fields, names, structs_for("x86_64", xen))
     spec = BufferSpec(
@@ -79,7 +79,7 @@ def read_contents(fields: Fields, names: tuple[str, ...], structs: Structs) -> C
         fields.fail("bytes", expected="hexadecimal digits in pairs", got=repr(data))
     pairs, array = fields.raw("fields"), fields.raw("array")
     if (pairs is not None or array is not None) and not struct:
-        fields.missing("struct", "the type that the contents are laid out by")
+        fields.missing("struct", "the type that defines the layout of the contents")
     if struct and (text or raw):
         fields.fail("struct", expected="fields or array with it", got=given[0])
     elements: list[Pairs | Value] = []

@@ -85,14 +85,13 @@ def parse_scenario(
 
     Args:
         text: the TOML text.
-        source: what it is called in messages.
+        source: its name in messages.
         numbers: what each line is called in messages, where the text was taken out of a
             longer one (a mail); default: from 1.
         folder: where relative names of files in it begin; ``""``: the working directory.
 
     Raises:
-        ScenarioError: it is malformed; names line and field, and the nearest
-            word that would be right.
+        ScenarioError: it is malformed; names line and field, and the nearest valid word.
 
     >>> parse_scenario('name = "x"\ntitle = "Nothing happens"')
     <Scenario x: pvh guest, 0 actions, every option>
@@ -189,7 +188,7 @@ def read_about(top: Fields) -> About:
     """The lines about the scenario itself."""
     name = top.word("name")
     if not _NAME.fullmatch(name):
-        top.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
+        top.fail("name", expected="lowercase letters, digits, dashes, dots", got=repr(name))
     return About(
         name=name,
         title=_one_line(top, "title"),
@@ -219,7 +218,7 @@ def _names(buffers: list[Fields], known: tuple[str, ...] = ()) -> tuple[str, ...
     for fields in buffers:
         name = fields.word("name")
         if not _NAME.fullmatch(name):
-            fields.fail("name", expected="small letters, digits, dashes, dots", got=repr(name))
+            fields.fail("name", expected="lowercase letters, digits, dashes, dots", got=repr(name))
         if name in names:
             fields.fail("name", expected="a name of its own", got=f"{name!r} again")
         names.append(name)
@@ -243,7 +242,7 @@ def _actions(
 
 
 def _check_setup(fields: Fields, before: list[ActionSpec]) -> None:
-    """The set-up comes once, and after nothing that needs the design."""
+    """The setup comes once, and after nothing that needs the design."""
     for action in before:
         if isinstance(action, Setup):
             fields.fail("do", expected="one setup", got=f"another at line {action.line}")
@@ -279,7 +278,7 @@ def _chosen(fields: Fields) -> Variant:
     use = fields.raw("use")
     if isinstance(use, str) and names_file(use):
         fields.fail("use", expected="the name of a design", got=repr(use),
-                    hint="a text runs no file: xe.offer(CLASS), or --design")  # fmt: skip
+                    hint="a scenario loads no file: use xe.offer(CLASS) or --design")  # fmt: skip
     if isinstance(use, str):
         try:
             return variant(use)

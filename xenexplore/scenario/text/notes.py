@@ -29,7 +29,7 @@ def read_note(fields: Fields, labels: tuple[str, ...]) -> StepNote:
     if not PLACE.fullmatch(at):
         fields.fail(
             "at", expected='a step, e.g. "action 2, call 1, copy 1 + 3"', got=repr(at[:60]),
-            hint="a stepper writes it: b marks the step on show",
+            hint="a stepper writes it: b bookmarks the current step",
         )  # fmt: skip
     option = fields.word("option", "")
     known = labels or tuple(OPTIONS)

@@ -36,7 +36,7 @@ CALLS: dict[str, str] = {
     "event_channel_op send": "one struct of 4 bytes in",
     "event_channel_op alloc_unbound": "one struct of 8 bytes in, and out again",
     "vcpu_op get_runstate_info": "48 bytes out",
-    "memory_op populate_physmap": "a struct, and behind it an array of frame numbers",
+    "memory_op populate_physmap": "a struct followed by an array of frame numbers",
     "grant_table_op map_grant_ref": "an array of 32-byte operations, in and out each",
     "console_io write": "a string, in pieces of 128 bytes",
 }
@@ -223,7 +223,7 @@ def _buffers(choices: Choices) -> list[str]:
 
 
 def _struct_place(choices: Choices) -> str:
-    """A struct that points to a user's array lies in user memory, too; else on the stack."""
+    """A struct that points to a user's array is also in user memory; otherwise on the stack."""
     return choices.place if choices.place in ("user", "privcmd") else "stack"
 
 

@@ -48,7 +48,7 @@ KEYS: Final[dict[str, str]] = {
 """Attribute of a record to its key, where the two differ."""
 
 CONTENT_KEYS: Final = ("fields", "array", "text", "bytes")
-"""The four ways to say what lies in a buffer; at most one is used."""
+"""The four ways to give a buffer's contents; at most one is used."""
 
 IMAGE_KEYS: Final = tuple(
     one.name for one in fields(ImageSource) if one.compare and one.name != "file"

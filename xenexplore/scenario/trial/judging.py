@@ -51,7 +51,7 @@ class Ruling(enum.StrEnum):
     DIFFERS = "other results"
     """Every byte is right, but results or the guest's buffers are not today's."""
     MISTAKE = "mistake"
-    """A hook raises, or gives what it must not."""
+    """A hook raises, or returns an invalid result."""
 
     @property
     def failed(self) -> bool:
@@ -164,10 +164,10 @@ def compared(own: Ran, base: Ran, *, encrypted: bool = False) -> Judged:
         what = f"{own.outcome.wrong_bytes} bytes misplaced"
         if own.outcome.hazards:
             return Judged(Ruling.HAZARD, f"{what}: {own.outcome.hazards[0]}")
-        return Judged(Ruling.DAMAGE, f"{what}, and no error says so")
+        return Judged(Ruling.DAMAGE, f"{what}, without an error")
     if status is Status.ERROR:
         if before is Status.RIGHT:
-            return Judged(Ruling.FAILS, "an error where today's bytes move")
+            return Judged(Ruling.FAILS, "an error where today bytes move")
         return Judged(Ruling.AGREES, "an error, as today")
     if before is Status.RIGHT:
         return _same(own, base, encrypted=encrypted)
@@ -221,10 +221,10 @@ def _allowed(own: Ran, base: Ran) -> Judged:
         return Judged(Ruling.AGREES, "right where today finds nothing mapped, or has other errors")
     steps = [node.step for node in own.steps]
     if any(isinstance(step, UncheckedAccess) and step.would_fail for step in steps):
-        return Judged(Ruling.UNCHECKED, "bytes move that today's walk refuses (checked=False)")
+        return Judged(Ruling.UNCHECKED, "bytes move that today's walk would reject (checked=False)")
     if any(isinstance(step, RegisterPass) for step in steps):
         return Judged(Ruling.AGREES, "in registers: there is no memory to check")
-    return Judged(Ruling.LOST, "bytes move that today's walk refuses, as if they were checked")
+    return Judged(Ruling.LOST, "bytes move that today's walk would reject, as if they were checked")
 
 
 def _refuses(step: Step) -> bool:

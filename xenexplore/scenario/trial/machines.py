@@ -245,9 +245,9 @@ def _other_process(draft: _Draft) -> None:
 
 CONDITIONS: dict[str, tuple[str, Callable[[_Draft], None]]] = {
     "plain": ("a call, made once or twice", _plain),
-    "2-aligned": ("an even address, but no multiple of 4", _aligned_to_2),
+    "2-aligned": ("an even address that is not a multiple of 4", _aligned_to_2),
     "odd": ("a buffer at an odd address", _odd),
-    "straddling": ("a buffer over the end of a page", _straddling),
+    "straddling": ("a buffer that crosses a page boundary", _straddling),
     "encrypted": ("an encrypted guest, its buffers shared with Xen", _encrypted),
     "cross-vcpu": ("two vCPUs with a page table each, one address", _cross_vcpu),
     "multicall": ("a multicall of two", _multicall),

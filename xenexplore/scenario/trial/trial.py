@@ -67,11 +67,11 @@ class Trial(Shown):
     """Result of a trial.
 
     Attributes:
-        design: what was tried.
-        machines: how many random machines; ``seed``: of their series.
+        design: the design that was tried.
+        machines: number of random machines; ``seed``: seed of the series.
         questions: a question of the thread to the rulings of the scenarios that ask it.
         conditions: a condition to the rulings of its machines.
-        cases: faults, those not admitted first.
+        cases: faults, undeclared ones first.
         more: further machines with a fault, which are not shown.
     """
 
@@ -114,22 +114,21 @@ def _plain(found: Counter[Ruling]) -> dict[str, int]:
 def trial(
     design: Chosen, *, n: int = 110, seed: int = 0, scenarios: Sequence[str] | None = None
 ) -> Trial:
-    """Try a design in every built-in scenario and in random machines, and judge it.
+    """Try a design in every built-in scenario and on random machines.
 
-    Each run is judged beside today's interface in the same machine; of an encrypted
-    guest, in its twin that is not.  A fault is made small: a scenario of which nothing
-    more can be left out.
+    Each run is compared with today's interface on the same machine or, for an encrypted guest, on
+    its unencrypted twin. Each fault is reduced to a minimal scenario.
 
     Args:
-        design: as ``xe.run`` takes it: a class, a name, text, or a variant.
-        n: how many random machines; the conditions take turns.
-        seed: of their series.
+        design: a class, a name, text, or a variant, as for ``xe.run``.
+        n: number of random machines; the conditions take turns.
+        seed: seed of the series.
         scenarios: names of built-in scenarios; None: all of them.
 
     Raises:
         MachineError: there is no such design or parameter.
         ScenarioError: there is no such built-in scenario.
-        DesignError: the class is not what a design must be.
+        DesignError: the class is not a valid design.
 
     >>> trial("linear-walk", n=11, scenarios=["straddle"])
     <Trial of linear-walk: 11 machines, no fault>
@@ -220,7 +219,7 @@ def _small(what: Variant, scenario: Scenario, found: Judged) -> Scenario:
     again = judge(small, what)
     base = today(small)
     why = again.why if again is not None else found.why
-    words = f"{what.label}: {found.ruling}: {why}. Found in {scenario.about.name}, made small."
+    words = f"{what.label}: {found.ruling}: {why}. Found in {scenario.about.name}, then reduced."
     about = About(
         name=f"{scenario.about.name}-small", title=f"{what.label}: {found.ruling}",
         text="\n".join(textwrap.wrap(words, 72)),

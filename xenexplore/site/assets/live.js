@@ -35,7 +35,7 @@ let begun = null;
 // `tell` says what goes on while the engine is loaded, which takes some seconds the first time.
 export function start(tell) {
   if (begun) return begun;
-  tell("Loading the model: some 7 MB, once…");
+  tell("Loading the model: about 7 MB, once…");
   worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   worker.addEventListener("message", ({ data: { id, answer, error } }) => {
     const { resolve, reject } = waiting.get(id);

@@ -151,7 +151,7 @@ async function copy(text, what) {
     box.value = text;
     box.focus();
     box.select();
-    tell(`The browser does not let a page copy: press Ctrl-C. ${what}:`);
+    tell(`The browser does not allow pages to copy: press Ctrl-C. ${what}:`);
   }
 }
 const address = async () => `${location.origin}${location.pathname}${await encodeLink(whole())}`;
@@ -218,7 +218,7 @@ async function copyPng() {
     const href = URL.createObjectURL(await pngOf((await made).svg));
     Object.assign(document.createElement("a"), { href, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(href), 1000);
-    tell(`The browser does not let a page copy pictures: saved as ${name}.`);
+    tell(`The browser does not allow pages to copy pictures: saved as ${name}.`);
   }
 }
 

@@ -49,10 +49,10 @@ def _parting(ink: Ink, reply: Reply) -> list[str]:
     """The first step that differs."""
     found = reply.difference
     if found is None:
-        return ink.paragraph("The two runs take the same steps, apart from the set-up.")
+        return ink.paragraph("The two runs take the same steps, apart from the setup.")
     lines = ["The first step that differs:"]
     sides = (("before", found.first, found.first_says), ("after", found.other, found.other_says))
     for name, step, says in sides:
-        text = "the run was over" if step is None else f"step {step}: {says}"
+        text = "the run had ended" if step is None else f"step {step}: {says}"
         lines += ink.paragraph(text, f"  {name}: ", "    ")
     return lines

@@ -59,7 +59,7 @@ def _details(ink: Ink, entry: ThreadEntry) -> list[str]:
         if not claim.holds:
             now = claim.why if claim.now is None else f"now {claim.now}"
             said = claim.said
-            found.append(f"line {said.line}: {said.label} said to be {said.status}: {now}")
+            found.append(f"line {said.line}: {said.label} reported as {said.status}: {now}")
     if entry.quoted_by:
         found.append(f"repeated unchanged by {', '.join(entry.quoted_by)}")
     return ["", *(line for text in found for line in ink.paragraph(text, lead))] if found else []

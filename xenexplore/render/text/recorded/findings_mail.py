@@ -46,7 +46,7 @@ def findings_mail(of: Sequence[tuple[Shipped, Findings]]) -> str:
         for domain in findings.domains
         if domain.coverage.accesses
     ]
-    lines = ["Subject: Hypercall buffers: where they are, and what walks cost", ""]
+    lines = ["Subject: Hypercall buffers: locations, and the cost of walks", ""]
     loop = next(one for one in shipped() if one.name == LOOP)
     lines += [*opening(), "", *recordings([*(one for one, _ in of), loop])]
     parts = (_instructions, _loop, _saved, _places, _timers, _break_even, _arm)
@@ -63,7 +63,7 @@ def _held_to(of: Sequence[str], limits: str, command: str, refuted: str) -> list
         *paragraph(f"Recordings: {', '.join(dict.fromkeys(of))}.", 3, 2),
         *paragraph(f"Limits: {limits}", 3, 2),
         *paragraph(f"Command: {command}", 3, 2),
-        *paragraph(f"Would refute it: {refuted}", 3, 2),
+        *paragraph(f"Refuted by: {refuted}", 3, 2),
     ]
 
 
@@ -104,19 +104,19 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *table(cells, "lrrrrr", indent=3),
         *paragraph(
-            "The emulated CPU does not save the next RIP, so Xen decodes VMMCALL by software, with "
-            "a walk of its own: that is subtracted, and ? where it was not counted apart.", 3,
+            "The emulated CPU does not save the next RIP, so Xen decodes VMMCALL in software, "
+            "with a walk of its own: that is subtracted (?: it was not counted separately).", 3,
         ),
         *_walks(rows),
         *_held_to(
             counted,
-            "this mix of calls; calls during which Xen handled an interrupt or switched vCPUs are "
-            "left out; the CPU's own work at exit and entry is not in these counts. With two "
-            "CPUs (pvh-smp) a handler that waits for the other CPU executes its waiting, which "
-            "the emulator's threads make long: its shares say little. Another boot of the same "
-            "kind moves a share by up to a point.",
-            'xenexplore report NAME, under "What Xen executed"',
-            "shares some points outside these ranges, counted with performance counters on "
+            "this mix of calls; calls during which Xen handled an interrupt or switched vCPUs "
+            "are left out; the CPU's own work at exit and entry is not in these counts. With "
+            "two CPUs (pvh-smp) a handler that waits for the other CPU executes instructions "
+            "while it waits, and the emulator's threads make the wait long: its shares mean "
+            "little. Shares of another boot of the same kind differ by up to a percentage point.",
+            'xenexplore report NAME, under "Executed by Xen"',
+            "shares several points outside these ranges, counted with performance counters on "
             "hardware, for a similar mix of calls.",
         ),
     ]  # fmt: skip
@@ -145,21 +145,23 @@ def _loop(number: int, _: Sequence[_Row]) -> list[str]:
     walks = _range([one.walk_share for one in costs])
     return [
         *paragraph(
-            f"{number}. Teddy Astie's number, about 30% less overhead by physical addresses, is "
-            "of a loop of VCPUOP_get_runstate_info. In instructions the walk that a physical "
-            f"address saves (paging_gva_to_gfn() and below) is {walks} of that call; the copy with "
-            f"its walk {_range([one.copy_share for one in costs])}:", 0, 3,
+            f"{number}. Teddy Astie's number, about 30% less overhead with physical addresses, "
+            "is for a loop of VCPUOP_get_runstate_info. In instructions, the walk that a "
+            f"physical address saves (paging_gva_to_gfn() and below) is {walks} of that call; "
+            f"the copy with its walk {_range([one.copy_share for one in costs])}:", 0, 3,
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
-            "Both can be true. The VM exit and entry are one instruction each, and hundreds of "
-            "cycles; a walk is loads that hit the cache and branches that are predicted, several "
-            "of them in a cycle. So its share of time is smaller than that of instructions.", 3,
+            "Both can be true. VM exit and entry are one instruction each, but hundreds of "
+            "cycles; a walk consists of loads that hit the cache and predicted branches, "
+            "several of them per cycle. Its share of time is therefore smaller than its share "
+            "of instructions.", 3,
         ),
         *_held_to(
             [LOOP],
-            "one guest of ours, its tables where the P2M has 2 MiB entries; the decoding of "
-            "VMMCALL is subtracted as above. Cycles were not measured: the explanation is ours.",
+            "one small guest of ours, with its page tables in 2 MiB P2M entries; the decoding "
+            "of VMMCALL is subtracted as above. Cycles were not measured: the explanation is "
+            "ours.",
             "xenexplore record pvh --loop -o FILE makes it, xenexplore report runstate-loop shows "
             "it",
             "other counts for the same package of Xen; or, on hardware with performance counters, "
@@ -184,20 +186,20 @@ def _saved(number: int, rows: Sequence[_Row]) -> list[str]:
         cells.append(line)
     return [
         *paragraph(
-            f"{number}. What three designs would save of (1), by these counts: one "
-            "registration over the directmap; a table with directmap, image and every stack page "
-            "used, chosen in hindsight and scanned; physical addresses throughout. Below zero: the "
-            "look-up is paid at each copy, and serves next to none.", 0, 3,
+            f"{number}. Savings of three designs on (1), by these counts: one registration over "
+            "the directmap; a table with directmap, image and every stack page used, chosen in "
+            "hindsight and scanned; physical addresses throughout. Below zero: the lookup is "
+            "paid at each copy, and serves next to none.", 0, 3,
         ),
         *table(cells, "lrrr", indent=3),
         *_held_to(
             [row.recording for row in _hvm(rows)],
-            "a scan of registered ranges costs 10 instructions an entry (our own C, compiled as "
-            "Xen is; xenexplore record --lookup); no patch has been posted. Where a recording has "
-            "no counts, another's of the same release are used.",
-            'xenexplore report NAME, under "What each design saves"',
-            "a posted patch whose look-up takes more, or calls whose walks are shorter (1 GiB "
-            "pages).",
+            "a scan of registered ranges costs 10 instructions an entry (our own C code, "
+            "compiled like Xen; xenexplore record --lookup); no patch has been posted. For a "
+            "recording without counts, those of another one of the same release are used.",
+            'xenexplore report NAME, under "Saved by each design"',
+            "a posted patch whose lookup takes more instructions, or calls whose walks are "
+            "shorter (1 GiB pages).",
         ),
     ]  # fmt: skip
 
@@ -220,18 +222,18 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
-            "What is left in a dom0 with back-ends is netback's queue, a static array in vmalloc "
-            "space: one registration each, and it never moves. blkback's unmap requests are in "
-            "the directmap; it makes nearly none of them where it keeps grants mapped, which is "
-            "its default and was switched off for pvh-backends.", 3,
+            "The remainder in a dom0 with backends is netback's queue, a static array in "
+            "vmalloc space: it takes one registration each, and never moves. blkback's unmap "
+            "requests are in the directmap; it makes nearly none of these requests if it keeps "
+            "grants mapped, which is the default but was switched off for pvh-backends.", 3,
         ),
         *_held_to(
             [row.recording for row in rows],
             "Linux; all but pvh-no-vmap with CONFIG_VMAP_STACK, Debian's own configuration; one "
-            "domU; over the back-ends some MiB each way. Entries for tasks' stacks are chosen in "
+            "domU; over the backends some MiB each way. Entries for tasks' stacks are chosen in "
             "hindsight. pvh-no-vmap is a small configuration, not Debian's with one option less.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy back-ends and CONFIG_VMAP_STACK whose directmap share is far above a "
+            "a dom0 with busy backends and CONFIG_VMAP_STACK whose directmap share is far above a "
             "twentieth; one without it whose share is far below.",
         ),
     ]  # fmt: skip
@@ -245,15 +247,15 @@ def _timers(number: int, rows: Sequence[_Row]) -> list[str]:
                       percent(cover.without_timers[0])])  # fmt: skip
     return [
         *paragraph(
-            f"{number}. How often guests set timers depends on the clock they see, and an "
+            f"{number}. How often guests set timers depends on the clock that they see, and an "
             "emulated CPU does less between two ticks. Timer calls' share of accesses, and "
             f"({number - 1}) with and without them:", 0, 3,
         ),
         *table(cells, "lrrr", indent=3),
         *_held_to(
             [row.recording for row in rows],
-            "timer calls are VCPUOP_set_singleshot_timer and its like; what a timer's interrupt "
-            "makes a guest do besides is not left out.",
+            "timer calls are VCPUOP_set_singleshot_timer and similar calls; other hypercalls "
+            "caused by timer interrupts are not left out.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
             "shares without timer calls that differ on hardware for the same workload.",
         ),
@@ -276,16 +278,17 @@ def _break_even(number: int, rows: Sequence[_Row]) -> list[str]:
         )  # fmt: skip
     return [
         *paragraph(
-            f"{number}. A scan of a table of registered ranges needs no clever search at the sizes "
-            "that were proposed, by instructions. A hit saves the walk and what "
-            "paging_gva_to_gfn() adds to it:", 0, 3,
+            f"{number}. Counted in instructions, a table of registered ranges can be scanned "
+            "linearly at the sizes that were proposed. A hit saves the walk and the rest of "
+            "paging_gva_to_gfn():", 0, 3,
         ),
         *lines,
         *_held_to(
             counted,
-            "the scan is our own C; caches are not in these counts.",
+            "the scan is our own C code; these counts do not include caches.",
             "xenexplore record --lookup counts the scan, xenexplore report NAME the walks",
-            "cache misses on the table that a walk does not have; instructions do not show them.",
+            "cache misses on the table that a walk does not incur; instruction counts do not "
+            "show them.",
         ),
     ]  # fmt: skip
 

@@ -15,7 +15,7 @@ def library_text(recordings: Iterable[Shipped]) -> str:
     """One table, then what each shows and the command that makes one of its kind."""
     listed = list(recordings)
     lines = heading("Recordings that come with xenexplore", "=")
-    rows = [["name", "KiB", "Xen", "guests", "back-ends"]]
+    rows = [["name", "KiB", "Xen", "guests", "backends"]]
     rows += [
             [one.name, grouped(one.size >> 10), one.header.xen,
              ", ".join(_guest(guest) for guest in one.header.guests),
@@ -32,8 +32,8 @@ def library_text(recordings: Iterable[Shipped]) -> str:
                            "made with another recorder: see data/PROVENANCE.md", 2, 2)  # fmt: skip
     total = sum(one.size for one in listed)
     lines += ["", *paragraph(
-        f"{grouped(total >> 10)} KiB together. A command makes a recording of the same kind, not "
-        "the same bytes. Every proportion is its own workload's."
+        f"{grouped(total >> 10)} KiB in total. A command makes a similar recording, not the same "
+        "bytes. Every proportion is that of its own workload."
     )]  # fmt: skip
     return "\n".join(lines) + "\n"
 

@@ -21,22 +21,23 @@ def opening() -> list[str]:
         "Hi,",
         "",
         *paragraph(
-            "in September 2022 this list discussed hypercall buffers by physical address, or "
-            "registered beforehand (<98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com>). The one "
-            "number on what today's page walks cost came in April 2025, from Teddy Astie: about "
-            f"30% less overhead by physical addresses, in one loop (<{_SERIES}>). Below are counts "
-            "from Debian's unmodified release builds of Xen on an emulated CPU of AMD's (SVM with "
-            "nested paging): every hypercall, every copy, every walk, with the instructions that "
-            "Xen executed. They are counts of instructions, not times. Under each claim: the "
-            "recordings that it stands on, its limits, the command that prints it, and what would "
+            "in September 2022 this list discussed passing hypercall buffers by physical "
+            "address, or registering them in advance "
+            "(<98b857b8-f36a-e935-8318-f17dfc3457ab@suse.com>). The only posted number for the "
+            "cost of today's page walks came from Teddy Astie in April 2025: about 30% less "
+            f"overhead with physical addresses, in one loop (<{_SERIES}>). Below are counts from "
+            "Debian's unmodified release builds of Xen on an emulated AMD CPU (SVM with nested "
+            "paging): every hypercall, every copy, every walk, with the instructions executed "
+            "by Xen. They are counts of instructions, not times. Each claim is followed by its "
+            "recordings, its limits, the command that prints it, and the evidence that would "
             "refute it."
         ),
         "",
         *paragraph(
-            "The recorder is a plugin of QEMU, which counts between the entry and the return of "
-            "functions of Xen: xenexplore record --hooks lists them. xenexplore recording "
-            "explain NAME holds every call's copies against a catalogue of what Xen's sources "
-            "copy for it."
+            "The recorder is a QEMU plugin that counts instructions between the entry and the "
+            "return of functions of Xen: xenexplore record --hooks lists them. xenexplore "
+            "recording explain NAME checks the copies of every call against a catalogue derived "
+            "from Xen's sources."
         ),
     ]
 
@@ -52,10 +53,10 @@ def limits(rows: Sequence[tuple[str, Findings]]) -> list[str]:
         for sentence in findings.limits[1:]:
             said.setdefault(sentence, {})[recording] = None
     every = {recording for recording, _ in rows}
-    lines = ["Limits of all", *paragraph(
-        "- everything ran under QEMU's TCG, as on AMD (SVM); nothing was recorded on Intel (VMX); "
-        "no kernel other than Linux, and of an HVM guest its firmware alone (recording hvm: no "
-        "paging, so nothing is walked)",
+    lines = ["Limits of all claims", *paragraph(
+        "- everything ran under QEMU's TCG, emulating AMD (SVM); nothing was recorded on Intel "
+        "(VMX); no kernel other than Linux, and of an HVM guest its firmware alone (recording "
+        "hvm: no paging, so nothing is walked)",
         3, 2,
     )]  # fmt: skip
     for sentence, names in said.items():
@@ -66,7 +67,7 @@ def limits(rows: Sequence[tuple[str, Findings]]) -> list[str]:
 
 def recordings(listed: Sequence[Shipped]) -> list[str]:
     """Machine, workload and command of each."""
-    lines = ["Recordings: machine; workload; command that makes another of the kind"]
+    lines = ["Recordings: machine; workload; command to make a similar one"]
     for one in listed:
         lines += paragraph(f"{one.name}: {machine_words(one.header)}; {one.header.workload}", 3, 2)
         if one.header.command:

@@ -16,9 +16,10 @@ def matching_text(judgement: Matching) -> str:
     lines = heading(f"Recording {judgement.source}, explained by the catalogue", "=")
     lines += paragraph(
         "For each hypercall the copy plan predicts direction, linear address and length of "
-        "every guest access, in order.  exact: the arguments decide them all.  free: so do "
-        "contents of guest memory that the recording does not hold; each is one free "
-        "variable, the same everywhere in the call.  no: the plan does not allow what was seen."
+        "every guest access, in order.  exact: the arguments determine them all. free: some "
+        "depend on contents of guest memory that are not in the recording; each of these is a "
+        "free variable, with one value throughout the call. no: the plan does not allow the "
+        "recorded accesses."
     )
     for domain in judgement.domains:
         lines += ["", *_domain(domain)]
@@ -61,7 +62,7 @@ def _turns(ops: tuple[OpMatching, ...]) -> list[str]:
         if op.unusual:
             shown = [f"{reason} ({grouped(count)})" for reason, count in op.unusual[:_REASONS]]
             lines += paragraph(f"{op.name}: {'; '.join(shown)}", 2, 2)
-    return ["", "Turns that Xen's own state decided:", *lines] if lines else []
+    return ["", "Branches decided by Xen's own state:", *lines] if lines else []
 
 
 def _mismatch(mismatch: Mismatch) -> list[str]:
@@ -75,5 +76,5 @@ def _mismatch(mismatch: Mismatch) -> list[str]:
         lines += [f"    {mark} {direction:5} {address:#x}, {grouped(size)} bytes"]
     if seen.copies[_SHOWN:]:
         lines += [f"    .. {len(seen.copies) - _SHOWN} more"]
-    lines += paragraph(f"the plan wanted: {mismatch.detail}", 2, 2)
+    lines += paragraph(f"the plan expected: {mismatch.detail}", 2, 2)
     return lines

@@ -14,31 +14,31 @@ _WIDTH = 72
 # What the emulator gives and a CPU does not.
 _NOT_THERE = (
     (
-        "Hooks without a change",
+        "Hooks",
         (
-            "Xen has no probes that can be set while it runs. Each function needs a TRACE_xD() "
-            "in a build of your own, or a live patch; either adds to what is counted."
+            "an unmodified Xen has no probes that can be enabled at run time. Each function "
+            "needs a TRACE_xD() in your own build, or a live patch; either adds to the counts."
         ),
     ),
     (
         "Numbers and order of hypercalls",
         (
-            f"unchanged, by xentrace -D -e {MASK:#x} FILE, then xenexplore record --from xentrace "
-            "FILE. Xen traces neither a buffer's address nor its length."
+            f"on an unmodified Xen, with xentrace -D -e {MASK:#x} FILE, then xenexplore record "
+            "--from xentrace FILE. Xen traces neither a buffer's address nor its length."
         ),
     ),
     (
         "Instructions of a copy or a walk",
         (
-            "by a performance counter that your build reads at entry and return (RDPMC). The "
-            "read-out and every interrupt in between are in the count."
+            "with a performance counter that your build reads at entry and return (RDPMC). The "
+            "reads and every interrupt in between are included in the count."
         ),
     ),
     ("Loads and stores", "the same, with another counter; not all CPUs count both."),
     (
         "Exit to entry",
         (
-            "no functions: xentrace stamps TRC_HVM_VMEXIT and TRC_HVM_VMENTRY with the TSC, "
+            "no hooks needed: xentrace records TRC_HVM_VMEXIT and TRC_HVM_VMENTRY with the TSC, "
             "which is time, not instructions."
         ),
     ),
@@ -46,7 +46,7 @@ _NOT_THERE = (
         "PV guests' copies of 1, 2, 4 or 8 bytes",
         "inlined by the compiler: neither this recorder nor a hook sees them.",
     ),
-    ("The same run twice", "cannot be had: interrupts come when they come."),
+    ("The same run twice", "not possible: interrupts arrive at different times."),
 )
 
 

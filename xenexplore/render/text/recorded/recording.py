@@ -52,8 +52,8 @@ def summary_text(summary: Summary) -> str:
         lines += ["", *_domain(domain)]
     lines += [""]
     lines += paragraph(
-        "A buffer is what adjoining accesses of one hypercall in one direction cover.  Every "
-        "figure is this recording's: one workload on one machine, not every system."
+        "A buffer is the range covered by adjoining accesses of one hypercall in one direction. "
+        "Every figure is for this recording: one workload on one machine, not every system."
     )
     return "\n".join(lines) + "\n"
 
@@ -159,9 +159,11 @@ def _outside(outside: Iterable[OutsideCount]) -> list[str]:
 def _evidence(domain: DomainSummary) -> list[str]:
     if domain.space is None or not domain.copies:
         return []  # no buffer was placed
-    lines = ["", "  how the regions are known"]
+    lines = ["", "  how the regions were determined"]
     for what, how in domain.space.layout.evidence:
         lines += paragraph(f"{what}: {how}", 4, 2)
     if domain.space.symbols is None:
-        lines += paragraph("no symbols: the image's sections and variables are not told apart", 4)
+        lines += paragraph(
+            "no symbols: the image's sections and variables are not distinguished", 4
+        )
     return lines

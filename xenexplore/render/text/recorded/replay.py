@@ -17,9 +17,9 @@ _SHOWN = (
     ("exits", "exits"),
     ("walks", "walks"),
     ("pte_reads", "guest entries read"),
-    ("p2m_lookups", "P2M look-ups"),
+    ("p2m_lookups", "P2M lookups"),
     ("p2m_entry_reads", "P2M entries read"),
-    ("tlb_lookups", "searches of registered buffers or kept walks"),
+    ("tlb_lookups", "searches of registered buffers or remembered walks"),
     ("tlb_hits", "  that hit"),
     ("tlb_compares", "  entries compared"),
     ("list_reads", "list elements read"),
@@ -54,8 +54,8 @@ def replay_text(workload: Workload, replays: Sequence[Replayed | Stepped]) -> st
     kind = "Recorded" if workload.recorded else "SYNTHETIC, not recorded"
     lines += ["", *paragraph(f"{kind}: {words}." if words else f"{kind}.")]
     lines += paragraph(
-        "What the guest does is counted per buffer, and adjoining buffers of a call count as "
-        "one: a lower bound."
+        "The guest's work is counted per buffer, and adjoining buffers of a call count as one: "
+        "a lower bound."
     )
     return "\n".join(lines) + "\n"
 

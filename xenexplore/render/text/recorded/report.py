@@ -100,9 +100,9 @@ def _ranges(shown: Sequence[DomainFindings]) -> list[str]:
         _row("  directmap, one entry", [percent(c.directmap) for c in covers]),
         _row("  + kernel image", [percent(c.with_image) for c in covers]),
         _row("  + hardirq stack, one entry", [percent(c.with_irq) for c in covers]),
-        _row("  + tasks' vmalloc'ed stacks", [percent(c.with_stacks) for c in covers]),
-        _row("  stacks per task: entries, whole", [_n(c.stacks.task_entries) for c in covers]),
-        _row("  stacks per vCPU: changes, at least", [_n(c.stacks.changes) for c in covers]),
+        _row("  + vmalloc'ed task stacks", [percent(c.with_stacks) for c in covers]),
+        _row("  whole stacks per task: entries", [_n(c.stacks.task_entries) for c in covers]),
+        _row("  stacks per vCPU: changes (at least)", [_n(c.stacks.changes) for c in covers]),
         _row("    as calls to purge and register", [_n(c.stacks.vcpu_exits) for c in covers]),
     ]
     return [
@@ -141,8 +141,8 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
         rows.append(_row(f"  pages, on a miss, {_POLICIES[curve.policy]}", cells))
     lines = ["", "HOW MANY ENTRIES", *table(rows, "l" + "r" * len(shown), indent=2)]
     lines += paragraph(
-        "The first three: chosen in hindsight, a lower bound for a guest that registers "
-        "beforehand. On a miss: first uses count as misses. -: not attainable.",
+        "The first three: chosen in hindsight, a lower bound for a guest that registers in "
+        "advance. On a miss: first uses count as misses. -: not attainable.",
         2,
     )
     return lines
@@ -151,7 +151,7 @@ def _entries(shown: Sequence[DomainFindings]) -> list[str]:
 def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
     rows = [["accesses as 4 KiB pieces, buffers, calls"] + [d.coverage.name for d in shown]]
     near = [percent(d.locality.saved, d.locality.pieces) for d in shown]
-    rows.append(_row("  pieces that the last walk would serve", near))
+    rows.append(_row("  pieces served by the last walk", near))
     kept = [
         f"{percent(d.kept.served, d.kept.pieces)}, {_n(d.kept.stale) if d.kept.checked else '?'}"
         for d in shown
@@ -159,7 +159,7 @@ def _repeats(shown: Sequence[DomainFindings]) -> list[str]:
     rows.append(_row("  kept until a switch: served, stale", kept))
     crossing = [f"{d.sizes.crossing} of {_n(d.sizes.buffers)}" for d in shown]
     rows.append(_row("  buffers that cross a page", crossing))
-    rows.append(_row("  bytes of a call: 99% / most", [
+    rows.append(_row("  bytes of a call: 99% / max", [
         f"{_n(d.sizes.percentiles[1])} / {_n(d.sizes.call_bytes)}" for d in shown
     ]))  # fmt: skip
     fast = [percent(d.fast.covered, d.fast.calls) for d in shown]

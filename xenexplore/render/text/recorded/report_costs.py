@@ -19,7 +19,7 @@ _UNITS = {CostUnit.INSTRUCTIONS: "insns", CostUnit.NS: "ns"}
 
 def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]:
     """Reads, compares and instructions of each design, domains side by side."""
-    lines = ["", "WHAT EACH DESIGN COSTS, per hypercall that it carries"]
+    lines = ["", "COST OF EACH DESIGN, per supported hypercall"]
     able = [domain for domain in shown if domain.coverage.kind != "pv"]
     pv = [domain.coverage.name for domain in shown if domain.coverage.kind == "pv"]
     for start in range(0, len(able), _SIDE_BY_SIDE):
@@ -33,12 +33,12 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
         return lines
     shape = findings.shape
     lines += paragraph(
-        f"reads: page-table and P2M entries and list elements that Xen reads to find the "
-        f"bytes (P2M of {_ORDERS[shape.p2m_order]} pages; guest: 2 MiB leaves in directmap and "
-        "image, else 4 KiB: assumed, not recorded). cmp: entries compared, scanning slots in "
-        "order of registration. In brackets: entries; software-tlb and gfn-lists have directmap, "
-        "image and, in hindsight, each stack page used. phys-twins changes only accesses "
-        "outside hypercalls. The guest's own work: --json.",
+        "reads: page-table and P2M entries and list elements that Xen reads to find the bytes "
+        f"(P2M of {_ORDERS[shape.p2m_order]} pages; guest: 2 MiB leaves in directmap and image, "
+        "else 4 KiB: assumed, not recorded). cmp: entries compared, scanning slots in order of "
+        "registration. In brackets: entries; software-tlb and gfn-lists have directmap, image "
+        "and, in hindsight, each stack page used. phys-twins changes only accesses outside "
+        "hypercalls. For the guest's own work see --json.",
         2,
     )
     lines += _priced(findings)
@@ -56,7 +56,7 @@ def _priced(findings: Findings) -> list[str]:
         lines += paragraph(
             f"insns: counts times {costs.origin}: {_words(costs, 'copies', 'a copy')}, "
             f"{_words(costs, 'walks', 'a walk')} and {_words(costs, 'pte_reads', 'an entry')}, "
-            f"{_words(costs, 'p2m_lookups', 'a P2M look-up')}, "
+            f"{_words(costs, 'p2m_lookups', 'a P2M lookup')}, "
             f"{_words(costs, 'tlb_compares', 'a compare')} (ours, compiled: see "
             "xenexplore record --lookup). Instructions, not time.", 2,
         )  # fmt: skip

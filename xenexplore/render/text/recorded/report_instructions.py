@@ -17,7 +17,7 @@ _SIZES = {1: "4 KiB", 2: "2 MiB"}
 def executed_lines(found: Instructions) -> list[str]:
     """Means per hypercall, shares, and the pieces, with the emulator's artefact shown."""
     domains = found.domains
-    rows = [["mean of a hypercall"] + [domain.name for domain in domains]]
+    rows = [["mean per hypercall"] + [domain.name for domain in domains]]
 
     def row(label: str, attribute: str) -> None:
         means = [getattr(one.total, attribute) / one.total.calls for one in domains]
@@ -33,21 +33,22 @@ def executed_lines(found: Instructions) -> list[str]:
     rows.append(["  counted, and left out", *(
         f"{grouped(one.total.calls)}, {grouped(one.left_out)}" for one in domains
     )])  # fmt: skip
-    lines = ["", "WHAT XEN EXECUTED (instructions)"]
+    lines = ["", "EXECUTED BY XEN (instructions)"]
     lines += table(rows, "l" + "r" * len(domains), indent=2)
     lines += piece_lines(found.pieces)
     if found.decoding:
         words = (
-            "Artefact: the emulated CPU does not save the next RIP (NRIP), so Xen decodes VMMCALL "
-            "with a walk of its own; hardware does not pay that, and the shares are without it."
+            "Artefact: the emulated CPU does not save the next RIP (NRIP), so Xen decodes "
+            "VMMCALL with a walk of its own; hardware does not incur this, and the shares "
+            "exclude it."
         )
     else:
         words = (
-            "How much of exit to entry is the software decoding of VMMCALL, an artefact of the "
-            "emulated CPU, was not counted in this recording: shares are of the handler alone."
+            "The software decoding of VMMCALL, an artefact of the emulated CPU, was not counted "
+            "separately in this recording: shares are of the handler alone."
         )
     lines += paragraph(
-        f"{words} Left out: an interrupt was handled or another vCPU switched to. "
+        f"{words} Left out: calls during which Xen handled an interrupt or switched vCPUs. "
         "Instructions are not time.", 2,
     )  # fmt: skip
     return lines
@@ -64,16 +65,16 @@ def _shares(found: Instructions, one: DomainInstructions, part: str) -> str:
 
 def piece_lines(pieces: Pieces) -> list[str]:
     """Least, median and most of each piece."""
-    rows = [["a piece: least/median/most"]]
+    rows = [["a piece: min/median/max"]]
     for level, spread in pieces.walks.items():
         rows.append([f"  walk of a {_SIZES[level]} page: {spread}"])
-    rows.append([f"  look-up of the frame it found, in the P2M: {pieces.p2m}"])
+    rows.append([f"  P2M lookup of the frame found: {pieces.p2m}"])
     for way, spread in pieces.copies.items():
-        rows.append([f"  copy ({way}) besides these two: {spread}"])
+        rows.append([f"  copy ({way}) apart from these two: {spread}"])
     if pieces.mappings is not None:
         rows.append([f"  of a whole copy, in map_domain_page(): {pieces.mappings}"])
     if pieces.entry is not None:
-        rows.append([f"  exit to entry besides handler and decoding: {pieces.entry}"])
+        rows.append([f"  exit to entry apart from handler and decoding: {pieces.entry}"])
     return table(rows, "l", indent=2)
 
 
@@ -81,7 +82,7 @@ def saved_lines(findings: Findings, able: Sequence[DomainFindings]) -> list[str]
     """Instructions that each design saves against today's walk, per call and in total."""
     costs = findings.costs
     rows = [["", *(cell for domain in able for cell in (domain.coverage.name, ""))],
-            ["design", *("a call", "in all") * len(able)]]  # fmt: skip
+            ["design", *("per call", "total") * len(able)]]  # fmt: skip
     bounded = False
     for index, first in enumerate(able[0].replays):
         ones = [domain.replays[index] for domain in able]
@@ -90,9 +91,9 @@ def saved_lines(findings: Findings, able: Sequence[DomainFindings]) -> list[str]
         cells = [cell for one in ones for cell in _saved(findings, one)]
         bounded = bounded or any(cell.startswith("<") for cell in cells)
         rows.append([first.design.label, *cells])
-    lines = ["", f"WHAT EACH DESIGN SAVES ({costs.unit.value} of Xen, against today's walk)"]
+    lines = ["", f"SAVED BY EACH DESIGN ({costs.unit.value} of Xen, against today's walk)"]
     lines += table(rows, "l" + "rr" * len(able), indent=2)
-    words = "In all: over all hypercalls; refused ones are made as today."
+    words = "Total: over all hypercalls; refused ones are made as today."
     if bounded:
         words += (
             " <: at most; list elements, register arguments and insertions have no posted patch "

@@ -113,7 +113,7 @@ def _legend(ink: Ink, space: SpaceMap) -> list[str]:
     if space.runs:
         alias = any(run.alias is not None for run in space.runs)
         text = "a: a buffer and the frame behind it"
-        text += "; (a): that frame by the directmap's address" if alias else ""
+        text += "; (a): that frame at its directmap address" if alias else ""
         lines += ink.paragraph(text)
     if not space.registered:
         return lines

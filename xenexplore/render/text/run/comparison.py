@@ -143,7 +143,7 @@ def _differences(ink: Ink, sides: Sequence[Side]) -> list[str]:
         if side.status is Status.REFUSED:
             continue
         if side.differs is None:
-            text = "none, apart from the set-up"
+            text = "none, apart from the setup"
         else:
             step, says = side.differs
             text = says if step is None else f"step {step}: {says}"

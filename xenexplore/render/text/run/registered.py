@@ -57,7 +57,7 @@ def _table(ink: Ink, table: ShownTable, state: Registered) -> Iterator[str]:
         owner = "nothing is registered yet"
     figures = ", ".join(
         (
-            _count(table.lookups, "look-up"),
+            _count(table.lookups, "lookup"),
             _count(table.hits, "hit"),
             _count(table.misses, "miss", "misses"),
             _count(table.compares, "compare"),
@@ -106,7 +106,7 @@ def _search(ink: Ink, search: ShownSearch | None) -> Iterator[str]:
         return
     words = step_label(search.step)
     asked = "the domain's table" if search.step.shared else f"vCPU {search.step.asked}'s table"
-    text = f"{asked} was asked for {spell.linear(search.step.va.value)}: {words.side}"
+    text = f"{asked} was searched for {spell.linear(search.step.va.value)}: {words.side}"
     if search.step.hit:
         text += f" {words.main}"
     yield from ink.paragraph(text, f"step {search.index}: ")
@@ -116,9 +116,9 @@ def _search(ink: Ink, search: ShownSearch | None) -> Iterator[str]:
     own = f"vCPU {subject}'s own has no entry for it"
     if search.other is not None:
         gpa = spell.physical(search.other.to_physical(search.step.va).value)
-        own = f"vCPU {subject}'s own says [{search.other.slot}] {search.other.label} -> gpa {gpa}"
+        own = f"vCPU {subject}'s own has [{search.other.slot}] {search.other.label} -> gpa {gpa}"
     yield from ink.paragraph(
-        f"the access is about vCPU {subject}, whose table should have been asked; {own}.",
+        f"the access is for vCPU {subject}, whose table should have been searched; {own}.",
         "note: ",
     )
 

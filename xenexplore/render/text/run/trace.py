@@ -27,7 +27,7 @@ __all__ = [
 
 _DEEPEST = 8
 _STATUS = {
-    "right": "right: every byte moved where the caller meant",
+    "right": "right: every byte moved to or from the frame that the caller meant",
     "wrong": "WRONG: bytes {how}, without a fault",
     "error": "error: a copy, a call or a check failed",
     "refused": "refused: not possible under this option",

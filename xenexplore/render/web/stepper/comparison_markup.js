@@ -42,7 +42,7 @@ export function comparisonHtml(view) {
       : !d
         ? "<small>none</small>"
         : `<button type="button" data-act="difference" data-at="${k}" title="${esc(d.other_says)}">` +
-          `${marked(d.other_says || "The run is over.")}</button>`) +
+          `${marked(d.other_says || "The run has ended.")}</button>`) +
     `</td>`;
   const equal = ([at, _name]) =>
     view.runs.every(
@@ -82,7 +82,7 @@ export function comparisonHtml(view) {
     `${esc(data.options.map(({ option }) => option.label).join(", "))}</button>` +
     `<details class="xe-about"><summary>About this scenario</summary>${paragraphs(data.scenario.text)}` +
     paragraphs(data.scenario.asked) +
-    (data.scenario.ours ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`) : "") +
+    (data.scenario.ours ? paragraphs(`Ours, not a reviewer's statement: ${data.scenario.ours}`) : "") +
     `${python(view.options.python)}</details>${shareHtml(view.options)}\n` +
     `<div class="xe-controls"><button type="button" data-act="prev" aria-label="Previous step">‹</button>` +
     `<button type="button" data-act="next" aria-label="Next step">›</button><div class="xe-scrub">` +

@@ -283,14 +283,14 @@ export function drawGround(map, view) {
   const heads =
     `<text class="xe-axis" x="${x0}" y="11">linear</text>` +
     `<text class="xe-axis" x="${p0}" y="11">guest-physical</text>`;
-  const html =
+  const html = (moving) =>
     `<svg class="xe-mapsvg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"` +
     ` role="img" aria-labelledby="${uid}-mt ${uid}-md">` +
     `<title id="${uid}-mt">Linear and guest-physical address space, ${ZOOMS[zoom]} view</title>` +
-    `<desc id="${uid}-md"></desc><defs><pattern id="${uid}-hatch" width="6"` +
+    `<desc id="${uid}-md">${moving.desc}</desc><defs><pattern id="${uid}-hatch" width="6"` +
     ` height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +
     `<path class="xe-hatchline" d="M0 0v6"/></pattern></defs><g>${out.join("")}${heads}</g>` +
-    `<g class="xe-over"></g><g>${barNames.join("")}</g></svg>`;
+    `<g class="xe-over">${moving.html}</g><g>${barNames.join("")}</g></svg>`;
   return { html, at };
 }
 export const tip = (text, keys) => `${keys ? ` data-k="${esc(keys)}"` : ""}${text ? ` data-t="${esc(text)}"` : ""}`;

@@ -3,6 +3,7 @@
 import { tableKey } from "./folded.js";
 import { drawGround, strays } from "./ground.js";
 import { drawMoving } from "./moving.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 
 export class MapView extends View {
@@ -10,6 +11,7 @@ export class MapView extends View {
     super(stepper);
     this.ground = ""; // what the still part was drawn for
     this.groundAt = null;
+    this.moving = null; // what the other part was drawn as
     this.zoom = 0;
     this.selected = null; // a linear address picked on the map
   }
@@ -42,16 +44,18 @@ export class MapView extends View {
           ? [focus.va, this.machine.ramAt(focus.gpa)?.lo]
           : [];
     const ground = [stray, this.zoom, this.selected, key, width, height, state.changed, ...near].join();
-    if (ground !== this.ground) {
-      const drawn = drawGround(this.machine, view);
-      box.innerHTML = drawn.html;
-      Object.assign(this, { ground, groundAt: drawn.at, movingHtml: "", movingDesc: "" });
+    const drawn = ground === this.ground ? null : drawGround(this.machine, view);
+    const moving = drawMoving(this.machine, view, drawn?.at ?? this.groundAt);
+    if (drawn) {
+      patch(box, drawn.html(moving));
+      Object.assign(this, { ground, groundAt: drawn.at });
       this.groundOver = box.querySelector(".xe-over");
       this.groundDesc = box.querySelector("desc");
+    } else {
+      if (moving.html !== this.moving.html) patch(this.groundOver, moving.html);
+      if (moving.desc !== this.moving.desc) this.groundDesc.textContent = moving.desc;
     }
-    const moving = drawMoving(this.machine, view, this.groundAt);
-    if (moving.html !== this.movingHtml) this.groundOver.innerHTML = this.movingHtml = moving.html;
-    if (moving.desc !== this.movingDesc) this.groundDesc.textContent = this.movingDesc = moving.desc;
+    this.moving = moving;
   }
   setZoom(zoom) {
     this.zoom = Math.min(2, Math.max(0, zoom));

@@ -85,7 +85,7 @@ export function stageHtml(stepper, data, uid) {
     `<details class="xe-about"><summary>${esc(about)}` +
     `</summary>${options.embedded ? "" : paragraphs(data.scenario.text) + paragraphs(tail)}` +
     (!options.embedded && data.scenario.ours
-      ? paragraphs(`Ours, not said by a reviewer: ${data.scenario.ours}`)
+      ? paragraphs(`Ours, not a reviewer's statement: ${data.scenario.ours}`)
       : "") +
     `${python(options.python)}</details>${options.embedded ? "" : shareHtml(options, true)}</div>`
   );

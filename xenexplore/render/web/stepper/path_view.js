@@ -1,8 +1,9 @@
-// How Xen gets there, drawn: the address as bit-fields, a box for each table, look-up, P2M, frame.
+// How Xen gets there, drawn: the address as bit-fields, a box for each table, lookup, P2M, frame.
 // What stands where, and what it says, comes from Python (piece_paths.py, path_layout.py).
 
 import { term } from "./explain.js";
 import { big, esc, frameOf, hex } from "./numbers.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 import { clip } from "./words.js";
 
@@ -68,7 +69,7 @@ export class PathView extends View {
     if (key !== this.key) {
       this.key = key;
       const held = parts.drawn.contains(document.activeElement) && document.activeElement.dataset.box;
-      parts.drawn.innerHTML = this.html(path[0], path[1], width);
+      patch(parts.drawn, this.html(path[0], path[1], width));
       if (held) parts.drawn.querySelector(`[data-box="${held}"]`)?.focus({ preventScroll: true });
       this.marks = [...parts.drawn.querySelectorAll("[data-first]")].map((mark) => ({
         mark,
@@ -252,7 +253,7 @@ export class PathView extends View {
       `<path class="xe-arrowhead" d="${head}"/></g>${mark}`
     );
   }
-  // The P2M look-up of the table that an entry is read from.
+  // The P2M lookup of the table that an entry is read from.
   tableLookUp(box) {
     if (box.role !== "entry") return -1;
     return this.run.steps[box.first - 1]?.kind === "p2m-lookup" ? box.first - 1 : -1;

@@ -4,17 +4,34 @@ import { flagTerms, term } from "./explain.js";
 import { glyph } from "./glyphs.js";
 import { plural } from "./numbers.js";
 import { bits } from "./bits.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 
-const ROWS_MOST = 30;
+const ROWS_MOST = 30,
+  AT_REST = 120; // ms after the last step
 
 export class Rows extends View {
   constructor(stepper) {
     super(stepper);
     this.open = new Set(); // page-table entries shown bit by bit
   }
+  // Whether they are in sight: where the path is drawn, they are on paper only.  The browser is
+  // not asked: it would lay the page out to say it.
+  get inSight() {
+    const is = (name) => this.stepper.root.classList.contains(name);
+    return is("is-narrow") || is("is-full") || !is("is-drawn");
+  }
   draw() {
-    const { run, index, parts, focus } = this;
+    this.drawChunks(this.focus);
+    clearTimeout(this.waiting);
+    // Of steps that follow each other quickly, rows out of sight have the last.
+    if (!this.shownRows || this.inSight) return this.drawRows();
+    if (this.parts.rows.contains(document.activeElement)) this.stepper.root.focus({ preventScroll: true });
+    this.waiting = setTimeout(() => this.drawRows(), AT_REST);
+  }
+  drawRows() {
+    clearTimeout(this.waiting);
+    const { run, index, parts } = this;
     const unit = run.unit[index];
     const rows = run.rows(unit).filter((row) => !row.implied || row.first === index);
     let now = rows.findIndex(
@@ -55,23 +72,25 @@ export class Rows extends View {
             ` data-go="${rows[Math.min(rows.length - 1, to + 7)].indices[0]}">${plural(rows.length - to, "row")}` +
             ` below</button></li>`,
         );
-      parts.rows.innerHTML = html.join("");
+      patch(parts.rows, html.join(""));
       this.shownRows = {
         unit,
         from,
         to,
         count: rows.length,
         items: [...parts.rows.querySelectorAll(".xe-rowitem")],
+        states: [],
       };
       const vcpu = run.steps[unit]?.vcpu ?? run.steps[unit]?.current;
       parts.where.textContent = vcpu === undefined ? "" : `vCPU ${vcpu}`;
     }
+    const { states } = this.shownRows;
     this.shownRows.items.forEach((item, k) => {
       const row = rows[from + k];
       const isNow = from + k === now;
       const key = `${isNow}${row.indices.map((at) => Math.sign(at - index))}`;
-      if (item.xeState === key) return;
-      item.xeState = key;
+      if (states[k] === key) return;
+      states[k] = key;
       item.classList.toggle("is-now", isNow);
       item.classList.toggle("is-done", !isNow && row.indices[0] < index);
       item.classList.toggle("is-ahead", row.indices[0] > index);
@@ -85,15 +104,12 @@ export class Rows extends View {
       });
     });
     this.nowRow = this.shownRows.items[now - from];
-    this.drawChunks(focus);
   }
   // Keep the present row in sight where the rows have a scroll of their own.
   keepInSight() {
     const { rows } = this.parts,
       item = this.nowRow;
-    // Whether they do is not asked of the browser: it would lay the page out to say it.
-    const is = (name) => this.stepper.root.classList.contains(name);
-    if (is("is-narrow") || (is("is-drawn") && !is("is-full"))) return;
+    if (this.stepper.root.classList.contains("is-narrow") || !this.inSight) return;
     if (!item || rows.scrollHeight <= rows.clientHeight + 2) return;
     const above = item.offsetTop,
       room = rows.clientHeight;
@@ -143,7 +159,7 @@ export class Rows extends View {
   drawChunks(focus) {
     const { chunks } = focus;
     const html = chunks.length < 2 ? "" : this.chunkStrip(chunks, focus.chunk);
-    if (html !== this.chunkHtml) this.parts.chunks.innerHTML = this.chunkHtml = html;
+    if (html !== this.chunkHtml) patch(this.parts.chunks, (this.chunkHtml = html));
   }
   chunkStrip(chunks, current) {
     const at = chunks.indexOf(current);
@@ -153,10 +169,9 @@ export class Rows extends View {
     for (let k = from; k < to; k++) {
       const bad = chunks[k].wrong;
       cells.push(
-        `<button type="button" data-go="${chunks[k].first}"` +
+        `<button type="button" data-go="${chunks[k].first}" aria-label="piece ${k + 1}${bad ? ", wrong" : ""}"` +
           ` class="${k === at ? "is-now" : k < at ? "is-done" : ""} ${bad ? "is-bad" : ""}"` +
-          `${k === at ? ' aria-current="true"' : ""}>` +
-          `<span class="xe-sr">piece </span>${k + 1}${bad ? '<span aria-label="wrong"> ✕</span>' : ""}</button>`,
+          `${k === at ? ' aria-current="true"' : ""}>${k + 1}${bad ? " ✕" : ""}</button>`,
       );
     }
     return `<span>piece</span>${cells.join("")}<span>of ${chunks.length.toLocaleString("en")}</span>`;

@@ -105,6 +105,7 @@ export class Stepper extends Linked {
     this.share.marks = this.marks;
     this.tab = new WholeTab(root, this.abort.signal);
     on(this.range, "input", () => this.go(Number(this.range.value)));
+    on(window, "beforeprint", () => this.rows.drawRows());
     on(root.querySelector("select"), "change", (event) => {
       this.rate = Number(event.target.value);
       if (this.timer) this.play(true);
@@ -177,6 +178,7 @@ export class Stepper extends Linked {
   }
   destroy() {
     cancelAnimationFrame(this.frame);
+    clearTimeout(this.rows.waiting);
     this.play(false);
     this.tab.set(false);
     this.abort.abort();

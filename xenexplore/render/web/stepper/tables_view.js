@@ -2,6 +2,7 @@
 
 import { tableKey, tableLabel } from "./folded.js";
 import { big, esc, linear, physical, plural, size } from "./numbers.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 
 export class TablesView extends View {
@@ -28,7 +29,7 @@ export class TablesView extends View {
         ? ""
         : `<p class="xe-quiet">${plural(rest, "other vCPU")}: nothing registered</p>`;
     const text = html + tail;
-    if (text !== this.tableText) parts.tablelist.innerHTML = this.tableText = text;
+    if (text !== this.tableText) patch(parts.tablelist, (this.tableText = text));
   }
   tableHtml(key, table, lookup, step, index, wanted) {
     const asked = lookup && tableKey(lookup.asked, lookup.shared) === key;

@@ -3,6 +3,7 @@
 import { SHAPE_OF } from "./from_python.js";
 import { shapeAt } from "./glyphs.js";
 import { esc } from "./numbers.js";
+import { patch } from "./patch.js";
 import { View } from "./view.js";
 import { clip } from "./words.js";
 
@@ -97,15 +98,14 @@ export class Timeline extends View {
         )
         .join();
     if (key === this.lineKey) {
-      const [done, ahead] = parts.line.querySelectorAll(".xe-rail");
+      const [done, ahead] = this.rails;
       done.setAttribute("d", `M${x(0)} 16H${x(nowAt)}`);
       ahead.setAttribute("d", `M${x(nowAt)} 16H${x(shown.length - 1)}`);
-      for (const stop of parts.line.querySelectorAll(".xe-stop")) {
-        const wanted = state(Number(stop.dataset.go));
-        if (!stop.classList.contains(wanted)) {
-          stop.classList.remove("is-now", "is-done", "is-ahead");
-          stop.classList.add(wanted);
-        }
+      for (const one of this.stops) {
+        const wanted = state(one.at);
+        if (wanted === one.state) continue;
+        one.stop.classList.replace(one.state, wanted);
+        one.state = wanted;
       }
       return;
     }
@@ -164,6 +164,11 @@ export class Timeline extends View {
     const html =
       `<svg width="${width}" height="76" viewBox="0 0 ${width} 76" role="img"` +
       ` aria-label="Steps around this one"><title>Steps around this one</title>${out.join("")}</svg>`;
-    parts.line.innerHTML = html;
+    patch(parts.line, html);
+    this.rails = parts.line.querySelectorAll(".xe-rail");
+    this.stops = [...parts.line.querySelectorAll(".xe-stop")].map((stop) => {
+      const at = Number(stop.dataset.go);
+      return { stop, at, state: state(at) };
+    });
   }
 }

@@ -5,10 +5,10 @@
 // is the authority over its own steps: what comes back of them is old by then.  The kernel's word
 // ends a turn, and what was still on its way from the turn before is dropped at both ends.
 
-// ms.  Key repeat and play make many steps, few messages: each is three more from the kernel, at
-// all of which JupyterLab measures its toolbars.
-const SAVE_AFTER = 60,
-  SAVE_EVERY = 250;
+// ms.  Steps that follow each other, as by key repeat and play, are told when they rest, and now
+// and then: a message is three more from the kernel, at all of which JupyterLab measures its toolbars.
+const TOLD_AFTER = 150,
+  TOLD_EVERY = 2000;
 
 export class Turns {
   // `obey(step)`: stand at a step that somebody else has gone to.
@@ -18,7 +18,7 @@ export class Turns {
     this.me = Math.random().toString(36).slice(2);
     this.seen = new Map(); // by whom -> the last of their steps in this turn
     this.pending = 0;
-    this.saved = -SAVE_EVERY;
+    this.since = 0; // when the first of them was
     this.heard = () => this.hear();
     this.begin();
     model.on("change:position", this.heard);
@@ -36,13 +36,14 @@ export class Turns {
     this.seen.set(this.me, seq);
     this.now = { turn, step, by: this.me, seq };
     this.model.set("position", this.now);
-    if (this.pending) return;
-    const wait = Math.max(SAVE_AFTER, this.saved + SAVE_EVERY - performance.now());
+    const now = performance.now();
+    if (!this.pending) this.since = now;
+    else if (now > this.since + TOLD_EVERY) return;
+    clearTimeout(this.pending);
     this.pending = setTimeout(() => {
       this.pending = 0;
-      this.saved = performance.now();
       this.model.save_changes();
-    }, wait);
+    }, TOLD_AFTER);
   }
   hear() {
     const told = this.model.get("position");
