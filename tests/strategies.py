@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from xenexplore.addr import Gfn, Gpa, Gva, Maddr, Mfn, canonical
+from xenexplore.recording.format.columns import KINDS
 
 __all__ = [
     "gfns",
@@ -138,7 +139,7 @@ def recordings2(draw: st.DrawFn) -> list[dict[str, object]]:
         seq += 1
         time += draw(st.integers(0, 5)) / 8
         records.append(
-            {"s": seq, "t": time, "k": draw(st.sampled_from(["pv", "hvm"])), "n": draw(u32),
+            {"s": seq, "t": time, "k": draw(st.sampled_from(KINDS)), "n": draw(u32),
              "a": draw(st.lists(u64, min_size=6, max_size=6)), **draw(vcpus), "p": pcpu,
              "o": running.pop(pcpu), **some("i ix il ic iw ip im imd ld st ldx irq ctx")}
         )  # fmt: skip

@@ -48,6 +48,16 @@ def pvh_xen420():
 
 
 @pytest.fixture(scope="session")
+def pvh_no_vmap():
+    return read_recording("pvh-no-vmap")
+
+
+@pytest.fixture(scope="session")
+def hvm():
+    return read_recording("hvm")
+
+
+@pytest.fixture(scope="session")
 def runstate_loop():
     return read_recording("runstate-loop")
 

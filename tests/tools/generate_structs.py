@@ -37,13 +37,15 @@ ARCH_FLAGS = {
     # The guest interface is LP64 on both; only the header selection differs,
     # so the host's gcc lays Arm64 structs out as a cross compiler would.
     "arm64": ("-U__x86_64__", "-D__aarch64__"),
+    # What a 32-bit guest passes; Xen's own copy (xen/include/xlat.lst) is made from these headers.
+    "x86_32": ("-m32",),
 }
 OUT = Path(__file__).resolve().parents[2] / "xenexplore" / "hypercalls" / "data" / "structs"
 
 
 def translation_unit(arch: str) -> str:
     """The C file that pulls in every header."""
-    names = HEADERS + (X86_ONLY if arch == "x86_64" else ())
+    names = HEADERS + (() if arch == "arm64" else X86_ONLY)
     lines = [
         "#include <stddef.h>",
         "#include <stdint.h>",
@@ -51,7 +53,7 @@ def translation_unit(arch: str) -> str:
         "#define __XEN_INTERFACE_VERSION__ __XEN_LATEST_INTERFACE_VERSION__",
         *(f"#include <xen/{name}.h>" for name in names if name != "arch-x86/xen-mca"),
     ]
-    if arch == "x86_64":
+    if arch != "arm64":
         lines.append("#include <xen/arch-x86/xen-mca.h>")
     return "\n".join(lines) + "\n"
 
@@ -78,6 +80,7 @@ class Dwarf:
         self._file = path.open("rb")
         info = ELFFile(self._file).get_dwarf_info()
         (self.unit,) = list(info.iter_CUs())
+        self.word = self.unit["address_size"]
         files = info.line_program_for_CU(self.unit).header
         self._names = [entry.name.decode() for entry in files.file_entry]
         self._dirs = [d.decode() for d in files.include_directory]
@@ -138,8 +141,10 @@ class Dwarf:
 
     def _pointee(self, die, owner: str) -> str:
         """What a guest handle points to."""
-        under = self.strip(die)
-        member = next(c for c in under.iter_children() if self._name(c) == "p")
+        members = list(self.strip(die).iter_children())
+        if not self._name(members[0]):  # XEN_GUEST_HANDLE_64 of a 32-bit guest: a union of both
+            members = list(self.strip(self.target(members[0])).iter_children())
+        member = next(c for c in members if self._name(c) == "p")
         return self.spell(self.target(self.strip(self.target(member))), owner)
 
     @staticmethod
@@ -159,7 +164,7 @@ class Dwarf:
                     total *= self._count(child)
             return total
         if die.tag == "DW_TAG_pointer_type":
-            return 8
+            return self.word
         return die.attributes["DW_AT_byte_size"].value
 
     def align(self, die) -> int:
@@ -183,7 +188,8 @@ class Dwarf:
             while self.size(die) % best:
                 best //= 2
             return best
-        return self.size(die)
+        # The i386 ABI aligns what is 8 bytes long to 4, where nothing says otherwise.
+        return min(self.size(die), self.word)
 
     def _member_align(self, member) -> int:
         if "DW_AT_alignment" in member.attributes:
@@ -413,12 +419,15 @@ def main() -> None:
     trees = dict(word.split("=", 1) for word in sys.argv[1:])
     x86: dict[str, Dwarf] = {}
     arm: dict[str, Dwarf] = {}
+    x86_32: dict[str, Dwarf] = {}
     for version, include in trees.items():
         with tempfile.TemporaryDirectory() as folder:
             x86[version] = Dwarf(compile_unit(include, "x86_64", Path(folder)))
             arm[version] = Dwarf(compile_unit(include, "arm64", Path(folder)))
+            x86_32[version] = Dwarf(compile_unit(include, "x86_32", Path(folder)))
     write("x86_64", x86, None)
     write("arm64", arm, x86)
+    write("x86_32", x86_32, x86)
 
 
 if __name__ == "__main__":

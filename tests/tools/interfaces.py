@@ -20,10 +20,10 @@ from functools import cache
 from pathlib import Path
 
 from generate_structs import ARCH_FLAGS, span, translation_unit
-from layout_probe import probe_of
+from layout_probe import assertions_of, probe_of
 
 from xenexplore.hypercalls.releases import READ, RELEASES, Releases
-from xenexplore.hypercalls.structs import ARCHES
+from xenexplore.hypercalls.structs import ARCHES, COMPAT
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 NUMBERS, LAYOUTS = DATA / "interfaces.txt", DATA / "layouts.txt"
@@ -65,6 +65,18 @@ def run_gcc(include: str, arch: str, body: str) -> tuple[list[str], str]:
             return [], made.stderr
         done = subprocess.run([str(program)], capture_output=True, text=True, check=True)
     return done.stdout.splitlines(), ""
+
+
+def wrong_in_32_bit(include: str, lines: list[str]) -> list[str]:
+    """Assertions (:func:`~layout_probe.assertions_of`) that ``gcc -m32`` refuses, or its errors."""
+    done = subprocess.run(
+        ["gcc", "-w", "-fsyntax-only", "-ffreestanding", f"-I{include}", *ARCH_FLAGS[COMPAT],
+         "-xc", "-"],
+        input=translation_unit(COMPAT) + "\n".join(lines), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    refused = re.findall(r'static assertion failed: "(.*?)"', done.stderr)
+    return refused or ([done.stderr[:2000]] if done.returncode else [])
 
 
 def macro_texts(include: str, arch: str) -> dict[str, str]:
@@ -157,7 +169,11 @@ def main(words: list[str]) -> None:
             lines, errors = run_gcc(include, arch, probe_of(arch, release)[0])
             assert not errors, errors[:2000]
             probes += f"{release} {arch} {len(lines)} {digest(lines)}\n"
+        lines = assertions_of(release)
+        assert wrong_in_32_bit(include, lines) == []
+        probes += f"{release} {COMPAT} {len(lines)} {digest(lines)}\n"
     what = "# release, architecture, probed structs and fields, SHA-256 of what gcc says of them\n"
+    what += "# (x86_32: of the assertions that gcc -m32 accepts)\n"
     LAYOUTS.write_text(head + what + probes, "ascii")
 
 

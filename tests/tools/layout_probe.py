@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from xenexplore.hypercalls.structs import Field, StructLayout, Structs, structs_for
+from xenexplore.hypercalls.structs import COMPAT, Field, StructLayout, Structs, structs_for
 
 
 def layouts(structs: Structs) -> list[StructLayout]:
@@ -66,3 +66,31 @@ def _add_field(
         line += f" handle {of.sizeof(inner[7:-1])}"
     body.append('printf("\\n");\n')
     expected.append(line)
+
+
+def assertions_of(xen: str) -> list[str]:
+    """C that only compiles, by ``gcc -m32``, where the 32-bit layouts are right.
+
+    Nothing is run: a machine need not have a 32-bit C library.  Bit-fields have no offset.
+    """
+    structs = structs_for(COMPAT, xen)
+    lines = []
+    for layout in layouts(structs):
+        c = named(layout, structs)
+        tests = [
+            (layout.name, [f"sizeof({c}) == {layout.size}", f"_Alignof({c}) == {layout.align}"])
+        ]
+        for field in layout.fields:
+            if ":" in field.type:
+                continue
+            at = f"(({c} *)0)->{field.name}"
+            told = [f"offsetof({c}, {field.name}) == {field.offset}"]
+            if not field.type.endswith("[0]"):
+                told.append(f"sizeof({at}) == {field.size}")
+            inner = field.type.split("[", 1)[0]
+            if inner.startswith("handle("):
+                element = "[0]" * field.type.count("[")
+                told.append(f"sizeof(*({at}{element}).p) == {structs.sizeof(inner[7:-1])}")
+            tests.append((f"{layout.name}.{field.name}", told))
+        lines += [f'_Static_assert({" && ".join(told)}, "{name}");' for name, told in tests]
+    return lines

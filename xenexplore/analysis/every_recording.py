@@ -13,8 +13,9 @@ from xenexplore.recording.contents.library import Shipped, shipped
 __all__ = ["findings_of_all"]
 
 # Of the one boot that they are of, "pvh" and "pvh-net" hold all that the first two hold; the
-# third is a loop of one call, whose places and proportions say nothing of a guest's.
-_PARTS = ("pvh-callers", "pvh-boot", "runstate-loop")
+# third is a loop of one call, whose places and proportions say nothing of a guest's; firmware
+# has no paging, and nothing is walked for it.
+_PARTS = ("pvh-callers", "pvh-boot", "runstate-loop", "hvm")
 
 
 def findings_of_all(

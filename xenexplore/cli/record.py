@@ -81,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vcpus", type=int, default=1, help="vCPUs of dom0, and CPUs of Xen")
     parser.add_argument("--domu-vcpus", type=int, default=1, help="vCPUs of the domU; 0: no domU")
     parser.add_argument(
+        "--firmware", action="store_true",
+        help="the domU is an HVM guest: hvmloader and SeaBIOS, with a stand-in for the device "
+        "model; they find no disk, and nothing follows them",
+    )  # fmt: skip
+    parser.add_argument(
         "--backends",
         metavar="LIST",
         default="",
@@ -158,6 +163,7 @@ def run(args: argparse.Namespace) -> int:
         kernel=Path(args.kernel) if file else None,
         kernel_version="" if file else args.kernel or "",
         workload=args.workload,
+        firmware=args.firmware,
         loop=args.loop,
         slow=args.slow_clock,
         loads=args.counts == "loads",

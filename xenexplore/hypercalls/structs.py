@@ -19,9 +19,11 @@ from typing import Any
 from xenexplore.errors import CatalogueError
 from xenexplore.hypercalls.releases import DEFAULT, Releases
 
-__all__ = ["ARCHES", "Field", "HandleField", "StructLayout", "Structs", "structs_for"]
+__all__ = ["ARCHES", "COMPAT", "Field", "HandleField", "StructLayout", "Structs", "structs_for"]
 
 ARCHES = ("x86_64", "arm64")
+COMPAT = "x86_32"
+"""What a 32-bit x86 guest passes to a 64-bit Xen, which translates it (xen/include/xlat.lst)."""
 
 # C's own types and stdint's, LP64.  name: (size, signed)
 _C_TYPES: dict[str, tuple[int, bool]] = {
@@ -49,6 +51,10 @@ _C_TYPES: dict[str, tuple[int, bool]] = {
     "uint32_t": (4, False),
     "int64_t": (8, True),
     "uint64_t": (8, False),
+}
+_ILP32 = {
+    name: (4 if size == 8 and "long" in name and "long long" not in name else size, signed)
+    for name, (size, signed) in _C_TYPES.items()
 }
 _ARRAY = re.compile(r"^(.*)\[(\d+)\]$")
 _STEP = re.compile(r"([A-Za-z_]\w*)((?:\[\d+\])*)(?:\.|$)")
@@ -125,13 +131,15 @@ class Structs:
     """Every layout of one architecture in one release of Xen, loaded header by header."""
 
     def __init__(self, arch: str, xen: str = DEFAULT) -> None:
-        if arch not in ARCHES:
+        if arch not in (*ARCHES, COMPAT):
             raise CatalogueError(f"architecture {arch}", ARCHES)
         self.arch = arch
         self.xen = xen
         self._index = _read(arch, "index")
         self._loaded: dict[str, StructLayout | tuple[int, bool] | str | None] = {}
-        # Arm64's tables hold only what differs from x86-64's.
+        self._c_types = _ILP32 if arch == COMPAT else _C_TYPES
+        self._word = self._c_types["long"][0]
+        # The others' tables hold only what differs from x86-64's.
         self._base = None if arch == "x86_64" else structs_for("x86_64", xen)
         absent = _read(arch, "absent")["names"] if self._base else ()
         self._absent = {name for name, *span in absent if self._has("".join(span))}
@@ -223,14 +231,14 @@ class Structs:
         if array:
             return self.sizeof(array[1]) * int(array[2])
         if kind.startswith(("handle(", "pointer(")):
-            return 8
+            return self._word
         layout = self.get(kind)
         return layout.size if layout else self._scalar(kind)[0]
 
     def _scalar(self, kind: str) -> tuple[int, bool]:
         for wanted in (kind, f"{kind}_t"):
-            if wanted in _C_TYPES:
-                return _C_TYPES[wanted]
+            if wanted in self._c_types:
+                return self._c_types[wanted]
             entry = self._entry(wanted)
             if isinstance(entry, str):
                 return self.sizeof(entry), False
@@ -301,5 +309,5 @@ def _read(arch: str, stem: str) -> dict[str, Any]:
 
 @cache
 def structs_for(arch: str, xen: str = DEFAULT) -> Structs:
-    """The layouts of one architecture (``"x86_64"`` or ``"arm64"``) in one release of Xen."""
+    """The layouts of ``"x86_64"``, ``"arm64"`` or ``"x86_32"`` in one release of Xen."""
     return Structs(arch, xen)

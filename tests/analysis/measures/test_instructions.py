@@ -53,11 +53,18 @@ def test_walks_and_copies_of_exit_to_entry(
 
 
 def test_decoding_that_was_not_counted_is_not_subtracted() -> None:
-    found = instructions(read("pvh-xen420"))
+    workload = read("pvh-xen420")
+    whole, executed = instructions(workload), workload.executed
+    assert whole is not None
+    assert executed is not None
+    assert whole.decoding
+    assert [f"{100 * d.total.share('walks'):.1f}" for d in whole.domains] == ["56.5", "61.3"]
+    calls = replace(executed.calls, decode=np.full(len(executed.calls), -1))
+    found = instructions(replace(workload, executed=replace(executed, calls=calls, decoding=False)))
     assert found is not None
     assert not found.decoding
     assert found.pieces.entry is found.pieces.decode is None
-    assert {k: s.median for k, s in found.pieces.walks.items()} == {1: 3295, 2: 2648}
+    assert {k: s.median for k, s in found.pieces.walks.items()} == {1: 3293, 2: 2648}
     assert found.pieces.walks[1].loads == 789
     assert all(domain.total.decode == 0 for domain in found.domains)
 

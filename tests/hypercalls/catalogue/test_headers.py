@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import xen_headers
-from interfaces import read_numbers
-from layout_probe import layouts, probe_of
+from interfaces import read_numbers, wrong_in_32_bit
+from layout_probe import assertions_of, layouts, probe_of
 from xen_headers import DEBIAN, INSTALLED, handle_fields, include_of, macros, release_in, run_c
 
 from xenexplore.errors import RecorderError
@@ -114,6 +114,18 @@ def test_every_size_offset_and_handle(arch: str, release: str) -> None:
     ]
     assert different == []
     assert len(expected) > 2000
+
+
+@each_release
+def test_every_size_offset_and_handle_of_the_32_bit_abi(release: str) -> None:
+    """What a 32-bit guest passes, by gcc -m32; one wrong number, and it says so."""
+    include, lines = str(include_of(release)), assertions_of(release)
+    assert wrong_in_32_bit(include, lines) == []
+    assert len(lines) > 2000
+    at = next(at for at, line in enumerate(lines) if '"sched_poll"' in line)
+    assert "sizeof(struct sched_poll) == 16" in lines[at]
+    lines[at] = lines[at].replace("== 16", "== 24")  # as a 64-bit guest has it
+    assert wrong_in_32_bit(include, lines) == ["sched_poll"]
 
 
 @each_release

@@ -150,6 +150,7 @@ WRONG = {
     "negative length": ({**ACCESS, "l": -4}, "0 to", "field l"),
     "frame too large": ({**WALK, "gfn": 1 << 52}, "0 to 0xfffffffffffff", "field gfn"),
     "unknown direction": ({**ACCESS, "c": "up"}, "one of from, to", "field c"),
+    "no 32-bit ABI in version 1": ({**CALL, "s": 1, "k": "hvm32"}, '"pv" or "hvm"', "field k"),
     "unknown kind": ({**CALL, "s": 1, "k": "arm"}, '"pv" or "hvm"', "field k"),
     "no kind": ({"s": 0, "va": 1}, "one of k (hypercall)", "line 2"),
     "two kinds": ({**ACCESS, **WALK}, "one of k (hypercall)", "line 2"),

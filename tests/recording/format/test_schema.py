@@ -58,6 +58,7 @@ def test_what_the_writer_writes_fits(tmp_path):
 
 WRONG = (
     {"s": 0, "t": 0, "k": "arm"},
+    {"s": 0, "t": 0, "k": "hvm32"},
     {"s": -1, "t": 0, "k": "pv"},
     {"s": 0, "t": -0.5, "k": "pv"},
     {"s": 0, "t": 0, "k": "pv", "n": 1 << 32},

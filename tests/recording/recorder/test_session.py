@@ -235,6 +235,11 @@ def test_the_command_line_of_the_emulator(options, tmp_path, monkeypatch):
         (["pvh", "-o", "x", "--kernel", "/no/such/kernel"], "/no/such/kernel: expected a file"),
         (["pvh", "-o", "x", "--kernel", "no:version"], "expected a version as 6.12"),
         (["pvh", "-o", "x", "--no-persistent-grants"], "add --backends disk"),
+        (["pvh", "-o", "x", "--firmware", "--domu-vcpus", "0"], "one domU of one vCPU"),
+        (
+            ["pvh", "-o", "x", "--firmware", "--backends", "disk"],
+            "got --domu-vcpus 1 --backends disk",
+        ),
         (["--from", "ftrace", "f", "-o", "x"], "--from: expected xentrace FILE, got 'ftrace'"),
         (["--from", "xentrace", "f", "-o", "x"], "no --cpu-mhz"),
         (["pvh", "-o", "x"], "xenexplore record --setup"),

@@ -16,6 +16,7 @@ from typing import Any
 
 from xenexplore.display import Shown
 from xenexplore.errors import CatalogueError, InputError
+from xenexplore.hypercalls.catalogue.abis import ARCH_OF, HVM32, REGISTERS
 from xenexplore.hypercalls.catalogue.at_release import at_release
 from xenexplore.hypercalls.language.parser import parse_plan
 from xenexplore.hypercalls.language.statements import Block
@@ -23,9 +24,6 @@ from xenexplore.hypercalls.releases import DEFAULT, Releases, release_of
 from xenexplore.hypercalls.structs import StructLayout, Structs, structs_for
 
 __all__ = [
-    "ARM_REGISTERS",
-    "GUESTS",
-    "X86_REGISTERS",
     "Argument",
     "Family",
     "SubOp",
@@ -35,10 +33,6 @@ __all__ = [
     "gaps",
     "numbers",
 ]
-
-GUESTS = ("hvm", "pv", "arm")
-X86_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
-ARM_REGISTERS = ("x0", "x1", "x2", "x3", "x4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +62,7 @@ class SubOp(Shown):
         array: name of the argument that counts elements, where it is an array.
         who: who may call it.
         guests: guest kinds for which it does something.
+        compat: whether the plan holds for a guest of the 32-bit ABI, too.
         summary: one sentence.
         sources: Xen source files with symbols.
         plan_text: the copy plan, or ``""``.
@@ -90,6 +85,7 @@ class SubOp(Shown):
     array: str
     who: str
     guests: tuple[str, ...]
+    compat: bool
     summary: str
     sources: tuple[str, ...]
     plan_text: str
@@ -135,6 +131,7 @@ class Family(Shown):
         header: the public header, e.g. ``"memory.h"``.
         args: its arguments, in register order.
         guests: guest kind to the handler in Xen, for the guests that see it.
+        compat: handler for an HVM guest of the 32-bit ABI, ``""`` where that is not described.
         who: who may call it, where that is one answer for all sub-ops.
         sources: Xen source files with symbols.
         plan_text: the copy plan that leads to the sub-op's, and follows it.
@@ -158,6 +155,7 @@ class Family(Shown):
     header: str
     args: tuple[Argument, ...]
     guests: Mapping[str, str]
+    compat: str
     who: str
     sources: tuple[str, ...]
     plan_text: str
@@ -200,12 +198,11 @@ class Family(Shown):
 
     def registers(self, guest: str) -> tuple[str, ...]:
         """The registers that carry the arguments, in order."""
-        names = ARM_REGISTERS if guest == "arm" else X86_REGISTERS
-        return names[: len(self.args)]
+        return REGISTERS.get(guest, REGISTERS["hvm"])[: len(self.args)]
 
     def structs(self, guest: str) -> Structs:
         """The layouts that apply to a guest kind."""
-        return structs_for("arm64" if guest == "arm" else "x86_64", self.xen)
+        return structs_for(ARCH_OF.get(guest, "x86_64"), self.xen)
 
     def __repr__(self) -> str:
         return f"<{self.title}: {self.summary}>"
@@ -269,7 +266,7 @@ _FAMILY_KEYS = {
 }  # fmt: skip
 _OP_KEYS = {
     "constant", "name", "value", "struct", "struct_for", "who", "guests", "summary", "sources",
-    "plan", "missing", "notes", "unbounded", "array", "inner", "most", "since", "until",
+    "plan", "missing", "notes", "unbounded", "array", "inner", "most", "since", "until", "compat",
 }  # fmt: skip
 
 
@@ -282,6 +279,7 @@ def _load(number: int, name: str, xen: str) -> Family:
     if (table["name"], table["number"]) != (name, number):
         raise InputError(source, "name", expected=f"{name} {number}", got=str(table["name"]))
     guests = dict(table["guests"])
+    compat = guests.pop(HVM32, "")
     ops: dict[int, SubOp] = {}
     for entry in table.get("op", ()):
         op = _op(entry, table, span, xen, source)
@@ -295,6 +293,7 @@ def _load(number: int, name: str, xen: str) -> Family:
         header=table["header"],
         args=tuple(Argument(*pair) for pair in table.get("args", ())),
         guests=MappingProxyType(guests),
+        compat=compat,
         who=table.get("who", ""),
         sources=tuple(table["sources"]),
         plan_text=table.get("plan", "dispatch cmd" if ops else ""),
@@ -349,7 +348,8 @@ def _op(
         struct_for=MappingProxyType(entry.get("struct_for", {})),
         array=entry.get("array", ""),
         who=entry.get("who", table.get("who", "")),
-        guests=tuple(entry.get("guests", tuple(table["guests"]))),
+        guests=tuple(entry.get("guests", [one for one in table["guests"] if one != HVM32])),
+        compat=entry.get("compat", False),
         summary=entry.get("summary", ""),
         sources=tuple(entry.get("sources", table["sources"])),
         plan_text=entry.get("plan", ""),

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from xenexplore.hypercalls.callers import FACT_WORDS, Caller, caller_of
-from xenexplore.hypercalls.catalogue.entries import GUESTS, Family, SubOp, family
+from xenexplore.hypercalls.catalogue.abis import kinds
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family
 from xenexplore.hypercalls.language.expressions import ALWAYS, Expression, Scope, names_in
 from xenexplore.hypercalls.language.statements import (
     Block,
@@ -246,10 +247,9 @@ class _Outliner:
     def settled(self, test: Expression) -> bool | None:
         """Whether the kind of caller, or a constant, alone decides a test, and how."""
         scope = Scope(self.structs, self.family.constants)
-        known = {kind: int(kind == self.guest) for kind in GUESTS}
         for name in names_in(test) - self.family.constants.keys() - ERRNOS.keys():
             scope.names[name] = Free(Variable(name, -(1 << 63)))
-        scope.names.update({**known, **self.caller.facts, **self.constants})
+        scope.names.update({**kinds(self.guest), **self.caller.facts, **self.constants})
         return test.truth(scope)
 
     def forget(self, before: Mapping[str, int], values: Mapping[str, set[int | None]]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from xenexplore.hypercalls.callers import FACTS
+from xenexplore.hypercalls.catalogue.abis import kinds, serves
 from xenexplore.hypercalls.catalogue.entries import Family, SubOp, numbers
 from xenexplore.hypercalls.language.expressions import Expression, Scope, names_in
 from xenexplore.hypercalls.language.statements import (
@@ -66,9 +67,7 @@ class CallFrame:
         self.returns_what = ""
         names = self.scope.names
         names[_RETURNS] = 0
-        for kind in ("hvm", "pv", "arm"):
-            names[kind] = int(interpreter.guest == kind)
-        names.update(interpreter.facts)
+        names.update({**kinds(interpreter.guest), **interpreter.facts})
         names["rsp"], names["inside"] = interpreter.rsp, int(interpreter.depth > 0)
         for index, argument in enumerate(found.args):
             given = args[index] if index < len(args) else 0
@@ -320,7 +319,7 @@ class CallFrame:
         value = node.value.value(self.scope)
         if not isinstance(value, int):
             options = tuple(
-                v for v, op in self.family.ops.items() if self.interpreter.guest in op.guests
+                v for v, op in self.family.ops.items() if serves(op, self.interpreter.guest)
             )
             picked = yield PlanChoice(
                 "sub-op", f"{self.family.name}.{node.value.text}", options,
@@ -331,8 +330,9 @@ class CallFrame:
                 raise ImpossibleError(node.value.text)
             value = picked
         op = self.family.ops.get(value)
-        if op is None or self.interpreter.guest not in op.guests:
-            return PlanOutcome.failed(node.errno, f"{self.family.name} has no sub-op {value}")
+        if op is None or not serves(op, self.interpreter.guest):
+            lacks = PlanOutcome.failed(node.errno, f"{self.family.name} has no sub-op {value}")
+            return lacks.unless_compat(self.interpreter.guest, op)
         self.op = op
         if op.missing:
             return PlanOutcome(Ending.UNMODELLED, op.missing)

@@ -6,6 +6,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from xenexplore.hypercalls.catalogue.abis import HVM32
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp
 from xenexplore.hypercalls.language.values import Free, StructValue, Value
 from xenexplore.hypercalls.releases import DEFAULT
 from xenexplore.steps import ERRNOS, Direction, Ending
@@ -44,7 +46,7 @@ class PlanCall:
     Attributes:
         number: the hypercall number.
         args: the argument registers, in order; missing ones are 0.
-        guest: ``"hvm"`` (PVH too), ``"pv"`` or ``"arm"``.
+        guest: ``"hvm"`` (PVH too), ``"pv"`` or ``"arm"``; ``"hvm32"`` by the 32-bit ABI.
         rsp: the guest's stack pointer, if known (PV's iret reads its frame there).
         facts: what is known of the caller, by name
             (:data:`~xenexplore.hypercalls.callers.FACTS`); anything else depends on
@@ -162,6 +164,14 @@ class PlanOutcome:
     def failed(cls, errno: str, reason: str = "") -> PlanOutcome:
         """A hypercall that returned an error, given by name."""
         return cls(Ending.FAILED, reason, value=-ERRNOS[errno])
+
+    def unless_compat(self, guest: str, entry: Family | SubOp | None) -> PlanOutcome:
+        """This refusal; but of a 32-bit call that 64-bit guests have, nothing is known."""
+        if guest != HVM32 or entry is None or "hvm" not in entry.guests:
+            return self
+        return PlanOutcome(
+            Ending.UNMODELLED, f"the catalogue lacks the 32-bit ABI of {entry.title}"
+        )
 
 
 Reply: TypeAlias = "bytes | PlanFault | bool | int | None"

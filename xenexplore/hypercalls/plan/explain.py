@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from xenexplore.hypercalls.catalogue.abis import guest_of
 from xenexplore.hypercalls.catalogue.entries import family as find_family
 from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.language.statements import CopyStatement
@@ -75,7 +76,7 @@ def name_of(call: PlanCall) -> str:
 def _named(call: PlanCall) -> tuple[str, bool]:
     """The name, and whether the catalogue has it for this kind of guest."""
     family = family_of(call.number, call.xen)
-    if family is None or call.guest not in family.guests:
+    if family is None or guest_of(call.guest) not in family.guests:
         return f"{call.number}", False
     if not family.ops or isinstance(family.plan[0], CopyStatement):  # the sub-op is in memory
         return family.name, True
@@ -92,7 +93,7 @@ def _named(call: PlanCall) -> tuple[str, bool]:
     value = call.args[cmd] if cmd < len(call.args) else 0
     value &= family.constants.get("CMD_MASK", 0xFFFF_FFFF)
     found = family.ops.get(value)
-    if found is None or call.guest not in found.guests:
+    if found is None or guest_of(call.guest) not in found.guests:
         return f"{family.name}.{value}", False
     return found.title, True
 

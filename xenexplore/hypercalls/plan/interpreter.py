@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from xenexplore.hypercalls.callers import FACTS
+from xenexplore.hypercalls.catalogue.abis import serves
 from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.language.values import Free, StructValue, Value, Variable
 from xenexplore.hypercalls.plan.call_frame import CallFrame
@@ -32,8 +33,9 @@ class PlanInterpreter:
     def hypercall(self, number: int, args: Sequence[Value], prefix: str) -> Steps:
         """Run one hypercall."""
         found = family_of(number, self.xen)
-        if found is None or self.guest not in found.guests:
-            return PlanOutcome.failed("ENOSYS", "this guest has no such hypercall")
+        if found is None or not serves(found, self.guest):
+            lacks = PlanOutcome.failed("ENOSYS", "this guest has no such hypercall")
+            return lacks.unless_compat(self.guest, found)
         if found.missing:
             return PlanOutcome(Ending.UNMODELLED, found.missing)
         frame = CallFrame(self, found, args, prefix)

@@ -176,9 +176,10 @@ def guest_space(
     elif bases.vmalloc is None:
         how = "unknown: the directmap was moved, and no walk shows the new place of these regions"
         bases = bases.known("vmalloc, vmemmap", how)
-    bases = _irq_stack(bases, recording, domain, symbols, percpus)
-    layout = linux_layout(bases, symbols)
     stacks = _stacks(recording, domain, bases)
+    if stacks is None or len(stacks):  # else no stack is in vmalloc space: no CONFIG_VMAP_STACK
+        bases = _irq_stack(bases, recording, domain, symbols, percpus)
+    layout = linux_layout(bases, symbols)
     return GuestSpace(domain, layout, symbols, bases.percpu, bases.image_shift, stacks)
 
 

@@ -54,6 +54,8 @@ _FINDINGS: Mapping[str, str] = MappingProxyType(
         "counts",
         "pvh-smp": "two vCPUs: a hardirq stack each, and stacks that move between CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
+        "pvh-no-vmap": "a kernel without CONFIG_VMAP_STACK: its stacks are in the directmap",
+        "hvm": "an HVM guest's firmware: the 32-bit ABI, no paging",
         "runstate-loop": "one call 2,000 times: the shares of its walk and its copy",
     }
 )

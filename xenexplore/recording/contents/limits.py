@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xenexplore.recording.contents.library import told_elsewhere
-from xenexplore.recording.format.columns import Recording
+from xenexplore.recording.format.columns import KINDS, Recording
 from xenexplore.recording.format.header import Artefact, Header, read_header
 
 __all__ = ["Facts", "header_of", "limits"]
@@ -17,6 +17,7 @@ __all__ = ["Facts", "header_of", "limits"]
 # unmap_grant_ref, copy (xen/include/public/grant_table.h).
 _GRANT_TABLE_OP = 20
 _BACKEND_OPS = (0, 1, 5)
+_COMPAT = KINDS.index("hvm32")
 
 _ARTEFACTS: Mapping[Artefact, str] = {
     Artefact.NO_NRIP: "the emulated CPU makes Xen decode VMMCALL in software",
@@ -38,11 +39,13 @@ class Facts:
         vcpus: domain index and vCPU (id, ``struct vcpu``) of every hypercall's caller.
         stacks: stack pointers of HVM guests were recorded.
         grants: grant_table_op calls that backends make.
+        unwalked: hypercalls by the 32-bit ABI for which Xen walked no tables.
     """
 
     vcpus: frozenset[tuple[int, int, int]] = frozenset()
     stacks: bool = False
     grants: int = 0
+    unwalked: int = 0
 
     def then(self, chunk: Recording) -> Facts:
         """With one more chunk."""
@@ -53,11 +56,15 @@ class Facts:
         found = {(int(d), int(v), int(at)) for d, v, at in np.unique(np.stack(keys), axis=1).T}
         op = calls.args[:, 0] & np.uint64(0xFFFF_FFFF)
         grants = (calls.number == _GRANT_TABLE_OP) & np.isin(op, _BACKEND_OPS)
+        walks = chunk.walks
+        mine = walks.domain == calls.domain[walks.call]  # one of another vCPU's after a switch
+        walked = np.isin(np.arange(len(calls)), walks.call[mine & (walks.call >= 0)])
         return replace(
             self,
             vcpus=self.vcpus | found,
-            stacks=self.stacks or bool((calls.rsp[calls.kind == 1] != 0).any()),
+            stacks=self.stacks or bool((calls.rsp[calls.kind != 0] != 0).any()),
             grants=self.grants + int(grants.sum()),
+            unwalked=self.unwalked + int(((calls.kind == _COMPAT) & ~walked).sum()),
         )
 
     @property
@@ -82,6 +89,11 @@ def limits(header: Header, facts: Facts) -> tuple[str, ...]:
         found.append("no block or network backend ran")
     elif header.backends is None and not facts.grants:
         found.append("no backend mapped or copied a grant")
+    if facts.unwalked:
+        found.append(
+            f"{facts.unwalked} hypercalls were made by the 32-bit ABI and without paging: Xen "
+            "walked nothing for them, and what a design saves of a walk is not theirs"
+        )
     if not facts.stacks:
         found.append("vmalloc'ed buffers are taken to be on task stacks, by their addresses")
     # That the built-ins of version 1 were emulated is said first.

@@ -22,6 +22,7 @@ from xenexplore.steps import Direction, Json
 __all__ = [
     "DIRECTIONS",
     "DOMID_IDLE",
+    "KINDS",
     "NO_FRAME",
     "UNHANDLED",
     "WAYS",
@@ -44,6 +45,10 @@ WAYS = (*Direction, *Direction)
 # What Xen's idle vCPUs have for a domain: no guest (xen/include/public/xen.h).
 DOMID_IDLE = 0x7FFF
 
+# What ``k`` says; the column holds the index.  ``hvm32``: an HVM guest's by the 32-bit ABI
+# (version 2 only).
+KINDS = ("pv", "hvm", "hvm32")
+
 # Number of a hypercall for which no handler was seen to be entered.
 UNHANDLED = -1
 
@@ -58,7 +63,8 @@ class Calls(Columns):
     Attributes:
         seq: int64 (N,): sequence number, one more with each row.
         time: float64 (N,): seconds since the recorder started.
-        kind: uint8 (N,): 0 a PV guest's (``syscall``), 1 an HVM or PVH guest's.
+        kind: uint8 (N,): 0 a PV guest's (``syscall``), 1 an HVM or PVH guest's, 2 an HVM
+            guest's by the 32-bit ABI.
         number: int64 (N,): hypercall number, or ``UNHANDLED``.
         args: uint64 (N, 6): argument registers, raw.  A register that the
             hypercall does not use holds whatever the guest left there.

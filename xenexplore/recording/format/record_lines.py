@@ -40,6 +40,7 @@ ADDRESS_LIMIT = 1 << 64
 _LIMITS = {"n": 1 << 32, "gfn": 1 << 52, "l": 1 << 32, "s": 1 << 62, "x": 1 << 62,
            "d": 1 << 15, "v": 1 << 31, "cs": 1 << 16, "p": 1 << 31, "o": 1 << 62,
            "ps": 4}  # fmt: skip
+_KINDS = {1: '"pv" or "hvm"', 2: '"pv", "hvm" or "hvm32"'}
 # Counts have no unit that a width would come from.
 _COUNT_LIMIT = 1 << 62
 
@@ -49,7 +50,7 @@ class RecordLine(msgspec.Struct, gc=False):
 
     s: int | UnsetType = UNSET
     t: float | UnsetType = UNSET
-    k: Literal["pv", "hvm"] | UnsetType = UNSET
+    k: Literal["pv", "hvm", "hvm32"] | UnsetType = UNSET
     n: int | UnsetType = UNSET
     a: list[int] | UnsetType = UNSET
     d: int | UnsetType = UNSET
@@ -142,7 +143,7 @@ def _parse(text: bytes, version: int) -> RecordLine:
             want, got = match["want"].replace("`", ""), match["got"]
             raise BadLine(match["at"] or "", f"{want} in JSON", got) from None
         at = str(error).rpartition("`$.")[2].rstrip("`")
-        known = {"k": '"pv" or "hvm"', "c": "one of " + ", ".join(DIRECTIONS)}
+        known = {"k": _KINDS[version], "c": "one of " + ", ".join(DIRECTIONS)}
         got = str(error).partition(" - at")[0].removeprefix("Invalid enum value ")
         raise BadLine(at, known.get(at, "a known value"), got.strip("'")) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -201,6 +202,8 @@ def read_line(text: bytes, version: int = 1) -> RecordLine:
     for name in needs[kinds[0]]:
         if getattr(line, name) is UNSET:
             raise BadLine(name, f"field {name} in a record with {kinds[0]}", "none")
+    if version == 1 and line.k == "hvm32":
+        raise BadLine("k", _KINDS[1], "hvm32", "version 1 has no 32-bit ABI")
     if kinds[0] == "c" and (line.s is UNSET) == (line.x is UNSET):
         got = "none" if line.s is UNSET else "both"
         raise BadLine("s", "either s (inside a hypercall) or x (outside)", got)

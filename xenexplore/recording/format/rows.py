@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xenexplore.recording.format.columns import (
     DIRECTIONS,
+    KINDS,
     NO_FRAME,
     UNHANDLED,
     Accesses,
@@ -87,10 +88,13 @@ def call_columns(rows: Sequence[RecordLine], version: int) -> Calls:
         raise OverflowError("a")
     needed = None if version == 2 else -1
     _numbers(rows, "d", needed, np.int32, 1 << 15)
+    kinds = [KINDS.index(row.k) for row in rows]
+    if version == 1 and KINDS.index("hvm32") in kinds:
+        raise OverflowError("k")
     return Calls(
         seq=_numbers(rows, "s", None, np.int64, 1 << 62),
         time=np.array([row.t for row in rows], np.float64),
-        kind=np.array([row.k == "hvm" for row in rows], np.uint8),
+        kind=np.array(kinds, np.uint8),
         number=_numbers(rows, "n", UNHANDLED, np.int64, 1 << 32),
         args=np.array(flat, np.uint64).reshape(-1, 6),
         arg_count=counts,

@@ -15,6 +15,7 @@ from xenexplore.recording.format.column_set import Columns
 from xenexplore.recording.format.columns import (
     DIRECTIONS,
     DOMID_IDLE,
+    KINDS,
     NO_FRAME,
     UNHANDLED,
     Recording,
@@ -99,7 +100,7 @@ class RecordingWriter:
 
         Args:
             time: seconds since the recorder started; never less than before.
-            kind: ``"pv"`` or ``"hvm"``.
+            kind: ``"pv"``, ``"hvm"`` or ``"hvm32"``.
             number: hypercall number; None: no handler was seen.
             args: argument registers, in order.
             domain: domain id.
@@ -231,7 +232,7 @@ class _Rows:
         number = int(calls.number[row])
         self._out.call(
             float(calls.time[row]),
-            "hvm" if calls.kind[row] else "pv",
+            KINDS[calls.kind[row]],
             number=None if number == UNHANDLED else number,
             args=calls.args[row, : calls.arg_count[row]].tolist(),
             domain=self._domid(int(calls.domain[row])),

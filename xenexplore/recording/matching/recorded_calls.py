@@ -19,7 +19,7 @@ from functools import cache
 from xenexplore.hypercalls.catalogue.entries import family_of
 from xenexplore.hypercalls.plan.explain import Explanation, Seen, explain
 from xenexplore.hypercalls.plan.predict import PlanCall
-from xenexplore.recording.format.columns import UNHANDLED, WAYS, Recording
+from xenexplore.recording.format.columns import KINDS, UNHANDLED, WAYS, Recording
 from xenexplore.recording.format.header import need_accesses
 from xenexplore.recording.matching.logged_twice import logged_twice
 from xenexplore.steps import PlanVerdict
@@ -111,7 +111,7 @@ def _between(recording: Recording, first: int, last: int) -> Iterator[RecordedCa
         call = PlanCall(
             number,
             tuple(args[: _arity(number, xen)]),
-            "hvm" if kind else "pv",
+            KINDS[kind],
             rsp=rsp if number == _IRET else None,
             xen=xen,
         )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib import resources
+from pathlib import Path
 
+from xenexplore.recording.recorder.compiler import read_source, run_tool
 from xenexplore.recording.recorder.initrd import Initrd
 from xenexplore.recording.recorder.options import Options
 from xenexplore.recording.recorder.parts import Parts
@@ -50,6 +53,20 @@ def domu_image(setup: RecorderSetup, parts: Parts) -> bytes:
     return image.pack()
 
 
+def _add_firmware(image: Initrd, setup: RecorderSetup) -> None:
+    """An HVM domU's hvmloader and SeaBIOS, and the stand-in for its device model, compiled."""
+    hvmloader = setup.guest / f"usr/lib/xen-{setup.xen}/boot/hvmloader"
+    image.file("boot/hvmloader", hvmloader.read_bytes())
+    bios = setup.emulator / "usr/share/seabios/bios-256k.bin"
+    image.file("boot/bios.bin", bios.read_bytes())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "stand_in.c").write_bytes(read_source("firmware_code", "stand_in.c"))
+        run_tool("gcc", "-O2", "-static", "stand_in.c", "-o", "stand-in", cwd=folder)
+        image.file("stand-in", (folder / "stand-in").read_bytes(), 0o755)
+    image.text("device-model.sh", _script("device-model.sh"))
+
+
 def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
     """dom0's image: Xen's tools, the domU's kernel and image, backends, the user's workload."""
     image = _base(setup, parts, _COMMON + _BACKENDS)
@@ -66,9 +83,11 @@ def dom0_image(setup: RecorderSetup, parts: Parts, options: Options) -> bytes:
     for name in ("block", "vif-bridge"):
         image.text(f"etc/xen/scripts/{name}", _script(f"hotplug.{name}"))
     image.text("init", _script("init.dom0"))
-    for name in ("daemons.sh", "domu.sh"):
+    for name in ("daemons.sh", "domu.sh", "firmware.sh"):
         image.text(name, _script(name))
-    if options.domu_vcpus:
+    if options.firmware:
+        _add_firmware(image, setup)
+    elif options.domu_vcpus:
         image.file("boot/vmlinuz", parts.kernel.read_bytes())
         image.file("boot/domu.img", domu_image(setup, parts))
     if options.workload:

@@ -38,9 +38,9 @@ class Initrd:
         """Add an executable script."""
         self._add(name, stat.S_IFREG | 0o755, text.encode())
 
-    def file(self, name: str, content: bytes) -> None:
+    def file(self, name: str, content: bytes, mode: int = 0o644) -> None:
         """Add a file."""
-        self._add(name, stat.S_IFREG | 0o644, content)
+        self._add(name, stat.S_IFREG | mode, content)
 
     def link(self, name: str, target: str) -> None:
         """Add a symbolic link."""

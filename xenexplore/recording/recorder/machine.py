@@ -135,7 +135,8 @@ class EmulatedMachine:
         options = self.options
         words = ["console=hvc0", "init_on_free=1"]
         if options.domu_vcpus:
-            words.append(f"record.domu={options.domu_vcpus}")
+            vcpus = f"record.domu={options.domu_vcpus}"
+            words.append("record.firmware" if options.firmware else vcpus)
         words += [f"record.{backend}" for backend in options.backends]
         if not options.persistent_grants:
             words.append("record.nopersistent")

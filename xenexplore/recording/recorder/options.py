@@ -42,6 +42,8 @@ class Options:
             or a bzImage with what it needs built in; or None.
         kernel_version: Debian's kernel of that version instead, as ``"6.12"``, or ``""``.
         workload: a shell script for dom0, run after the domU's work.
+        firmware: the domU is an HVM guest with hvmloader and SeaBIOS, and a stand-in for its
+            device model: no disk, and nothing behind the firmware.
         loop: dom0 is the guest of :mod:`~xenexplore.recording.recorder.loop`, and nothing else
             runs.
         slow: how many times slower than this machine's clock Xen's and the guests' runs.
@@ -64,6 +66,7 @@ class Options:
     kernel: Path | None = None
     kernel_version: str = ""
     workload: Path | None = None
+    firmware: bool = False
     loop: bool = False
     slow: int = SLOW
     loads: bool = False
@@ -87,6 +90,10 @@ class Options:
             raise RecorderError(
                 "record", "--backends", expected="a domU to serve", got="--domu-vcpus 0"
             )
+        if self.firmware and (self.domu_vcpus != 1 or self.backends):
+            expected = "one domU of one vCPU, without --backends"
+            got = f"--domu-vcpus {self.domu_vcpus} --backends {','.join(self.backends) or 'none'}"
+            raise RecorderError("record", "--firmware", expected=expected, got=got)
         if self.kernel_version and not _VERSION.fullmatch(self.kernel_version):
             expected = "a version as 6.12, a package or a file"
             raise RecorderError("record", "--kernel", expected=expected, got=self.kernel_version)
@@ -109,7 +116,8 @@ class Options:
         """Options given that the loop's guest has no use for."""
         asked = {
             "pv": self.kind is not GuestKind.PVH, "--vcpus": self.vcpus != 1,
-            "--domu-vcpus": self.domu_vcpus != 0, "--workload": self.workload is not None,
+            "--domu-vcpus": self.domu_vcpus != 0, "--firmware": self.firmware,
+            "--workload": self.workload is not None,
             "--kernel": bool(self.kernel or self.kernel_version), "--verify": self.verify,
         }  # fmt: skip
         return ", ".join(word for word, given in asked.items() if given)
@@ -128,6 +136,7 @@ class Options:
             words.append("--loop")
         elif self.domu_vcpus != 1:
             words.append(f"--domu-vcpus {self.domu_vcpus}")
+        words += ["--firmware"] if self.firmware else []
         if self.backends:
             words.append(f"--backends {','.join(self.backends)}")
         if not self.persistent_grants:

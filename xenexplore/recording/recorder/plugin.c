@@ -64,7 +64,11 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 7;
 #define DIRECTMAP 0xffff830000000000ull     /* DIRECTMAP_VIRT_START */
 #define STACK_LAST 0x7fffull                /* STACK_SIZE - 1 */
 #define CURRENT_VCPU 0x37                   /* of struct cpu_info, from the stack's last byte */
-#define VMCB_CR3 0x550                      /* AMD manual, volume 2, appendix B */
+#define VMCB_CS 0x410                       /* AMD manual, volume 2, appendix B */
+#define VMCB_EFER 0x4d0
+#define VMCB_CR3 0x550
+#define CS_LONG (0x200ull << 16)            /* of a segment's first word; EFER_LMA with it */
+#define EFER_LMA 0x400ull
 #define MAX_CPUS 16
 #define MAX_FRAMES 64
 #define INVALID_GFN (~0ull)
@@ -104,6 +108,7 @@ typedef struct {
     Frame frame[MAX_FRAMES];
     int frames;
     int waiting, in_handler, hvm;   /* a hypercall waits to be written; its handler runs */
+    int compat;                     /* by the 32-bit ABI */
     int irqs, switches, domain, vcpu;
     uint64_t regs[U_WORDS], vcpu_at, cr3, order;
     Count handler;
@@ -252,15 +257,15 @@ static void put_call(unsigned cpu)
     uint64_t *u = c->regs, a[6] = { u[U_RDI], u[U_RSI], u[U_RDX], u[U_R10], u[U_R8], u[U_R9] };
     if (!c->waiting)
         return;
-    if (c->hvm && u[U_RIP] >= 0xc0000000ull && u[U_RIP] <= 0xffffffffull) {
-        /* A 32-bit kernel: other registers carry the arguments. */
+    if (c->compat) {
         const int low[6] = { U_RBX, U_RCX, U_RDX, U_RSI, U_RDI, U_RBP };
         for (int k = 0; k < 6; k++)
             a[k] = u[low[k]] & 0xffffffff;
     }
     written++;
     fprintf(out, "{\"s\":%lld,\"t\":%.3f,\"k\":\"%s\",\"n\":%llu,\"a\":[", (long long)written,
-            now(), c->hvm ? "hvm" : "pv", (unsigned long long)(u[U_RAX] & 0xffffffff));
+            now(), c->compat ? "hvm32" : c->hvm ? "hvm" : "pv",
+            (unsigned long long)(u[U_RAX] & 0xffffffff));
     for (int k = 0; k < 6; k++)
         fprintf(out, "%s%llu", k ? "," : "", (unsigned long long)a[k]);
     fprintf(out, "],\"d\":%d,\"v\":%d,\"p\":%u,\"o\":%llu", c->domain, c->vcpu, cpu,
@@ -396,6 +401,13 @@ static void leave(unsigned cpu, Frame *f, int returned, uint64_t rax)
     }
 }
 
+/* hvm_guest_x86_mode(): 64-bit code; all else passes arguments by the 32-bit ABI. */
+static int is_long(uint64_t vmcb)
+{
+    return word(DIRECTMAP + vmcb + VMCB_EFER) & EFER_LMA
+        && word(DIRECTMAP + vmcb + VMCB_CS) & CS_LONG;
+}
+
 static void begin_call(unsigned cpu, int kind, uint64_t rsp)
 {
     Cpu *c = &cpus[cpu];
@@ -411,6 +423,7 @@ static void begin_call(unsigned cpu, int kind, uint64_t rsp)
     c->vcpu_at = current(rsp);
     ids(c->vcpu_at, &c->domain, &c->vcpu);
     c->cr3 = c->hvm ? (c->vmcb ? word(DIRECTMAP + c->vmcb + VMCB_CR3) : 0) : reg(cpu, CR3);
+    c->compat = c->hvm && c->vmcb && !is_long(c->vmcb);
     c->waiting = c->in_handler = 1;
 }
 
@@ -422,6 +435,8 @@ static int begin_copy(unsigned cpu, int kind, uint64_t rsp)
     Record r = { .kind = kind, .inside = c->in_handler, .domain = -1, .vcpu = -1 };
     r.address = reg(cpu, from ? RSI : RDI);
     r.size = (uint32_t)reg(cpu, clear ? RSI : RDX);
+    if (c->in_handler && c->compat && r.address >> 32)
+        return -1;                  /* Xen's own area, by which compat handlers hand structs on */
     if (!c->in_handler)
         ids(current(rsp), &r.domain, &r.vcpu);
     return add_record(c, r);

@@ -16,7 +16,7 @@ import zstandard
 
 from xenexplore.errors import RecorderError
 from xenexplore.recording.format.columns import Recording
-from xenexplore.recording.format.header import Artefact, GuestKind, read_header
+from xenexplore.recording.format.header import Artefact, read_header
 from xenexplore.recording.format.reader import read_recording
 from xenexplore.recording.format.record_lines import FORMAT
 from xenexplore.recording.matching.matching import match_recording
@@ -181,8 +181,8 @@ def header(options: Options, run: Run, hooks: Hooks, emulator: str) -> dict[str,
         {"domain": 0, "kind": options.kind.value, "vcpus": options.vcpus, "kernel": kernel}
     ]
     if options.domu_vcpus and "RECORD-MARK create" in console:
-        guest = GuestKind.PVH.value
-        guests.append({"domain": 1, "kind": guest, "vcpus": options.domu_vcpus, "kernel": kernel})
+        own = {"kind": "hvm"} if options.firmware else {"kind": "pvh", "kernel": kernel}
+        guests.append({"domain": 1, "vcpus": options.domu_vcpus, **own})
     artefacts = [Artefact.EMULATED_CLOCK, Artefact.NO_NRIP]
     artefacts += [] if hooks.decodes else [Artefact.NO_DECODE_COUNT]
     artefacts += [] if run.ending is BootEnding.DONE else [Artefact.INTERRUPTED]
@@ -212,7 +212,9 @@ def _workload(options: Options) -> str:
     done = ["boot of dom0"]
     if options.domu_vcpus or options.workload:
         done.append("xenstored")
-    if options.domu_vcpus:
+    if options.firmware:
+        done.append("one HVM domU started, its firmware run until it finds no disk")
+    elif options.domu_vcpus:
         done.append("one domU started")
         used = " and ".join(_USED[name] for name in options.backends)
         done.append(f"{used} used" if used else "left to run for 5 s")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xenexplore.hypercalls.callers import Caller, caller_of
-from xenexplore.hypercalls.catalogue.entries import GUESTS, Family, SubOp, family
+from xenexplore.hypercalls.catalogue.abis import GUESTS
+from xenexplore.hypercalls.catalogue.entries import Family, SubOp, family
 from xenexplore.hypercalls.outline.describe import GUEST_NAMES, registers
 from xenexplore.hypercalls.outline.entry_facts import facts_of
 from xenexplore.hypercalls.outline.outline import outline

@@ -217,8 +217,8 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
             f"{number}. One registration over the directmap serves "
             f"{percent(low.domain.coverage.directmap)} ({low.name}) to "
             f"{percent(high.domain.coverage.directmap)} ({high.name}) of a PVH guest's accesses: "
-            "with CONFIG_VMAP_STACK the buffers are on stacks in vmalloc space. Share of "
-            "accesses in the ranges:", 0, 3,
+            "with CONFIG_VMAP_STACK the buffers are on stacks in vmalloc space; without it "
+            "(pvh-no-vmap) the stacks are in the directmap. Share of accesses in the ranges:", 0, 3,
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
@@ -229,11 +229,12 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *_held_to(
             [row.recording for row in rows],
-            "Linux with CONFIG_VMAP_STACK; one domU; some MiB each way through the backends. "
-            "Entries for task stacks are chosen in hindsight.",
+            "Linux; all but pvh-no-vmap with CONFIG_VMAP_STACK, Debian's own configuration; one "
+            "domU; over the backends some MiB each way. Entries for tasks' stacks are chosen in "
+            "hindsight. pvh-no-vmap is a small configuration, not Debian's with one option less.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy backends whose directmap share is far above a twentieth. A kernel "
-            "without CONFIG_VMAP_STACK has the same stacks in the directmap: none was recorded.",
+            "a dom0 with busy backends and CONFIG_VMAP_STACK whose directmap share is far above a "
+            "twentieth; one without it whose share is far below.",
         ),
     ]  # fmt: skip
 

@@ -55,8 +55,8 @@ def limits(rows: Sequence[tuple[str, Findings]]) -> list[str]:
     every = {recording for recording, _ in rows}
     lines = ["Limits of all claims", *paragraph(
         "- everything ran under QEMU's TCG, emulating AMD (SVM); nothing was recorded on Intel "
-        "(VMX); no HVM guest with firmware, no kernel other than Linux, none without "
-        "CONFIG_VMAP_STACK",
+        "(VMX); no kernel other than Linux, and of an HVM guest its firmware alone (recording "
+        "hvm: no paging, so nothing is walked)",
         3, 2,
     )]  # fmt: skip
     for sentence, names in said.items():
