@@ -232,6 +232,6 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 # * Hardware: instructions are not time.
 # * A long run of several vCPUs: `pvh-smp` is 64,000 hypercalls.
 # * An HVM guest behind its firmware: the recorder's dom0 has a stand-in for the device model. The firmware alone is the recording `hvm`
-#   (`record pvh --firmware`): hvmloader and SeaBIOS find no disk and make 141 hypercalls, all by the 32-bit ABI without paging, so that Xen walks nothing
+#   (`record pvh --firmware`): hvmloader and SeaBIOS find no disk and make 141 hypercalls, all by the 32-bit ABI without paging, so that Xen makes no walk
 #   for them. A 64-bit kernel behind them would make the calls of a PVH guest.
 # * A BSD: Debian's archive has no kernel of one, and the recorder takes its parts from there.
