@@ -31,7 +31,7 @@ def test_a_deep_link_opens_at_its_step(page: tuple[Firefox, str]) -> None:
     browser, url = page
     browser.open(f"{url}#step=32")
     assert "step 32 / 49" in " ".join(_text(browser).split())
-    assert "wrong one" in _text(browser)
+    assert "wrong frame" in _text(browser)
 
 
 def test_keys_step(page: tuple[Firefox, str]) -> None:
