@@ -6,7 +6,7 @@ const LIMIT = 4 << 20; // most bytes of a scenario's text
 export class Damaged extends Error {
   constructor(place, expected, got) {
     const at = `link${place ? `: ${place}` : ""}`;
-    super(`${at}: expected ${expected}, got ${got}; a mail reader may have cut it: copy it again, whole`);
+    super(`${at}: expected ${expected}, got ${got}; a mail reader may have truncated it: copy the whole link again`);
   }
 }
 
