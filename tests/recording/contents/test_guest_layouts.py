@@ -36,7 +36,7 @@ def test_bases_come_from_xens_walks(pvh, kallsyms):
 
 def test_without_walks_the_layout_says_so(pv, kallsyms):
     dom0, domu = guest_spaces(pv, kallsyms)
-    assert "unrandomised" in evidence(dom0)["directmap"]
+    assert "not randomised" in evidence(dom0)["directmap"]
     assert "xen_hypercall_pv" in evidence(dom0)["image shift"]
     assert "walks" in evidence(domu)["directmap"]
 
@@ -54,7 +54,7 @@ def test_a_moved_directmap_is_found_from_walks(tmp_path):
     assert space.layout.find(Gva(base)).name == "directmap"
     assert space.layout.find(Gva(base - 1)).name != "directmap"
     # Linux moves vmalloc as well, and this recording does not say where.
-    assert evidence(space)["vmalloc, vmemmap"].startswith("not known")
+    assert evidence(space)["vmalloc, vmemmap"].startswith("unknown")
     stack = 0xFFFF_B2C0_0000_3E18
     lines.append(f'{{"c":"Hfrom","s":0,"va":{stack},"l":4}}')
     lines.append(f'{{"w":{stack},"gfn":77,"s":0,"vp":1}}')

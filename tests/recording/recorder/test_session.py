@@ -183,7 +183,7 @@ def test_a_part_of_the_workload_that_failed_is_told(options, emulated, capsys):
     words = ["record", "pvh", "-o", str(options.out), "--folder", str(options.folder), "--json"]
     assert main(words) == 1
     out, err = capsys.readouterr()
-    assert "xenexplore: error: xl create: exit status 134; --keep leaves" in err
+    assert "xenexplore: error: xl create: exit status 134; --keep keeps" in err
     assert json.loads(out)["faults"] == ["xl create: exit status 134"]
     recording = read_recording(options.out)
     assert len(recording.calls) == 2
