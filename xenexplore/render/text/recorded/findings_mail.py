@@ -105,7 +105,8 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
         *table(cells, "lrrrrr", indent=3),
         *paragraph(
             "The emulated CPU does not save the next RIP, so Xen decodes VMMCALL in software, "
-            "with a walk of its own: that is subtracted (?: it was not counted separately).", 3,
+            "with a walk of its own: that is subtracted"
+            f"{' (?: it was not counted separately)' * any('?' in line for line in cells)}.", 3,
         ),
         *_walks(rows),
         *_held_to(
