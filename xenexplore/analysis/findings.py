@@ -34,6 +34,8 @@ class DomainFindings:
     """Findings about one domain; see the modules named by the fields' types.
 
     ``kept``: walks kept until Xen switches a vCPU, which under HAP is too long.
+    ``unpaged``: all its hypercalls were made without paging: Xen walked nothing that a design
+    could save, and ``replays`` is empty.
     """
 
     coverage: Coverage
@@ -44,6 +46,7 @@ class DomainFindings:
     sizes: Sizes
     fast: FastCoverage
     replays: tuple[Replayed, ...]
+    unpaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def _domain(
 ) -> DomainFindings:
     page, row = pieces_of(workload, workload.inside(index))
     vcpu = workload.calls.vcpu[workload.accesses.call[row]]
+    unpaged = index in workload.unpaged
     return DomainFindings(
         coverage=coverage(workload, index),
         entries=entries_needed(workload, index),
@@ -142,5 +146,8 @@ def _domain(
         kept=kept_walks(workload, index, until_switch=True),
         sizes=sizes(workload, index),
         fast=fast_coverage(workload, index),
-        replays=tuple(replay(workload, what, index, shape) for what in designs),
+        replays=tuple(
+            replay(workload, what, index, shape) for what in (() if unpaged else designs)
+        ),
+        unpaged=unpaged,
     )

@@ -121,6 +121,7 @@ def _domain(one: DomainFindings, costs: CostTable) -> dict[str, Json]:
     return {
         "name": cover.name,
         "kind": cover.kind,
+        "unpaged": one.unpaged,
         "coverage": plain(cover),
         "entries": plain(one.entries),
         "curves": plain(one.curves),

@@ -99,9 +99,8 @@ def test_the_pv_recording_of_one_cpu(tmp_path):
 
 
 def test_what_nothing_tells_is_refused(converted, tmp_path):
-    with pytest.raises(
-        RecordingError, match=r"line 2: .*field d .*the rest of the recording does not"
-    ):
+    said = r"line 2: .*field d .*the rest of the recording does not"
+    with pytest.raises(RecordingError, match=said):
         converted({"s": 0, "t": 0, "k": "hvm", "n": 1, "vp": 3}, {"s": 1, "t": 0, "k": "hvm"})
     assert not (tmp_path / "out.jsonl.zst").exists()
     assert not list(tmp_path.glob("*.part"))

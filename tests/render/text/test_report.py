@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import functools
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -10,6 +11,7 @@ from golden_files import check_golden
 from workloads import Made, workload_of
 
 from xenexplore.analysis.findings import Findings, find
+from xenexplore.analysis.findings_json import findings_json
 from xenexplore.analysis.measures.cost import GUESSED, Cost, CostTable, read_costs
 from xenexplore.analysis.replay.design import design
 from xenexplore.analysis.replay.engine import replay
@@ -17,7 +19,7 @@ from xenexplore.analysis.workload.synthetic import Assumptions, synthetic
 from xenexplore.analysis.workload.tables import Workload, read_workload
 from xenexplore.guest.layout.symbols import read_kallsyms
 from xenexplore.recording.format.stream import built_in_path
-from xenexplore.render.plots.figures import figures_of
+from xenexplore.render.plots.figures import figure_svg, figures_of
 from xenexplore.render.plots.report_page import report_html
 from xenexplore.render.text.recorded.replay import replay_text
 from xenexplore.render.text.recorded.report import report_text
@@ -48,6 +50,25 @@ def test_a_pv_domain_has_no_other_option() -> None:
     assert "dom0 (PV): 3 hypercalls" in text
     assert "dom0 is PV: Xen dereferences the address" in text
     assert "insns:" not in text
+
+
+def test_a_domain_without_paging_is_refused_designs() -> None:
+    """Its firmware's 32-bit calls; dom0, which pages, keeps both tables."""
+    chosen = [design("linear-walk"), design("domain-mode")]
+    found = find(read_workload("hvm"), read_costs(), designs=chosen)
+    dom0, domu = found.domains
+    assert (dom0.unpaged, len(dom0.replays)) == (False, 2)
+    assert (domu.unpaged, len(domu.replays)) == (True, 0)
+    assert [one["designs"] == [] for one in findings_json(found)["domains"]] == [False, True]
+    said = report_text(found)
+    cost, _, saved = said.partition("COST OF EACH DESIGN")[2].partition("SAVED BY EACH DESIGN")
+    assert "dom1 made its hypercalls without paging: Xen walked nothing" in " ".join(cost.split())
+    assert [cost.splitlines()[1].split(), saved.splitlines()[1].split()] == [["dom0"], ["dom0"]]
+    alone = report_text(replace(found, domains=(domu,)))
+    assert "without paging" in alone
+    assert "SAVED BY" not in alone
+    drawn = figure_svg(found, figure="reads")
+    assert [name in drawn for name in (">dom0<", ">dom1<")] == [True, False]
 
 
 def test_two_designs_replayed() -> None:

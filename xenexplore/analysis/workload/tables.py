@@ -120,6 +120,7 @@ class Workload:
         limits: limits of these figures, in words.
         xen: the release of Xen that received the hypercalls.
         executed: instructions that Xen executed for them, or None if not counted.
+        unpaged: domains, by index, all of whose hypercalls were made without paging.
     """
 
     source: str
@@ -133,6 +134,7 @@ class Workload:
     limits: tuple[str, ...] = ()
     xen: str = DEFAULT
     executed: Executed | None = None
+    unpaged: frozenset[int] = frozenset()
 
     def inside(self, domain: int) -> NDArray[np.int64]:
         """Rows of the accesses that a domain's hypercalls made."""
@@ -230,6 +232,7 @@ class _Builder:
             limits=limits(header_of(seen), self._facts),
             xen=seen.release,
             executed=Executed.joined(self._executed) if self._executed else None,
+            unpaged=self._facts.unpaged,
         )
 
 

@@ -40,12 +40,14 @@ class Facts:
         stacks: stack pointers of HVM guests were recorded.
         grants: grant_table_op calls that backends make.
         unwalked: hypercalls by the 32-bit ABI for which Xen walked no tables.
+        paged: domains, by index, with other hypercalls than those.
     """
 
     vcpus: frozenset[tuple[int, int, int]] = frozenset()
     stacks: bool = False
     grants: int = 0
     unwalked: int = 0
+    paged: frozenset[int] = frozenset()
 
     def then(self, chunk: Recording) -> Facts:
         """With one more chunk."""
@@ -59,13 +61,20 @@ class Facts:
         walks = chunk.walks
         mine = walks.domain == calls.domain[walks.call]  # one of another vCPU's after a switch
         walked = np.isin(np.arange(len(calls)), walks.call[mine & (walks.call >= 0)])
+        unwalked = (calls.kind == _COMPAT) & ~walked
         return replace(
             self,
             vcpus=self.vcpus | found,
             stacks=self.stacks or bool((calls.rsp[calls.kind != 0] != 0).any()),
             grants=self.grants + int(grants.sum()),
-            unwalked=self.unwalked + int(((calls.kind == _COMPAT) & ~walked).sum()),
+            unwalked=self.unwalked + int(unwalked.sum()),
+            paged=self.paged | frozenset(np.unique(calls.domain[~unwalked]).tolist()),
         )
+
+    @property
+    def unpaged(self) -> frozenset[int]:
+        """Domains, by index, all of whose hypercalls were made by the 32-bit ABI and unwalked."""
+        return frozenset(domain for domain, _, _ in self.vcpus) - self.paged
 
     @property
     def most_vcpus(self) -> int:

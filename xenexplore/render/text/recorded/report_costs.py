@@ -20,7 +20,7 @@ _UNITS = {CostUnit.INSTRUCTIONS: "insns", CostUnit.NS: "ns"}
 def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]:
     """Reads, compares and instructions of each design, domains side by side."""
     lines = ["", "COST OF EACH DESIGN, per supported hypercall"]
-    able = [domain for domain in shown if domain.coverage.kind != "pv"]
+    able = [domain for domain in shown if domain.coverage.kind != "pv" and not domain.unpaged]
     pv = [domain.coverage.name for domain in shown if domain.coverage.kind == "pv"]
     for start in range(0, len(able), _SIDE_BY_SIDE):
         lines += _table(findings, able[start : start + _SIDE_BY_SIDE])
@@ -28,6 +28,12 @@ def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]
         lines += paragraph(
             f"{', '.join(pv)} is PV: Xen dereferences the address and the CPU walks; "
             "every other option refuses PV.", 2,
+        )  # fmt: skip
+    unpaged = [domain.coverage.name for domain in shown if domain.unpaged]
+    if unpaged:
+        lines += paragraph(
+            f"{', '.join(unpaged)} made its hypercalls without paging: Xen walked nothing for "
+            "them, so that no design saves a walk.", 2,
         )  # fmt: skip
     if not able:
         return lines
