@@ -143,18 +143,22 @@ assert {group.name: f"{group.share:.1%}" for group in busy.groups}[
 # %% [markdown]
 # ## Without `CONFIG_VMAP_STACK`: the directmap alone serves four fifths
 #
-# Then tasks' and hardirq stacks are in the directmap, and so are the buffers on them. The recording `pvh-no-vmap` is the workload of `pvh-backends` on
-# the same Xen and the same kernel source, built so: **one registration over the directmap serves 81% of dom0's accesses, and 83% of the domU's**
-# (5.5% and next to none with `CONFIG_VMAP_STACK`). What is left of dom0's is netback's queue, a static array in vmalloc space; of the domU's, the idle task's stack
-# in the image. A giant mapping (O2) then saves three quarters of what physical addresses save; stacks need no registration of their own, and none goes stale.
+# Without it, task and hardirq stacks are in the directmap, and so are the buffers on them. The recording `pvh-no-vmap` has the
+# workload of `pvh-backends`, on the same Xen and the same kernel source: **one registration over the directmap serves 81% of dom0's
+# accesses, and 83% of the domU's** (5.5% and next to none with `CONFIG_VMAP_STACK`). The remainder of dom0's is netback's queue, a
+# static array in vmalloc space; of the domU's, the idle task's stack in the image. One registration over the directmap
+# (`giant-map`) then saves three quarters of what physical addresses save; stacks need no registration of their own.
 #
-# Limits: a small configuration (`no-vmap-stack.config` of the package), not Debian's with one option less; it has no file locks, so that a preloaded library
-# granted dom0's tools theirs. Command: `xenexplore report pvh-no-vmap`. This would refute it: such a kernel whose directmap share is far below.
+# Limits: a small configuration (`no-vmap-stack.config` in the package), not Debian's with one option changed; it has no file locks,
+# which a preloaded library granted to dom0's tools. Command: `xenexplore report pvh-no-vmap`. A refutation would be such a kernel
+# whose directmap share is far below.
 
 # %%
 flat = {d.coverage.name: d.coverage for d in found["pvh-no-vmap"].domains}
 for name, seen in flat.items():
-    print(name, {group.name: f"{group.share:.1%}" for group in seen.groups})
+    print(name)
+    for group in seen.groups:
+        print(f"  {group.share:6.1%} {group.name}")
 assert [f"{one.directmap:.1%}" for one in flat.values()] == ["80.8%", "82.6%"]
 assert [f"{one.with_image:.1%}" for one in flat.values()] == ["82.2%", "100.0%"]
 

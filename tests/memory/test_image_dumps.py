@@ -172,7 +172,7 @@ def test_frames_with_holes_and_invalid_ones(tmp_path):
 def test_sections_without_the_header_note_are_read_whole(tmp_path):
     image = opened(tmp_path, dumps.dump_core(header=False))
     assert target(image) == TARGET
-    assert "how many vCPUs and pages" in str(image.gaps[0])
+    assert "numbers of vCPUs and pages" in str(image.gaps[0])
 
 
 # VMCOREINFO.

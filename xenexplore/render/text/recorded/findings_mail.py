@@ -232,7 +232,7 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
             [row.recording for row in rows],
             "Linux; all but pvh-no-vmap with CONFIG_VMAP_STACK, Debian's own configuration; one "
             "domU; over the backends some MiB each way. Entries for tasks' stacks are chosen in "
-            "hindsight. pvh-no-vmap is a small configuration, not Debian's with one option less.",
+            "hindsight. pvh-no-vmap is a small configuration, not Debian's with one change.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
             "a dom0 with busy backends and CONFIG_VMAP_STACK whose directmap share is far above a "
             "twentieth; one without it whose share is far below.",
