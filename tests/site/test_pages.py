@@ -21,7 +21,7 @@ from xenexplore.scenario.library.builtin import builtin_names
 from xenexplore.site import api_pages
 from xenexplore.site.markdown import markdown_html
 from xenexplore.site.notebook_pages import notebooks
-from xenexplore.site.notebook_views import saved_view, view_record
+from xenexplore.site.notebook_views import SavedView, saved_view, view_record
 from xenexplore.site.pool import TextPool
 
 VIEW = r"xe\.(Stepper|ComparisonView)\(xe\.\w+\(xe\.load"
@@ -69,6 +69,12 @@ def test_almost_every_view_of_the_notebooks_is_alive() -> None:
             elif view.scenario not in known and view_record(view, frozenset(), pool) is None:
                 still.append((path.stem, view.scenario))
     assert set(still) <= {("12_at_the_prompt", "session")}
+
+
+def test_a_design_of_a_notebooks_own_stays_a_picture() -> None:
+    labels = ("linear-walk", "of-a-cell")
+    view = SavedView(scenario="straddle", labels=labels, step=None, single=False, count=2)
+    assert view_record(view, frozenset(builtin_names()), TextPool()) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from html import unescape
 from typing import Any, Final
 
 from xenexplore.api.recordings import scenario_from
-from xenexplore.errors import InputError
+from xenexplore.errors import InputError, ScenarioError
 from xenexplore.render.web.page import comparison_head, opening_step
 from xenexplore.render.web.view_data import trace_view_json
 from xenexplore.scenario.library.builtin import builtin_names, load_builtin
@@ -119,7 +119,10 @@ def view_record(view: SavedView, known: frozenset[str], pool: TextPool) -> dict[
         return {**record, "labels": [option], "own": {}}
     if had and not view.single and view.labels in ((), tuple(labels)):
         return {**record, "labels": labels, "head": None, "own": {}}
-    shown = _run(scenario, view)
+    try:
+        shown = _run(scenario, view)
+    except ScenarioError:  # a design of the notebook's own
+        return None
     traces = [shown] if isinstance(shown, Trace) else list(shown.traces)
     if view.count != (len(traces[0]) if view.single else len(traces)):
         return None
