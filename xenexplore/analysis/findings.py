@@ -48,6 +48,11 @@ class DomainFindings:
     replays: tuple[Replayed, ...]
     unpaged: bool = False
 
+    @property
+    def walked(self) -> bool:
+        """Whether Xen walks page tables for its hypercalls: else no design has a walk to save."""
+        return self.coverage.kind != "pv" and not self.unpaged
+
 
 @dataclass(frozen=True, slots=True)
 class Findings(Pictured):

@@ -197,7 +197,7 @@ def _misses(axes: Axes, shown: list[DomainFindings]) -> None:
 
 
 def _reads(axes: Axes, shown: list[DomainFindings]) -> None:
-    able = [one for one in shown if one.coverage.kind != "pv" and not one.unpaged]
+    able = [domain for domain in shown if domain.walked]
     first = able[0].replays if able else ()
     labels = [one.design.label for one in first if one.refused < one.hypercalls]
     height = 0.8 / max(len(able), 1)

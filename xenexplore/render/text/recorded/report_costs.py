@@ -20,7 +20,7 @@ _UNITS = {CostUnit.INSTRUCTIONS: "insns", CostUnit.NS: "ns"}
 def cost_lines(findings: Findings, shown: Sequence[DomainFindings]) -> list[str]:
     """Reads, compares and instructions of each design, domains side by side."""
     lines = ["", "COST OF EACH DESIGN, per supported hypercall"]
-    able = [domain for domain in shown if domain.coverage.kind != "pv" and not domain.unpaged]
+    able = [domain for domain in shown if domain.walked]
     pv = [domain.coverage.name for domain in shown if domain.coverage.kind == "pv"]
     for start in range(0, len(able), _SIDE_BY_SIDE):
         lines += _table(findings, able[start : start + _SIDE_BY_SIDE])
