@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from xenexplore.analysis.workload.tables import (
 from xenexplore.guest.domain import Domain as Guest
 from xenexplore.guest.layout.linux_layout import KERNEL_STACK
 from xenexplore.guest.layout.regions import Layout, RegionKind
+from xenexplore.guest.spec import GuestSpec
 from xenexplore.recording.contents.guest_layouts import GuestSpace
 from xenexplore.recording.format.columns import RecordedDomain
 
@@ -78,6 +80,12 @@ def workload_of(layout: Layout, calls: Sequence[Made], kind: str = "hvm") -> Wor
             in_register=np.array([row[4] for row in rows], np.bool_),
         ),
     )
+
+
+@functools.cache
+def plain_layout() -> Layout:
+    """The layout of a guest with nothing special about it."""
+    return Guest(GuestSpec()).layout
 
 
 def guest_layout(guest: Guest) -> Layout:

@@ -36,8 +36,7 @@ END = """async () => {
 
 
 def opened(lab: Lab, browser: Browser) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-    page.set_default_timeout(90_000)
+    page = lab.window(browser, width=1280, height=900)
     page.goto(f"{lab.url}/notebooks/{NAME}?token={TOKEN}")
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.widgets.length > 5")
     return page
@@ -62,7 +61,7 @@ def by_hand(lab: Lab, browser: Browser) -> Page:
     page.context.close()
     page = opened(lab, browser)
     pictures = page.locator(".jp-OutputArea-output img")
-    expect(pictures).to_have_count(2, timeout=60_000)
+    expect(pictures).to_have_count(2)
     assert page.get_by_text("Loading widget").count() == 0
     assert page.get_by_text("Error displaying widget").count() == 0
     return page

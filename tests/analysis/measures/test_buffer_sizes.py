@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from workloads import Made, workload_of
+from workloads import Made, plain_layout, workload_of
 
 from xenexplore.addr import PAGE_SIZE
 from xenexplore.analysis.measures.buffer_sizes import Sizes, sizes
 from xenexplore.analysis.measures.locality import Locality, locality
-from xenexplore.guest.domain import Domain
-from xenexplore.guest.layout.regions import Layout
-from xenexplore.guest.spec import GuestSpec
 
 BASE = 0xFFFF_8880_0300_0000
 VMALLOC = 0xFFFF_C900_0000_0000
@@ -35,13 +31,8 @@ copies = st.tuples(st.sampled_from(("from", "to", "clear")), near, lengths)
 calls = st.lists(st.lists(copies, max_size=6), max_size=6)
 
 
-@functools.cache
-def layout() -> Layout:
-    return Domain(GuestSpec()).layout
-
-
 def made(calls: Sequence[Sequence[tuple[str, int, int]]]):
-    return workload_of(layout(), [Made(12, 0, copies) for copies in calls])
+    return workload_of(plain_layout(), [Made(12, 0, copies) for copies in calls])
 
 
 def buffers(copies: Sequence[tuple[str, int, int]]) -> list[tuple[int, int]]:

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workloads import Made, workload_of
+from workloads import Made, plain_layout, workload_of
 
 from xenexplore.analysis.measures.coverage import coverage
 from xenexplore.analysis.measures.entries_needed import SHARES, entries_needed
 from xenexplore.analysis.replay.registrations import page_entries, registrations
 from xenexplore.analysis.workload.page_sizes import PageSizes
 from xenexplore.errors import MachineError
-from xenexplore.guest.domain import Domain
 from xenexplore.guest.layout.linux_layout import LinuxBases, linux_layout
-from xenexplore.guest.layout.regions import Layout, RegionKind
-from xenexplore.guest.spec import GuestSpec
+from xenexplore.guest.layout.regions import RegionKind
 
 VMALLOC, DIRECTMAP, IMAGE, USER = (
     0xFFFF_C900_0000_0000, 0xFFFF_8880_0300_0000, 0xFFFF_FFFF_8340_0000, 0x7FFF_F000_0000,
@@ -25,11 +22,6 @@ VMALLOC, DIRECTMAP, IMAGE, USER = (
 # Two stacks of two pages each, two directmap pages, an image page, a user page.
 PAGES = (VMALLOC, VMALLOC + 4096, VMALLOC + (16 << 10), VMALLOC + (20 << 10),
          DIRECTMAP, DIRECTMAP + 4096, IMAGE, USER)  # fmt: skip
-
-
-@functools.cache
-def _layout() -> Layout:
-    return Domain(GuestSpec()).layout
 
 
 def _brute(things: list[tuple[int, set[int]]], pages: list[int], wanted: int) -> int | None:
@@ -47,7 +39,7 @@ def _brute(things: list[tuple[int, set[int]]], pages: list[int], wanted: int) ->
 
 @given(st.lists(st.sampled_from(PAGES), min_size=1, max_size=40))
 def test_the_fewest_entries_by_trying_every_set(pages: list[int]) -> None:
-    load = workload_of(_layout(), [Made(32, 4, [("from", page + 8, 4)]) for page in pages])
+    load = workload_of(plain_layout(), [Made(32, 4, [("from", page + 8, 4)]) for page in pages])
     single = [(1, {page}) for page in PAGES]
     regions = [(1, {DIRECTMAP, DIRECTMAP + 4096}), (1, {IMAGE})]
     stacks = [(4, set(PAGES[0:2])), (4, set(PAGES[2:4]))]
@@ -88,7 +80,7 @@ def test_an_interrupt_between_is_no_change_of_task() -> None:
 def test_pages_whose_frames_follow_share_an_entry() -> None:
     frames = {VMALLOC >> 12: 70, (VMALLOC >> 12) + 1: 71, (VMALLOC >> 12) + 2: 90}
     copies = [("from", VMALLOC + 4096 * n, 4) for n in range(3)]
-    load = workload_of(_layout(), [Made(32, 4, copies, frames={
+    load = workload_of(plain_layout(), [Made(32, 4, copies, frames={
         address >> 12: frames[address >> 12] for _, address, _ in copies
     })])  # fmt: skip
     found = page_entries(load, load.inside(0))
@@ -98,7 +90,7 @@ def test_pages_whose_frames_follow_share_an_entry() -> None:
 
 
 def test_unknown_words_and_page_sizes() -> None:
-    load = workload_of(_layout(), [Made(32, 4, [("from", VMALLOC, 4)])])
+    load = workload_of(plain_layout(), [Made(32, 4, [("from", VMALLOC, 4)])])
     with pytest.raises(MachineError, match="cannot register 'heap': expected one of directmap"):
         registrations(load, 0, ("heap",))
     with pytest.raises(MachineError, match="P2M order 3"):
