@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from browser import lab as jupyter
-from browser.conftest import chromium
-from browser.lab import OPEN_WITHOUT_KERNEL, Lab
+from browser.conftest import chromium, within
+from browser.lab import OPEN_WITHOUT_KERNEL, SAVE, Lab
 from playwright.sync_api import Locator, Page, expect
 
 __all__ = ["by_hand", "run_objects", "unclipped", "without_a_kernel"]
@@ -88,7 +88,7 @@ def unclipped(_lab: Lab, page: Page) -> None:
     """Every cell shows something, and nothing of it is cut off, once all have come up."""
     wrong: dict[str, Any] = {}
     for _ in range(20):
-        told: list[dict[str, Any]] = page.evaluate(SHOWN)
+        told: list[dict[str, Any]] = within(page, SHOWN)
         assert len(told) == len(OBJECTS)
         wrong = {cell: one for cell, one in zip(OBJECTS, told, strict=True)
                  if one["words"] < 12 or one["wide"] or one["failed"]}  # fmt: skip
@@ -155,10 +155,10 @@ def _is_picked(cell: Locator, names: Locator, name: str) -> None:
 
 def without_a_kernel(lab: Lab, page: Page) -> None:
     """Saved and opened again with no kernel: each cell still shows what it showed."""
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    within(page, SAVE)
     lab.close_all(page)
     assert lab.kernels() == []
-    assert page.evaluate(OPEN_WITHOUT_KERNEL, "objects.ipynb") == ""
+    assert within(page, OPEN_WITHOUT_KERNEL, "objects.ipynb") == ""
     page.wait_for_function("window.jupyterapp.shell.currentWidget.content.widgets.length > 5")
     unclipped(lab, page)
     assert lab.kernels() == []

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -11,6 +12,19 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 CHROMIUM = os.environ.get("XENEXPLORE_CHROMIUM", "")
 # ms; a busy machine has taken over 30 s for what takes one.
 PATIENCE = 90_000
+# Playwright puts no limit on a script, and a page's promises may never be kept.
+WITHIN = """async ([given, limit]) => {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`no answer in ${limit} ms`)), limit);
+  });
+  try { return await Promise.race([(SCRIPT)(given), late]); } finally { clearTimeout(timer); }
+}"""
+# Where a page is not drawn at all, no frame ever comes: a second does then.
+DRAWN = """() => Promise.race([
+  new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))),
+  new Promise(done => setTimeout(done, 1000)),
+])"""
 PLACES = ("/usr/lib/chromium/chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
 
 
@@ -35,6 +49,20 @@ def chromium() -> Iterator[Browser]:
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
+
+
+def within(page: Page, script: str, given: object = None, *, limit: int = PATIENCE) -> Any:
+    """What an asynchronous function of the page comes to, within so many milliseconds.
+
+    Raises:
+        Error: it took longer, or failed.
+    """
+    return page.evaluate(WITHIN.replace("SCRIPT", script), [given, limit])
+
+
+def drawn(page: Page) -> None:
+    """Wait for a frame: of the steps within one, a stepper draws the last."""
+    page.evaluate(DRAWN)
 
 
 Open = Callable[..., Page]

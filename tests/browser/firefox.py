@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,20 +97,16 @@ def firefox(home: Path) -> Iterator[Firefox]:
     profile = home / "profile"
     profile.mkdir(parents=True)
     command = [program, "--headless", "--no-remote", "--profile", str(profile)]
-    process = subprocess.Popen(
-        [*command, "--remote-debugging-port", "0", "about:blank"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(home)},
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        address = next(
-            found[1]
-            for line in process.stderr
-            if (found := re.search(r"WebDriver BiDi listening on (ws://\S+)", line))
+    log = home / "firefox.log"  # not a pipe, which fills up once it is not read on
+    with log.open("wb") as told:
+        process = subprocess.Popen(
+            [*command, "--remote-debugging-port", "0", "about:blank"],
+            stderr=told,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(home)},
         )
+    try:
+        address = _address(process, log)
         socket = create_connection(f"{address}/session", timeout=60, suppress_origin=True)
         try:
             yield Firefox(socket)
@@ -118,5 +115,13 @@ def firefox(home: Path) -> Iterator[Firefox]:
     finally:
         process.terminate()
         process.wait(timeout=30)
-        assert process.stderr is not None
-        process.stderr.close()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        said = log.read_text("utf-8", "replace")
+        if found := re.search(r"WebDriver BiDi listening on (ws://\S+)\n", said):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"Firefox opened no socket: {log.read_text('utf-8', 'replace')[-2000:]}")

@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 import psutil
-from browser.conftest import PATIENCE
+from browser.conftest import PATIENCE, within
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 import xenexplore
@@ -54,6 +54,8 @@ OPEN_WITHOUT_KERNEL = """async path => {
   await panel.context.ready;
   return panel.sessionContext.session?.kernel?.id ?? "";
 }"""
+TOGGLE = "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+SAVE = "() => window.jupyterapp.commands.execute('docmanager:save')"
 SHUT_DOWN = """async () => {
   const app = window.jupyterapp;
   for (const widget of [...app.shell.widgets("main")]) {
@@ -116,9 +118,9 @@ class Lab:
         page.on("pageerror", self._failed)
         page.goto(f"{self.url}/lab?token={TOKEN}&reset")
         page.wait_for_function("window.jupyterapp !== undefined")
-        page.evaluate("window.jupyterapp.restored")
+        within(page, "() => window.jupyterapp.restored")
         if page.locator(".jp-SideBar .lm-mod-current").count():
-            page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+            within(page, TOGGLE)
         return page
 
     def window(self, browser: Browser, *, width: int = 1280, height: int = 720) -> Page:
@@ -143,12 +145,12 @@ class Lab:
 
     def run_all(self, page: Page, path: str) -> dict[str, Any]:
         """Open a notebook in the lab and run it to its end."""
-        found: dict[str, Any] = page.evaluate(RUN_ALL, path)
+        found: dict[str, Any] = within(page, RUN_ALL, path, limit=4 * PATIENCE)
         return found
 
     def close_all(self, page: Page) -> None:
         """Close what is open and end its kernels; the lab's window stays."""
-        page.evaluate(SHUT_DOWN)
+        within(page, SHUT_DOWN)
 
     def shut_down(self, page: Page) -> None:
         """Close what is open, end its kernels, and close the window."""

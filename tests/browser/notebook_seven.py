@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from browser import lab as jupyter
-from browser.conftest import chromium
+from browser.conftest import PATIENCE, chromium, within
 from browser.lab import TOKEN, Lab
 from browser.seen import missing, wait_for_views
 from playwright.sync_api import Browser, Page, expect
@@ -45,7 +45,7 @@ def opened(lab: Lab, browser: Browser) -> Page:
 def by_hand(lab: Lab, browser: Browser) -> Page:
     """Run, step, save; then open it again, with the kernel gone."""
     page = opened(lab, browser)
-    assert page.evaluate(RUN_ALL) == []
+    assert within(page, RUN_ALL, limit=4 * PATIENCE) == []
     wait_for_views(page, 2)
     assert missing(page) == []
     view = page.locator(".xe").first
@@ -57,7 +57,7 @@ def by_hand(lab: Lab, browser: Browser) -> Page:
     cells = page.locator(".jp-Cell").count()
     page.keyboard.press("a")  # would insert a cell above, if the notebook heard it
     assert page.locator(".jp-Cell").count() == cells
-    page.evaluate(END)
+    within(page, END)
     page.context.close()
     page = opened(lab, browser)
     pictures = page.locator(".jp-OutputArea-output img")
@@ -77,7 +77,7 @@ def main() -> None:
                 page = by_hand(lab, browser)
                 if sys.argv[1:]:
                     page.screenshot(path=sys.argv[1])
-                page.evaluate(END)
+                within(page, END)
                 page.context.close()
                 print(f"Notebook 7, {theme}: run, stepped, without its kernel")
 

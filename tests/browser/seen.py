@@ -5,6 +5,7 @@ Text in the document is not enough: a browser can leave out what it was told to 
 
 from __future__ import annotations
 
+from browser.conftest import within
 from playwright.sync_api import Page
 
 __all__ = ["missing", "scroll_through", "wait_for_views"]
@@ -34,13 +35,15 @@ MISSING = """async () => {
   }
   return found;
 }"""
+# Of the wheel, from the top of a notebook to its end: 60 screens are 100.
+TURNS = 400
 ROOTS = """() => [...document.querySelectorAll(".xe")].filter(
   root => !root.parentElement.closest(".xe")).length"""
 
 
 def missing(page: Page) -> list[str]:
     """The parts of the page's views that nobody can see; none if all is well."""
-    found: list[str] = page.evaluate(MISSING)
+    found: list[str] = within(page, MISSING)
     return found
 
 
@@ -51,10 +54,13 @@ def scroll_through(page: Page, pause: int) -> None:
     assert box, "no notebook is open"
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     before = -1.0
-    while (at := float(outer.evaluate("element => element.scrollTop"))) != before:
+    for _ in range(TURNS):
+        if (at := float(outer.evaluate("element => element.scrollTop"))) == before:
+            return
         before = at
         page.mouse.wheel(0, int(box["height"] * 0.6))
         page.wait_for_timeout(pause)
+    raise AssertionError(f"the notebook has no end: {before} px after {TURNS} turns")
 
 
 def wait_for_views(page: Page, count: int, patience: float = 60_000) -> None:

@@ -10,8 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import lab as jupyter
 from browser.at_the_prompt import EXPLORER
+from browser.conftest import within
 from browser.folded import views_come_up_when_unfolded
-from browser.lab import ALL_LATE, OPEN_WITHOUT_KERNEL, TOKEN, Lab
+from browser.lab import ALL_LATE, OPEN_WITHOUT_KERNEL, SAVE, TOKEN, Lab
 from browser.seen import missing, scroll_through, wait_for_views
 from browser.test_accessibility import RULES
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -233,7 +234,7 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     page = lab.page(browser, width=1024, height=768)
     found = lab.run_all(page, "apart.ipynb")
     assert (found["errors"], found["views"]) == ([], 3)
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    within(page, SAVE)
     wait_for_views(page, 3)
     scroll_through(page, 60)
     assert missing(page) == []
@@ -264,17 +265,17 @@ def test_no_view_is_blank(lab: Lab, browser: Browser) -> None:
     lab.shut_down(page)
     # Opened with no kernel, too; one that is started later shows the views.
     page = lab.page(browser)
-    page.evaluate(OPEN_WITHOUT_KERNEL, "apart.ipynb")
+    within(page, OPEN_WITHOUT_KERNEL, "apart.ipynb")
     pictures = page.locator(".jp-OutputArea-output img")
     expect(pictures).to_have_count(3)
-    page.evaluate(START_KERNEL)
+    within(page, START_KERNEL)
     wait_for_views(page, 3)
     lab.shut_down(page)
 
 
 def test_saved_pictures_have_the_labs_colours(lab: Lab, browser: Browser) -> None:
     page = lab.page(browser)
-    page.evaluate(OPEN_WITHOUT_KERNEL, "00_start_here.ipynb")
+    within(page, OPEN_WITHOUT_KERNEL, "00_start_here.ipynb")
     light = page.locator("body[data-jp-theme-light=true]").count()
     picture = page.locator(".jp-OutputArea-output img").first
     scheme = picture.evaluate("one => getComputedStyle(one).colorScheme")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from browser.conftest import PATIENCE
+from browser.conftest import PATIENCE, within
 from playwright.sync_api import Browser
 
 from xenexplore.cli.lab import FIRST
@@ -43,7 +43,7 @@ def test_what_it_serves_is_trusted_and_asks_about_no_news(browser: Browser, tmp_
             page.goto(address)
             page.get_by_title("Notebook trusted: ").wait_for(timeout=PATIENCE)
             # The lab asks about news some seconds after it is restored, where this says "none".
-            news = page.evaluate(NOTIFICATIONS)["schema"]["properties"]["fetchNews"]
+            news = within(page, NOTIFICATIONS)["schema"]["properties"]["fetchNews"]
             assert news["default"] == "false"
             page.goto(address.replace(FIRST, "theirs.ipynb"))
             page.get_by_title("Notebook not trusted: ").wait_for(timeout=PATIENCE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import made
-from browser.conftest import Open
+from browser.conftest import Open, drawn
 from playwright.sync_api import Page
 
 from xenexplore.render.web.page import save_html
@@ -61,7 +61,7 @@ def print_on(page: Page, paper: str) -> None:
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 @pytest.mark.parametrize("paper", PAPERS)

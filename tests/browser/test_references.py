@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import made
-from browser.conftest import Open
+from browser.conftest import Open, drawn
 from matplotlib.image import imread
 from numpy.typing import NDArray
 from playwright.sync_api import Page
@@ -79,7 +79,7 @@ def put(page: Page, form: str) -> None:
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(**{**USUAL, **asked})  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    drawn(page)
 
 
 def blocks(png: bytes) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import made
-from browser.conftest import Open, linked_to
+from browser.conftest import Open, drawn, linked_to, within
 from playwright.sync_api import Page, expect
 
 from xenexplore.hypervisor.outcome import counts_of
@@ -51,18 +51,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in paths}
 
 
-def painted(page: Page) -> None:
-    """Wait for a frame: of the steps within one, a stepper draws the last."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => done()))")
-
-
 def shown(page: Page) -> int:
-    painted(page)
+    drawn(page)
     return int(page.locator(".xe").get_attribute("data-step") or -1)
 
 
 def said(page: Page) -> str:
-    painted(page)
+    drawn(page)
     return page.get_by_role("slider").get_attribute("aria-valuetext") or ""
 
 
@@ -91,7 +86,7 @@ VISIT = """async steps => {
 
 
 def visit(page: Page, steps: list[int]) -> list[dict[str, Any]]:
-    return page.evaluate(VISIT, steps)
+    return within(page, VISIT, steps)
 
 
 def recorded(trace: Trace, index: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from browser import lab as jupyter
 from browser.at_the_prompt import EXPLORER
+from browser.conftest import drawn, within
 from browser.test_references import BLOCK, KEPT, SHARE, SMALL, USUAL, blocks, differing
 from playwright.sync_api import Browser, Page
 
@@ -34,6 +35,7 @@ FORMS: dict[str, tuple[int, int, str, dict[str, str]]] = {
     "1024x768 dark": (1024, 768, "JupyterLab Dark", {}),
     "high contrast": (1024, 768, "JupyterLab Dark High Contrast", {}),
 }
+STEADY = 100
 # The forms' own elements, moved to a page of their own behind which JupyterLab is hidden.
 MOVE = """count => {
   const forms = [...document.querySelectorAll(".jp-OutputArea-output .widget-vbox")].filter(
@@ -52,17 +54,17 @@ MOVE = """count => {
   alone.append(...forms);
   document.body.append(alone);
 }"""
-SHOW = """async which => {
+SHOW = """which => {
   document.activeElement?.blur();
   [...document.querySelector("#alone").children].forEach(
     (form, at) => form.classList.toggle("is-shown", at === which));
   scrollTo(0, 0);
-  for (let frames = 0; frames < 4; frames++) await new Promise(requestAnimationFrame);
 }"""
 THEME = """async theme => {
   if (document.body.dataset.jpThemeName === theme) return;
   await window.jupyterapp.commands.execute("apputils:change-theme", { theme });
-  while (document.body.dataset.jpThemeName !== theme) await new Promise(requestAnimationFrame);
+  while (document.body.dataset.jpThemeName !== theme)
+    await new Promise(done => setTimeout(done, 20));
 }"""
 
 
@@ -88,15 +90,18 @@ def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def steady(page: Page, form: str, which: int) -> bytes:
     """The form in a window, once two pictures of it are the same."""
     width, height, theme, asked = FORMS[form]
-    page.evaluate(THEME, theme)
+    within(page, THEME, theme)
     page.emulate_media(**{**USUAL, **asked})  # type: ignore[arg-type]
     page.set_viewport_size({"width": width, "height": height})
     page.evaluate(SHOW, which)
-    before, shot = b"", page.screenshot()
-    while shot != before:
+    drawn(page)
+    before = page.screenshot()
+    for _ in range(STEADY):
         page.wait_for_timeout(60)
-        before, shot = shot, page.screenshot()
-    return shot
+        if (shot := page.screenshot()) == before:
+            return shot
+        before = shot
+    raise AssertionError(f"{form}: {STEADY} pictures, each other than the one before")
 
 
 def test_forms_look_as_they_did(page: Page) -> None:

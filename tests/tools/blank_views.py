@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from browser import lab as jupyter
-from browser.conftest import chromium
-from browser.lab import TOKEN, Lab
+from browser.conftest import chromium, within
+from browser.lab import SAVE, TOKEN, Lab
 from browser.seen import missing, scroll_through, wait_for_views
 from playwright.sync_api import Browser, Page, TimeoutError  # noqa: A004
 
@@ -30,7 +30,6 @@ PAUSES = (40, 120, 300)  # ms at each stop of the wheel: in haste, as one reads,
 OUTPUTS = """() => [...document.querySelectorAll(".jp-OutputArea-output")].map(
   output => (output.innerText || output.innerHTML).trim().slice(0, 100))"""
 HEARD: list[str] = []  # the console of the page that is open
-SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
 
 
 def window(lab: Lab, browser: Browser, size: str, notebook: str) -> Page:
@@ -80,7 +79,7 @@ def at_size(lab: Lab, browser: Browser, size: str, args: argparse.Namespace) -> 
                 lab.shut_down(page)
             page = window(lab, browser, size, notebook)
             found = lab.run_all(page, notebook)
-            page.evaluate(SAVE)
+            within(page, SAVE)
         else:
             assert page, "the first load is a fresh one"
             page.context.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import lab as jupyter
-from browser.conftest import chromium
+from browser.conftest import chromium, within
 from browser.lab import NOTEBOOKS, Lab
 from browser.seen import scroll_through
 from playwright.sync_api import Page
@@ -46,14 +46,14 @@ SCREENS = """async () => {
 
 def screens(lab: Lab, page: Page, path: str) -> tuple[list[float], list[float]]:
     """How long each cell of a notebook is, as it is opened, and with every cell run."""
-    page.evaluate(OPEN, path)
+    within(page, OPEN, path)
     scroll_through(page, 150)
-    heights, view = page.evaluate(SCREENS)
+    heights, view = within(page, SCREENS)
     opened = [height / view for height in heights]
     found = lab.run_all(page, path)
     assert not found["errors"], (path, found["errors"])
     scroll_through(page, 150)
-    heights, view = page.evaluate(SCREENS)
+    heights, view = within(page, SCREENS)
     lab.close_all(page)
     return opened, [height / view for height in heights]
 
