@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from typing import Any
+
+from xenexplore.api.worker_pool import pool_of
 
 __all__ = ["Job", "Key", "Progress", "done_jobs"]
 
@@ -37,16 +39,12 @@ def done_jobs(jobs: Mapping[Key, Job], progress: Progress | None) -> dict[Key, A
         Exception: what the first call that failed raised; calls that wait are not made.
     """
     found: dict[Key, Any] = {}
-    with ProcessPoolExecutor() as pool:
+    with pool_of(None) as pool:
         waiting: dict[Future[Any], Key] = {
             pool.submit(job.function, *job.args): key for key, job in jobs.items()
         }
-        try:
-            for done, future in enumerate(as_completed(waiting), 1):
-                found[waiting[future]] = future.result()
-                if progress:
-                    progress(done, len(waiting), jobs[waiting[future]].says)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for done, future in enumerate(as_completed(waiting), 1):
+            found[waiting[future]] = future.result()
+            if progress:
+                progress(done, len(waiting), jobs[waiting[future]].says)
     return found
