@@ -1,4 +1,4 @@
-"""A test that waits forever is ended and named, as pyproject.toml has it, and the others are run."""
+"""A test that waits forever is ended and named (pyproject.toml), and the others are run."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Grid:
         for recording in recordings:
             workload = _workload(recording, limit)
             chosen = self.domains or tuple(
-                d.index for d in workload.domains if len(workload.inside(d.index))
+                d.index for d in workload.paged if len(workload.inside(d.index))
             )
             yield from itertools.starmap(
                 Point,
@@ -132,8 +132,12 @@ def measure(point: Point, limit: int | None = None) -> SweepRow:
     """One point.  A PV domain has no walks to save: its rows count misses only.
 
     ``limit`` is the most bytes of a recording's text to read, as for :func:`read_workload`.
+
+    Raises:
+        RecordingError: the domain made its hypercalls without paging.
     """
     workload = _workload(point.recording, limit)
+    workload.need_paging(point.domain)
     shape = PageSizes(p2m_order=point.p2m_order)
     if point.register == "on-miss":
         return _on_miss(workload, point, shape)

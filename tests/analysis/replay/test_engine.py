@@ -15,9 +15,12 @@ from xenexplore.analysis.replay.design import DESIGNS, design, replay_model
 from xenexplore.analysis.replay.engine import replay
 from xenexplore.analysis.replay.replayed import AccessVerdict
 from xenexplore.analysis.replay.replays import replay_designs
+from xenexplore.analysis.replay.sampled import replay_stepwise
 from xenexplore.analysis.replay.static_table import StaticTable
+from xenexplore.analysis.sweep import Grid, measure
 from xenexplore.analysis.workload.page_sizes import LINUX_LEAVES, PageSizes
-from xenexplore.errors import MachineError
+from xenexplore.analysis.workload.tables import read_workload
+from xenexplore.errors import MachineError, RecordingError
 from xenexplore.guest.domain import Domain
 from xenexplore.guest.spec import GuestSpec
 from xenexplore.hypervisor.calls import HandleAccess
@@ -268,3 +271,21 @@ def test_reads_per_call_are_of_the_calls_that_are_carried() -> None:
     assert got.reads_per_call == 0.0
     assert replace(got, hypercalls=5, refused=2, counts=counts).reads_per_call == 20.0
     assert replace(got, hypercalls=2, refused=2, counts=counts).reads_per_call == 0.0
+
+
+def test_a_domain_without_paging_is_not_replayed() -> None:
+    """hvmloader and SeaBIOS: Xen walked nothing for them, and no walk is counted for them."""
+    load = read_workload("hvm")
+    assert [one.name for one in load.paged] == ["dom0"]
+    assert {one.domain for one in replay_designs(load)} == {0}
+    firmware = replace(load, unpaged=frozenset({0, 1}))
+    points = Grid(register=("directmap", "on-miss"), domains=(1,)).points(["hvm"])
+    for ask in (
+        *(functools.partial(one, load, DESIGNS[0], 1) for one in (replay, replay_stepwise)),
+        *(functools.partial(measure, point) for point in points),
+    ):
+        with pytest.raises(RecordingError, match=r"hvm: dom1: .* 141 without.*; replay dom0"):
+            ask()
+    with pytest.raises(RecordingError, match="without"):
+        replay_designs(firmware)
+    assert {point.domain for point in Grid().points(["hvm"])} == {0}

@@ -75,7 +75,9 @@ def replay(
     Raises:
         MachineError: the design has no replay model, or not for these parameters;
             a registration that the domain's layout does not allow.
+        RecordingError: the domain made its hypercalls without paging.
     """
+    workload.need_paging(domain)
     model = replay_model(what)
     shape = shape if shape is not None else PageSizes()
     run = _Run(workload, what, model, domain, shape, encrypted)

@@ -24,6 +24,7 @@ class Replays(Shown):
     Attributes:
         workload: the workload that was replayed.
         rows: one for each design and domain, in this order; iterating yields them too.
+            Domains without paging are left out: Xen walked nothing for them.
             A design without a replay model has a sample's estimates (or all, exactly).
     """
 
@@ -67,12 +68,16 @@ def replay_designs(
 
     Raises:
         MachineError: a design cannot be replayed.
+        RecordingError: every domain made its hypercalls without paging.
     """
+    if not workload.paged:
+        for one in workload.domains:
+            workload.need_paging(one.index)
     rows: list[Replayed | Stepped] = []
     for index, what in enumerate(designs):
         if progress is not None:
             progress(index, len(designs), what.label)
-        for domain in workload.domains:
+        for domain in workload.paged:
             if has_model(what):
                 rows.append(replay(workload, what, domain.index, shape))
                 continue

@@ -106,6 +106,7 @@ def replay_stepwise(
     Raises:
         MachineError: the design cannot be replayed call by call, or not by a sample.
         DesignError: a hook's mistake.
+        RecordingError: the domain made its hypercalls without paging.
     """
     machine = ReplayGuest(workload, what, domain, shape if shape is not None else PageSizes())
     stratum = strata_of(workload, domain)

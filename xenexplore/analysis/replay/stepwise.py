@@ -68,10 +68,12 @@ class ReplayGuest:
     Raises:
         MachineError: the design changes what a recording does not hold, or the guest
             is PV, whose frames were not recorded.
+        RecordingError: the domain made its hypercalls without paging.
     """
 
     def __init__(self, workload: Workload, what: Variant, domain: int, shape: PageSizes) -> None:
         self._load, self._what, self._number = workload, what, domain
+        workload.need_paging(domain)
         pv = workload.domains[domain].kind == "pv"
         changed = [
             name for name in _CALL_HOOKS

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xenexplore.addr import PAGE_SHIFT, PAGE_SIZE
 from xenexplore.analysis.workload.executed import Executed, executed_of
 from xenexplore.analysis.workload.layout_evidence import Evidence
+from xenexplore.errors import RecordingError
 from xenexplore.guest.layout.linux_layout import KERNEL_STACK
 from xenexplore.guest.layout.regions import RegionKind
 from xenexplore.guest.layout.symbols import SymbolTable
@@ -135,6 +136,25 @@ class Workload:
     xen: str = DEFAULT
     executed: Executed | None = None
     unpaged: frozenset[int] = frozenset()
+
+    @property
+    def paged(self) -> tuple[RecordedDomain, ...]:
+        """The domains whose accesses Xen reached by walks, or directly (PV)."""
+        return tuple(one for one in self.domains if one.index not in self.unpaged)
+
+    def need_paging(self, domain: int) -> None:
+        """Refuse a domain without paging: what a design saves of a walk is not its own.
+
+        Raises:
+            RecordingError: all its hypercalls were made without paging.
+        """
+        if domain in self.unpaged:
+            paged = ", ".join(one.name for one in self.paged)
+            raise RecordingError(
+                self.source, self.domains[domain].name, expected="hypercalls made with paging on",
+                got=f"{len(self.calls_of(domain))} without, for which Xen walked nothing",
+                hint=f"replay {paged}" if paged else "",
+            )  # fmt: skip
 
     def inside(self, domain: int) -> NDArray[np.int64]:
         """Rows of the accesses that a domain's hypercalls made."""

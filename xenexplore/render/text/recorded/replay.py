@@ -50,6 +50,12 @@ def replay_text(workload: Workload, replays: Sequence[Replayed | Stepped]) -> st
     for one in replays:
         block = _one(workload, one) if isinstance(one, Replayed) else _stepped(workload, one)
         lines += ["", *block]
+    unpaged = [one.name for one in workload.domains if one not in workload.paged]
+    if unpaged:
+        lines += ["", *paragraph(
+            f"{', '.join(unpaged)} made its hypercalls without paging: not replayed, since Xen "
+            "walked nothing for them."
+        )]  # fmt: skip
     words = "; ".join(workload.limits)
     kind = "Recorded" if workload.recorded else "SYNTHETIC, not recorded"
     lines += ["", *paragraph(f"{kind}: {words}." if words else f"{kind}.")]
