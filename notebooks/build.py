@@ -216,6 +216,9 @@ def _is_long(output: NotebookNode) -> bool:
 def canonical(notebook: NotebookNode) -> str:
     """One text per notebook: no ids, timings, widget state or versions of the run that made it."""
     cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":  # before anything is measured by it
+            cell.outputs = _joined([_output(output) for output in cell.outputs])
     slides = _slides(notebook.cells)
     for index, cell in enumerate(notebook.cells):
         kept = {
@@ -227,7 +230,7 @@ def canonical(notebook: NotebookNode) -> str:
         kept["id"] = f"{index:02d}-{digest}"
         if cell.cell_type == "code":
             kept["execution_count"] = cell.execution_count
-            kept["outputs"] = _joined([_output(output) for output in cell.outputs])
+            kept["outputs"] = cell.outputs
         cells.append(kept)
     record = {
         "cells": cells,
@@ -240,9 +243,9 @@ def canonical(notebook: NotebookNode) -> str:
     return json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Output printed at once may arrive in several parts: join them."""
-    kept: list[dict[str, Any]] = []
+    kept: list[NotebookNode] = []
     for output in outputs:
         same = ("output_type", "name")
         if "text" in output and kept and all(kept[-1].get(k) == output.get(k) for k in same):
@@ -252,8 +255,8 @@ def _joined(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
-def _output(output: NotebookNode) -> dict[str, Any]:
-    record = json.loads(json.dumps(output))
+def _output(output: NotebookNode) -> NotebookNode:
+    record = nbformat.from_dict(json.loads(json.dumps(output)))
     data = record.get("data")
     if data:
         record["data"] = {kind: value for kind, value in data.items() if kind not in VOLATILE}

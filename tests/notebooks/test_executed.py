@@ -70,13 +70,17 @@ def test_only_the_bytes_of_a_plot_may_differ(build: ModuleType) -> None:
 
 def test_what_is_printed_is_one_output_however_it_arrives(build: ModuleType) -> None:
     def printed(*parts: tuple[str, str]) -> str:
-        cell = nbformat.v4.new_code_cell("x", execution_count=1)
-        cell.outputs = [nbformat.v4.new_output("stream", name=n, text=t) for n, t in parts]
-        return build.canonical(nbformat.v4.new_notebook(cells=[cell]))
+        cells = [nbformat.v4.new_code_cell("x", execution_count=1) for _ in range(2)]
+        cells[0].outputs = [nbformat.v4.new_output("stream", name=n, text=t) for n, t in parts]
+        return build.canonical(nbformat.v4.new_notebook(cells=cells))
 
     one = printed(("stdout", "a\nb\n"), ("stderr", "c\n"))
     assert one == printed(("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"))
     assert one != printed(("stdout", "a\n"), ("stderr", "c\n"), ("stdout", "b\n"))
+    # Nor has it a part in what fits on a slide, or in what scrolls.
+    for lines in (18, 30):
+        parts = [("stdout", f"{number}\n") for number in range(lines)]
+        assert printed(*parts) == printed(("stdout", "".join(text for _, text in parts)))
 
 
 def test_what_differs_between_runs_is_not_kept(build: ModuleType) -> None:
