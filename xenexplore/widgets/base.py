@@ -114,10 +114,11 @@ class TraceWidget(LateModule):
         self.position = self._position(self.step)
 
     def _put(self, traits: dict[str, Any]) -> None:
-        """Put other data on show, in place of what is there, in one message."""
+        """Put other data on show, made by now, in place of what is there: one message."""
         with self.hold_sync():
             for name, value in traits.items():
                 self.set_trait(name, value)
+            self.busy = False
             # Even where the step is the same here: a view may have gone on meanwhile.
             self._begin_turn()
 

@@ -32,9 +32,11 @@ function render({ model, el }) {
   let view = null;
   const turns = new Turns(model, (step) => view.show(step));
   const begin = () => {
+    const place = view && { width: view.width, sizes: view.sizes };
     view?.destroy();
     turns.begin();
     view = mount(el, JSON.parse(model.get("data")), {
+      place,
       step: turns.now.step,
       python: model.get("code"),
       folded: model.get("folded"),

@@ -13,8 +13,9 @@ const WHOLE_TAB =
 export const python = (lines) =>
   lines ? `<div class="xe-python"><p>The Python that shows this:</p><pre>${esc(lines)}</pre></div>` : "";
 
-export function stageHtml(stepper, data, uid) {
-  const { run, options } = stepper;
+export function stageHtml(stepper) {
+  const { run, options, uid } = stepper,
+    { data } = run;
   const {
     status: [mark, word],
     guest: about,

@@ -48,10 +48,11 @@ export class Stepper extends Linked {
     this.frame = 0; // the next frame, once something was drawn for it
     this.behind = false; // something was not drawn, because it has a frame to wait for
     this.rate = 2;
-    this.width = 0; // of its content, in px; 0: not laid out yet
-    this.tall = 0;
+    this.tall = 0; // of its content, in px, as its width; 0: not laid out yet
     this.onScreen = false;
-    this.sizes = { map: 360, height: 440, line: 900, path: 660 };
+    const { width = 0, sizes = { map: 360, height: 440, line: 900, path: 660 } } = options.place ?? {};
+    this.width = width;
+    this.sizes = sizes;
     this.says = new Says(this);
     this.rows = new Rows(this);
     this.tables = new TablesView(this);
@@ -62,20 +63,20 @@ export class Stepper extends Linked {
     this.root = document.createElement("div");
     this.root.className = "xe";
     this.build();
+    if (width) this.fit();
     el.append(this.root);
     this.listen();
     this.go(Math.min(Math.max(0, options.step ?? 0), this.run.length - 1), true);
   }
   build() {
-    const { data, uid } = { data: this.run.data, uid: this.uid };
-    const root = this.root;
+    const { root } = this,
+      { data } = this.run;
     root.tabIndex = 0;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", `Stepper: ${data.scenario.title}, ${data.option.title}`);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
-    root.innerHTML = stageHtml(this, data, uid);
-    const find = (name) => root.querySelector(`.xe-${name}`);
-    this.parts = Object.fromEntries(BY_CLASS.map((name) => [name, find(name)]));
+    root.innerHTML = stageHtml(this);
+    this.parts = Object.fromEntries(BY_CLASS.map((name) => [name, root.querySelector(`.xe-${name}`)]));
     this.range = /** @type {HTMLInputElement} */ (root.querySelector("input[type=range]"));
     this.finder = /** @type {HTMLInputElement} */ (root.querySelector("input[type=search]"));
     this.findings = root.querySelector(".xe-find output");
@@ -116,10 +117,12 @@ export class Stepper extends Linked {
       const width = Math.round(entry.contentRect.width),
         tall = Math.round(entry.contentRect.height);
       if ((width === this.width && tall === this.tall) || width <= 0) return;
+      const sizes = () => String(Object.values(this.sizes)),
+        drawn = this.width && sizes();
       Object.assign(this, { width, tall });
       this.fit();
       this.measure();
-      this.render();
+      if (drawn !== sizes()) this.render();
     });
     this.resize.observe(root);
     this.sight = new IntersectionObserver((entries) => {
@@ -243,9 +246,7 @@ export class Stepper extends Linked {
     this.root.querySelector(".xe-count-part").classList.toggle("is-folded", !open);
   }
   isFolded(index) {
-    const byHand = this.folds.get(index);
-    if (byHand !== undefined) return byHand;
-    return !(index <= this.index && this.index < this.run.end[index]);
+    return this.folds.get(index) ?? !(index <= this.index && this.index < this.run.end[index]);
   }
   // ---- drawing
   // Sizes are read when they change, not at every step: reading them makes the

@@ -64,8 +64,16 @@ export interface Compared {
   traces: Shown[];
 }
 
+/** Width of a stepper's content, and the sizes of the parts that are drawn to size, in px. */
+export interface Place {
+  width: number;
+  sizes: { map: number; height: number; line: number; path: number };
+}
+
 export interface Options {
   step?: number;
+  /** Of the view that this one follows, where it stood. */
+  place?: Place;
   embedded?: boolean;
   /** Of a comparison: begin with its verdict alone. */
   folded?: boolean;
