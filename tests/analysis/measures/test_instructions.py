@@ -52,6 +52,18 @@ def test_walks_and_copies_of_exit_to_entry(
     assert (walk.least, walk.median) == (3605, 3605)
 
 
+def test_walks_that_differ_by_the_p2m_do_not_tell_what_a_level_costs() -> None:
+    """vmalloc space of that kernel is reached by tables in low memory: 201 instructions more."""
+    found = instructions(read("pvh-vmap"))
+    assert found is not None
+    assert {k: (one.least, one.median) for k, one in found.pieces.walks.items()} == {
+        1: (3605, 3806),
+        2: (2881, 2881),
+    }
+    assert found.pieces.table_step is None
+    assert costs_of("4.17", found) == read_costs(xen="4.17")
+
+
 def test_decoding_that_was_not_counted_is_not_subtracted() -> None:
     workload = read("pvh-xen420")
     whole, executed = instructions(workload), workload.executed
