@@ -53,6 +53,11 @@ def pvh_no_vmap():
 
 
 @pytest.fixture(scope="session")
+def pvh_vmap():
+    return read_recording("pvh-vmap")
+
+
+@pytest.fixture(scope="session")
 def hvm():
     return read_recording("hvm")
 

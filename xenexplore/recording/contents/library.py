@@ -55,6 +55,7 @@ _FINDINGS: Mapping[str, str] = MappingProxyType(
         "pvh-smp": "two vCPUs: a hardirq stack each, and stacks that move between CPUs",
         "pvh-xen420": "another Xen and another kernel; with loads and stores",
         "pvh-no-vmap": "a kernel without CONFIG_VMAP_STACK: its stacks are in the directmap",
+        "pvh-vmap": "the same kernel with that option alone: its stacks are in vmalloc space",
         "hvm": "an HVM guest's firmware: the 32-bit ABI, no paging",
         "runstate-loop": "one call 2,000 times: the shares of its walk and its copy",
     }

@@ -17,10 +17,10 @@ LIMIT = 4 << 30
 # Shipped with the package; see data/PROVENANCE.md.
 BUILT_INS = (
     "pv", "pvh", "pvh-callers", "pvh-boot", "pvh-backends", "pvh-net", "pvh-smp", "pvh-xen420",
-    "pvh-no-vmap", "hvm", "runstate-loop",
+    "pvh-no-vmap", "pvh-vmap", "hvm", "runstate-loop",
 )  # fmt: skip
 # Those whose guests ran the kernel that ``kallsyms.dom0`` is of.
-_OTHER_KERNELS = ("pvh-xen420", "pvh-no-vmap", "runstate-loop")
+_OTHER_KERNELS = ("pvh-xen420", "pvh-no-vmap", "pvh-vmap", "runstate-loop")
 WITH_SYMBOLS = tuple(name for name in BUILT_INS if name not in _OTHER_KERNELS)
 
 

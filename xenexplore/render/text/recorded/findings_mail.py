@@ -219,7 +219,8 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
             f"{percent(low.domain.coverage.directmap)} ({low.name}) to "
             f"{percent(high.domain.coverage.directmap)} ({high.name}) of a PVH guest's accesses: "
             "with CONFIG_VMAP_STACK the buffers are on stacks in vmalloc space; without it "
-            "(pvh-no-vmap) the stacks are in the directmap. Share of accesses in the ranges:", 0, 3,
+            "(pvh-no-vmap) the stacks are in the directmap. pvh-vmap is the same kernel with the "
+            "option and no other change. Share of accesses in the ranges:", 0, 3,
         ),
         *table(cells, "lrrrr", indent=3),
         *paragraph(
@@ -230,9 +231,9 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
         ),
         *_held_to(
             [row.recording for row in rows],
-            "Linux; all but pvh-no-vmap with CONFIG_VMAP_STACK, Debian's own configuration; one "
-            "domU; over the backends some MiB each way. Entries for tasks' stacks are chosen in "
-            "hindsight. pvh-no-vmap is a small configuration, not Debian's with one change.",
+            "Linux in Debian's own configuration, but for pvh-no-vmap and pvh-vmap, a small one; "
+            "one domU; over the backends some MiB each way. Entries for tasks' stacks are chosen "
+            "in hindsight.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
             "a dom0 with busy backends and CONFIG_VMAP_STACK whose directmap share is far above a "
             "twentieth; one without it whose share is far below.",
