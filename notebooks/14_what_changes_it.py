@@ -120,8 +120,9 @@ assert [f"{one.walk_share:.0%} {one.copy_share:.0%}" for one in loop] == ["66% 8
 # for good. blkback maps from its thread's stack; its unmap requests are `kmalloc`ed, in the directmap. By default
 # blkback keeps grants mapped (persistent grants), which removes nearly all of its grant calls: in `pvh-xen420`, whose disk was used too, 0.1%.
 #
-# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest. Command: `xenexplore report pvh-backends`. A
-# refutation would be a dom0 with busy backends whose directmap share is far above a twentieth.
+# Limits: 14 MiB over the disk and 2 MiB each way over the network, one guest; where dom0 makes a quarter of the other calls, the same
+# disk's unmaps are 14.9% (`pvh-vmap`, below). Command: `xenexplore report pvh-backends`. A refutation would be a dom0 with busy backends
+# most of whose accesses are in the directmap.
 
 # %%
 cover = {
@@ -246,7 +247,8 @@ assert (arm.hypercalls, arm.copies, arm.crossing, arm.left) == (903, 874, 0, 0)
 # ## Conclusion
 #
 # More than half of what Xen executes for a PVH guest's hypercall is the walk to its buffer. Backends move buffers: to static arrays, which register
-# well, and to the directmap, to a twentieth. With tasks' stacks registered too, nearly nine in ten accesses are served; netback's arrays are the rest.
+# well, and to the directmap, a twentieth to a seventh. With tasks' stacks registered too, nearly nine in ten accesses are served; netback's arrays are
+# the rest.
 # A kernel without `CONFIG_VMAP_STACK` gets four fifths of it from one registration: how useful a giant mapping is, is decided by that option.
 #
 # ## What would change this conclusion

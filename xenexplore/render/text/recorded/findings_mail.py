@@ -125,16 +125,29 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
 
 def _walks(rows: Sequence[_Row]) -> list[str]:
     """A walk's own instructions, by release."""
-    seen = {row.findings.executed.xen: row.findings.executed.pieces.walks
-            for row in rows if row.findings.executed is not None}  # fmt: skip
+    seen = {row.recording: row.findings.executed for row in rows if row.findings.executed}
+    alike: dict[str, dict[int, int]] = {}
+    apart: list[tuple[str, int]] = []
+    for name, one in seen.items():
+        walks = {level: spread.median for level, spread in one.pieces.walks.items()}
+        if one.pieces.table_step is None:
+            apart.append((name, walks[1]))
+        else:
+            alike.setdefault(one.xen, walks)
     told = [
         f"Xen {xen}: "
-        + ", ".join(f"{grouped(walks[level].median)} to a {_PAGES[level]} page" for level in walks)
-        for xen, walks in seen.items()
+        + ", ".join(f"{grouped(walks[level])} to a {_PAGES[level]} page" for level in walks)
+        for xen, walks in alike.items()
     ]
-    return paragraph(
-        f"Instructions of one walk, hap_p2m_ga_to_gfn() and below (median). {'; '.join(told)}.", 3
+    longer = "".join(
+        f" In {name} a walk to a 4 KiB page takes {grouped(median)}: probably some of its tables "
+        "are behind smaller P2M entries, one level more at each."
+        for name, median in apart
     )
+    return paragraph(
+        "Instructions of one walk, hap_p2m_ga_to_gfn() and below (median). "
+        f"{'; '.join(told)}.{longer}", 3,
+    )  # fmt: skip
 
 
 def _loop(number: int, _: Sequence[_Row]) -> list[str]:
@@ -227,7 +240,9 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
             "The remainder in a dom0 with backends is netback's queue, a static array in "
             "vmalloc space: it takes one registration each, and never moves. blkback's unmap "
             "requests are in the directmap; it makes nearly none of these requests if it keeps "
-            "grants mapped, which is the default but was switched off for pvh-backends.", 3,
+            "grants mapped, which is the default but was switched off for pvh-backends, "
+            "pvh-no-vmap and pvh-vmap. In pvh-vmap dom0 makes fewer other calls, so that their "
+            "share is larger.", 3,
         ),
         *_held_to(
             [row.recording for row in rows],
@@ -235,8 +250,8 @@ def _places(number: int, rows: Sequence[_Row]) -> list[str]:
             "one domU; over the backends some MiB each way. Entries for tasks' stacks are chosen "
             "in hindsight.",
             'xenexplore report NAME, under "Coverage of registered ranges"',
-            "a dom0 with busy backends and CONFIG_VMAP_STACK whose directmap share is far above a "
-            "twentieth; one without it whose share is far below.",
+            "a dom0 with busy backends and CONFIG_VMAP_STACK most of whose accesses are in the "
+            "directmap; one without it of which fewer than half are.",
         ),
     ]  # fmt: skip
 
