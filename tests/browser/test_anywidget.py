@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import made
-from browser.conftest import Open
+from browser.conftest import Open, drawn, within
 from playwright.sync_api import Page, expect
 
 from xenexplore.render.web.page import comparison_json, web_module, web_style
@@ -225,6 +225,34 @@ def test_the_kernels_word_is_obeyed_while_steps_come_back(stepper: Page) -> None
     )
     stepper.wait_for_timeout(50)
     expect(root).to_have_attribute("data-step", "9")
+
+
+# What another run's view is like at once, and how often its parts are drawn again after that.
+TAKES = """async data => {
+  const parts = [".xe-mapbox", ".xe-line"].map(name => () => document.querySelector(name));
+  const sizes = () => parts.map(part => part().firstElementChild.getAttribute("width"));
+  const before = sizes();
+  model.set("data", data);
+  const once = sizes();
+  let again = 0;
+  const watch = new MutationObserver(() => { again += 1; });
+  for (const part of parts) watch.observe(part(), { childList: true });
+  await new Promise(done => setTimeout(done, 300));
+  return { before, once, after: sizes(), again };
+}"""
+
+
+def test_a_run_in_the_place_of_another_is_drawn_once_to_its_sizes(stepper: Page) -> None:
+    drawn(stepper)
+    found = within(stepper, TAKES, trace_view_json(made.wrong_vcpu()).decode())
+    assert found["before"] == found["once"] == found["after"]
+    assert None not in found["once"]
+    assert found["again"] == 0
+    # In a window of another size it is fitted as the first one is.
+    stepper.set_viewport_size({"width": 700, "height": 900})
+    drawn(stepper)
+    narrow = within(stepper, TAKES, trace_view_json(made.stack_send()).decode())
+    assert narrow["before"] == narrow["once"] == narrow["after"] != found["after"]
 
 
 def test_cleaning_up_leaves_nothing(stepper: Page) -> None:
