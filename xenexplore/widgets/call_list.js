@@ -34,7 +34,7 @@ class CallList {
     });
     this.answered = (message) => this.take(message);
     model.on("msg:custom", this.answered);
-    this.watched = { "change:found": () => this.anew(), "change:value": () => this.show() };
+    this.watched = { "change:found": () => this.anew(), "change:place": () => this.show() };
     for (const [kind, act] of Object.entries(this.watched)) model.on(kind, act);
     this.anew();
   }
@@ -124,9 +124,7 @@ class CallList {
     if (at < 0) return;
     const line = this.line(at);
     if (!line) this.ask(Math.floor(at / CHUNK)); // the kernel knows which call it is
-    this.model.set("place", at);
-    this.tell({ place: at });
-    this.show();
+    this.tell({ place: at }); // and the list shows it
   }
   destroy() {
     this.model.off("msg:custom", this.answered);

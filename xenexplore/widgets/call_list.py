@@ -37,8 +37,9 @@ class CallList(LateModule):
 
     module = traitlets.Unicode((_HERE / "call_list.js").read_text("utf-8")).tag(sync=True)
     columns = traitlets.List(list(COLUMNS)).tag(sync=True)
-    value = traitlets.Int(-1).tag(sync=True)
-    place = traitlets.Int(-1).tag(sync=True)
+    value = traitlets.Int(-1)
+    # The list that was clicked marks the line itself: nothing is sent back before the call's view.
+    place = traitlets.Int(-1).tag(sync=True, echo_update=False)
     query = traitlets.Unicode("").tag(sync=True)
     sort = traitlets.Enum(COLUMNS, COLUMNS[0]).tag(sync=True)
     down = traitlets.Bool(False).tag(sync=True)
@@ -62,9 +63,8 @@ class CallList(LateModule):
 
     def choose(self, row: int) -> None:
         """Choose a call by its row; it is in sight if it is in the list."""
-        with self.hold_sync():
-            self.value = row
-            self.place = self._place_of(row)
+        self.value = row
+        self.place = self._place_of(row)
 
     def lines(self, first: int, count: int) -> list[tuple[object, ...]]:
         """Some lines: each the call's row and its cells."""

@@ -100,7 +100,7 @@ export class PathView extends View {
     const frame = drawn.querySelector(".xe-box.is-now > rect");
     if (!frame) return;
     const to = this.lines > 1 ? Number(frame.getAttribute("data-line")) : 0;
-    if (to !== this.scrolled) drawn.scrollTop = this.scrolled = to;
+    if (to !== (this.scrolled ?? 0)) drawn.scrollTop = this.scrolled = to;
   }
   html(start, at, width) {
     const { run } = this;
