@@ -124,7 +124,8 @@ class CallList {
     if (at < 0) return;
     const line = this.line(at);
     if (!line) this.ask(Math.floor(at / CHUNK)); // the kernel knows which call it is
-    this.tell({ place: at }); // and the list shows it
+    if (at === this.model.get("place")) this.show();
+    else this.tell({ place: at }); // and the list shows it
   }
   destroy() {
     this.model.off("msg:custom", this.answered);
