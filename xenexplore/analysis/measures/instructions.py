@@ -77,16 +77,26 @@ class Pieces:
     mappings: Spread | None = None
 
     @property
+    def uneven(self) -> Mapping[int, Spread]:
+        """Walks of one page size that differ by more than 1%, as in :attr:`walks`.
+
+        So it is where some tables are behind smaller P2M entries than others (67 instructions
+        each for one more level of the P2M): a table's cost cannot be separated from that.  The
+        1% is ours.
+        """
+        return {
+            level: one
+            for level, one in self.walks.items()
+            if 100 * (one.median - one.least) > one.least
+        }
+
+    @property
     def table_step(self) -> int | None:
         """Cost of one more level of the guest's tables: its lookup in the P2M, its entry.
 
-        None: no walks of both page sizes; or those of one size differ by more than 1%, as where
-        some tables are behind smaller P2M entries than others (67 instructions each for one more
-        level of the P2M): the level's cost cannot be separated from that.  The 1% is ours.
+        None: no walks of both page sizes, or :attr:`uneven` ones.
         """
-        if not {_FOUR_KIB, _TWO_MIB} <= self.walks.keys():
-            return None
-        if any(100 * (one.median - one.least) > one.least for one in self.walks.values()):
+        if not {_FOUR_KIB, _TWO_MIB} <= self.walks.keys() or self.uneven:
             return None
         return self.walks[_FOUR_KIB].median - self.walks[_TWO_MIB].median
 

@@ -126,23 +126,17 @@ def _instructions(number: int, rows: Sequence[_Row]) -> list[str]:
 def _walks(rows: Sequence[_Row]) -> list[str]:
     """A walk's own instructions, by release."""
     seen = {row.recording: row.findings.executed for row in rows if row.findings.executed}
-    alike: dict[str, dict[int, int]] = {}
-    apart: list[tuple[str, int]] = []
-    for name, one in seen.items():
-        walks = {level: spread.median for level, spread in one.pieces.walks.items()}
-        if one.pieces.table_step is None:
-            apart.append((name, walks[1]))
-        else:
-            alike.setdefault(one.xen, walks)
+    even = {one.xen: one.pieces.walks for one in seen.values() if not one.pieces.uneven}
     told = [
         f"Xen {xen}: "
-        + ", ".join(f"{grouped(walks[level])} to a {_PAGES[level]} page" for level in walks)
-        for xen, walks in alike.items()
+        + ", ".join(f"{grouped(walks[level].median)} to a {_PAGES[level]} page" for level in walks)
+        for xen, walks in even.items()
     ]
     longer = "".join(
-        f" In {name} a walk to a 4 KiB page takes {grouped(median)}: probably some of its tables "
-        "are behind smaller P2M entries, one level more at each."
-        for name, median in apart
+        f" In {name} a walk to a {_PAGES[level]} page takes {grouped(spread.median)}: probably "
+        "some of its tables are behind smaller P2M entries, one level more at each."
+        for name, one in seen.items()
+        for level, spread in one.pieces.uneven.items()
     )
     return paragraph(
         "Instructions of one walk, hap_p2m_ga_to_gfn() and below (median). "
