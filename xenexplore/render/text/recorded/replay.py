@@ -50,7 +50,7 @@ def replay_text(workload: Workload, replays: Sequence[Replayed | Stepped]) -> st
     for one in replays:
         block = _one(workload, one) if isinstance(one, Replayed) else _stepped(workload, one)
         lines += ["", *block]
-    unpaged = [one.name for one in workload.domains if one not in workload.paged]
+    unpaged = [workload.domains[index].name for index in sorted(workload.unpaged)]
     if unpaged:
         lines += ["", *paragraph(
             f"{', '.join(unpaged)} made its hypercalls without paging: not replayed, since Xen "
