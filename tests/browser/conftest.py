@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -63,6 +65,23 @@ def within(page: Page, script: str, given: object = None, *, limit: int = PATIEN
 def drawn(page: Page) -> None:
     """Wait for a frame: of the steps within one, a stepper draws the last."""
     page.evaluate(DRAWN)
+
+
+Told = TypeVar("Told")
+
+
+def told_by(process: subprocess.Popen[bytes], log: Path, ask: Callable[[], Told | None]) -> Told:
+    """What a program that was just started has to tell, asked for until it does, for two minutes.
+
+    Raises:
+        AssertionError: it ended, or does not tell; with the end of its log.
+    """
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if (told := ask()) is not None:
+            return told
+        time.sleep(0.05)
+    raise AssertionError(log.read_text("utf-8", "replace")[-2000:])
 
 
 Open = Callable[..., Page]

@@ -8,12 +8,12 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from browser.conftest import told_by
 from websocket import WebSocket, create_connection
 
 __all__ = ["Firefox", "firefox"]
@@ -106,7 +106,7 @@ def firefox(home: Path) -> Iterator[Firefox]:
             env={**os.environ, "HOME": str(home)},
         )
     try:
-        address = _address(process, log)
+        address = told_by(process, log, lambda: _address(log))
         socket = create_connection(f"{address}/session", timeout=60, suppress_origin=True)
         try:
             yield Firefox(socket)
@@ -117,11 +117,7 @@ def firefox(home: Path) -> Iterator[Firefox]:
         process.wait(timeout=30)
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        said = log.read_text("utf-8", "replace")
-        if found := re.search(r"WebDriver BiDi listening on (ws://\S+)\n", said):
-            return found[1]
-        time.sleep(0.05)
-    raise AssertionError(f"Firefox opened no socket: {log.read_text('utf-8', 'replace')[-2000:]}")
+def _address(log: Path) -> str | None:
+    said = log.read_text("utf-8", "replace")
+    found = re.search(r"WebDriver BiDi listening on (ws://\S+)\n", said)
+    return found[1] if found else None

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Any
 
 import nbformat
 import psutil
-from browser.conftest import PATIENCE, within
+from browser.conftest import PATIENCE, told_by, within
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 import xenexplore
@@ -98,6 +97,13 @@ class Lab:
         with urllib.request.urlopen(request, timeout=20) as answer:
             found: list[dict[str, Any]] = json.load(answer)
         return found
+
+    def answers(self) -> list[dict[str, Any]] | None:
+        """Its kernels, or None as long as it does not answer."""
+        try:
+            return self.kernels()
+        except OSError:
+            return None
 
     def write(self, name: str, *cells: str) -> str:
         """A notebook of code cells, in the served folder."""
@@ -201,7 +207,7 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp")
     )  # fmt: skip
     lab = Lab(served, f"http://127.0.0.1:{port}", process, theme)
     try:
-        _wait_until_it_answers(lab, folder / "server.log")
+        told_by(process, folder / "server.log", lab.answers)
         yield lab
     finally:
         children = psutil.Process(process.pid).children(recursive=True)
@@ -212,16 +218,3 @@ def serve(folder: Path, *, theme: str = "JupyterLab Light", app: str = "LabApp")
         for child in left:
             child.kill()
         assert not left, "kernels outlived the server"
-
-
-def _wait_until_it_answers(lab: Lab, log: Path) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        assert lab.process.poll() is None, log.read_text(encoding="utf-8")[-2000:]
-        try:
-            lab.kernels()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(log.read_text(encoding="utf-8")[-2000:])
