@@ -122,6 +122,7 @@ export class Stepper extends Linked {
       Object.assign(this, { width, tall });
       this.fit();
       this.measure();
+      // In the place of an earlier view it was drawn to size at once.
       if (drawn !== sizes()) this.render();
     });
     this.resize.observe(root);
